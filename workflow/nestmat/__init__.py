@@ -1,0 +1,3 @@
+"""nestmat: multi-scale materials screening and inverse design with nested autoencoders."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,352 @@
+"""A study's configuration: pydantic models, their JSON schema, and errors that name file and key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nestmat.errors import InputError
+from nestmat.models.specification import Model
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Site = Literal["A", "B", "X"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColumnSpec(_Strict):
+    """A column that is read from a data file."""
+
+    kind: Literal["number", "category", "text"] = Field("number", description="What the cells hold.")
+    unit: str = Field("", description="Unit as printed on an axis, for example `eV`; empty for a pure number.")
+    description: str = Field("", description="One line for the reader of tables and reports.")
+    header: str | None = Field(None, description="Header in the file where it differs from the column's name.")
+    sentinels: list[float] = Field([], description="Numbers that stand for a missing value, for example -999.")
+    missing: Literal["reject", "keep"] = Field(
+        "reject", description="A row without this value is rejected with a reason, or kept with NaN."
+    )
+
+
+class Suspicion(_Strict):
+    """A label that is flagged in the report and kept."""
+
+    row: int = Field(gt=0, description="Line of the file, counted from 1.")
+    column: str = Field(description="Column of the label.")
+    reason: str = Field(description="Why it is suspected.")
+
+
+class DatasetSpec(_Strict):
+    """A table of materials: where it comes from, what its columns are."""
+
+    title: str = Field(description="Name of the data set for people.")
+    description: str = Field("", description="What the rows are.")
+    doi: str | None = Field(None, description="DOI of the publication.")
+    citation: str | None = Field(None, description="Citation as text.")
+    licence: str | None = Field(None, description="Licence of the data; null when none is stated.")
+    url: str | None = Field(None, description="Address of the file at a fixed version.")
+    mirror: str | None = Field(None, description="Path of the file inside the folder named by NESTMAT_MIRROR.")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Checksum of the file.")
+    file: str | None = Field(None, description="Your own CSV file, relative to the working directory.")
+    generator: str | None = Field(None, description="Built-in generator of synthetic data.")
+    options: dict[str, Any] = Field({}, description="Arguments of the generator.")
+    formula: str | None = Field(None, description="Column that holds the chemical formula.")
+    formula_template: str | None = Field(
+        None, description="Formula made from other columns, for example `{Cation}PbCl{3*Cl}`, where none is written."
+    )
+    columns: dict[str, ColumnSpec] = Field(description="The columns to read; all others are left out.")
+    duplicates: Literal["keep", "flag", "reject_conflicting"] = Field(
+        "flag", description="Rows of the same material and inputs with different labels: keep, keep and flag, or reject."
+    )
+    suspicious: list[Suspicion] = Field([], description="Labels to flag; they are kept.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DatasetSpec:
+        if sum(source is not None for source in (self.url, self.file, self.generator)) != 1:
+            raise ValueError("give exactly one of url, file, generator")
+        if self.url and not self.sha256:
+            raise ValueError("a url needs the sha256 of the file")
+        return self
+
+
+class FeatureBlock(_Strict):
+    """A named group of input columns; exactly one of the keys."""
+
+    columns: list[str] | None = Field(None, description="Columns of the data set, taken as they are.")
+    one_hot: str | None = Field(None, description="A category column, as one column a level.")
+    site: Site | None = Field(None, description="Site fractions of the parsed ABX3 formula.")
+    site_descriptors: list[Site] | None = Field(
+        None, description="Fraction-weighted ionic and elemental properties of the sites."
+    )
+    perovskite: Literal[True] | None = Field(None, description="Tolerance factor, octahedral factor and tau.")
+    composition: str | None = Field(None, description="ElementProperty preset, vectorised: magpie, deml, ...")
+    matminer: dict[str, dict[str, Any]] | None = Field(
+        None, description="Composition featurizers of matminer by class name, with their arguments."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> FeatureBlock:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("a feature block has exactly one of " + ", ".join(type(self).model_fields))
+        return self
+
+    @property
+    def kind(self) -> Literal["continuous", "categorical", "simplex"]:
+        """How the block enters a model: standardised, as classes, or as fractions that sum to 1."""
+        return "categorical" if self.one_hot else "simplex" if self.site else "continuous"
+
+
+class Split(_Strict):
+    """How rows are divided into training and validation folds."""
+
+    kind: Literal["stratified", "kfold", "grouped", "leave_one_out"] = Field(
+        description=(
+            "stratified: StratifiedKFold on quantile bins of the target; kfold: KFold on rows; "
+            "grouped: whole groups; leave_one_out: one fold a level of a column."
+        )
+    )
+    folds: int | None = Field(None, gt=1, description="Number of folds; leave_one_out takes it from the levels.")
+    seed: int = Field(0, description="Seed of the split.")
+    repeats: list[int] = Field([], description="Further seeds, reported as repeats that nobody tunes on.")
+    quantiles: int = Field(10, gt=1, description="stratified: number of quantile bins of the first target.")
+    column: str | None = Field(None, description="leave_one_out: the column whose levels are left out.")
+    published: bool = Field(False, description="The split of a publication: labelled so in every table and figure.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Split:
+        if (self.kind == "leave_one_out") != (self.column is not None):
+            raise ValueError("column goes with kind leave_one_out, and with no other")
+        if (self.kind == "leave_one_out") == (self.folds is not None):
+            raise ValueError("folds is needed, except for kind leave_one_out, which counts the levels")
+        return self
+
+
+class Strict(_Strict):
+    """The split shared along the chain: a material validated in fold k trains no scale in fold k."""
+
+    folds: int = Field(5, gt=1, description="Number of folds, the same for every scale.")
+    seed: int = Field(0, description="Seed of the assignment of groups to folds.")
+    repeats: list[int] = Field([], description="Further seeds.")
+
+
+class ScaleModel(_Strict):
+    """A model of a scale with the protocols it is trained in."""
+
+    title: str = Field("", description="Name in tables and figures; the key by default.")
+    specification: Model = Field(description="Inputs, encoder, heads, penalties and training.")
+    protocols: list[str] | None = Field(None, description="Protocols it runs in; all of the scale by default.")
+    published: str | None = Field(None, description="Name of the model in the published numbers.")
+
+
+class Baseline(_Strict):
+    """A model without latents to compare with."""
+
+    kind: Literal[
+        "ridge", "lasso", "nusvr", "random_forest", "extra_trees", "xgboost", "gaussian_process", "mean"
+    ] = Field(description="Estimator.")
+    inputs: list[str] = Field(description="Feature blocks it reads.")
+    options: dict[str, Any] = Field({}, description="Arguments of the estimator that differ from its defaults here.")
+    title: str = Field("", description="Name in tables and figures; the key by default.")
+    protocols: list[str] | None = Field(None, description="Protocols it runs in; all of the scale by default.")
+    published: str | None = Field(None, description="Name of the model in the published numbers.")
+
+
+class Recommended(_Strict):
+    """The predictor that `nestmat predict` uses: a stack whose weights are learned inside the training folds."""
+
+    stack: list[str] = Field(min_length=1, description="Models and baselines of the scale that are combined.")
+    inner_folds: int = Field(5, gt=1, description="Folds inside the training rows that the weights are learned on.")
+
+
+class Sweep(_Strict):
+    """Latent sizes to try for one model."""
+
+    model: str = Field(description="Model of the scale whose latent size is varied.")
+    latents: list[int] = Field(min_length=2, description="Latent sizes.")
+    protocol: str = Field("strict", description="Protocol of the sweep; its first repeat is used.")
+    epochs: int | None = Field(None, gt=0, description="Epochs, where they differ from the model's.")
+
+
+class Interpretation(_Strict):
+    """Which model of a scale is explained, and with how much effort."""
+
+    model: str = Field(description="Model whose latents and predictions are explained.")
+    protocol: str = Field("strict", description="Protocol whose members are used.")
+    permutations: int = Field(999, ge=99, description="Permutations for each p-value.")
+    groups: dict[str, list[str]] = Field(
+        {}, description="Groups of input columns for exact Shapley values where there are more than 12 inputs."
+    )
+    background: int = Field(64, gt=0, description="Training rows that stand for a missing input in Shapley values.")
+
+
+class Scale(_Strict):
+    """One physical scale: data, features, targets, models, parents."""
+
+    title: str = Field("", description="Name for people; the key by default.")
+    dataset: Name = Field(description="Data set of the scale.")
+    parents: list[Name] = Field([], description="Finer scales whose latents this one reads.")
+    pass_prediction: bool = Field(False, description="Pass the parents' predictions and spreads beside the latents.")
+    features: dict[Name, FeatureBlock] = Field(description="Feature blocks by name.")
+    targets: list[str] = Field([], description="Columns to predict.")
+    group: list[str] = Field(
+        [], description="Columns which, with the material, form a group in strict splits; empty: the material alone."
+    )
+    splits: dict[Name, Split] = Field({}, description="Further protocols beside strict.")
+    models: dict[Name, ScaleModel] = Field(description="Autoencoders of the scale.")
+    baselines: dict[Name, Baseline] = Field({}, description="Models to compare with.")
+    recommended: Recommended | None = Field(None, description="The predictor in use.")
+    compare: list[tuple[str, str]] = Field(
+        [], description="Pairs (nested, single-scale) whose difference is reported with an interval."
+    )
+    sweep: Sweep | None = Field(None, description="Latent-size sweep.")
+    interpret: Interpretation | None = Field(None, description="Interpretation.")
+
+    @property
+    def protocols(self) -> list[str]:
+        """Protocols of the scale, strict first."""
+        return ["strict", *self.splits]
+
+    def runs(self, name: str) -> list[str]:
+        """Protocols that a model or baseline of the scale runs in."""
+        if name == "recommended":
+            members = self.recommended.stack if self.recommended else []
+            return [p for p in self.protocols if all(p in self.runs(m) for m in members)]
+        entry = self.models.get(name) or self.baselines[name]
+        return [p for p in self.protocols if entry.protocols is None or p in entry.protocols]
+
+
+class Study(_Strict):
+    """One question: data sets, scales, protocols and what to show."""
+
+    study: Name = Field(description="Name of the study and of its folder under results/.")
+    title: str = Field(description="Headline of the report.")
+    question: str = Field(description="The question that the study answers, in a paragraph.")
+    tracking: str = Field("sqlite", description="MLflow: `sqlite` (the store in mlflow/), `off`, or a tracking URI.")
+    published: list[str] = Field([], description="Files of resources/published/ to show beside the measured values.")
+    datasets: dict[Name, str | DatasetSpec] = Field(
+        description="Data sets: a name of resources/datasets.yaml, or a whole entry."
+    )
+    strict: Strict = Field(Strict(), description="The leak-free protocol, shared along the chain.")
+    scales: dict[Name, Scale] = Field(description="Scales, finer before coarser.")
+
+    @model_validator(mode="after")
+    def _references(self) -> Study:
+        seen: list[str] = []
+        for name, scale in self.scales.items():
+            _check_scale(name, scale, self.datasets, seen, self.scales)
+            seen.append(name)
+        return self
+
+    def parent_model(self, scale: str, model: str, parent: str) -> str:
+        """Name of the parent's model that a model of a scale reads."""
+        return self.scales[scale].models[model].specification.parent_model or model
+
+    def parent_protocol(self, parent: str, protocol: str) -> str:
+        """Protocol of the parent's members that a child reads in ``protocol``.
+
+        A parent that does not know the protocol gives its members trained on every row, which the strict run holds.
+        """
+        return protocol if protocol in self.scales[parent].protocols else "strict"
+
+
+def _check_scale(name: str, scale: Scale, datasets: Mapping, seen: list[str], scales: Mapping[str, Scale]) -> None:
+    def need(thing: str, known: Any, key: str) -> None:
+        if thing not in known:
+            raise ValueError(f"scales.{name}.{key}: {thing!r} is not one of {sorted(known)}")
+
+    need(scale.dataset, datasets, "dataset")
+    for parent in scale.parents:
+        need(parent, seen, "parents")
+    if "strict" in scale.splits:
+        raise ValueError(f"scales.{name}.splits: strict is configured once, at the top of the study")
+    if clash := (set(scale.features) & set(scale.parents)) | (set(scale.models) & set(scale.baselines)):
+        raise ValueError(f"scales.{name}: {sorted(clash)} name two things")
+    blocks = [*scale.features, *scale.parents]
+    for key, model in scale.models.items():
+        for block in model.specification.inputs:
+            need(block, blocks, f"models.{key}.specification.inputs")
+        for head in model.specification.heads:
+            need(head, [*blocks, *scale.targets], f"models.{key}.specification.heads")
+        for parent in set(scale.parents) & set(model.specification.inputs):
+            wanted = model.specification.parent_model or key
+            need(wanted, scales[parent].models, f"models.{key}.specification.parent_model")
+    for key, baseline in scale.baselines.items():
+        for block in baseline.inputs:
+            need(block, scale.features, f"baselines.{key}.inputs")
+    for key, entry in {**scale.models, **scale.baselines}.items():
+        for protocol in entry.protocols or []:
+            need(protocol, scale.protocols, f"{key}.protocols")
+    for member in scale.recommended.stack if scale.recommended else []:
+        need(member, {**scale.models, **scale.baselines}, "recommended.stack")
+    for pair in scale.compare:
+        for member in pair:
+            need(member, scale.models, "compare")
+    for use in filter(None, (scale.sweep, scale.interpret)):
+        need(use.model, scale.models, "model")
+        need(use.protocol, scale.runs(use.model), "protocol")
+
+
+def _explain(error: ValidationError) -> list[str]:
+    found = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+        hint = "; is it misspelt?" if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument") else ""
+        found.append(f"{key}: {fault['msg']}{hint}")
+    return found
+
+
+def study_from(data: Mapping[str, Any], file: str | Path | None = None) -> Study:
+    """Validate a configuration.
+
+    Raises:
+        InputError: Naming the file and every faulty key.
+    """
+    try:
+        return Study.model_validate(dict(data))
+    except ValidationError as error:
+        faults = "\n  ".join(_explain(error))
+        raise InputError(
+            f"is not a valid study:\n  {faults}\n",
+            file=file,
+            remedy="see docs/configuration.md for the keys and their meaning.",
+        ) from error
+
+
+def load_yaml(path: str | Path) -> Any:
+    """Parse a YAML file.
+
+    Raises:
+        InputError: The file is missing, empty or not YAML.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError("does not exist.", file=path, remedy="check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"is not YAML: {error}", file=path, remedy="mend the line named.") from error
+    if data is None:
+        raise InputError("is empty.", file=path, remedy="start from `nestmat new`.")
+    return data
+
+
+def load_study(path: str | Path) -> Study:
+    """Read and validate a study file.
+
+    Raises:
+        InputError: Naming the file and every faulty key.
+    """
+    data = load_yaml(path)
+    if not isinstance(data, dict):
+        raise InputError("is not a mapping of keys to values.", file=path, remedy="start from `nestmat new`.")
+    return study_from(data, file=path)
+
+
+def json_schema() -> str:
+    """The JSON schema of a study, as `workflow/schemas/study.schema.json` holds it."""
+    return json.dumps(Study.model_json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,94 @@
+"""What a scale's model is made of: the part of a study's configuration that torch sees.
+
+Plain dataclasses, so that a GPU node needs no pydantic; `nestmat.config` validates them with ``extra="forbid"``.
+The metadata of each field is its description in the configuration reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Activation = Literal["identity", "relu", "tanh", "silu", "gelu", "atanh"]
+LossName = Literal["mae", "mse", "huber", "cross_entropy", "gaussian_nll"]
+PenaltyName = Literal["l1", "l1_encoder", "l2", "latent_target_correlation", "latent_decorrelation"]
+
+
+def option(default: Any, description: str, **limits: Any) -> Any:
+    """A dataclass field with a description and numeric limits that pydantic checks."""
+    return field(default=default, metadata={"description": description, **limits})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """Maps the standardised inputs to the latents."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    latents: int = field(metadata={"description": "Number of latent variables.", "gt": 0})
+    hidden: tuple[int, ...] = option((), "Width of each hidden layer, from input to latents.")
+    activation: Activation = option("silu", "Activation of the hidden layers.")
+    latent_activation: Activation = option("tanh", "Activation of the latents.")
+    dropout: float = option(0.0, "Share of hidden units dropped while training.", ge=0, lt=1)
+    gain: float = option(1.0, "Gain of the Xavier normal initialisation.", gt=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Maps the latents to one target, or back to one block of inputs; its key in ``heads`` names which."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    loss: LossName = option("mae", "Loss of the head; cross_entropy takes fractions or one-hot as soft labels.")
+    weight: float = option(1.0, "Weight of the loss in the sum.", ge=0)
+    hidden: tuple[int, ...] = option((), "Width of each hidden layer, from latents to output.")
+    activation: Activation = option("silu", "Activation of the hidden layers.")
+    output_activation: Activation = option("identity", "Activation of the output.")
+    dropout: float = option(0.0, "Share of hidden units dropped while training.", ge=0, lt=1)
+    gain: float = option(1.0, "Gain of the Xavier normal initialisation.", gt=0)
+    standardise: bool = option(
+        True, "Fit to the target standardised on the member's training rows; blocks are standardised as inputs."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How the members of a model are trained: all of them at once."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    epochs: int = option(1000, "Passes over the training rows.", gt=0)
+    batch_size: int | None = option(None, "Rows a step; null takes all of them.", gt=0)
+    learning_rate: float = option(1e-3, "Step size of Adam.", gt=0)
+    weight_decay: float = option(0.0, "Decoupled weight decay (AdamW).", ge=0)
+    schedule: Literal["constant", "cosine"] = option("constant", "Learning rate along the epochs.")
+    stop: Literal["last", "early"] = option(
+        "last", "Weights kept: of the last epoch, or of the best on rows held out of the training rows."
+    )
+    patience: int = option(100, "Early stopping: epochs without improvement before a member stops.", gt=0)
+    holdout: float = option(0.1, "Early stopping: share of the training rows held out.", gt=0, lt=1)
+    seeds: int = option(1, "Members a fold, each from its own initial weights.", gt=0)
+    scale_on: Literal["train", "all"] = option(
+        "train", "Rows that scalers see; `all` repeats a published leak and is only for reproductions."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """An autoencoder of one scale: inputs, encoder, heads, penalties and training."""
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    inputs: tuple[str, ...] = field(
+        metadata={"description": "Blocks fed to the encoder: feature blocks of the scale and names of parent scales."}
+    )
+    encoder: Encoder = field(metadata={"description": "From inputs to latents."})
+    heads: dict[str, Head] = field(metadata={"description": "Heads by the target or block that each one gives."})
+    penalties: dict[PenaltyName, float] = field(
+        default_factory=dict, metadata={"description": "Weight of each penalty added to the loss."}
+    )
+    training: Training = field(default_factory=Training, metadata={"description": "Optimisation and members."})
+    parent_model: str | None = option(
+        None, "Model of the parent scales whose latents are read; by default the model of the same name."
+    )
+    joint: bool = option(False, "Train the parent's model together with this one, end to end through the latents.")

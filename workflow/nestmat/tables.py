@@ -1,0 +1,174 @@
+"""The only reader and writer of Parquet: explicit schemas, units a column, provenance a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import nestmat
+from nestmat.errors import InputError
+from nestmat.files import replacing
+
+_TYPES = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "int32": pa.int32(),
+    "float64": pa.float64(),
+    "float32": pa.float32(),
+    "bool": pa.bool_(),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of a table is.
+
+    Attributes:
+        dtype: One of string, int64, int32, float64, float32, bool.
+        unit: Unit as printed on an axis; empty for a count, a key or a pure number.
+        role: What the column is for: key, feature, target, category, site_fraction or empty.
+        block: Features only: the block of the scale that the column belongs to.
+        description: One line for a reader of the file.
+    """
+
+    dtype: str
+    unit: str = ""
+    role: str = ""
+    block: str = ""
+    description: str = ""
+
+
+Schema = Mapping[str, Column]
+
+REJECTS: Schema = {
+    "row": Column("int64", description="line of the source file, counted from 1"),
+    "column": Column("string"),
+    "value": Column("string"),
+    "reason": Column("string"),
+}
+FOLDS: Schema = {
+    "protocol": Column("string", description="published, strict or a named split"),
+    "repeat": Column("int32", description="0 is the split that the protocol names, others are further seeds"),
+    "row_id": Column("int64", role="key"),
+    "material": Column("string", role="key"),
+    "fold": Column("int32", description="the fold that validates this row; -1 when the row always trains"),
+}
+HISTORY: Schema = {
+    "member": Column("int32"),
+    "epoch": Column("int32"),
+    "split": Column("string", description="train or validation"),
+    "term": Column("string", description="name of the loss term, or total"),
+    "loss": Column("float64"),
+}
+PREDICTIONS: Schema = {
+    "protocol": Column("string"),
+    "model": Column("string"),
+    "target": Column("string"),
+    "row_id": Column("int64", role="key"),
+    "repeat": Column("int32"),
+    "fold": Column("int32"),
+    "inner": Column("int32", description="-1: trained on all rows outside the fold; k: without inner fold k"),
+    "seed": Column("int32", description="-1: ensemble over the seeds"),
+    "split": Column("string", description="train, validation or inner (held out inside the training rows)"),
+    "true": Column("float64"),
+    "mean": Column("float64"),
+    "std": Column("float64", description="predicted standard deviation; NaN where the model states none"),
+}
+METRICS: Schema = {
+    "scale": Column("string"),
+    "protocol": Column("string"),
+    "model": Column("string"),
+    "target": Column("string"),
+    "repeat": Column("int32"),
+    "fold": Column("int32", description="-1: over all folds of the repeat"),
+    "seed": Column("int32", description="-1: ensemble over the seeds"),
+    "split": Column("string"),
+    "metric": Column("string"),
+    "value": Column("float64"),
+    "unit": Column("string"),
+}
+
+
+def write(path: str | Path, frame: pd.DataFrame, schema: Schema, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write a frame with an explicit schema, whole or not at all.
+
+    Args:
+        path: Target file.
+        frame: Columns of ``schema``, in any order; the file has the schema's order.
+        schema: Type, unit and role of every column.
+        provenance: JSON-able facts about the origin of the table, kept in the file's metadata.
+
+    Raises:
+        InputError: A column is missing or left over, or a value does not fit its type.
+    """
+    if set(frame.columns) != set(schema) or len(frame.columns) != len(schema):
+        missing, extra = sorted(set(schema) - set(frame.columns)), sorted(set(frame.columns) - set(schema))
+        raise InputError(f"table lacks columns {missing} and has unknown columns {extra}.", file=path)
+    arrays, fields = [], []
+    for name, column in schema.items():
+        kind = _TYPES[column.dtype]
+        # NaN stays NaN in numbers: a missing measurement is a value of the column, not of its type.
+        keep_nan = column.dtype in ("float64", "float32")
+        try:
+            arrays.append(pa.array(frame[name].to_numpy(), type=kind, from_pandas=not keep_nan))
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise InputError(f"does not fit type {column.dtype}: {error}.", file=path, column=name) from error
+        about = {"unit": column.unit, "role": column.role, "block": column.block, "description": column.description}
+        fields.append(pa.field(name, kind, metadata={k: v for k, v in about.items() if v}))
+    facts = {"nestmat_version": nestmat.__version__, **(provenance or {})}
+    table = pa.Table.from_arrays(
+        arrays, schema=pa.schema(fields, metadata={"nestmat": json.dumps(facts, sort_keys=True, default=str)})
+    )
+    with replacing(path) as aside:
+        pq.write_table(table, aside, compression="zstd")
+
+
+def read(path: str | Path, columns: Sequence[str] | None = None, **equal: Any) -> pd.DataFrame:
+    """Read a table, or some columns and rows of it.
+
+    Args:
+        path: File written by `write`.
+        columns: Names to read; all by default.
+        equal: Column = value pairs that every row returned must satisfy.
+
+    Raises:
+        InputError: The file is missing, is not Parquet, or lacks a column.
+    """
+    filters = [(name, "==", value) for name, value in equal.items()] or None
+    try:
+        names = set(pq.read_schema(path).names)
+        if lacking := sorted({*(columns or ()), *equal} - names):
+            raise InputError(f"table lacks columns {lacking}; it has {sorted(names)}.", file=path)
+        return pq.read_table(path, columns=None if columns is None else list(columns), filters=filters).to_pandas()
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
+        raise InputError(
+            f"is not a readable Parquet table: {error}.", file=path, remedy="delete it and run the workflow again."
+        ) from error
+
+
+def schema(path: str | Path) -> dict[str, Column]:
+    """The columns of a file with their units, roles and blocks."""
+    names = {kind: name for name, kind in _TYPES.items()}
+    found = {}
+    for field in pq.read_schema(path):
+        about = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        found[field.name] = Column(names[field.type], **about)
+    return found
+
+
+def provenance(path: str | Path) -> dict[str, Any]:
+    """The facts about the origin of a table that `write` kept."""
+    return json.loads((pq.read_schema(path).metadata or {}).get(b"nestmat", b"{}"))
+
+
+def number(values: Any) -> np.ndarray:
+    """Values as a float64 array, missing ones as NaN."""
+    return pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(np.float64)
