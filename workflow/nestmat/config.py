@@ -25,10 +25,16 @@ class ColumnSpec(_Strict):
     """A column that is read from a data file."""
 
     kind: Literal["number", "category", "text"] = Field("number", description="What the cells hold.")
-    unit: str = Field("", description="Unit as printed on an axis, for example `eV`; empty for a pure number.")
+    unit: str = Field(
+        "", description="Unit as printed on an axis, for example `eV`; empty for a pure number."
+    )
     description: str = Field("", description="One line for the reader of tables and reports.")
-    header: str | None = Field(None, description="Header in the file where it differs from the column's name.")
-    sentinels: list[float] = Field([], description="Numbers that stand for a missing value, for example -999.")
+    header: str | None = Field(
+        None, description="Header in the file where it differs from the column's name."
+    )
+    sentinels: list[float] = Field(
+        [], description="Numbers that stand for a missing value, for example -999."
+    )
     missing: Literal["reject", "keep"] = Field(
         "reject", description="A row without this value is rejected with a reason, or kept with NaN."
     )
@@ -51,18 +57,22 @@ class DatasetSpec(_Strict):
     citation: str | None = Field(None, description="Citation as text.")
     licence: str | None = Field(None, description="Licence of the data; null when none is stated.")
     url: str | None = Field(None, description="Address of the file at a fixed version.")
-    mirror: str | None = Field(None, description="Path of the file inside the folder named by NESTMAT_MIRROR.")
+    mirror: str | None = Field(
+        None, description="Path of the file inside the folder named by NESTMAT_MIRROR."
+    )
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Checksum of the file.")
     file: str | None = Field(None, description="Your own CSV file, relative to the working directory.")
     generator: str | None = Field(None, description="Built-in generator of synthetic data.")
     options: dict[str, Any] = Field({}, description="Arguments of the generator.")
     formula: str | None = Field(None, description="Column that holds the chemical formula.")
     formula_template: str | None = Field(
-        None, description="Formula made from other columns, for example `{Cation}PbCl{3*Cl}`, where none is written."
+        None,
+        description="Formula made of other columns, for example `{Cation}Pb{X}3`, where none is written.",
     )
     columns: dict[str, ColumnSpec] = Field(description="The columns to read; all others are left out.")
     duplicates: Literal["keep", "flag", "reject_conflicting"] = Field(
-        "flag", description="Rows of the same material and inputs with different labels: keep, keep and flag, or reject."
+        "flag",
+        description="Rows of the same inputs with different labels: keep, keep and flag, or reject.",
     )
     suspicious: list[Suspicion] = Field([], description="Labels to flag; they are kept.")
 
@@ -111,12 +121,16 @@ class Split(_Strict):
             "grouped: whole groups; leave_one_out: one fold a level of a column."
         )
     )
-    folds: int | None = Field(None, gt=1, description="Number of folds; leave_one_out takes it from the levels.")
+    folds: int | None = Field(
+        None, gt=1, description="Number of folds; leave_one_out takes it from the levels."
+    )
     seed: int = Field(0, description="Seed of the split.")
     repeats: list[int] = Field([], description="Further seeds, reported as repeats that nobody tunes on.")
     quantiles: int = Field(10, gt=1, description="stratified: number of quantile bins of the first target.")
     column: str | None = Field(None, description="leave_one_out: the column whose levels are left out.")
-    published: bool = Field(False, description="The split of a publication: labelled so in every table and figure.")
+    published: bool = Field(
+        False, description="The split of a publication: labelled so in every table and figure."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Split:
@@ -135,33 +149,39 @@ class Strict(_Strict):
     repeats: list[int] = Field([], description="Further seeds.")
 
 
-class ScaleModel(_Strict):
-    """A model of a scale with the protocols it is trained in."""
-
+class _Competitor(_Strict):
     title: str = Field("", description="Name in tables and figures; the key by default.")
-    specification: Model = Field(description="Inputs, encoder, heads, penalties and training.")
-    protocols: list[str] | None = Field(None, description="Protocols it runs in; all of the scale by default.")
+    protocols: list[str] | None = Field(
+        None, description="Protocols it runs in; all of the scale by default."
+    )
     published: str | None = Field(None, description="Name of the model in the published numbers.")
 
 
-class Baseline(_Strict):
+class ScaleModel(_Competitor):
+    """A model of a scale with the protocols it is trained in."""
+
+    specification: Model = Field(description="Inputs, encoder, heads, penalties and training.")
+
+
+class Baseline(_Competitor):
     """A model without latents to compare with."""
 
     kind: Literal[
         "ridge", "lasso", "nusvr", "random_forest", "extra_trees", "xgboost", "gaussian_process", "mean"
     ] = Field(description="Estimator.")
     inputs: list[str] = Field(description="Feature blocks it reads.")
-    options: dict[str, Any] = Field({}, description="Arguments of the estimator that differ from its defaults here.")
-    title: str = Field("", description="Name in tables and figures; the key by default.")
-    protocols: list[str] | None = Field(None, description="Protocols it runs in; all of the scale by default.")
-    published: str | None = Field(None, description="Name of the model in the published numbers.")
+    options: dict[str, Any] = Field(
+        {}, description="Arguments of the estimator that differ from its defaults here."
+    )
 
 
 class Recommended(_Strict):
-    """The predictor that `nestmat predict` uses: a stack whose weights are learned inside the training folds."""
+    """The predictor that `nestmat predict` uses: a stack with weights learned inside the training folds."""
 
     stack: list[str] = Field(min_length=1, description="Models and baselines of the scale that are combined.")
-    inner_folds: int = Field(5, gt=1, description="Folds inside the training rows that the weights are learned on.")
+    inner_folds: int = Field(
+        5, gt=1, description="Folds inside the training rows that the weights are learned on."
+    )
 
 
 class Sweep(_Strict):
@@ -180,9 +200,12 @@ class Interpretation(_Strict):
     protocol: str = Field("strict", description="Protocol whose members are used.")
     permutations: int = Field(999, ge=99, description="Permutations for each p-value.")
     groups: dict[str, list[str]] = Field(
-        {}, description="Groups of input columns for exact Shapley values where there are more than 12 inputs."
+        {},
+        description="Groups of input columns for exact Shapley values where there are more than 12 inputs.",
     )
-    background: int = Field(64, gt=0, description="Training rows that stand for a missing input in Shapley values.")
+    background: int = Field(
+        64, gt=0, description="Training rows that stand for a missing input in Shapley values."
+    )
 
 
 class Scale(_Strict):
@@ -191,11 +214,14 @@ class Scale(_Strict):
     title: str = Field("", description="Name for people; the key by default.")
     dataset: Name = Field(description="Data set of the scale.")
     parents: list[Name] = Field([], description="Finer scales whose latents this one reads.")
-    pass_prediction: bool = Field(False, description="Pass the parents' predictions and spreads beside the latents.")
+    pass_prediction: bool = Field(
+        False, description="Pass the parents' predictions and spreads beside the latents."
+    )
     features: dict[Name, FeatureBlock] = Field(description="Feature blocks by name.")
     targets: list[str] = Field([], description="Columns to predict.")
     group: list[str] = Field(
-        [], description="Columns which, with the material, form a group in strict splits; empty: the material alone."
+        [],
+        description="Columns which, with the material, form a group of the split kind `grouped`.",
     )
     splits: dict[Name, Split] = Field({}, description="Further protocols beside strict.")
     models: dict[Name, ScaleModel] = Field(description="Autoencoders of the scale.")
@@ -208,6 +234,11 @@ class Scale(_Strict):
     interpret: Interpretation | None = Field(None, description="Interpretation.")
 
     @property
+    def competitors(self) -> dict[str, ScaleModel | Baseline]:
+        """Models, then baselines, by name."""
+        return {**self.models, **self.baselines}
+
+    @property
     def protocols(self) -> list[str]:
         """Protocols of the scale, strict first."""
         return ["strict", *self.splits]
@@ -217,7 +248,7 @@ class Scale(_Strict):
         if name == "recommended":
             members = self.recommended.stack if self.recommended else []
             return [p for p in self.protocols if all(p in self.runs(m) for m in members)]
-        entry = self.models.get(name) or self.baselines[name]
+        entry = self.competitors[name]
         return [p for p in self.protocols if entry.protocols is None or p in entry.protocols]
 
 
@@ -227,8 +258,12 @@ class Study(_Strict):
     study: Name = Field(description="Name of the study and of its folder under results/.")
     title: str = Field(description="Headline of the report.")
     question: str = Field(description="The question that the study answers, in a paragraph.")
-    tracking: str = Field("sqlite", description="MLflow: `sqlite` (the store in mlflow/), `off`, or a tracking URI.")
-    published: list[str] = Field([], description="Files of resources/published/ to show beside the measured values.")
+    tracking: str = Field(
+        "sqlite", description="MLflow: `sqlite` (the store in mlflow/), `off`, or a tracking URI."
+    )
+    published: list[str] = Field(
+        [], description="Files of resources/published/ to show beside the measured values."
+    )
     datasets: dict[Name, str | DatasetSpec] = Field(
         description="Data sets: a name of resources/datasets.yaml, or a whole entry."
     )
@@ -250,12 +285,15 @@ class Study(_Strict):
     def parent_protocol(self, parent: str, protocol: str) -> str:
         """Protocol of the parent's members that a child reads in ``protocol``.
 
-        A parent that does not know the protocol gives its members trained on every row, which the strict run holds.
+        A parent that does not know the protocol gives its members trained on every row, which the strict
+        run holds.
         """
         return protocol if protocol in self.scales[parent].protocols else "strict"
 
 
-def _check_scale(name: str, scale: Scale, datasets: Mapping, seen: list[str], scales: Mapping[str, Scale]) -> None:
+def _check_scale(
+    name: str, scale: Scale, datasets: Mapping, seen: list[str], scales: Mapping[str, Scale]
+) -> None:
     def need(thing: str, known: Any, key: str) -> None:
         if thing not in known:
             raise ValueError(f"scales.{name}.{key}: {thing!r} is not one of {sorted(known)}")
@@ -279,15 +317,17 @@ def _check_scale(name: str, scale: Scale, datasets: Mapping, seen: list[str], sc
     for key, baseline in scale.baselines.items():
         for block in baseline.inputs:
             need(block, scale.features, f"baselines.{key}.inputs")
-    for key, entry in {**scale.models, **scale.baselines}.items():
+    for key, entry in scale.competitors.items():
         for protocol in entry.protocols or []:
             need(protocol, scale.protocols, f"{key}.protocols")
     for member in scale.recommended.stack if scale.recommended else []:
-        need(member, {**scale.models, **scale.baselines}, "recommended.stack")
+        need(member, scale.competitors, "recommended.stack")
     for pair in scale.compare:
         for member in pair:
             need(member, scale.models, "compare")
-    for use in filter(None, (scale.sweep, scale.interpret)):
+    for use in (scale.sweep, scale.interpret):
+        if use is None:
+            continue
         need(use.model, scale.models, "model")
         need(use.protocol, scale.runs(use.model), "protocol")
 
@@ -296,7 +336,9 @@ def _explain(error: ValidationError) -> list[str]:
     found = []
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
-        hint = "; is it misspelt?" if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument") else ""
+        hint = (
+            "; is it misspelt?" if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument") else ""
+        )
         found.append(f"{key}: {fault['msg']}{hint}")
     return found
 

@@ -97,7 +97,9 @@ METRICS: Schema = {
 }
 
 
-def write(path: str | Path, frame: pd.DataFrame, schema: Schema, provenance: Mapping[str, Any] | None = None) -> None:
+def write(
+    path: str | Path, frame: pd.DataFrame, schema: Schema, provenance: Mapping[str, Any] | None = None
+) -> None:
     """Write a frame with an explicit schema, whole or not at all.
 
     Args:
@@ -121,7 +123,12 @@ def write(path: str | Path, frame: pd.DataFrame, schema: Schema, provenance: Map
             arrays.append(pa.array(frame[name].to_numpy(), type=kind, from_pandas=not keep_nan))
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise InputError(f"does not fit type {column.dtype}: {error}.", file=path, column=name) from error
-        about = {"unit": column.unit, "role": column.role, "block": column.block, "description": column.description}
+        about = {
+            "unit": column.unit,
+            "role": column.role,
+            "block": column.block,
+            "description": column.description,
+        }
         fields.append(pa.field(name, kind, metadata={k: v for k, v in about.items() if v}))
     facts = {"nestmat_version": nestmat.__version__, **(provenance or {})}
     table = pa.Table.from_arrays(
@@ -147,10 +154,14 @@ def read(path: str | Path, columns: Sequence[str] | None = None, **equal: Any) -
         names = set(pq.read_schema(path).names)
         if lacking := sorted({*(columns or ()), *equal} - names):
             raise InputError(f"table lacks columns {lacking}; it has {sorted(names)}.", file=path)
-        return pq.read_table(path, columns=None if columns is None else list(columns), filters=filters).to_pandas()
+        return pq.read_table(
+            path, columns=None if columns is None else list(columns), filters=filters
+        ).to_pandas()
     except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise InputError(
-            f"is not a readable Parquet table: {error}.", file=path, remedy="delete it and run the workflow again."
+            f"is not a readable Parquet table: {error}.",
+            file=path,
+            remedy="delete it and run again.",
         ) from error
 
 

@@ -1,6 +1,6 @@
 """What a scale's model is made of: the part of a study's configuration that torch sees.
 
-Plain dataclasses, so that a GPU node needs no pydantic; `nestmat.config` validates them with ``extra="forbid"``.
+Plain dataclasses, so that a GPU node needs no pydantic; `nestmat.config` validates them.
 The metadata of each field is its description in the configuration reference.
 """
 
@@ -39,7 +39,9 @@ class Head:
 
     __pydantic_config__ = {"extra": "forbid"}
 
-    loss: LossName = option("mae", "Loss of the head; cross_entropy takes fractions or one-hot as soft labels.")
+    loss: LossName = option(
+        "mae", "Loss of the head; cross_entropy takes fractions or one-hot as soft labels."
+    )
     weight: float = option(1.0, "Weight of the loss in the sum.", ge=0)
     hidden: tuple[int, ...] = option((), "Width of each hidden layer, from latents to output.")
     activation: Activation = option("silu", "Activation of the hidden layers.")
@@ -47,7 +49,8 @@ class Head:
     dropout: float = option(0.0, "Share of hidden units dropped while training.", ge=0, lt=1)
     gain: float = option(1.0, "Gain of the Xavier normal initialisation.", gt=0)
     standardise: bool = option(
-        True, "Fit to the target standardised on the member's training rows; blocks are standardised as inputs."
+        True,
+        "Fit to the target standardised on the member's training rows; blocks are standardised as inputs.",
     )
 
 
@@ -80,15 +83,21 @@ class Model:
     __pydantic_config__ = {"extra": "forbid"}
 
     inputs: tuple[str, ...] = field(
-        metadata={"description": "Blocks fed to the encoder: feature blocks of the scale and names of parent scales."}
+        metadata={"description": "Blocks fed to the encoder: feature blocks of the scale, names of parents."}
     )
     encoder: Encoder = field(metadata={"description": "From inputs to latents."})
-    heads: dict[str, Head] = field(metadata={"description": "Heads by the target or block that each one gives."})
+    heads: dict[str, Head] = field(
+        metadata={"description": "Heads by the target or block that each one gives."}
+    )
     penalties: dict[PenaltyName, float] = field(
         default_factory=dict, metadata={"description": "Weight of each penalty added to the loss."}
     )
-    training: Training = field(default_factory=Training, metadata={"description": "Optimisation and members."})
+    training: Training = field(
+        default_factory=Training, metadata={"description": "Optimisation and members."}
+    )
     parent_model: str | None = option(
         None, "Model of the parent scales whose latents are read; by default the model of the same name."
     )
-    joint: bool = option(False, "Train the parent's model together with this one, end to end through the latents.")
+    joint: bool = option(
+        False, "Train the parent's model together with this one, end to end through the latents."
+    )
