@@ -1,0 +1,74 @@
+"""Folds inside the training rows: what stack weights and intervals are learned on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Assign groups to folds, the largest first, each to the fold that it unbalances least.
+
+    Args:
+        sizes: Rows of each group in each table that shares the folds, (groups, tables).
+        folds: Number of folds.
+        rng: Breaks ties between groups and between folds.
+
+    Returns:
+        The fold of each group, (groups,). Greedy descent of the sum over tables of the squared fold sizes,
+        where every table weighs the same whatever its length.
+    """
+    sizes = np.asarray(sizes, dtype=np.float64)
+    share = sizes * (folds / np.maximum(sizes.sum(axis=0), 1.0))
+    order = rng.permutation(len(share))
+    order = order[np.argsort(-share[order].max(axis=1), kind="stable")]
+    label = np.empty(len(share), dtype=np.int64)
+    load = np.zeros((folds, share.shape[1]))
+    for group in order:
+        # Adding s to loads l raises the sum of squares by 2 s.l + s.s: only s.l differs between the folds.
+        cost = load @ share[group] + 1e-9 * load.sum(axis=1)
+        best = np.flatnonzero(cost <= cost.min() + 1e-12)
+        label[group] = rng.choice(best)
+        load[label[group]] += share[group]
+    return label
+
+
+def inner_folds(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Divide rows into folds that keep groups whole.
+
+    Args:
+        groups: Label of the group of each row, (n,).
+        folds: Number of folds wanted; fewer when there are fewer groups.
+        seed: Seed of the assignment.
+
+    Returns:
+        Fold of each row, (n,), 0-based. Independent of the order of the rows.
+    """
+    names, row_group, counts = np.unique(
+        np.asarray(groups).astype(str), return_inverse=True, return_counts=True
+    )
+    label = balanced_folds(counts[:, None], min(folds, len(names)), np.random.default_rng(seed))
+    return label[row_group]
+
+
+def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int) -> np.ndarray:
+    """Inner folds of the rows that train in one outer fold.
+
+    Whole outer folds are merged into inner ones. So the inner split has the character of the protocol,
+    whatever that is (stratified, grouped, one solvent left out), and weights are learned on the same kind of
+    prediction as they are used for.
+
+    Args:
+        outer: The fold that validates each row, (n,); -1 where a row always trains.
+        repeat: Repeat of the protocol.
+        fold: The outer fold, whose rows are left out; -1 when every row trains.
+        folds: Number of inner folds wanted.
+
+    Returns:
+        Inner fold of each row, (n,); -1 for rows that are validated in ``fold`` or that always train.
+    """
+    outer = np.asarray(outer)
+    inside = (outer != fold) & (outer >= 0)
+    labels = np.full(len(outer), -1, dtype=np.int64)
+    if inside.any():
+        labels[inside] = inner_folds(outer[inside], folds, seed=1000 * repeat + fold + 7)
+    return labels
