@@ -214,6 +214,13 @@ class Scale(_Strict):
     title: str = Field("", description="Name for people; the key by default.")
     dataset: Name = Field(description="Data set of the scale.")
     parents: list[Name] = Field([], description="Finer scales whose latents this one reads.")
+    parent_features: Literal["computed", "material"] = Field(
+        "computed",
+        description=(
+            "How the rows of this scale get the inputs of its parents: computed from this scale's data set, "
+            "or looked up by material in the parents' tables."
+        ),
+    )
     pass_prediction: bool = Field(
         False, description="Pass the parents' predictions and spreads beside the latents."
     )

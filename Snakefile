@@ -1,0 +1,53 @@
+# nestmat: from tables of materials, over one autoencoder a scale, to a report.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+from nestmat.config import study_from
+
+if "study" not in config:
+
+    configfile: "config.yaml"
+
+
+STUDY = study_from(config, file="the configuration")
+RESULTS = f"results/{STUDY.study}"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/features.smk"
+include: "rules/scales.smk"
+include: "rules/evaluation.smk"
+include: "rules/figures.smk"
+include: "rules/tracking.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    figures,
+    metrics,
+    init_tracking,
+    track_runs,
+    write_run_config,
+
+
+rule all:
+    input:
+        report=f"{RESULTS}/report.html",
+        run_config=f"{RESULTS}/run_config.yaml",
+        tracking=branch(STUDY.tracking == "off", then=[], otherwise=f"{RESULTS}/tracking.json"),
+    default_target: True
+
+
+rule figures:
+    input:
+        figures=FIGURE_FILES,
+
+
+rule metrics:
+    input:
+        metrics=expand(f"{RESULTS}/metrics/{{scale}}.parquet", scale=STUDY.scales),

@@ -1,0 +1,17 @@
+# What the rules share.
+# In: STUDY, the validated configuration. Out: PLAN, the input functions and parameters of all rules;
+# code(script), the library modules that a script depends on; patterns of the wildcards.
+from nestmat.plan import Plan, code
+
+PLAN = Plan(STUDY, RESULTS)
+
+
+wildcard_constraints:
+    dataset="|".join(STUDY.datasets),
+    scale="|".join(STUDY.scales),
+    parent="|".join(STUDY.scales),
+    child="|".join(STUDY.scales),
+    protocol="[A-Za-z][A-Za-z0-9_]*",
+    model="|".join(sorted({model for scale in STUDY.scales.values() for model in scale.models})),
+    kind="[a-z_]+",
+    checksum="[0-9a-f]{12}",

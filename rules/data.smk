@@ -1,0 +1,48 @@
+# Data.
+# In: an address with its checksum, the folder NESTMAT_MIRROR, a user's own file, or a generator.
+# Out: data/<dataset>.parquet with units, and <dataset>.rejects.parquet with a reason for every row left out.
+# Steps: fetch and verify the file; read, check and canonicalise its rows.
+
+
+rule fetch_dataset:
+    input:
+        code=code("fetch_dataset"),
+    output:
+        file="downloads/{dataset}-{checksum}.csv",
+    log:
+        "downloads/{dataset}-{checksum}.log",
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=60,
+    params:
+        spec=PLAN.dataset_spec,
+    message:
+        "Fetch {wildcards.dataset}"
+    script:
+        "../scripts/fetch_dataset.py"
+
+
+rule read_dataset:
+    input:
+        file=PLAN.raw_file,
+        code=code("read_dataset"),
+        ions="resources/ions.yaml",
+    output:
+        table=f"{RESULTS}/data/{{dataset}}.parquet",
+        rejects=f"{RESULTS}/data/{{dataset}}.rejects.parquet",
+    log:
+        f"{RESULTS}/logs/read_dataset/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/read_dataset/{{dataset}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        spec=PLAN.dataset_spec,
+        targets=PLAN.targets_of_dataset,
+    message:
+        "Read {wildcards.dataset}"
+    script:
+        "../scripts/read_dataset.py"

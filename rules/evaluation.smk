@@ -1,0 +1,76 @@
+# Evaluation.
+# In: predictions of models. Out: predictions of the baselines and of the recommended stack, metrics, the comparison of
+# nested with single-scale models, interpretation and maps of the latents.
+
+
+rule compare_baselines:
+    input:
+        features=f"{RESULTS}/features/{{scale}}.parquet",
+        folds=f"{RESULTS}/folds/{{scale}}.parquet",
+        code=code("compare_baselines"),
+    output:
+        predictions=f"{RESULTS}/predictions/{{scale}}/{{protocol}}/baselines.parquet",
+    log:
+        f"{RESULTS}/logs/compare_baselines/{{scale}}.{{protocol}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_baselines/{{scale}}.{{protocol}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        baselines=PLAN.baselines,
+        stacked=PLAN.stack,
+        inner_folds=PLAN.stack_inner_folds,
+    message:
+        "Fit the baselines of {wildcards.scale}, protocol {wildcards.protocol}"
+    script:
+        "../scripts/compare_baselines.py"
+
+
+rule recommend_predictor:
+    input:
+        predictions=PLAN.stack_predictions,
+        code=code("recommend_predictor"),
+    output:
+        predictions=f"{RESULTS}/predictions/{{scale}}/{{protocol}}/recommended.parquet",
+        weights=f"{RESULTS}/predictions/{{scale}}/{{protocol}}/recommended.json",
+    log:
+        f"{RESULTS}/logs/recommend_predictor/{{scale}}.{{protocol}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/recommend_predictor/{{scale}}.{{protocol}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        stack=PLAN.stack,
+    message:
+        "Stack the recommended predictor of {wildcards.scale}, protocol {wildcards.protocol}"
+    script:
+        "../scripts/recommend_predictor.py"
+
+
+rule evaluate_scale:
+    input:
+        predictions=PLAN.predictions,
+        features=f"{RESULTS}/features/{{scale}}.parquet",
+        code=code("evaluate_scale"),
+    output:
+        metrics=f"{RESULTS}/metrics/{{scale}}.parquet",
+        comparisons=f"{RESULTS}/comparisons/{{scale}}.parquet",
+        calibration=f"{RESULTS}/calibration/{{scale}}.parquet",
+    log:
+        f"{RESULTS}/logs/evaluate_scale/{{scale}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate_scale/{{scale}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        compare=PLAN.compare,
+    message:
+        "Evaluate scale {wildcards.scale}"
+    script:
+        "../scripts/evaluate_scale.py"

@@ -1,0 +1,277 @@
+"""Which file comes from which: input functions and parameters of the rules, and the code of a script."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nestmat.config import DatasetSpec, Scale, Study
+from nestmat.data.registry import resolve
+from nestmat.paths import ROOT
+
+PACKAGE = Path(__file__).parent
+
+
+def _imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@functools.cache
+def _modules(file: Path) -> tuple[Path, ...]:
+    found = []
+    for name in _imports(file):
+        if name.split(".")[0] != "nestmat":
+            continue
+        stem = PACKAGE.parent / Path(*name.split("."))
+        found += [path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file()]
+    return tuple(found)
+
+
+def code(script: str) -> list[str]:
+    """Library modules that a script imports, directly or through others.
+
+    Snakemake reruns a job when its script changes, but not when a module that the script imports does: rules
+    name these files as inputs.
+
+    Args:
+        script: Name of the script without ``.py``.
+
+    Returns:
+        Paths relative to the repository's root, sorted.
+    """
+    waiting, seen = [ROOT / "scripts" / f"{script}.py"], set()
+    while waiting:
+        for module in _modules(waiting.pop()):
+            if module not in seen:
+                seen.add(module)
+                waiting.append(module)
+    return sorted(str(module.relative_to(ROOT)) for module in seen)
+
+
+class Plan:
+    """Paths and parameters of a study's jobs; every method takes the wildcards of a rule.
+
+    Args:
+        study: Validated configuration.
+        results: Folder of the study's results.
+    """
+
+    def __init__(self, study: Study, results: str):
+        self.study, self.results = study, results
+
+    def scale(self, name: str) -> Scale:
+        """Configuration of a scale."""
+        return self.study.scales[name]
+
+    def dataset(self, name: str) -> DatasetSpec:
+        """Registry entry or the study's own entry of a data set."""
+        return resolve(self.study.datasets[name])
+
+    # data
+
+    def dataset_spec(self, wildcards: Any) -> dict:
+        """The data set as plain values."""
+        return self.dataset(wildcards.dataset).model_dump()
+
+    def raw_file(self, wildcards: Any) -> list[str]:
+        """The file a data set is read from: downloaded, the user's own, or none for a generator."""
+        spec = self.dataset(wildcards.dataset)
+        if spec.url and spec.sha256:
+            return [f"downloads/{wildcards.dataset}-{spec.sha256[:12]}.csv"]
+        return [spec.file] if spec.file else []
+
+    def targets_of_dataset(self, wildcards: Any) -> list[str]:
+        """Columns of a data set that some scale predicts."""
+        targets = [t for s in self.study.scales.values() if s.dataset == wildcards.dataset for t in s.targets]
+        return sorted(set(targets))
+
+    # features
+
+    def table_of_scale(self, wildcards: Any) -> str:
+        """Data set of a scale, read."""
+        return f"{self.results}/data/{self.scale(wildcards.scale).dataset}.parquet"
+
+    def table_of_child(self, wildcards: Any) -> str:
+        """Data set of the child scale, read."""
+        return f"{self.results}/data/{self.scale(wildcards.child).dataset}.parquet"
+
+    def feature_parameters(self, wildcards: Any) -> dict:
+        """Feature blocks, targets, and category columns that splits or groups need."""
+        scale = self.scale(wildcards.scale)
+        needed = [split.column for split in scale.splits.values() if split.column] + scale.group
+        return {
+            "features": {k: v.model_dump(exclude_none=True) for k, v in scale.features.items()},
+            "targets": scale.targets,
+            "categories": sorted(set(needed)),
+            "group": scale.group,
+        }
+
+    def parent_feature_parameters(self, wildcards: Any) -> dict:
+        """Feature blocks of the parent, to be computed for the child's rows."""
+        blocks = self.scale(wildcards.parent).features
+        features = {k: v.model_dump(exclude_none=True) for k, v in blocks.items()}
+        return {"features": features, "targets": [], "categories": [], "group": []}
+
+    # folds
+
+    def split_parameters(self, _wildcards: Any = None) -> dict:
+        """Splits of every scale and the strict one."""
+        return {
+            "strict": self.study.strict.model_dump(),
+            "splits": {
+                name: {key: split.model_dump() for key, split in scale.splits.items()}
+                for name, scale in self.study.scales.items()
+            },
+            "targets": {name: scale.targets for name, scale in self.study.scales.items()},
+        }
+
+    # models
+
+    def specification(self, wildcards: Any) -> dict:
+        """Specification of a model as plain values."""
+        return asdict(self.scale(wildcards.scale).models[wildcards.model].specification)
+
+    def inner_folds(self, wildcards: Any) -> int:
+        """Folds inside the training rows: more than 0 for members of the recommended stack."""
+        recommended = self.scale(wildcards.scale).recommended
+        return recommended.inner_folds if recommended and wildcards.model in recommended.stack else 0
+
+    def parents(self, wildcards: Any) -> list[str]:
+        """Parent scales whose latents a model reads."""
+        return self._parents(wildcards.scale, wildcards.model)
+
+    def _parents(self, scale: str, model: str) -> list[str]:
+        inputs = self.scale(scale).models[model].specification.inputs
+        return [parent for parent in self.scale(scale).parents if parent in inputs]
+
+    def propagated(self, wildcards: Any) -> list[str]:
+        """Latents of the parents for a model's rows, in the order of `parents`."""
+        return self._latents_for(wildcards.scale, wildcards.model, wildcards.protocol, rows=wildcards.scale)
+
+    def _latents_for(self, scale: str, model: str, protocol: str, rows: str) -> list[str]:
+        """Latents of the parents that a model of ``scale`` reads, for the rows of the scale ``rows``."""
+        found = []
+        for parent in self._parents(scale, model):
+            theirs = self.study.parent_model(scale, model, parent)
+            where = self.study.parent_protocol(parent, protocol)
+            found.append(f"{self.results}/propagated/{parent}__{rows}/{where}/{theirs}.parquet")
+        return found
+
+    # propagation: wildcards parent, child, protocol and model, which names the parent's model
+
+    def parents_of_parent(self, wildcards: Any) -> list[str]:
+        """Scales that the parent's model itself reads."""
+        return self._parents(wildcards.parent, wildcards.model)
+
+    def propagated_to_parent(self, wildcards: Any) -> list[str]:
+        """Latents of the grandparents for the child's rows, in the order of `parents_of_parent`."""
+        return self._latents_for(wildcards.parent, wildcards.model, wildcards.protocol, rows=wildcards.child)
+
+    def pass_prediction(self, wildcards: Any) -> bool:
+        """Whether the child takes the parent's prediction and spread beside the latents."""
+        return self.scale(wildcards.child).pass_prediction
+
+    def parent_table(self, wildcards: Any) -> str:
+        """Features of the parent: the levels of its categories, and its rows where they are looked up."""
+        return f"{self.results}/features/{wildcards.parent}.parquet"
+
+    def look_up(self, wildcards: Any) -> bool:
+        """Whether the child's rows find the parent's features by material instead of computing them."""
+        return self.scale(wildcards.child).parent_features == "material"
+
+    # evaluation
+
+    def baselines(self, wildcards: Any) -> dict:
+        """Baselines of a scale that run in a protocol, as plain values."""
+        scale = self.scale(wildcards.scale)
+        return {
+            name: {"kind": entry.kind, "inputs": entry.inputs, "options": entry.options}
+            for name, entry in scale.baselines.items()
+            if wildcards.protocol in scale.runs(name)
+        }
+
+    def stack(self, wildcards: Any) -> list[str]:
+        """Members of the recommended predictor of a scale."""
+        recommended = self.scale(wildcards.scale).recommended
+        return recommended.stack if recommended else []
+
+    def stack_inner_folds(self, wildcards: Any) -> int:
+        """Inner folds that the stack's weights are learned on."""
+        recommended = self.scale(wildcards.scale).recommended
+        return recommended.inner_folds if recommended else 0
+
+    def stack_predictions(self, wildcards: Any) -> list[str]:
+        """Prediction files that hold the stack's members."""
+        scale, folder = self.scale(wildcards.scale), self._predictions(wildcards.scale, wildcards.protocol)
+        stack = self.stack(wildcards)
+        files = [f"{folder}/{name}.parquet" for name in stack if name in scale.models]
+        return files + [f"{folder}/baselines.parquet"] * any(name in scale.baselines for name in stack)
+
+    def _predictions(self, scale: str, protocol: str) -> str:
+        return f"{self.results}/predictions/{scale}/{protocol}"
+
+    def predictions(self, wildcards: Any) -> list[str]:
+        """Every prediction file of a scale."""
+        scale, found = self.scale(wildcards.scale), []
+        for protocol in scale.protocols:
+            names = [name for name in scale.models if protocol in scale.runs(name)]
+            names += ["baselines"] * any(protocol in scale.runs(name) for name in scale.baselines)
+            names += ["recommended"] * (
+                scale.recommended is not None and protocol in scale.runs("recommended")
+            )
+            found += [f"{self._predictions(wildcards.scale, protocol)}/{name}.parquet" for name in names]
+        return found
+
+    def compare(self, wildcards: Any) -> list:
+        """Pairs of nested and single-scale models."""
+        return [list(pair) for pair in self.scale(wildcards.scale).compare]
+
+    def sweep(self, wildcards: Any) -> dict:
+        """The sweep of a scale with the specification of its model."""
+        scale = self.scale(wildcards.scale)
+        if scale.sweep is None:
+            return {}
+        model = asdict(scale.models[scale.sweep.model].specification)
+        return {**scale.sweep.model_dump(), "specification": model}
+
+    def swept_parents(self, wildcards: Any) -> list[str]:
+        """Parents that the swept model reads."""
+        sweep = self.scale(wildcards.scale).sweep
+        return self._parents(wildcards.scale, sweep.model) if sweep else []
+
+    def swept_propagated(self, wildcards: Any) -> list[str]:
+        """Latents of those parents, in the same order."""
+        name, sweep = wildcards.scale, self.scale(wildcards.scale).sweep
+        return self._latents_for(name, sweep.model, sweep.protocol, rows=name) if sweep else []
+
+    # everything, for the report and for tracking
+
+    def trained(self) -> list[tuple[str, str, str]]:
+        """Scale, protocol and model of every training job."""
+        return [
+            (name, protocol, model)
+            for name, scale in self.study.scales.items()
+            for model in scale.models
+            for protocol in scale.runs(model)
+        ]
+
+    def model_files(self, ending: str) -> list[str]:
+        """One file a training job: ending is `json`, `safetensors` or `history.parquet`."""
+        return [f"{self.results}/models/{s}/{p}/{m}.{ending}" for s, p, m in self.trained()]
+
+    def tables(self) -> list[str]:
+        """Data sets of the study, read, without their rejects."""
+        return [f"{self.results}/data/{name}.parquet" for name in self.study.datasets]
+
+    def published_files(self) -> list[str]:
+        """Published numbers that the study is shown beside."""
+        return [f"resources/published/{name}.yaml" for name in self.study.published]
