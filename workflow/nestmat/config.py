@@ -38,6 +38,13 @@ class ColumnSpec(_Strict):
     missing: Literal["reject", "keep"] = Field(
         "reject", description="A row without this value is rejected with a reason, or kept with NaN."
     )
+    label: bool = Field(
+        False,
+        description=(
+            "A measured or computed result. Rows that agree in everything but their labels are duplicates; "
+            "the targets of a study are labels in any case."
+        ),
+    )
 
 
 class Suspicion(_Strict):
@@ -82,6 +89,17 @@ class DatasetSpec(_Strict):
             raise ValueError("give exactly one of url, file, generator")
         if self.url and not self.sha256:
             raise ValueError("a url needs the sha256 of the file")
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> DatasetSpec:
+        if self.formula and self.formula_template:
+            raise ValueError("give formula or formula_template, not both")
+        if taken := sorted({"row_id", "row", "formula", "material", "flag"} & set(self.columns)):
+            raise ValueError(
+                f"columns {taken} have names that nestmat uses itself: choose another name and give the "
+                "file's as header"
+            )
         return self
 
 
