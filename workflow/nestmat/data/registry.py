@@ -1,0 +1,75 @@
+"""The registry of data sets, and how a study's reference to one is resolved."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nestmat.config import DatasetSpec, load_yaml
+from nestmat.errors import InputError
+from nestmat.paths import RESOURCES
+
+REGISTRY = RESOURCES / "datasets.yaml"
+
+
+def load(path: str | Path = REGISTRY) -> dict[str, DatasetSpec]:
+    """Read and validate a registry.
+
+    Args:
+        path: YAML file: a mapping of names to entries.
+
+    Raises:
+        InputError: The file is missing, is not YAML, or an entry is faulty; names entry and key.
+    """
+    data = load_yaml(path)
+    if not isinstance(data, dict):
+        raise InputError("is not a mapping of names to data sets.", file=path)
+    return {str(name): _entry(str(name), value, path) for name, value in data.items()}
+
+
+def _entry(name: str, value: Any, path: str | Path) -> DatasetSpec:
+    try:
+        return DatasetSpec.model_validate(value)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join([name, *(str(part) for part in fault["loc"])])
+        more = f" ({error.error_count() - 1} more faults)" if error.error_count() > 1 else ""
+        raise InputError(
+            f"{fault['msg']}{more}.",
+            file=path,
+            column=key,
+            remedy="see docs/configuration.md for the keys of a data set.",
+        ) from error
+
+
+def resolve(reference: str | DatasetSpec, registry: str | Path = REGISTRY) -> DatasetSpec:
+    """The data set that a study names or describes.
+
+    Args:
+        reference: Name in the registry, or a whole entry.
+        registry: File of the registry.
+
+    Raises:
+        InputError: The registry has no such name.
+    """
+    if isinstance(reference, DatasetSpec):
+        return reference
+    entries = load(registry)
+    if reference not in entries:
+        raise InputError(
+            f"has no data set {reference!r}{closest(reference, entries)}.",
+            file=registry,
+            remedy=f"choose one of {', '.join(entries)}, or describe your own in the study.",
+        )
+    return entries[reference]
+
+
+def closest(name: str, known: Any) -> str:
+    """A hint at the name that was probably meant, or nothing: ``; did you mean 'Gap'?``."""
+    names = [str(k) for k in known]
+    folded = {n.casefold().strip(): n for n in reversed(names)}
+    found = difflib.get_close_matches(name.casefold().strip(), folded, n=1)
+    return f"; did you mean {folded[found[0]]!r}?" if found else ""

@@ -1,0 +1,67 @@
+"""Where the messages of a job go."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nestmat.errors import InputError
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@contextmanager
+def job_log(path: str | Path, level: int = logging.INFO) -> Iterator[logging.Logger]:
+    """Send log messages and Python warnings to a file and to stderr while a job runs.
+
+    An `InputError` ends the job with exit status 1 and its message alone on stderr, for it is meant for the user;
+    its traceback goes to the file. Any other exception is a fault of the program: its traceback goes to both.
+
+    Args:
+        path: The rule's log; written anew.
+        level: Least level that is kept.
+
+    Yields:
+        The root logger.
+
+    Raises:
+        SystemExit: With status 1, after an `InputError`.
+        InputError: The log cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"cannot be written: {error.strerror}.", file=path, remedy="make the folder of the log writable."
+        ) from error
+    screen = logging.StreamHandler(sys.stderr)
+    root = logging.getLogger()
+    before = root.level
+    for handler in (file, screen):
+        handler.setFormatter(logging.Formatter(_FORMAT))
+        root.addHandler(handler)
+    root.setLevel(level)
+    logging.captureWarnings(True)
+    try:
+        yield root
+    except InputError as error:
+        root.removeHandler(screen)
+        root.error("%s", error, exc_info=True)
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+    except Exception:
+        # Python prints the traceback itself as the exception leaves the job.
+        root.removeHandler(screen)
+        root.exception("The job failed.")
+        raise
+    finally:
+        logging.captureWarnings(False)
+        root.setLevel(before)
+        for handler in (file, screen):
+            root.removeHandler(handler)
+            handler.close()
