@@ -1,0 +1,85 @@
+# make run | test | lint | format | bench | ui | schema | lock | clean
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+.PHONY: help run test lint format bench ui schema lock clean
+
+PYTHON ?= python3
+# Where torch's CPU wheels are, unless pip's own find-links already hold one.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+STUDIES := $(wildcard resources/studies/*.yaml)
+LOCKS := requirements.lock requirements-torch.lock
+# The stamp names what was installed and where: a changed lock or a moved folder starts afresh.
+INSTALLED := .venv/installed-$(shell (cat $(LOCKS); pwd) | sha256sum | cut -c1-16)
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_USER := 0
+export MLFLOW_DISABLE_TELEMETRY := true
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
+
+# An install that was interrupted leaves no stamp, and is made again from nothing.
+$(INSTALLED): $(LOCKS)
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] < (3, 15) and
+	"nestmat needs Python 3.11 to 3.14, this is %d.%d: name another, make PYTHON=python3.12" % v[:2])'
+	rm -rf .venv
+	if $(PYTHON) -c 'import ensurepip' 2> /dev/null; then
+	    $(PYTHON) -m venv .venv
+	else
+	    $(PYTHON) -m venv --without-pip .venv
+	    python tools/bootstrap_pip.py
+	fi
+	install="python -m pip install --quiet --progress-bar off --no-deps --require-hashes"
+	echo "Installing torch ..."
+	$$install --no-index -r requirements-torch.lock 2> /dev/null \
+	    || $$install --index-url $(TORCH_INDEX) -r requirements-torch.lock
+	echo "Installing the other pinned packages ..."
+	# setuptools comes first: the two packages without a wheel are built with it, not with one unpinned.
+	grep -A 2 '^setuptools==' requirements.lock | $$install -r /dev/stdin
+	$$install --no-build-isolation -r requirements.lock
+	python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	python -m pip check
+	touch $@
+
+.venv: $(INSTALLED)
+
+run: $(INSTALLED) ## run the default study, print the path of its report
+	snakemake --cores all --workflow-profile workflow/profiles/workstation $(ARGS)
+	echo "Report: $(CURDIR)/results/$$(sed -n 's/^study: *//p' config.yaml)/report.html"
+
+test: $(INSTALLED) ## run the test suite
+	python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## check style, types and workflow
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules
+	mypy
+	for study in config.yaml $(STUDIES); do
+	    echo "snakemake --lint --configfile $$study"
+	    snakemake --lint --configfile $$study
+	done
+
+format: $(INSTALLED) ## format Python and Snakemake files
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile rules
+
+bench: $(INSTALLED) ## measure what the documentation claims to be fast
+	python -m bench
+
+ui: $(INSTALLED) ## open the MLflow interface on 127.0.0.1:5000
+	python -m nestmat.tracking
+
+schema: $(INSTALLED) ## write the JSON schema, the configuration reference and the rule graph
+	nestmat schema
+
+lock: ## pin the dependencies again (needs uv); make lock ARGS=--upgrade takes newer ones
+	tools/lock_requirements.sh $(ARGS)
+
+clean: ## delete the environment and caches; results, downloads and runs stay
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis workflow/*.egg-info
+	find . -name __pycache__ -not -path './.snakemake/*' -prune -exec rm -rf {} +
