@@ -1,0 +1,1 @@
+"""Feature tables from compositions and from the columns of a data set."""

@@ -1,0 +1,1 @@
+"""Formulas, ions and perovskite criteria."""

@@ -1,0 +1,411 @@
+r"""Chemical formulas with organic ions as whole words.
+
+The grammar, over text whose subscripts are digits::
+
+    formula := (species | group) amount? ...         amount := "_"? "{"? decimal "}"? "_"?
+    group   := "(" formula ")"  (also [ ] and { })   species := organic ion or element
+
+An organic ion is written by its abbreviation (``MA``) or by a structural spelling of `resources/ions.yaml`
+(``CH3NH3``). Abbreviations win over elements where both read (``FAPbI3`` holds formamidinium, never
+fluorine), unless the rest of the word then has no reading. A structural spelling does not count as the ion
+where it continues another organic group. Sum formulas such as ``CH6NPbI3`` stay carbon, hydrogen and
+nitrogen, since isomers share them (dimethylammonium and ethylammonium are both C2H8N).
+Amounts are exact decimals, so scaling, order and spelling leave the key of a material as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+from pymatgen.core import Composition, Element
+
+from nestmat.errors import InputError
+from nestmat.materials import ions
+
+SITE_RATIO = {"A": 1, "B": 1, "X": 3}
+_ELEMENTS = frozenset(element.symbol for element in Element)
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_MARKUP = re.compile(r"</?sub>|\$")
+_AMOUNT = re.compile(r"\s*(?:_\s*\{\s*(?P<braced>[0-9.]+)\s*\}|_?\s*(?P<plain>[0-9.]+))_?")
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_LONGEST_TEXT = 300
+_BRACKETS = {"(": ")", "[": "]", "{": "}"}
+_ORGANIC = frozenset("CHN")
+_EXAMPLE = "write it like CsPbI3, FA0.85MA0.15PbI2.55Br0.45 or (FAPbI3)0.9(MAPbBr3)0.1"
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """A parsed formula.
+
+    Attributes:
+        text: The text as given.
+        species: Amount by organic ion or element, in the order of the text.
+        composition: Amounts by element, organic ions expanded.
+        key: Canonical name of the material, ``Br=0.2 Cs=0.2 ...``: sorted ions or elements with their
+            fraction of all of them, to 1e-6.
+        amounts: As ``species``, exact.
+    """
+
+    text: str
+    species: Mapping[str, float]
+    composition: Composition
+    key: str
+    amounts: Mapping[str, Fraction] = field(repr=False)
+
+    def sites(self, tolerance: float = 0.02) -> dict[str, dict[str, float]]:
+        """Site fractions of an ABX3 halide perovskite.
+
+        Args:
+            tolerance: How far the amount on a site may be from 1 : 1 : 3, relative to that amount. Published
+                compositions are often rounded to two decimals.
+
+        Returns:
+            Fractions by site and ion, ions sorted, each site with the sum 1.
+
+        Raises:
+            InputError: A species has no known site, or the sums are not 1 : 1 : 3.
+        """
+        parts: dict[str, dict[str, Fraction]] = {site: {} for site in SITE_RATIO}
+        for symbol in sorted(self.amounts):
+            if symbol not in ions.table():
+                raise self._no_site(symbol)
+            parts[ions.table()[symbol].site][symbol] = self.amounts[symbol]
+        sums = {site: sum(part.values(), Fraction(0)) for site, part in parts.items()}
+        unit = sum(sums.values()) / sum(SITE_RATIO.values())
+        if any(abs(sums[site] / (n * unit) - 1) > tolerance for site, n in SITE_RATIO.items()):
+            found = ", ".join(
+                f"{site} = {float(sums[site]):.6g} ({' + '.join(part) or 'none'})"
+                for site, part in parts.items()
+            )
+            raise InputError(
+                f"is not an ABX3 perovskite: {found}; the ratio has to be 1 : 1 : 3 within {tolerance:.0%}.",
+                column="formula",
+                value=self.text,
+                remedy="correct the amounts, or leave the material out of this study.",
+            )
+        return {site: _fractions(part) for site, part in parts.items()}
+
+    def _no_site(self, symbol: str) -> InputError:
+        remedy = "add the ion to resources/ions.yaml, or leave the material out of this study."
+        if symbol in _ORGANIC:
+            remedy = (
+                "write organic cations by name, because isomers share a sum formula: one of "
+                + ", ".join(
+                    f"{ion.symbol} ({ion.name})" for ion in ions.molecular().values() if ion.site == "A"
+                )
+                + "."
+            )
+        return InputError(
+            f"holds {symbol}, which has no known site in a halide perovskite.",
+            column="formula",
+            value=self.text,
+            remedy=remedy,
+        )
+
+
+def _fractions(part: Mapping[str, Fraction]) -> dict[str, float]:
+    total = sum(part.values())
+    fractions = {symbol: float(amount / total) for symbol, amount in part.items()}
+    # The largest takes up the rounding error, so that the sum is 1 exactly.
+    largest = max(fractions, key=lambda symbol: fractions[symbol])
+    fractions[largest] = 1.0 - math.fsum(value for symbol, value in fractions.items() if symbol != largest)
+    return fractions
+
+
+@cache
+def _spellings() -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Words (abbreviations) and structural spellings, longest first, with the ion each stands for."""
+    words: dict[str, str] = {}
+    structures: list[tuple[str, str]] = []
+    for symbol, ion in ions.molecular().items():
+        for spelling in (symbol, *ion.aliases):
+            if re.fullmatch(r"[CHNO\d()=]+", spelling):
+                structures.append((spelling, symbol))
+            else:
+                words[spelling] = symbol
+    return words, sorted(structures, key=lambda pair: -len(pair[0]))
+
+
+@lru_cache(maxsize=4096)
+def _segment(word: str) -> tuple[str, ...] | None:
+    """Divide a run of letters into ions and elements, the longest first; None if there is no way."""
+    if not word:
+        return ()
+    names = _spellings()[0]
+    for size in range(min(len(word), max(map(len, names))), 0, -1):
+        head = word[:size]
+        if head in _ELEMENTS or head in names:
+            tail = _segment(word[size:])
+            if tail is not None:
+                return (head, *tail)
+    return None
+
+
+class _Reader:
+    """Recursive descent over one formula."""
+
+    def __init__(self, given: str):
+        self.given = given
+        self.text = _MARKUP.sub("", given.translate(_SUBSCRIPTS)).strip()
+        self.at = 0
+
+    def fail(self, message: str, remedy: str = _EXAMPLE) -> InputError:
+        return InputError(message, column="formula", value=self.given, remedy=f"{remedy}.")
+
+    def read(self, closing: str = "") -> dict[str, Fraction]:
+        """Amounts up to ``closing``, or to the end."""
+        found: dict[str, Fraction] = {}
+        before = ""
+        while True:
+            self.skip_space()
+            if self.at == len(self.text):
+                if closing:
+                    raise self.fail(f"lacks a closing {closing!r}.", "balance the brackets")
+                break
+            if self.text[self.at] == closing:
+                self.at += 1
+                break
+            part, before = self.part(before)
+            amount = self.amount()
+            for symbol, count in part.items():
+                found[symbol] = found.get(symbol, Fraction(0)) + count * amount
+        if not found:
+            raise self.fail("is empty." if not closing else "has empty brackets.")
+        return found
+
+    def skip_space(self) -> None:
+        while self.at < len(self.text) and self.text[self.at].isspace():
+            self.at += 1
+
+    def part(self, before: str) -> tuple[dict[str, Fraction], str]:
+        """One species or group, and the symbol that the next one follows."""
+        if before not in _ORGANIC:
+            for spelling, symbol in _spellings()[1]:
+                end = self.at + len(spelling)
+                if self.text.startswith(spelling, self.at) and not self.continues(spelling, end):
+                    self.at = end
+                    return {symbol: Fraction(1)}, symbol
+        start = self.text[self.at]
+        if start in _BRACKETS:
+            self.at += 1
+            return self.read(_BRACKETS[start]), ""
+        if start in _BRACKETS.values():
+            raise self.fail(f"has an unexpected {start!r}.", "balance the brackets")
+        word = re.match(r"[A-Za-z]+", self.text[self.at :])
+        if word is None:
+            raise self.misplaced(start)
+        names = _segment(word.group())
+        if names is None:
+            raise self.unknown(word.group())
+        self.at += len(names[0])
+        symbol = _spellings()[0].get(names[0], names[0])
+        return {symbol: Fraction(1)}, symbol
+
+    def continues(self, spelling: str, end: int) -> bool:
+        """Whether the text after a structural spelling belongs to its last atom."""
+        after = self.text[end : end + 1]
+        return after.islower() or (spelling[-1].isdigit() and (after.isdigit() or after == "."))
+
+    def amount(self) -> Fraction:
+        match = _AMOUNT.match(self.text, self.at)
+        if match is None:
+            return Fraction(1)
+        number = match["braced"] or match["plain"]
+        if not _DECIMAL.fullmatch(number):
+            raise self.fail(f"has the amount {number!r}, which is not a number.")
+        value = Fraction(number)
+        if value == 0:
+            raise self.fail("has an amount of zero.", "leave out what is not there")
+        self.at = match.end()
+        return value
+
+    def misplaced(self, character: str) -> InputError:
+        if character.isdigit() or character == ".":
+            return self.fail("has an amount without a species before it.")
+        return self.fail(
+            f"has an unexpected {character!r} at character {self.at + 1}.",
+            "write amounts as decimal numbers, and leave out additives, charges, hydrates and variables",
+        )
+
+    def unknown(self, word: str) -> InputError:
+        # What can be read from the left is not at fault; the rest starts with the unknown symbol.
+        known = next(size for size in range(len(word), -1, -1) if _segment(word[:size]) is not None)
+        while known and word[known].islower():
+            known -= 1
+        symbol = re.match(r"[A-Z]?[a-z]*", word[known:])
+        name = symbol.group() if symbol and symbol.group() else word[known]
+        return self.fail(
+            f"holds {name!r}, which is neither an element nor a known ion.",
+            "check the spelling and the capitals; molecular ions are named in resources/ions.yaml",
+        )
+
+
+def _key(amounts: Mapping[str, Fraction]) -> str:
+    total = sum(amounts.values())
+    parts = []
+    for symbol in sorted(amounts):
+        fraction = float(round(amounts[symbol] / total, 6))
+        parts.append(f"{symbol}={fraction:.6f}".rstrip("0").rstrip("."))
+    return " ".join(parts)
+
+
+def _formula(text: str, amounts: Mapping[str, Fraction]) -> Formula:
+    total = sum(amounts.values())
+    if not Fraction(1, 10) <= total <= 10**6:
+        raise InputError(
+            f"has amounts that sum to {float(total):.3g}.",
+            column="formula",
+            value=text,
+            remedy="give amounts for a formula unit, so that the sum is between 0.1 and 1e6.",
+        )
+    for symbol, amount in amounts.items():
+        if amount / total < Fraction(1, 10**6):
+            raise InputError(
+                f"holds less than 1e-6 of {symbol}, which a material's key cannot tell from none.",
+                column="formula",
+                value=text,
+                remedy="leave out traces.",
+            )
+    atoms: dict[str, Fraction] = {}
+    for symbol, amount in amounts.items():
+        ion = ions.molecular().get(symbol)
+        for element, count in (ion.composition if ion else {symbol: 1}).items():
+            atoms[element] = atoms.get(element, Fraction(0)) + amount * count
+    return Formula(
+        text=text,
+        species=MappingProxyType({symbol: float(amount) for symbol, amount in amounts.items()}),
+        composition=Composition({element: float(amount) for element, amount in atoms.items()}),
+        key=_key(amounts),
+        amounts=MappingProxyType(dict(amounts)),
+    )
+
+
+@lru_cache(maxsize=65536)
+def _parse(text: str) -> Formula:
+    return _formula(text, _Reader(text).read())
+
+
+def parse(text: str) -> Formula:
+    """Parse a chemical formula.
+
+    Args:
+        text: The formula, for example ``Cs0.05(FA0.83MA0.17)0.95Pb(I0.83Br0.17)3`` or ``MAGeCl_3``.
+
+    Raises:
+        InputError: The text is empty or missing, holds something that is neither an element nor a known ion,
+            an amount of zero, a trace below 1e-6, unbalanced brackets, or anything else than a formula.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise InputError("is not a formula but empty.", column="formula", value=text, remedy=f"{_EXAMPLE}.")
+    if len(text) > _LONGEST_TEXT:
+        raise InputError(
+            f"is longer than {_LONGEST_TEXT} characters.",
+            column="formula",
+            value=f"{text[:40]}...",
+            remedy="give one formula a cell.",
+        )
+    return _parse(text)
+
+
+@dataclass(frozen=True)
+class ParsedFormulas:
+    """Formulas of a table.
+
+    Attributes:
+        formulas: One a text; None where the text does not parse.
+        errors: By position, why it does not parse.
+    """
+
+    formulas: list[Formula | None]
+    errors: dict[int, InputError]
+
+
+def parse_many(texts: Iterable[Any]) -> ParsedFormulas:
+    """Parse the formulas of a table, each distinct text once."""
+    formulas: list[Formula | None] = []
+    errors: dict[int, InputError] = {}
+    failed: dict[Any, InputError] = {}
+    for position, text in enumerate(texts):
+        formula = None
+        if text not in failed:
+            try:
+                formula = parse(text)
+            except InputError as error:
+                failed[text] = error
+        formulas.append(formula)
+        if formula is None:
+            errors[position] = failed[text]
+    return ParsedFormulas(formulas, errors)
+
+
+def from_species(species: Mapping[str, float]) -> Formula:
+    """The formula of given amounts, its text in the order given.
+
+    Args:
+        species: Amounts by element or abbreviation of an organic ion; those of zero are left out.
+
+    Raises:
+        InputError: A symbol is unknown, or an amount is negative or not finite.
+    """
+    amounts = {}
+    for symbol, amount in species.items():
+        if not math.isfinite(amount) or amount < 0:
+            raise InputError(f"has the amount {amount} of {symbol}.", remedy="amounts are positive numbers.")
+        if symbol not in _ELEMENTS and symbol not in ions.molecular():
+            raise InputError(f"holds {symbol!r}, which is neither an element nor a known ion.")
+        if amount:
+            amounts[symbol] = Fraction(repr(float(amount))).limit_denominator(10**9)
+    if not amounts:
+        raise InputError("has no species.", column="formula", remedy="give at least one amount.")
+    text = "".join(
+        (f"({symbol})" if symbol[-1].isdigit() and amount != 1 else symbol)
+        + ("" if amount == 1 else f"{float(amount):.9f}".rstrip("0").rstrip("."))
+        for symbol, amount in amounts.items()
+    )
+    return _formula(text, amounts)
+
+
+def fill_template(template: str, row: Mapping[str, Any]) -> str:
+    """Write a formula from columns, for tables that hold none.
+
+    Args:
+        template: Text with columns in braces, for example ``{Cation}Pb{Halide1}{Halide2}{Halide3}``. Columns
+            are inserted as they are; nothing is computed.
+        row: Cells by column.
+
+    Raises:
+        InputError: A column is missing, a cell is empty, or the braces do not match.
+    """
+
+    def cell(match: re.Match[str]) -> str:
+        name = match[1].strip()
+        if name not in row:
+            raise InputError(
+                f"names the column {name!r}, which the table lacks; it has {', '.join(map(str, row))}.",
+                column="formula_template",
+                value=template,
+                remedy="correct the name in braces.",
+            )
+        value = row[name]
+        if pd.isna(value) or not str(value).strip():
+            raise InputError("is empty, but the formula is made from it.", column=name, remedy="fill it in.")
+        return f"{value:.10g}" if isinstance(value, float) else str(value).strip()
+
+    text = re.sub(r"\{([^{}]+)\}", cell, template)
+    if "{" in text or "}" in text:
+        raise InputError(
+            "has braces that do not match.",
+            column="formula_template",
+            value=template,
+            remedy="write every column as {name}.",
+        )
+    return text
