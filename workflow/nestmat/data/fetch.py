@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,8 +46,8 @@ def fetch(
 ) -> None:
     """Put the verified file of a data set at ``target``.
 
-    The mirror is used if it has the file; otherwise the file is downloaded. A download that breaks off is resumed
-    where it stopped, in this call or the next, from ``<target>.part``.
+    The mirror is used if it has the file; otherwise the file is downloaded. A download that breaks off is
+    resumed where it stopped, in this call or the next, from ``<target>.part``.
 
     Args:
         spec: A data set with an address and a checksum.
@@ -58,8 +58,8 @@ def fetch(
         timeout: Seconds without a byte before an attempt is given up.
 
     Raises:
-        InputError: The data set has no address, the mirror is not a folder, the server does not give the file, the
-            checksum differs, or the disk cannot take the file. No file is left at ``target``.
+        InputError: The data set has no address, the mirror is not a folder, the server does not give the
+            file, the checksum differs, or the disk cannot take the file. No file is left at ``target``.
     """
     target = Path(target)
     if not spec.url or not spec.sha256:
@@ -115,15 +115,16 @@ def _download(url: str, target: Path, checksum: str, attempts: int, backoff: flo
                 raise InputError(
                     f"cannot be downloaded: {error} ({attempts} attempts).",
                     file=url,
-                    remedy="check the network and run the same command again: it resumes; or put the file into a "
-                    "folder and name that by NESTMAT_MIRROR.",
+                    remedy="check the network and run the same command again: it resumes; or put the file "
+                    "into a folder and name that by NESTMAT_MIRROR.",
                 ) from error
             wait = min(backoff * 2 ** (failures - 1), 60.0)
             _LOG.warning("%s: %s; trying again in %.3g s", url, error, wait)
             time.sleep(wait)
             continue
         except OSError as error:
-            part.unlink(missing_ok=True) if part.parent.is_dir() else None
+            with suppress(OSError):
+                part.unlink()
             raise InputError(
                 f"cannot be written: {error.strerror or error}.",
                 file=target,
@@ -141,10 +142,10 @@ def _download(url: str, target: Path, checksum: str, attempts: int, backoff: flo
             part,
             checksum,
             url,
-            "the file at the address changed or was altered on its way: do not use it; report it, or mend the "
-            "entry of the registry if the change is intended.",
+            "the file at the address changed or was altered on its way: do not use it; report it, or mend "
+            "the entry of the registry if the change is intended.",
         )
-        os.replace(part, target)
+        part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
@@ -178,6 +179,10 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
             )
             with part.open("ab" if resumes else "wb") as file:
                 _receive(answer, file, have, total, part.name.removesuffix(".part"))
+    except (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"is not an address: {error}.", file=url, remedy="correct the registry.") from error
     except requests.RequestException as error:
         raise _TryAgainError(str(error)) from error
     if total is not None and _size(part) < total:

@@ -1,0 +1,26 @@
+"""Fetch the file of a data set.
+
+In: the data set's address and checksum; the environment variable NESTMAT_MIRROR may name a folder of local
+copies.
+Out: the file, verified.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from nestmat.config import DatasetSpec
+from nestmat.data.fetch import fetch
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.data.fetch.fetch`."""
+    with job_log(snakemake.log[0]):
+        spec = DatasetSpec.model_validate(snakemake.params.spec)
+        fetch(spec, snakemake.output.file, mirror=os.environ.get("NESTMAT_MIRROR"))
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

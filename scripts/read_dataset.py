@@ -1,0 +1,29 @@
+"""Read a data set: check every row and give every material its canonical key.
+
+In: the CSV file, none for a generator. Out: row_id, row, formula, material, flag and the declared columns with
+their units; the rows left out, with line, column, value and reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nestmat.config import DatasetSpec
+from nestmat.data.readers import read, write
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.data.readers.read`."""
+    with job_log(snakemake.log[0]):
+        reading = read(
+            DatasetSpec.model_validate(snakemake.params.spec),
+            str(snakemake.input.file) if snakemake.input.file else None,
+            name=snakemake.wildcards.dataset,
+            targets=snakemake.params.targets,
+        )
+        write(reading, snakemake.output.table, snakemake.output.rejects)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

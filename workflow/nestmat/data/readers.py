@@ -1,0 +1,446 @@
+"""Read the file of a data set: every row is kept, or rejected with a reason."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import logging
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from nestmat import tables
+from nestmat.config import ColumnSpec, DatasetSpec
+from nestmat.data.generators import generate
+from nestmat.data.registry import closest
+from nestmat.errors import InputError
+from nestmat.materials.formulas import fill_template, parse
+
+_LOG = logging.getLogger(__name__)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
+_NO_NUMBER = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
+# "None" and "NA" can be levels of a category; these cannot.
+_NO_TEXT = {"", "nan", "NaN", "null", "NULL", "N/A", "#N/A"}
+_KEYS: tables.Schema = {
+    "row_id": tables.Column("int64", role="key", description="data row of the source, counted from 0"),
+    "row": tables.Column("int64", role="key", description="line of the source file, counted from 1"),
+    "formula": tables.Column("string", description="formula as the source writes it"),
+    "material": tables.Column("string", role="key", description="canonical key of the composition"),
+    "flag": tables.Column("string", description="why a label is suspected; empty when it is not"),
+}
+
+
+class Reading(NamedTuple):
+    """A data set as read.
+
+    Attributes:
+        frame: Rows kept: ``row_id``, ``row``, ``formula``, ``material``, ``flag``, then the declared columns;
+            numbers as float64 in the units of the schema, NaN where a missing value is allowed.
+        schema: Type, unit, role and description of every column.
+        rejects: One line for each row left out, with the columns of `nestmat.tables.REJECTS`.
+        facts: Origin, checksum and row counts; ``rows_read == rows_kept + rows_rejected``.
+    """
+
+    frame: pd.DataFrame
+    schema: tables.Schema
+    rejects: pd.DataFrame
+    facts: dict[str, Any]
+
+
+@dataclass
+class _Rows:
+    """Cells by column, with the faults and flags found so far by index of the row."""
+
+    lines: list[int]
+    cells: dict[str, list[str]]
+    blank: int = 0
+    ragged: set[int] = field(default_factory=set)
+    faults: dict[int, list[tuple[str, str, str]]] = field(default_factory=dict)
+    flags: dict[int, list[str]] = field(default_factory=dict)
+
+    def fault(self, index: int, column: str, value: str, reason: str) -> None:
+        self.faults.setdefault(index, []).append((column, value, reason))
+
+    def rejects(self) -> pd.DataFrame:
+        """One line a row: its first fault, the others named in the reason."""
+        found = []
+        for index in sorted(self.faults):
+            column, value, reason = self.faults[index][0]
+            others = "; ".join(f"{c}: {v!r} {r}" for c, v, r in self.faults[index][1:])
+            found.append((self.lines[index], column, value, f"{reason}; also {others}" if others else reason))
+        frame = pd.DataFrame(found, columns=list(tables.REJECTS))
+        return frame.astype({"row": "int64"})
+
+
+def read(
+    spec: DatasetSpec, path: str | Path | None = None, *, name: str = "", targets: Sequence[str] = ()
+) -> Reading:
+    """Read, check and canonicalise a data set.
+
+    A row is rejected when it has another number of cells than the header, a text or a non-finite value in a
+    number column, no value in a column that must have one (empty, or a declared sentinel), or a formula that
+    does not parse. Two rows are duplicates when they are the same material and agree in every number and
+    category that is not a label; text columns are notes. Duplicates are flagged, and those whose labels
+    conflict are rejected where ``spec.duplicates`` says so, all of them, for nothing tells which is right.
+
+    Args:
+        spec: Columns, units and origin.
+        path: CSV file: comma separated, UTF-8 with or without byte-order mark; none for a generator.
+        name: Key of the data set, for messages and provenance.
+        targets: Columns that the study predicts: labels, beside those that ``spec`` marks.
+
+    Raises:
+        InputError: The file is missing, empty, not UTF-8 or not CSV, has not the checksum of ``spec``, lacks
+            a column or has it twice, or no row of it is usable; or ``spec`` names a column or row that is not
+            there.
+    """
+    _check_names(spec, name, targets)
+    if spec.generator:
+        return _generated(spec, name, targets)
+    if path is None:
+        raise InputError(f"data set {name!r} needs a file to read.")
+    path = Path(path)
+    rows, checksum = _load(spec, path)
+    values = {key: _values(rows, key, column) for key, column in spec.columns.items()}
+    formula, material = _formulas(rows, spec)
+    _suspicions(rows, spec, path)
+    total = len(rows.lines)
+    frame = pd.DataFrame(
+        {
+            "row_id": np.arange(total),
+            "row": np.array(rows.lines, dtype=np.int64),
+            "formula": formula,
+            "material": material,
+            **values,
+        }
+    )
+    _duplicates(rows, frame, spec, targets)
+    frame.insert(4, "flag", ["; ".join(rows.flags.get(i, [])) for i in range(total)])
+    kept = frame.drop(index=list(rows.faults)).reset_index(drop=True)
+    rejects = rows.rejects()
+    if kept.empty:
+        first = rejects.iloc[0]
+        raise InputError(
+            f"has no usable row: all {total} are rejected, the first because {first['column']!r} "
+            f"{first['reason']}.",
+            file=path,
+            row=int(first["row"]),
+            value=first["value"],
+            remedy="compare the columns that the study declares with the file.",
+        )
+    facts = _facts(spec, name, checksum, total, kept, rejects) | {"blank_lines": rows.blank}
+    _LOG.info(
+        "%s: %d rows read, %d kept, %d rejected, %d flagged",
+        path,
+        total,
+        len(kept),
+        len(rejects),
+        facts["rows_flagged"],
+    )
+    return Reading(kept, _schema(spec, targets), rejects, facts)
+
+
+def write(reading: Reading, table: str | Path, rejects: str | Path) -> None:
+    """Write the rows kept and the rows rejected, both with the provenance of the data set."""
+    tables.write(rejects, reading.rejects, tables.REJECTS, reading.facts)
+    tables.write(table, reading.frame, reading.schema, reading.facts)
+
+
+def _check_names(spec: DatasetSpec, name: str, targets: Sequence[str]) -> None:
+    for what, column in [("target", t) for t in targets] + [
+        ("suspicious", s.column) for s in spec.suspicious
+    ]:
+        if column not in spec.columns:
+            raise InputError(
+                f"data set {name!r} declares no such column{closest(column, spec.columns)}, "
+                f"but it is named as {what}.",
+                column=column,
+                remedy=f"declared are {', '.join(spec.columns)}.",
+            )
+
+
+def _schema(spec: DatasetSpec, targets: Sequence[str]) -> tables.Schema:
+    def column(key: str, c: ColumnSpec) -> tables.Column:
+        role = "target" if key in targets else "category" if c.kind == "category" else ""
+        dtype = "float64" if c.kind == "number" else "string"
+        return tables.Column(dtype, unit=c.unit, role=role, description=c.description)
+
+    return {**_KEYS, **{key: column(key, c) for key, c in spec.columns.items()}}
+
+
+def _facts(
+    spec: DatasetSpec, name: str, checksum: str | None, total: int, kept: pd.DataFrame, rejects: pd.DataFrame
+) -> dict[str, Any]:
+    return {
+        "dataset": name,
+        **spec.model_dump(include={"title", "description", "doi", "citation", "licence", "url", "file"}),
+        "generator": spec.generator and {"name": spec.generator, **spec.options},
+        "sha256": checksum,
+        "rows_read": total,
+        "rows_kept": len(kept),
+        "rows_rejected": len(rejects),
+        "rows_flagged": int((kept["flag"] != "").sum()),
+    }
+
+
+def _generated(spec: DatasetSpec, name: str, targets: Sequence[str]) -> Reading:
+    assert spec.generator is not None
+    made = generate(spec.generator, spec.options)
+    headers = {key: c.header or key for key, c in spec.columns.items()}
+    for key, header in headers.items():
+        if header in made:
+            continue
+        raise InputError(
+            f"generator {spec.generator!r} makes no such column{closest(header, made.columns)}.",
+            column=key,
+            remedy=f"it makes {', '.join(made.columns)}.",
+        )
+    number = np.arange(len(made))
+    keys = {
+        "row_id": number,
+        "row": number + 1,
+        "formula": "",
+        "material": [f"row {i}" for i in number],
+        "flag": "",
+    }
+    frame = pd.DataFrame(keys | {key: made[header] for key, header in headers.items()})
+    rejects = _Rows([], {}).rejects()
+    facts = _facts(spec, name, None, len(made), frame, rejects)
+    return Reading(frame, _schema(spec, targets), rejects, facts | {"blank_lines": 0})
+
+
+def _text(path: Path, checksum: str | None) -> tuple[str, str]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}.", file=path, remedy="check the path of the data set."
+        ) from error
+    found = hashlib.sha256(data).hexdigest()
+    if checksum and found != checksum:
+        raise InputError(
+            f"has another checksum than the registry: sha256 {found}, expected {checksum}.",
+            file=path,
+            remedy="delete the file and run again to fetch it anew.",
+        )
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError("is UTF-16, not UTF-8.", file=path, remedy="save it as `CSV UTF-8`.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "is not UTF-8.",
+            file=path,
+            row=data.count(b"\n", 0, error.start) + 1,
+            value=data[error.start : error.end],
+            remedy="save it as `CSV UTF-8`.",
+        ) from error
+    if not text.strip():
+        raise InputError("is empty.", file=path, remedy="give a CSV file with a header line and data.")
+    return text, found
+
+
+def _needed(spec: DatasetSpec) -> dict[str, str]:
+    """Headers to read by column: the declared columns, and what the formula is made of."""
+    needed = {key: column.header or key for key, column in spec.columns.items()}
+    parts = [spec.formula] if spec.formula else _parts(spec.formula_template or "")
+    return needed | {f"formula/{part}": needed.get(part, part) for part in parts}
+
+
+def _parts(template: str) -> list[str]:
+    return [part.strip() for part in re.findall(r"\{([^{}]+)\}", template)]
+
+
+def _load(spec: DatasetSpec, path: Path) -> tuple[_Rows, str]:
+    text, checksum = _text(path, spec.sha256)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] | None = None
+    places: dict[str, int] = {}
+    rows = _Rows([], {})
+    line = 1
+    try:
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                rows.blank += header is not None
+            elif header is None:
+                header = [cell.strip() for cell in cells]
+                places = _places(header, _needed(spec), path, line)
+                rows.cells = {key: [] for key in places}
+            else:
+                _append(rows, header, places, cells, line)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"is not valid CSV: {error}.",
+            file=path,
+            row=line,
+            remedy="look for a quotation mark that is not closed on this line.",
+        ) from error
+    if not rows.lines:
+        raise InputError("has a header and no data.", file=path, remedy="give at least one row of data.")
+    return rows, checksum
+
+
+def _places(header: list[str], needed: dict[str, str], path: Path, line: int) -> dict[str, int]:
+    places = {}
+    for key, name in needed.items():
+        found = [place for place, cell in enumerate(header) if cell == name]
+        if len(found) > 1:
+            raise InputError(
+                f"has the column {len(found)} times, as columns {', '.join(str(p + 1) for p in found)}.",
+                file=path,
+                row=line,
+                column=name,
+                remedy="rename or delete all but one.",
+            )
+        if not found:
+            listed = ", ".join(cell for cell in header if cell)
+            odd = len(header) == 1 and any(mark in header[0] for mark in ";\t")
+            raise InputError(
+                f"has no such column{closest(name, header)}.",
+                file=path,
+                row=line,
+                column=name,
+                remedy="save the file with commas between the cells."
+                if odd
+                else f"the file has {listed}; give the right name, or the file's as `header`.",
+            )
+        places[key] = found[0]
+    return places
+
+
+def _append(rows: _Rows, header: list[str], places: dict[str, int], cells: list[str], line: int) -> None:
+    index = len(rows.lines)
+    rows.lines.append(line)
+    if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
+        rows.ragged.add(index)
+        reason = f"the line has {len(cells)} cells, the header {len(header)}"
+        rows.fault(index, "", f"{len(cells)} cells", reason)
+    for key, place in places.items():
+        rows.cells[key].append("" if index in rows.ragged else cells[place].strip())
+
+
+def _values(rows: _Rows, key: str, column: ColumnSpec) -> np.ndarray:
+    parsed = _number if column.kind == "number" else _string
+    empty = math.nan if column.kind == "number" else None
+    values = np.full(len(rows.lines), empty, dtype=float if column.kind == "number" else object)
+    for index, cell in enumerate(rows.cells[key]):
+        if index in rows.ragged:
+            continue
+        value, reason = parsed(cell, column.sentinels)
+        if reason is None:
+            values[index] = value
+        elif column.missing == "reject" or not reason.startswith(_MISSING):
+            rows.fault(index, key, cell, reason)
+    return values
+
+
+_MISSING = "is missing"
+
+
+def _number(cell: str, sentinels: Sequence[float]) -> tuple[float, str | None]:
+    if cell.casefold() in _NO_NUMBER:
+        return math.nan, _MISSING
+    if not _NUMBER.fullmatch(cell):
+        if _INFINITE.fullmatch(cell):
+            return math.nan, "is not finite"
+        hint = " (write a decimal point, not a comma)" if _NUMBER.fullmatch(cell.replace(",", ".", 1)) else ""
+        return math.nan, f"is not a number{hint}"
+    value = float(cell)
+    if value in sentinels:
+        return math.nan, f"{_MISSING}: {cell} is declared to stand for no value"
+    return value, None if math.isfinite(value) else "is not finite"
+
+
+def _string(cell: str, _sentinels: Sequence[float]) -> tuple[str | None, str | None]:
+    return (None, _MISSING) if cell in _NO_TEXT else (cell, None)
+
+
+def _formulas(rows: _Rows, spec: DatasetSpec) -> tuple[list[str], list[str]]:
+    """Formula as written and canonical key of every row."""
+    total = len(rows.lines)
+    template = spec.formula_template
+    parts = [spec.formula] if spec.formula else _parts(template or "")
+    if not parts:
+        return [""] * total, [f"row {i}" for i in range(total)]
+    cells = {part: rows.cells[f"formula/{part}"] for part in parts}
+    column = spec.formula or "formula"
+    known: dict[str, tuple[str, str | None]] = {}
+    written, keys = [], []
+    for index in range(total):
+        mapping = {part: values[index] for part, values in cells.items()}
+        lacking = [part for part, cell in mapping.items() if cell in _NO_TEXT]
+        text = key = ""
+        if lacking and index not in rows.ragged:
+            rows.fault(index, lacking[0], mapping[lacking[0]], _MISSING)
+        elif not lacking:
+            text = fill_template(template, mapping) if template else mapping[column]
+            if text not in known:
+                known[text] = _key(text)
+            key, reason = known[text]
+            if reason:
+                rows.fault(index, column, text, reason)
+        written.append(text)
+        keys.append(key)
+    return written, keys
+
+
+def _key(text: str) -> tuple[str, str | None]:
+    try:
+        return parse(text).key, None
+    except InputError as error:
+        return "", " ".join(filter(None, (error.message, error.remedy)))
+
+
+def _suspicions(rows: _Rows, spec: DatasetSpec, path: Path) -> None:
+    index = {line: i for i, line in enumerate(rows.lines)}
+    for suspicion in spec.suspicious:
+        if suspicion.row not in index:
+            raise InputError(
+                "has no data on the line that is listed as suspicious.",
+                file=path,
+                row=suspicion.row,
+                column=suspicion.column,
+                remedy="correct the line number; the header is line 1.",
+            )
+        rows.flags.setdefault(index[suspicion.row], []).append(f"{suspicion.column}: {suspicion.reason}")
+
+
+def _duplicates(rows: _Rows, frame: pd.DataFrame, spec: DatasetSpec, targets: Sequence[str]) -> None:
+    if spec.duplicates == "keep":
+        return
+    labels = [key for key, c in spec.columns.items() if c.label or key in targets]
+    inputs = [key for key, c in spec.columns.items() if c.kind != "text" and key not in labels]
+    by = inputs + (["material"] if spec.formula or spec.formula_template else [])
+    if not by:
+        return
+    usable = frame.drop(index=list(rows.faults))
+    repeated = usable[usable.duplicated(by, keep=False)]
+    for _, group in repeated.groupby(by, dropna=False, sort=False):
+        differing = [label for label in labels if group[label].nunique(dropna=False) > 1]
+        for index, line in zip(group.index.tolist(), group["row"], strict=True):
+            others = _listed([other for other in group["row"] if other != line])
+            if not differing:
+                rows.flags.setdefault(index, []).append(f"repeats {others}")
+                continue
+            column = differing[0]
+            reason = f"has the same inputs as {others} and another {' and '.join(differing)}"
+            if spec.duplicates == "flag":
+                rows.flags.setdefault(index, []).append(f"{column}: {reason}")
+            else:
+                rows.fault(index, column, str(group.at[index, column]), reason)
+
+
+def _listed(lines: list[int]) -> str:
+    shown = ", ".join(str(line) for line in lines[:3])
+    more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
+    return f"row{'s' if len(lines) > 1 else ''} {shown}{more}"
