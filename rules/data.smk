@@ -27,7 +27,7 @@ rule read_dataset:
     input:
         file=PLAN.raw_file,
         code=code("read_dataset"),
-        ions="resources/ions.yaml",
+        ions=resource("ions.yaml"),
     output:
         table=f"{RESULTS}/data/{{dataset}}.parquet",
         rejects=f"{RESULTS}/data/{{dataset}}.rejects.parquet",

@@ -7,7 +7,7 @@ rule featurize_materials:
     input:
         table=PLAN.table_of_scale,
         code=code("featurize_materials"),
-        ions="resources/ions.yaml",
+        ions=resource("ions.yaml"),
     output:
         features=f"{RESULTS}/features/{{scale}}.parquet",
         rejects=f"{RESULTS}/features/{{scale}}.rejects.parquet",
@@ -32,7 +32,7 @@ rule featurize_for_parent:
         table=PLAN.table_of_child,
         parent=f"{RESULTS}/features/{{parent}}.parquet",
         code=code("featurize_for_parent"),
-        ions="resources/ions.yaml",
+        ions=resource("ions.yaml"),
     output:
         features=f"{RESULTS}/features/{{parent}}__{{child}}.parquet",
         rejects=f"{RESULTS}/features/{{parent}}__{{child}}.rejects.parquet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from nestmat.config import DatasetSpec, Scale, Study
 from nestmat.data.registry import resolve
-from nestmat.paths import ROOT
+from nestmat.paths import RESOURCES, ROOT
 
 PACKAGE = Path(__file__).parent
 
@@ -46,7 +47,7 @@ def code(script: str) -> list[str]:
         script: Name of the script without ``.py``.
 
     Returns:
-        Paths relative to the repository's root, sorted.
+        Paths relative to the working directory, sorted.
     """
     waiting, seen = [ROOT / "scripts" / f"{script}.py"], set()
     while waiting:
@@ -54,7 +55,12 @@ def code(script: str) -> list[str]:
             if module not in seen:
                 seen.add(module)
                 waiting.append(module)
-    return sorted(str(module.relative_to(ROOT)) for module in seen)
+    return sorted(os.path.relpath(module) for module in seen)
+
+
+def resource(name: str) -> str:
+    """A file of resources/, relative to the working directory."""
+    return os.path.relpath(RESOURCES / name)
 
 
 class Plan:
@@ -274,4 +280,4 @@ class Plan:
 
     def published_files(self) -> list[str]:
         """Published numbers that the study is shown beside."""
-        return [f"resources/published/{name}.yaml" for name in self.study.published]
+        return [resource(f"published/{name}.yaml") for name in self.study.published]

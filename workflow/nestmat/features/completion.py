@@ -40,7 +40,7 @@ def complete(
     found = {}
     for name in wanted:
         values = training[name].to_numpy(np.float64)
-        # Each block sums to 1, so the basis is rank-deficient; every least-squares solution predicts the same.
+        # Each block sums to 1, so weights are not unique, but what they predict is.
         weights = np.linalg.lstsq(basis, values, rcond=None)[0] if columns else np.zeros(0)
         residual = np.abs(values - basis @ weights).max(initial=0.0)
         if residual > TOLERANCE * values.std() + 1e-9 * np.abs(values).max(initial=0.0):

@@ -1,0 +1,27 @@
+"""Compute the feature blocks of a scale.
+
+In: a data set's table. Out: row_id, formula, material, group, the feature columns by block, the targets and the
+categories that splits need, each with its unit; the rows that have no features, with the reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nestmat.features.table import write_features
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.features.table.write_features`."""
+    with job_log(snakemake.log[0]):
+        write_features(
+            snakemake.input.table,
+            snakemake.output.features,
+            snakemake.output.rejects,
+            **snakemake.params.spec,
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,31 @@
+"""Record what a study was run with.
+
+In: the data sets as read. Out: run_config.yaml with the merged configuration, versions, checksums and machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nestmat import tables
+from nestmat.files import write_text
+from nestmat.logs import job_log
+from nestmat.versions import environment
+
+
+def main(snakemake: Any) -> None:
+    """Write the merged configuration beside the results."""
+    with job_log(snakemake.log[0]):
+        record = {
+            "configuration": snakemake.params.study,
+            "environment": environment(),
+            "data": {Path(table).stem: tables.provenance(table) for table in snakemake.input.tables},
+        }
+        write_text(snakemake.output.run_config, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
