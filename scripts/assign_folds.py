@@ -1,0 +1,26 @@
+"""Assign the rows of every scale to training and validation folds.
+
+Inputs: features of all scales. Outputs: folds of all scales, in the same order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nestmat.evaluation.protocols import assign_folds
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule onto `assign_folds`."""
+    with job_log(snakemake.log[0]):
+        assign_folds(
+            features=dict(zip(snakemake.params.scales, snakemake.input.features, strict=True)),
+            outputs=dict(zip(snakemake.params.scales, snakemake.output.folds, strict=True)),
+            strict=snakemake.params.strict,
+            splits=snakemake.params.splits,
+        )
+
+
+if __name__ == "__main__":
+    main(globals()["snakemake"])

@@ -1,0 +1,31 @@
+"""Fit baselines on the folds of a protocol.
+
+Inputs: features and folds of a scale. Outputs: predictions of each baseline, in the unit of the target.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nestmat.evaluation.baselines import compare_baselines
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule onto `compare_baselines`."""
+    params = snakemake.params
+    with job_log(snakemake.log[0]):
+        compare_baselines(
+            features=snakemake.input.features,
+            folds=snakemake.input.folds,
+            protocol=params.protocol,
+            baselines=params.baselines,
+            outputs=dict(zip(params.baselines, snakemake.output.predictions, strict=True)),
+            stacked=params.stacked,
+            inner_folds=params.inner_folds,
+            threads=snakemake.threads,
+        )
+
+
+if __name__ == "__main__":
+    main(globals()["snakemake"])

@@ -1,0 +1,189 @@
+"""Protocols: which rows validate in which fold.
+
+``strict`` is the default. It assigns every material, over all scales of the study, to one fold, so that a
+material validated in fold k trains no scale in fold k: member k of a child reads latents of member k of its
+parent without a leak. All other protocols are splits of one scale. Of those, ``grouped`` keeps the ``group``
+column of the scale whole (the material with the columns that the configuration names, such as transport layers).
+It asks another question than ``strict``: how well a new device is predicted, where ``strict`` asks for a new
+material.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from nestmat import tables
+from nestmat.config import Split, Strict
+from nestmat.errors import InputError
+from nestmat.training.inner import balanced_folds
+from sklearn.model_selection import KFold, StratifiedKFold
+
+
+def strict_folds(materials: Sequence[np.ndarray], folds: int, seed: int) -> list[np.ndarray]:
+    """Divide the materials of several scales into folds that all scales share.
+
+    The largest materials are placed first, each in the fold that it unbalances least over the scales. A scale
+    of which one material has more than 1/folds of the rows cannot be even.
+
+    Args:
+        materials: Key of the material of each row, one array (n,) a scale.
+        folds: Number of folds.
+        seed: Seed of the assignment.
+
+    Returns:
+        Fold of each row, one array (n,) a scale. Independent of the order of the rows.
+    """
+    keys = [np.asarray(values).astype(str) for values in materials]
+    names = np.unique(np.concatenate(keys))
+    rows = [np.searchsorted(names, values) for values in keys]
+    sizes = np.stack([np.bincount(row, minlength=len(names)) for row in rows], axis=1)
+    label = balanced_folds(sizes, folds, np.random.default_rng(seed))
+    return [label[row] for row in rows]
+
+
+def split_folds(frame: pd.DataFrame, split: Split, target: str | None, seed: int) -> np.ndarray:
+    """Divide the rows of one scale.
+
+    Args:
+        frame: Features of the scale, in ascending order of row_id (n rows).
+        split: Kind and number of folds.
+        target: Column that is stratified on.
+        seed: Seed of the split.
+
+    Returns:
+        Fold that validates each row, (n,).
+
+    Raises:
+        InputError: A column is missing, or there are fewer rows, groups or levels than folds.
+    """
+    match split.kind:
+        case "stratified":
+            if target is None:
+                raise InputError("a stratified split needs a target.", remedy="give the scale a target.")
+            values = frame[target].to_numpy(np.float64)
+            edges = np.nanquantile(values, np.arange(1, split.quantiles) / split.quantiles)
+            bins = np.digitize(values, edges)
+            if (smallest := np.bincount(bins)[np.unique(bins)].min()) < _count(split):
+                raise InputError(
+                    f"{split.quantiles} bins of the target leave {smallest} rows in the smallest, "
+                    f"too few for {split.folds} folds.",
+                    column=target,
+                    remedy="use fewer folds or fewer quantiles.",
+                )
+            divide = StratifiedKFold(_count(split), shuffle=True, random_state=seed).split(bins, bins)
+        case "kfold":
+            _enough(len(frame), split, "rows")
+            divide = KFold(_count(split), shuffle=True, random_state=seed).split(frame)
+        case "grouped":
+            names, row, sizes = np.unique(
+                frame["group"].to_numpy(str), return_inverse=True, return_counts=True
+            )
+            _enough(len(names), split, "groups")
+            return balanced_folds(sizes[:, None], _count(split), np.random.default_rng(seed))[row]
+        case _:
+            column = str(split.column)
+            if column not in frame:
+                raise InputError(
+                    f"the features have no such column; they have {sorted(frame.columns)}.",
+                    column=column,
+                    remedy="name a category column of the data set in `splits`.",
+                )
+            levels, label = np.unique(frame[column].to_numpy(str), return_inverse=True)
+            if len(levels) < 2:
+                raise InputError("has one level only: nothing is left to train on.", column=column)
+            return label
+    folds = np.full(len(frame), -1, dtype=np.int64)
+    for k, (_, validation) in enumerate(divide):
+        folds[validation] = k
+    return folds
+
+
+def _count(split: Split) -> int:
+    return int(split.folds or 0)
+
+
+def _enough(found: int, split: Split, what: str) -> None:
+    if found < _count(split):
+        raise InputError(
+            f"{found} {what} cannot make {split.folds} folds.", remedy="use fewer folds or give more data."
+        )
+
+
+def _fold_frame(frame: pd.DataFrame, protocol: str, repeat: int, folds: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "protocol": protocol,
+            "repeat": np.int32(repeat),
+            "row_id": frame["row_id"].to_numpy(np.int64),
+            "material": frame["material"].to_numpy(str),
+            "fold": folds.astype(np.int32),
+        }
+    )
+
+
+def _scale_splits(
+    frame: pd.DataFrame, target: str | None, splits: Mapping[str, Split]
+) -> Iterator[pd.DataFrame]:
+    for name, split in splits.items():
+        # The levels decide a leave-one-out split: another seed would be the same split again.
+        seeds = [split.seed] if split.kind == "leave_one_out" else [split.seed, *split.repeats]
+        for repeat, seed in enumerate(seeds):
+            yield _fold_frame(frame, name, repeat, split_folds(frame, split, target, seed))
+
+
+def assign_folds(
+    features: Mapping[str, str | Path],
+    outputs: Mapping[str, str | Path],
+    strict: Strict | Mapping[str, Any],
+    splits: Mapping[str, Mapping[str, Split | Mapping[str, Any]]],
+) -> dict[str, pd.DataFrame]:
+    """Assign the rows of every scale to folds, for every protocol.
+
+    Args:
+        features: Features table of each scale of the study.
+        outputs: Where the folds of each scale are written.
+        strict: Folds and seeds of the protocol that all scales share.
+        splits: Further protocols of each scale, by name.
+
+    Returns:
+        Table of folds (``tables.FOLDS``) of each scale.
+
+    Raises:
+        InputError: A split cannot be made of the rows that there are.
+    """
+    strict = Strict.model_validate(strict)
+    frames, targets = {}, {}
+    for scale, path in features.items():
+        frames[scale] = tables.read(path).sort_values("row_id", ignore_index=True)
+        roles = tables.schema(path)
+        targets[scale] = next((name for name, column in roles.items() if column.role == "target"), None)
+        if frames[scale]["material"].nunique() < strict.folds:
+            raise InputError(
+                f"{frames[scale]['material'].nunique()} materials cannot make {strict.folds} strict folds.",
+                file=path,
+                remedy="lower strict.folds.",
+            )
+    parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in features}
+    for repeat, seed in enumerate([strict.seed, *strict.repeats]):
+        shared = strict_folds([frame["material"].to_numpy() for frame in frames.values()], strict.folds, seed)
+        for (scale, frame), folds in zip(frames.items(), shared, strict=True):
+            parts[scale].append(_fold_frame(frame, "strict", repeat, folds))
+    found = {}
+    for scale, frame in frames.items():
+        named = {name: Split.model_validate(split) for name, split in splits.get(scale, {}).items()}
+        parts[scale].extend(_scale_splits(frame, targets[scale], named))
+        found[scale] = pd.concat(parts[scale], ignore_index=True)
+        tables.write(
+            outputs[scale],
+            found[scale],
+            tables.FOLDS,
+            {
+                "strict": strict.model_dump(),
+                "splits": {name: split.model_dump() for name, split in named.items()},
+            },
+        )
+    return found
