@@ -1,0 +1,549 @@
+"""A small two-scale study with a whole folder of results that look like those of a real one.
+
+Nothing is trained: predictions are the truth plus noise of a known size, so that tests know what figures and report
+must show.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from nestmat import tables
+from nestmat.config import Study, study_from
+from nestmat.tables import Column
+
+ETL = ["TiO2-c | TiO2-mp", "SnO2-np", "PCBM-60 | BCP"]
+HTL = ["Spiro-MeOTAD", "PTAA"]
+NOISE = {
+    "gap": {"nestmat": 0.12, "nestedae": 0.15, "ridge": 0.24, "xgboost": 0.13, "recommended": 0.11},
+    "efficiency": {"nestmat": 2.5, "single_scale": 2.6, "ridge": 3.2, "xgboost": 2.6, "recommended": 2.4},
+}
+
+
+def configuration() -> dict:
+    """The study as its YAML file would hold it."""
+    head = {"hidden": [16], "loss": "huber"}
+    return {
+        "study": "toy_devices",
+        "title": "From the band gap of perovskites to the efficiency of their solar cells",
+        "question": (
+            "Does a coarse scale that reads the latents of a fine scale predict efficiencies better than a model "
+            "that sees the same descriptors directly?"
+        ),
+        "published": ["toy"],
+        "datasets": {
+            "gaps": {
+                "title": "Computed band gaps",
+                "description": "Band gaps of cubic halide perovskites by PBE.",
+                "doi": "10.1039/D1EE02971A",
+                "citation": "Mannodi-Kanakkithodi & Chan, Energy Environ. Sci. 15, 1930 (2022)",
+                "url": "https://example.org/gaps.csv",
+                "sha256": "ab" * 32,
+                "formula": "Formula",
+                "columns": {
+                    "Formula": {"kind": "text"},
+                    "Gap": {"unit": "eV", "description": "Band gap (PBE).", "label": True},
+                    "B_IE": {"unit": "eV"},
+                    "X_IONRAD": {"unit": "Å"},
+                    "A_MASS": {"unit": "u"},
+                },
+                "suspicious": [{"row": 5, "column": "Gap", "reason": "all models say 0.8 eV"}],
+            },
+            "devices": {
+                "title": "Device efficiencies <b>& more</b>",
+                "citation": "Jacobsson et al., Nat. Energy 7, 107 (2022)",
+                "licence": "CC BY 4.0",
+                "file": "devices.csv",
+                "formula": "Formula",
+                "columns": {
+                    "Formula": {"kind": "text"},
+                    "ETL": {"kind": "category"},
+                    "HTL": {"kind": "category"},
+                    "PCE": {"unit": "%", "description": "Power conversion efficiency", "label": True},
+                },
+            },
+        },
+        "strict": {"folds": 5, "seed": 0},
+        "scales": {
+            "gap": {
+                "title": "Band gap",
+                "dataset": "gaps",
+                "targets": ["Gap"],
+                "features": {"descriptors": {"columns": ["B_IE", "X_IONRAD", "A_MASS"]}},
+                "splits": {
+                    "published": {
+                        "kind": "stratified",
+                        "folds": 10,
+                        "seed": 42,
+                        "repeats": [1, 2],
+                        "published": True,
+                    }
+                },
+                "models": {
+                    "nestmat": {
+                        "title": "nestmat head",
+                        "specification": {
+                            "inputs": ["descriptors"],
+                            "encoder": {"latents": 4, "hidden": [32]},
+                            "heads": {"Gap": head, "descriptors": {"loss": "mse", "weight": 0.1}},
+                            "training": {"epochs": 400, "seeds": 2},
+                        },
+                    },
+                    "nestedae": {
+                        "title": "NestedAE",
+                        "published": "NestedAE",
+                        "specification": {
+                            "inputs": ["descriptors"],
+                            "encoder": {"latents": 3},
+                            "heads": {"Gap": {"loss": "mae"}},
+                            "penalties": {"l1": 0.001},
+                        },
+                    },
+                },
+                "baselines": {
+                    "ridge": {
+                        "kind": "ridge",
+                        "inputs": ["descriptors"],
+                        "title": "Ridge",
+                        "published": "Ridge",
+                    },
+                    "xgboost": {
+                        "kind": "xgboost",
+                        "inputs": ["descriptors"],
+                        "title": "XGBoost",
+                        "published": "XGB",
+                    },
+                },
+                "recommended": {"stack": ["nestmat", "xgboost"]},
+                "sweep": {"model": "nestedae", "latents": [2, 3, 4, 5, 6], "protocol": "published"},
+                "interpret": {"model": "nestmat", "protocol": "strict"},
+            },
+            "efficiency": {
+                "title": "Device efficiency",
+                "dataset": "devices",
+                "parents": ["gap"],
+                "pass_prediction": True,
+                "targets": ["PCE"],
+                "features": {"etl": {"one_hot": "ETL"}, "htl": {"one_hot": "HTL"}},
+                "group": ["ETL", "HTL"],
+                "splits": {
+                    "published": {"kind": "kfold", "folds": 5, "seed": 0, "published": True},
+                    "cells": {"kind": "grouped", "folds": 5},
+                    "leave_one_etl_out": {"kind": "leave_one_out", "column": "ETL"},
+                },
+                "models": {
+                    name: {
+                        "title": title,
+                        "specification": {
+                            "inputs": ["etl", "htl", *parents],
+                            "encoder": {"latents": 5, "hidden": [32]},
+                            "heads": {"PCE": head},
+                            "training": {"epochs": 300, "seeds": 2},
+                        },
+                    }
+                    for name, title, parents in (
+                        ("nestmat", "nestmat head", ["gap"]),
+                        ("single_scale", "Single-scale ablation", []),
+                    )
+                },
+                "baselines": {
+                    "ridge": {"kind": "ridge", "inputs": ["etl", "htl"], "title": "Ridge"},
+                    "xgboost": {"kind": "xgboost", "inputs": ["etl", "htl"], "title": "XGBoost"},
+                },
+                "recommended": {"stack": ["nestmat", "xgboost"]},
+                "compare": [["nestmat", "single_scale"]],
+                "interpret": {"model": "nestmat", "protocol": "published"},
+            },
+        },
+    }
+
+
+def study() -> Study:
+    """The validated study."""
+    return study_from(configuration())
+
+
+def published() -> pd.DataFrame:
+    """Published numbers of the study, in the form that figures and report take."""
+    rows = [
+        ("gap", "published", "nestedae", "Gap", "validation", 0.150, 0.030, np.nan),
+        ("gap", "published", "nestedae", "Gap", "train", 0.090, np.nan, np.nan),
+        ("gap", "published", "xgboost", "Gap", "validation", 0.127, 0.026, np.nan),
+        ("gap", "published", "ridge", "Gap", "validation", 0.235, 0.028, np.nan),
+        *[
+            ("gap", "published", "nestedae", "Gap", "sweep", 0.15 + 0.01 * (n < 4), np.nan, n)
+            for n in range(2, 7)
+        ],
+        ("efficiency", "published", "nestmat", "PCE", "validation", 2.384, 0.034, np.nan),
+    ]
+    names = ["scale", "protocol", "model", "target", "split", "value", "spread", "latents"]
+    return pd.DataFrame(rows, columns=names).assign(metric="mae")
+
+
+def _frames(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
+    n, m = 120, 180
+    a, b, x = (
+        rng.choice(options, n) for options in (["MA", "FA", "Cs"], ["Pb", "Sn", "Ge"], ["I", "Br", "Cl"])
+    )
+    gaps = pd.DataFrame(
+        {
+            "row_id": np.arange(n),
+            "row": np.arange(n) + 2,
+            "formula": [f"{i}{j}{k}3" for i, j, k in zip(a, b, x, strict=True)],
+            "flag": ["all models say 0.8 eV" if i == 3 else "" for i in range(n)],
+            "B_IE": rng.normal(7.4, 0.2, n),
+            "X_IONRAD": rng.normal(2.0, 0.1, n),
+            "A_MASS": rng.normal(60, 30, n),
+        }
+    )
+    gaps["Gap"] = np.clip(
+        2 + 3 * (gaps["B_IE"] - 7.4) - 4 * (gaps["X_IONRAD"] - 2) + rng.normal(0, 0.1, n), 0.3, 5.4
+    )
+    devices = pd.DataFrame(
+        {
+            "row_id": np.arange(m),
+            "row": np.arange(m) + 2,
+            "formula": rng.choice(
+                ["MAPbI3", "FAPbI3", "Cs0.1FA0.9PbI3", "MAPbBr3"], m, p=[0.6, 0.2, 0.1, 0.1]
+            ),
+            "flag": "",
+            "ETL": rng.choice(ETL, m, p=[0.6, 0.25, 0.15]),
+            "HTL": rng.choice(HTL, m, p=[0.8, 0.2]),
+        }
+    )
+    devices["PCE"] = np.clip(rng.normal(15, 4, m) + 2 * (devices["ETL"] == ETL[1]), 0.1, 23)
+    for frame in (gaps, devices):
+        frame["material"] = frame["formula"]
+    return {"gap": gaps, "efficiency": devices}
+
+
+def _schema(frame: pd.DataFrame, columns: dict, role: str = "") -> dict[str, Column]:
+    kinds = {"i": "int64", "f": "float64", "O": "string"}
+    found = {}
+    for name, values in frame.items():
+        spec = columns.get(name)
+        found[name] = Column(
+            kinds[values.dtype.kind],
+            unit=spec.unit if spec else "",
+            description=spec.description if spec else "",
+            role=role if spec else "",
+        )
+    return found
+
+
+def _folds(frame: pd.DataFrame, plan: dict[str, tuple[int, int]], rng: np.random.Generator) -> pd.DataFrame:
+    parts = []
+    for protocol, (repeats, folds) in plan.items():
+        for repeat in range(repeats):
+            fold = rng.permutation(np.arange(len(frame)) % folds)
+            parts.append(frame[["row_id", "material"]].assign(protocol=protocol, repeat=repeat, fold=fold))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _predictions(
+    scale: str, model: str, target: str, folds: pd.DataFrame, true: np.ndarray, rng: np.random.Generator
+) -> pd.DataFrame:
+    parts = []
+    mae = NOISE[scale][model]
+    for repeat, rows in folds.groupby("repeat"):
+        for fold in sorted(rows["fold"].unique()):
+            for seed in (-1, 0, 1):
+                part = rows[["protocol", "row_id"]].copy()
+                part["split"] = np.where(rows["fold"] == fold, "validation", "train")
+                noise = np.where(part["split"] == "train", 0.6, 1) * mae * 1.25
+                part["true"] = true
+                part["mean"] = true + rng.normal(0, 1, len(part)) * noise
+                part["std"] = mae * (1.0 if model not in ("ridge",) else np.nan)
+                parts.append(
+                    part.assign(repeat=repeat, fold=fold, inner=-1, seed=seed, model=model, target=target)
+                )
+    return pd.concat(parts, ignore_index=True)
+
+
+def metrics_of(predictions: pd.DataFrame, scale: str, unit: str) -> pd.DataFrame:
+    """Metrics of predictions, by fold and over all folds."""
+    rows = []
+    keys = ["protocol", "model", "target", "repeat", "seed", "split"]
+    for key, part in predictions.groupby(keys):
+        for fold in [-1, *sorted(part["fold"].unique())]:
+            mine = part if fold == -1 else part[part["fold"] == fold]
+            residual = (mine["mean"] - mine["true"]).to_numpy()
+            values = {
+                "mae": np.abs(residual).mean(),
+                "rmse": np.sqrt((residual**2).mean()),
+                "r2": 1 - (residual**2).sum() / ((mine["true"] - mine["true"].mean()) ** 2).sum(),
+            }
+            if mine["std"].notna().all():
+                z = np.abs(residual) / mine["std"]
+                values |= {
+                    "coverage_68": (z < 1).mean(),
+                    "coverage_95": (z < 1.96).mean(),
+                    "miscalibration_area": 0.04,
+                }
+            for metric, value in values.items():
+                rows.append(
+                    {**dict(zip(keys, key, strict=True)), "fold": fold, "metric": metric, "value": value}
+                )
+    frame = pd.DataFrame(rows)
+    return frame.assign(scale=scale, unit=np.where(frame["metric"].isin(["mae", "rmse"]), unit, ""))
+
+
+def write_results(root: Path, seed: int = 0) -> Study:
+    """Write the whole results folder of the study below ``root``.
+
+    Args:
+        root: Folder of the study, ``results/<study>``.
+        seed: Seed of the noise.
+    """
+    rng, config = np.random.default_rng(seed), study()
+    frames = _frames(rng)
+    for scale, frame in frames.items():
+        _write_scale(root, config, scale, frame, rng)
+    _write_propagated(root, frames["efficiency"], rng)
+    (root / "run_config.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "study": config.model_dump(mode="json"),
+                "versions": {
+                    "nestmat": "0.1.0",
+                    "python": "3.11.2",
+                    "torch": "2.13.0",
+                    "snakemake": "9.27.1",
+                },
+                "machine": {"system": "Linux", "cpus": 2},
+            }
+        )
+    )
+    return config
+
+
+def _write_scale(
+    root: Path, config: Study, scale: str, frame: pd.DataFrame, rng: np.random.Generator
+) -> None:
+    about = config.scales[scale]
+    target = about.targets[0]
+    spec = config.datasets[about.dataset]
+    unit = spec.columns[target].unit
+    facts = {
+        "dataset": about.dataset,
+        "title": spec.title,
+        "citation": spec.citation,
+        "doi": spec.doi,
+        "licence": spec.licence,
+        "sha256": spec.sha256,
+        "rows_read": len(frame) + 3,
+    }
+    tables.write(root / f"data/{about.dataset}.parquet", frame, _schema(frame, spec.columns), facts)
+    rejects = pd.DataFrame(
+        {
+            "row": [200, 201, 202],
+            "column": ["Formula", "Formula", target],
+            "value": ["Qq<3>Pb", "MAXx3", "nan"],
+            "reason": ["the formula does not parse", "the formula does not parse", "missing value"],
+        }
+    )
+    tables.write(root / f"data/{about.dataset}.rejects.parquet", rejects, tables.REJECTS, facts)
+    tables.write(root / f"features/{scale}.rejects.parquet", rejects.iloc[:0], tables.REJECTS)
+    _write_features(root, config, scale, frame)
+    counts = {"strict": (1, 5)}
+    for name, split in about.splits.items():
+        counts[name] = (1 + len(split.repeats), split.folds or len(ETL))
+    folds = _folds(frame, counts, rng)
+    tables.write(root / f"folds/{scale}.parquet", folds, tables.FOLDS)
+    found = []
+    for protocol in about.protocols:
+        base = []
+        for model in NOISE[scale]:
+            rows = pd.concat(
+                _predictions(scale, model, target, part, frame[target].to_numpy(), rng)
+                for _, part in folds[folds["protocol"] == protocol].groupby("repeat")
+            )
+            found.append(rows)
+            if model in about.baselines:
+                base.append(rows)
+                continue
+            tables.write(root / f"predictions/{scale}/{protocol}/{model}.parquet", rows, tables.PREDICTIONS)
+            if model != "recommended":
+                _write_model(root, config, scale, protocol, model, rng)
+        tables.write(
+            root / f"predictions/{scale}/{protocol}/baselines.parquet", pd.concat(base), tables.PREDICTIONS
+        )
+    metrics = metrics_of(pd.concat(found), scale, unit)
+    tables.write(root / f"metrics/{scale}.parquet", metrics, tables.METRICS)
+    _write_comparisons(root, config, scale, metrics, unit)
+    _write_interpretation(root, config, scale, frame, rng)
+
+
+def _write_features(root: Path, config: Study, scale: str, frame: pd.DataFrame) -> None:
+    about = config.scales[scale]
+    columns = config.datasets[about.dataset].columns
+    features = frame[["row_id", "formula", "material"]].assign(group=frame["material"])
+    schema = _schema(features, {})
+    for name, block in about.features.items():
+        values = (
+            frame[block.columns]
+            if block.columns
+            else pd.get_dummies(frame[block.one_hot], prefix=block.one_hot, prefix_sep="=", dtype=float)
+        )
+        for column in values:
+            features[column] = values[column]
+            unit = columns[column].unit if column in columns else ""
+            schema[column] = Column("float64", unit=unit, role="feature", block=name)
+    for target in about.targets:
+        features[target] = frame[target]
+        spec = columns[target]
+        schema[target] = Column("float64", unit=spec.unit, role="target", description=spec.description)
+    tables.write(root / f"features/{scale}.parquet", features, schema)
+
+
+def _write_model(
+    root: Path, config: Study, scale: str, protocol: str, model: str, rng: np.random.Generator
+) -> None:
+    stem = root / f"models/{scale}/{protocol}/{model}"
+    epoch = np.arange(0, 300, 3)
+    parts = []
+    for member in range(4):
+        for split, floor in (("train", 0.1), ("validation", 0.2)):
+            loss = floor + np.exp(-epoch / 60) * rng.uniform(0.8, 1.2) + 0.01 * rng.random(len(epoch))
+            parts.append(
+                pd.DataFrame(
+                    {"member": member, "epoch": epoch, "split": split, "term": "total", "loss": loss}
+                )
+            )
+    tables.write(stem.with_suffix(".history.parquet"), pd.concat(parts), tables.HISTORY)
+    card = {"parameters": 1234, "members": 10, "seconds": 12.5}
+    stem.with_suffix(".json").write_text(json.dumps(card))
+
+
+def _write_comparisons(root: Path, config: Study, scale: str, metrics: pd.DataFrame, unit: str) -> None:
+    rows = []
+    folds = metrics[
+        (metrics["metric"] == "mae")
+        & (metrics["split"] == "validation")
+        & (metrics["fold"] >= 0)
+        & (metrics["seed"] == -1)
+    ]
+    for nested, single in config.scales[scale].compare:
+        for protocol, part in folds.groupby("protocol"):
+            wide = part.pivot_table(index=["repeat", "fold"], columns="model", values="value")
+            gap = (wide[nested] - wide[single]).to_numpy()
+            error = gap.std(ddof=1) / np.sqrt(len(gap))
+            rows.append(
+                {
+                    "protocol": protocol,
+                    "nested": nested,
+                    "single": single,
+                    "target": config.scales[scale].targets[0],
+                    "metric": "mae",
+                    "difference": gap.mean(),
+                    "low": gap.mean() - 2.3 * error,
+                    "high": gap.mean() + 2.3 * error,
+                    "p_value": 0.2,
+                    "unit": unit,
+                }
+            )
+    schema = {
+        name: Column("float64" if name in ("difference", "low", "high", "p_value") else "string")
+        for name in (
+            "protocol", "nested", "single", "target", "metric", "difference", "low", "high", "p_value", "unit",
+        )
+    }  # fmt: skip
+    tables.write(root / f"comparisons/{scale}.parquet", pd.DataFrame(rows, columns=list(schema)), schema)
+
+
+def _write_interpretation(
+    root: Path, config: Study, scale: str, frame: pd.DataFrame, rng: np.random.Generator
+) -> None:
+    about = config.scales[scale]
+    target = about.targets[0]
+    latents = [f"z{i}" for i in range(about.models["nestmat"].specification.encoder.latents)]
+    inputs = [c for block in about.features.values() for c in (block.columns or [])]
+    inputs += [
+        f"{b.one_hot}={level}"
+        for b in about.features.values()
+        if b.one_hot
+        for level in sorted(frame[b.one_hot].unique())
+    ]
+    rows = []
+    for latent in latents:
+        others = [("descriptor", v) for v in inputs] + [("latent", v) for v in latents if v != latent]
+        for role, variable in [*others, ("target", target)]:
+            value = float(np.tanh(rng.normal()))
+            strength = max(0.0, (abs(value) - 0.1) / 0.9)
+            p = 0.001 if abs(value) > 0.3 else 0.4
+            rows.append((latent, variable, role, "pearson", value, strength, p, p))
+    names = ["latent", "variable", "role", "method", "value", "adjusted", "p_value", "q_value"]
+    schema = {name: Column("string" if i < 4 else "float64") for i, name in enumerate(names)}
+    folder = root / "interpretation"
+    tables.write(folder / f"{scale}.correlations.parquet", pd.DataFrame(rows, columns=names), schema)
+    shapley = pd.DataFrame(
+        {
+            "output": target,
+            "method": "exact_shapley",
+            "input": inputs,
+            "importance": rng.exponential(0.3, len(inputs)),
+            "spread": 0.05,
+        }
+    )
+    schema = {n: Column("float64" if n in ("importance", "spread") else "string") for n in shapley}
+    tables.write(folder / f"{scale}.shapley.parquet", shapley, schema)
+    maps = pd.concat(
+        pd.DataFrame(
+            {
+                "row_id": frame["row_id"],
+                "method": method,
+                "x": rng.normal(size=len(frame)),
+                "y": frame[target] + rng.normal(size=len(frame)),
+            }
+        )
+        for method in ("pca", "umap")
+    )
+    tables.write(
+        root / f"embeddings/{scale}.parquet",
+        maps,
+        {
+            "row_id": Column("int64"),
+            "method": Column("string"),
+            "x": Column("float64"),
+            "y": Column("float64"),
+        },
+    )
+    if about.sweep:
+        sweep = pd.DataFrame(
+            [
+                {
+                    "latents": n,
+                    "target": target,
+                    "repeat": 0,
+                    "fold": f,
+                    "metric": "mae",
+                    "value": 0.15 + 0.04 / n + 0.02 * rng.normal(),
+                    "unit": "eV",
+                }
+                for n in about.sweep.latents
+                for f in range(10)
+            ]
+        )
+        kinds = {"latents": "int32", "repeat": "int32", "fold": "int32", "value": "float64"}
+        tables.write(
+            root / f"sweeps/{scale}.parquet", sweep, {n: Column(kinds.get(n, "string")) for n in sweep}
+        )
+
+
+def _write_propagated(root: Path, devices: pd.DataFrame, rng: np.random.Generator) -> None:
+    gap = devices["material"].map({"MAPbI3": 1.6, "FAPbI3": 1.5, "Cs0.1FA0.9PbI3": 1.52, "MAPbBr3": 2.3})
+    for protocol in ("strict", "published"):
+        frame = pd.DataFrame(
+            {"member": 0, "repeat": 0, "fold": -1, "inner": -1, "seed": 0, "row_id": devices["row_id"]}
+        )
+        frame["z0"] = rng.normal(size=len(frame))
+        frame["Gap.mean"] = gap + rng.normal(0, 0.02, len(frame))
+        frame["Gap.std"] = 0.1
+        schema = {
+            n: Column("float32" if n[0] in "zG" else "int64" if n == "row_id" else "int32") for n in frame
+        }
+        tables.write(root / f"propagated/gap__efficiency/{protocol}/nestmat.parquet", frame, schema)

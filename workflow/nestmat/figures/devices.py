@@ -1,0 +1,127 @@
+"""The parent's property against the child's, coloured by the classes of the child's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nestmat.config import Study
+from nestmat.figures import kind, style
+
+
+def classes(study: Study, scale: str) -> dict[str, str]:
+    """Category columns that enter a scale one-hot, as block = column."""
+    blocks = study.scales[scale].features
+    return {name: block.one_hot for name, block in blocks.items() if block.one_hot is not None}
+
+
+def parent_target(study: Study, scale: str) -> tuple[str, str] | None:
+    """The first parent that predicts something, and its first target."""
+    for parent in study.scales[scale].parents:
+        if study.scales[parent].targets:
+            return parent, study.scales[parent].targets[0]
+    return None
+
+
+def available(study: Study, scale: str) -> bool:
+    """Whether the scale has classes and is passed its parent's predictions."""
+    config = study.scales[scale]
+    return bool(
+        config.targets and config.pass_prediction and classes(study, scale) and parent_target(study, scale)
+    )
+
+
+def needs(study: Study, scale: str) -> kind.Needs:
+    """Predictions of both scales for the rows of the child, and its classes."""
+    found = parent_target(study, scale)
+    assert found is not None
+    parent, model = found[0], kind.autoencoder(study, scale)
+    config = study.scales[scale]
+    protocol = config.interpret.protocol if config.interpret else config.runs(model)[0]
+    theirs = study.parent_model(scale, model, parent)
+    where = study.parent_protocol(parent, protocol)
+    return {
+        "propagated": [f"propagated/{parent}__{scale}/{where}/{theirs}.parquet"],
+        "predictions": [f"predictions/{scale}/{protocol}/{model}.parquet"],
+        "features": [kind.features(scale)],
+        "parent_features": [kind.features(parent)],
+    }
+
+
+def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+    """A row for measured and for predicted values of the child, a column a category.
+
+    Args:
+        frames: ``propagated`` (row_id, ``<target>.mean``), ``predictions`` (validation rows of the ensemble), ``features``.
+        labels: Names and units.
+    """
+    found = parent_target(labels.study, labels.scale)
+    assert found is not None
+    across = f"{found[1]}.mean"
+    up = labels.config.targets[0]
+    predicted = frames["predictions"]
+    predicted = predicted[(predicted["target"] == up) & (predicted["repeat"] == 0)]
+    rows = predicted.groupby("row_id")[["true", "mean"]].mean()
+    rows = rows.join(frames["propagated"].groupby("row_id")[across].mean(), how="inner")
+    blocks = classes(labels.study, labels.scale)
+    figure, axes = style.panels(2, len(blocks), height=2.6, sharex=True, sharey=True)
+    features = frames["features"].set_index("row_id")
+    for j, column in enumerate(blocks.values()):
+        levels = _levels(features, column).reindex(rows.index)
+        for i, (name, which) in enumerate((("Measured", "true"), ("Predicted", "mean"))):
+            _panel(axes[i, j], rows[across], rows[which], levels)
+            axes[i, j].set_title(f"{name}, by {column}", fontsize=8)
+            if j == 0:
+                axes[i, j].set_ylabel(labels.axis(up, name, characters=28))
+        axes[1, j].set_xlabel(labels.axis(found[1], "Predicted", characters=40))
+        handles, names = axes[0, j].get_legend_handles_labels()
+        figure_side = axes[1, j]
+        figure_side.legend(
+            handles,
+            names,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.24),
+            ncols=3,
+            markerscale=2,
+            fontsize=7,
+        )
+    return figure
+
+
+def _levels(features: pd.DataFrame, column: str) -> pd.Series:
+    hot = features[[name for name in features if str(name).startswith(f"{column}=")]]
+    return hot.idxmax(axis=1).str.removeprefix(f"{column}=")
+
+
+def _panel(ax: Axes, x: pd.Series, y: pd.Series, levels: pd.Series) -> None:
+    # Rare classes are drawn last, or the common ones would cover them.
+    for place, level in enumerate(levels.value_counts().index):
+        mine = levels == level
+        ax.plot(
+            x[mine],
+            y[mine],
+            linestyle="none",
+            marker="os^Dv"[place // len(style.CYCLE)],
+            markersize=2.6,
+            markeredgewidth=0,
+            alpha=0.6,
+            color=style.CYCLE[place % len(style.CYCLE)],
+            label=f"{level} ({int(mine.sum())})",
+        )
+
+
+KIND = kind.Kind(
+    title="Both scales, by class",
+    caption=(
+        "Rows of the coarser scale at the property that the finer scale predicts for them, measured (top) and "
+        "predicted (bottom), coloured by class with the number of rows. Predictions are of folds that left the row out."
+    ),
+    section="results",
+    draw=draw,
+    needs=needs,
+    available=available,
+    filters={"predictions": kind.ENSEMBLE},
+)

@@ -1,0 +1,107 @@
+"""Mean absolute error of every model, training and validation, with the published values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from nestmat.config import Study
+from nestmat.figures import kind, measures, style
+
+
+def needs(study: Study, scale: str) -> kind.Needs:
+    """Metrics and units of the scale."""
+    return {"metrics": [f"metrics/{scale}.parquet"], "features": [kind.features(scale)]}
+
+
+def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+    """A panel a target and protocol; models in the order of their validation error.
+
+    Args:
+        frames: ``metrics``, and ``published`` as `nestmat.published` gives it.
+        labels: Names and units.
+    """
+    found = measures.over_folds(frames["metrics"][frames["metrics"]["metric"] == "mae"])
+    cells = [
+        (target, protocol)
+        for target in labels.config.targets
+        for protocol in measures.ordered(found["protocol"], labels.config.protocols)
+        if not found[(found["target"] == target) & (found["protocol"] == protocol)].empty
+    ]
+    most = found.groupby(["target", "protocol"])["model"].nunique().max()
+    figure, axes = style.grid_of(len(cells), 2, height=1.0 + 0.23 * most)
+    for ax, (target, protocol) in zip(axes, cells, strict=True):
+        mine = found[(found["target"] == target) & (found["protocol"] == protocol)]
+        published = frames["published"]
+        published = published[
+            (published["target"] == target)
+            & (published["protocol"] == protocol)
+            & (published["metric"] == "mae")
+            & (published["split"] == "validation")
+        ]
+        _panel(ax, mine, published.drop_duplicates("model").set_index("model"), labels)
+        several = len(labels.config.targets) > 1
+        ax.set_title(f"{labels.protocol(protocol)}" + (f": {labels.name(target)}" if several else ""))
+        ax.set_xlabel(labels.axis(target, "MAE of", characters=44))
+    figure.legend(handles=_key(found, frames["published"]), loc="outside lower center", ncols=5)
+    return figure
+
+
+def _key(found: pd.DataFrame, published: pd.DataFrame) -> list[Line2D]:
+    def handle(name: str, colour: str, **style_of: Any) -> Line2D:
+        return Line2D([], [], color=colour, label=name, **{"marker": "o", "linestyle": "none", **style_of})
+
+    handles = [handle("recommended", style.VERMILLION)] if "recommended" in set(found["model"]) else []
+    handles += [handle("autoencoder", style.BLUE), handle("baseline", style.GREY)]
+    handles.append(handle("training rows", style.INK, marker="|", markersize=7, markeredgewidth=1.4))
+    if not published.empty:
+        handles.append(handle("published", style.INK, **style.PUBLISHED))
+    return handles
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: style.Labels) -> None:
+    validation = rows[rows["split"] == "validation"].sort_values("mean", ascending=False)
+    train = rows[rows["split"] == "train"].set_index("model")
+    for y, (model, mean, sd) in enumerate(validation[["model", "mean", "sd"]].itertuples(index=False)):
+        colour = _colour(model, labels)
+        ax.errorbar(mean, y, xerr=sd, fmt="o", color=colour, elinewidth=1.2, capsize=2)
+        if model in train.index:
+            ax.plot(train.loc[model, "mean"], y, "|", markersize=7, markeredgewidth=1.4, color=colour)
+        if model in published.index:
+            # Drawn a little below, so that a value that was reproduced does not hide under its reproduction.
+            ax.errorbar(
+                published.loc[model, "value"],
+                y - 0.27,
+                xerr=published.loc[model, "spread"],
+                ecolor=style.GREY,
+                elinewidth=0.8,
+                markersize=4.5,
+                **style.PUBLISHED,
+            )
+    ax.set_yticks(range(len(validation)), [labels.model(m) for m in validation["model"]])
+    ax.set_ylim(-0.8, len(validation) - 0.4)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlim(left=0)
+
+
+def _colour(model: str, labels: style.Labels) -> str:
+    if model == "recommended":
+        return style.VERMILLION
+    return style.BLUE if model in labels.config.models else style.GREY
+
+
+KIND = kind.Kind(
+    title="Errors of all models",
+    caption=(
+        "Mean absolute error (MAE), mean ± standard deviation over folds, best model on top. Ticks mark the error on training "
+        "rows; hollow diamonds are published values, shown only under the split they were published for."
+    ),
+    section="results",
+    draw=draw,
+    needs=needs,
+)

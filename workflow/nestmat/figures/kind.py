@@ -1,0 +1,70 @@
+"""What the registry of figures knows about a kind of figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nestmat.config import Study
+from nestmat.figures.style import Labels
+
+Needs = dict[str, list[str]]
+Section = Literal["results", "nesting", "calibration", "training", "interpretation"]
+
+
+def always(study: Study, scale: str) -> bool:
+    """Every scale that predicts something has this figure."""
+    return bool(study.scales[scale].targets)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure.
+
+    Attributes:
+        title: Heading.
+        caption: What the reader sees, in plain sentences, for the report.
+        section: Part of the report it belongs to.
+        draw: Frames by name and labels to a figure; reads no file.
+        needs: Study and scale to the files it is drawn from, by name, relative to the study's results.
+        available: Whether a scale of a study has it, from the configuration alone.
+        filters: Rows to read of a table: column = value pairs by name of the table.
+    """
+
+    title: str
+    caption: str
+    section: Section
+    draw: Callable[[Mapping[str, pd.DataFrame], Labels], Figure]
+    needs: Callable[[Study, str], Needs]
+    available: Callable[[Study, str], bool] = always
+    filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+ENSEMBLE = {"split": "validation", "inner": -1, "seed": -1}
+"""Predictions of the ensemble for the rows that its members did not see."""
+
+
+def headline(study: Study, scale: str) -> str:
+    """The predictor whose errors are shown first: the recommended one, or else the first model."""
+    config = study.scales[scale]
+    return "recommended" if config.recommended else next(iter(config.models))
+
+
+def autoencoder(study: Study, scale: str) -> str:
+    """The autoencoder that is shown beside it: the one that is interpreted, or else the first."""
+    config = study.scales[scale]
+    return config.interpret.model if config.interpret else next(iter(config.models))
+
+
+def features(scale: str) -> str:
+    """Features and targets of a scale, with units."""
+    return f"features/{scale}.parquet"
+
+
+def predictions(study: Study, scale: str, model: str) -> list[str]:
+    """Predictions of a model in each protocol that it runs in."""
+    return [f"predictions/{scale}/{protocol}/{model}.parquet" for protocol in study.scales[scale].runs(model)]

@@ -1,0 +1,117 @@
+"""Predicted against true, over all folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nestmat.config import Study
+from nestmat.figures import kind, measures, style
+
+BARS_UP_TO = 500
+"""Rows beyond which error bars would hide the points."""
+
+
+def needs(study: Study, scale: str) -> kind.Needs:
+    """Predictions of the headline predictor and of the autoencoder, units, and flags of the labels."""
+    models = dict.fromkeys([kind.headline(study, scale), kind.autoencoder(study, scale)])
+    return {
+        "predictions": [path for model in models for path in kind.predictions(study, scale, model)],
+        "features": [kind.features(scale)],
+        "data": [f"data/{study.scales[scale].dataset}.parquet"],
+    }
+
+
+def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+    """A row of panels a target and predictor, a column a protocol.
+
+    Args:
+        frames: ``predictions`` (validation rows of the ensemble, first repeat) and ``data`` (row_id, flag).
+        labels: Names and units.
+    """
+    found = frames["predictions"]
+    found = found[found["repeat"] == 0]
+    flags = frames["data"].set_index("row_id")["flag"]
+    rows = [(target, model) for target in labels.config.targets for model in dict.fromkeys(found["model"])]
+    protocols = measures.ordered(found["protocol"], labels.config.protocols)
+    side = min(2.7, style.WIDTH / len(protocols))
+    figure, axes = style.panels(
+        len(rows), len(protocols), height=side + 0.42, width=max(side * len(protocols), 3.4)
+    )
+    for i, (target, model) in enumerate(rows):
+        for j, protocol in enumerate(protocols):
+            ax = axes[i, j]
+            mine = found[(found[["target", "model", "protocol"]] == [target, model, protocol]).all(axis=1)]
+            if mine.empty:
+                ax.set_axis_off()
+                continue
+            _panel(ax, mine, mine["row_id"].map(flags).fillna("").ne("").to_numpy(), labels.unit(target))
+            ax.set_title(labels.protocol(protocol), fontsize=8, pad=24)
+            ax.set_xlabel(style.with_unit("True", labels.unit(target)))
+            if j == 0:
+                predicted = labels.axis(target, "Predicted", characters=int(12 * side))
+                ax.set_ylabel(f"{labels.model(model)}\n{predicted}")
+    style.legend_below(figure, list(axes.flat))
+    return figure
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, flagged: np.ndarray, unit: str) -> None:
+    true, mean, std = (rows[name].to_numpy() for name in ("true", "mean", "std"))
+    low, high = float(min(true.min(), mean.min())), float(max(true.max(), mean.max()))
+    limits = (low - 0.04 * (high - low), high + 0.04 * (high - low))
+    ax.plot(limits, limits, color=style.GREY, linewidth=0.8, zorder=1)
+    many = len(rows) > BARS_UP_TO
+    if not many and np.isfinite(std).all():
+        ax.errorbar(true, mean, yerr=std, fmt="none", ecolor=style.SKY, elinewidth=0.6, alpha=0.6, zorder=2)
+    ax.plot(
+        true,
+        mean,
+        linestyle="none",
+        marker="o",
+        markersize=2.4 if many else 3,
+        markeredgewidth=0,
+        color=style.BLUE,
+        alpha=0.35 if many else 0.7,
+        rasterized=len(rows) > 4000,
+        zorder=3,
+    )
+    if flagged.any():
+        ax.plot(
+            true[flagged],
+            mean[flagged],
+            linestyle="none",
+            marker="o",
+            markersize=6,
+            markerfacecolor="none",
+            markeredgecolor=style.VERMILLION,
+            markeredgewidth=1,
+            label="label flagged as suspect",
+            zorder=4,
+        )
+    ax.set(xlim=limits, ylim=limits, aspect="equal")
+    folds = rows.groupby("fold")[["true", "mean"]].apply(
+        lambda part: measures.errors(part["true"].to_numpy(), part["mean"].to_numpy())["mae"]
+    )
+    total = measures.errors(true, mean)
+    end = f" {unit}" if unit else ""
+    spread = f" ± {style.number(float(np.std(folds)), 2)}" if len(folds) > 1 else ""
+    text = f"MAE {style.number(folds.mean())}{spread}{end}\nRMSE {style.number(total['rmse'])}{end}, R² {total['r2']:.3f}"
+    ax.text(0, 1.02, text.replace("-", "−"), transform=ax.transAxes, va="bottom", fontsize=7, linespacing=1.3)
+
+
+KIND = kind.Kind(
+    title="Predicted against true",
+    caption=(
+        "Each point is a row predicted by the ensemble that did not train on it; all folds of the first split are shown. "
+        "The line is equality, bars are the predicted standard deviation. MAE is the mean ± standard deviation "
+        "over folds; RMSE and R² are over all rows."
+    ),
+    section="results",
+    draw=draw,
+    needs=needs,
+    filters={"predictions": kind.ENSEMBLE},
+)
