@@ -1,0 +1,36 @@
+"""Train a model of a scale with several latent sizes.
+
+In: features, folds, and the parents' latents for the same rows. Out: validation metrics by latent size and fold,
+in the units of the targets.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from nestmat.logs import job_log
+from nestmat.scales.sweep import sweep_latents
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.scales.sweep.sweep_latents`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        sweep = dict(snakemake.params.sweep)
+        sweep_latents(
+            snakemake.input.features,
+            snakemake.input.folds,
+            snakemake.output.sweep,
+            scale=snakemake.wildcards.scale,
+            protocol=sweep["protocol"],
+            name=sweep["model"],
+            specification=sweep["specification"],
+            sizes=sweep["latents"],
+            epochs=sweep["epochs"],
+            parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,36 @@
+"""Train one model of a scale: all folds and seeds together.
+
+In: features, folds, and the parents' latents for the same rows. Out: weights (safetensors) with their card
+(JSON), learning curves, predictions in the units of the targets, latents.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from nestmat.logs import job_log
+from nestmat.scales.train import train_scale
+
+OUTPUTS = ("weights", "card", "history", "predictions", "latents")
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.scales.train.train_scale`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        train_scale(
+            snakemake.input.features,
+            snakemake.input.folds,
+            scale=snakemake.wildcards.scale,
+            protocol=snakemake.wildcards.protocol,
+            name=snakemake.wildcards.model,
+            specification=snakemake.params.specification,
+            parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
+            inner_folds=snakemake.params.inner_folds,
+            **{name: snakemake.output[name] for name in OUTPUTS},
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

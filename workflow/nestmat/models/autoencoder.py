@@ -1,0 +1,192 @@
+"""The autoencoder of a scale: inputs to latents, latents to targets and back to blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nestmat.errors import InputError
+from nestmat.models.base import Batch, Noise
+from nestmat.models.layers import Layout, Output, Perceptrons
+from nestmat.models.losses import LOSSES, latent_correlations, split_gaussian
+from nestmat.models.specification import Model
+
+CORRELATIONS = ("latent_target_correlation", "latent_decorrelation")
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Widths that a model takes from the data of its scale.
+
+    Attributes:
+        blocks: Width of every block, by name.
+        kinds: continuous, categorical or simplex, by block.
+        targets: Names of the targets.
+    """
+
+    blocks: Mapping[str, int]
+    kinds: Mapping[str, str]
+    targets: Sequence[str]
+
+    def width(self, head: str) -> int:
+        """Width of what a head gives.
+
+        Raises:
+            InputError: The head is neither a target nor a block.
+        """
+        if head in self.targets:
+            return 1
+        if head not in self.blocks:
+            raise InputError(
+                "is neither a target nor a feature block or parent of the scale.",
+                column=f"heads.{head}",
+                remedy=f"name one of {sorted([*self.targets, *self.blocks])}.",
+            )
+        return self.blocks[head]
+
+
+class Autoencoder:
+    """One autoencoder a member, all of them in one flat buffer of parameters.
+
+    Args:
+        specification: Inputs, encoder, heads and penalties.
+        shapes: Widths of blocks, and targets.
+        seeds: Seed of the first weights of each member, (members,).
+
+    Attributes:
+        flat: Parameters, (members, parameters), float32.
+        layout: Names and places of the parameters.
+    """
+
+    def __init__(self, specification: Model, shapes: Shapes, seeds: Sequence[int]):
+        _check(specification, shapes)
+        self.specification, self.shapes = specification, shapes
+        self.layout = Layout()
+        encoder = specification.encoder
+        features = sum(shapes.blocks[name] for name in specification.inputs)
+        self.encoder = Perceptrons(
+            self.layout,
+            "encoder",
+            features,
+            encoder.hidden,
+            {"latents": Output(encoder.latents, encoder.latent_activation, encoder.gain)},
+            encoder.activation,
+            encoder.dropout,
+        )
+        self.heads = self._bundle_heads()
+        self.targets = [name for name in specification.heads if name in shapes.targets]
+        self.term_weights: dict[str, float] = {
+            **{name: head.weight for name, head in specification.heads.items()},
+            **{str(name): weight for name, weight in specification.penalties.items()},
+        }
+        self.selection_terms = tuple(self.targets or specification.heads)
+        self.flat = self.layout.initial(seeds)
+
+    def _bundle_heads(self) -> list[Perceptrons]:
+        """Heads with equal hidden layers side by side: one product for the first layer of all of them."""
+        bundles: dict[tuple, dict[str, Output]] = {}
+        for name, head in self.specification.heads.items():
+            width = self.shapes.width(name) * (2 if head.loss == "gaussian_nll" else 1)
+            output = Output(width, head.output_activation, head.gain)
+            bundles.setdefault((head.hidden, head.activation, head.dropout), {})[name] = output
+        return [
+            Perceptrons(
+                self.layout,
+                f"heads{number}",
+                self.specification.encoder.latents,
+                hidden,
+                outputs,
+                activation,
+                dropout,
+            )
+            for number, ((hidden, activation, dropout), outputs) in enumerate(bundles.items())
+        ]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The parameters by name, members first."""
+        return self.layout.views(self.flat)
+
+    def _outputs(self, z: Tensor, weights: Mapping[str, Tensor], noise: Noise | None) -> dict[str, Tensor]:
+        return {name: output for bundle in self.heads for name, output in bundle(z, weights, noise).items()}
+
+    def encode(self, x: Tensor) -> tuple[Tensor, None]:
+        """Latents (members, n, latents) of scaled inputs (members, n, features); they are exact."""
+        return self.encoder(x, self.weights, None)["latents"], None
+
+    def decode(self, z: Tensor) -> dict[str, Tensor]:
+        """Scaled blocks (members, n, width) of latents; probabilities for categorical and simplex blocks."""
+        outputs = self._outputs(z, self.weights, None)
+        found = {}
+        for name, head in self.specification.heads.items():
+            if name in self.shapes.blocks and name not in self.targets:
+                value = outputs[name]
+                if head.loss == "gaussian_nll":
+                    value = split_gaussian(value)[0]
+                found[name] = torch.softmax(value, dim=-1) if head.loss == "cross_entropy" else value
+        return found
+
+    def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Mean and standard deviation of each scaled target, (members, n) each."""
+        outputs = self._outputs(z, self.weights, None)
+        found = {}
+        for name in self.targets:
+            value = outputs[name]
+            if self.specification.heads[name].loss == "gaussian_nll":
+                mean, log_variance = split_gaussian(value)
+                found[name] = (mean[..., 0], torch.exp(0.5 * log_variance)[..., 0])
+            else:
+                found[name] = (value[..., 0], torch.full_like(value[..., 0], torch.nan))
+        return found
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Unweighted terms, (members,) each: one a head, one a penalty."""
+        weights = self.weights
+        z = self.encoder(batch.inputs, weights, batch.noise)["latents"]
+        outputs = self._outputs(z, weights, batch.noise)
+        terms = {
+            name: LOSSES[head.loss](outputs[name], batch.targets[name], batch.weight)
+            for name, head in self.specification.heads.items()
+        }
+        return terms | self.penalties(z, batch, weights)
+
+    def penalties(self, z: Tensor, batch: Batch, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The penalties of the specification on latents (members, n, latents) and parameters."""
+        wanted = self.specification.penalties
+        found = {}
+        if "l1" in wanted:
+            found["l1"] = self.flat.abs().sum(dim=1)
+        if "l2" in wanted:
+            found["l2"] = self.flat.square().sum(dim=1)
+        if "l1_encoder" in wanted:
+            matrices = [
+                value for name, value in weights.items() if name.startswith("encoder") and "weight" in name
+            ]
+            found["l1_encoder"] = torch.stack([value.abs().sum(dim=(1, 2)) for value in matrices]).sum(dim=0)
+        if any(name in wanted for name in CORRELATIONS):
+            targets = [batch.targets[name] for name in self.targets]
+            pair = latent_correlations(z, torch.cat(targets, dim=-1) if targets else None, batch.weight)
+            found |= {name: term for name, term in zip(CORRELATIONS, pair, strict=True) if name in wanted}
+        return found
+
+
+def _check(specification: Model, shapes: Shapes) -> None:
+    for name in specification.inputs:
+        if name not in shapes.blocks:
+            raise InputError(
+                "is not a block of the scale.",
+                column=f"inputs.{name}",
+                remedy=f"name one of {sorted(shapes.blocks)}.",
+            )
+    for name, head in specification.heads.items():
+        width = shapes.width(name)
+        kind = "target" if name in shapes.targets else shapes.kinds[name]
+        if head.loss == "cross_entropy" and (kind not in ("categorical", "simplex") or width < 2):
+            raise InputError(
+                f"cross_entropy needs classes or fractions, and this is {kind} of width {width}.",
+                column=f"heads.{name}.loss",
+                remedy="use mae, mse, huber or gaussian_nll, or a one_hot or site block.",
+            )

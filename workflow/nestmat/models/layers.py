@@ -1,0 +1,172 @@
+"""Perceptrons whose weights carry the members as leading axis, kept in one flat buffer a member."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nestmat.models.base import Noise
+from nestmat.models.specification import Activation
+
+
+def _atanh(x: Tensor) -> Tensor:
+    # NestedAE's loading scripts apply it to unbounded values: outside the open interval it is not finite.
+    return torch.atanh(x.clamp(-1 + 1e-6, 1 - 1e-6))
+
+
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "identity": lambda x: x,
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "silu": functional.silu,
+    "gelu": functional.gelu,
+    "atanh": _atanh,
+}
+
+
+@dataclass(frozen=True)
+class _Slot:
+    shape: tuple[int, ...]
+    std: tuple[float, ...]  # one a column group; 0 leaves zeros
+    groups: tuple[int, ...]
+
+
+class Layout:
+    """Names, shapes and first values of the parameters inside the flat buffer of a member."""
+
+    def __init__(self) -> None:
+        self.slots: dict[str, _Slot] = {}
+
+    @property
+    def size(self) -> int:
+        """Parameters a member."""
+        return sum(math.prod(slot.shape) for slot in self.slots.values())
+
+    def linear(self, name: str, inputs: int, outputs: Sequence[int], gains: Sequence[float]) -> None:
+        """Reserve a linear layer: several of them side by side where ``outputs`` has more than one width.
+
+        Xavier normal for each of them by its own fan (Glorot & Bengio 2010), zero bias.
+        """
+        stds = tuple(
+            gain * math.sqrt(2 / (inputs + width)) for width, gain in zip(outputs, gains, strict=True)
+        )
+        self.slots[f"{name}.weight"] = _Slot((inputs, sum(outputs)), stds, tuple(outputs))
+        self.slots[f"{name}.bias"] = _Slot((1, sum(outputs)), (0.0,), (sum(outputs),))
+
+    def initial(self, seeds: Sequence[int]) -> Tensor:
+        """First values, (members, size): each member from its own generator, whoever is trained beside it."""
+        rows = []
+        for seed in seeds:
+            generator = torch.Generator().manual_seed(int(seed))
+            parts = []
+            for slot in self.slots.values():
+                columns = [
+                    torch.randn((slot.shape[0], width), generator=generator) * std
+                    if std
+                    else torch.zeros(slot.shape[0], width)
+                    for width, std in zip(slot.groups, slot.std, strict=True)
+                ]
+                parts.append(torch.cat(columns, dim=1).flatten())
+            rows.append(torch.cat(parts))
+        return torch.stack(rows) if rows else torch.empty(0, self.size)
+
+    def views(self, flat: Tensor) -> dict[str, Tensor]:
+        """The parameters by name, (members, inputs, outputs) and (members, 1, outputs), without copying.
+
+        One split, so that the gradient comes back in one concatenation.
+        """
+        sizes = [math.prod(slot.shape) for slot in self.slots.values()]
+        parts = flat.split(sizes, dim=1)
+        return {
+            name: part.view(len(flat), *slot.shape)
+            for (name, slot), part in zip(self.slots.items(), parts, strict=True)
+        }
+
+    def gather(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """Inverse of `views`: (members, size)."""
+        return torch.cat([tensors[name].flatten(1) for name in self.slots], dim=1)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One of the perceptrons of a `Perceptrons`: its output's width, activation and gain."""
+
+    width: int
+    activation: Activation = "identity"
+    gain: float = 1.0
+
+
+class Perceptrons:
+    """Perceptrons with equal hidden layers that read the same input, evaluated side by side.
+
+    The first layer of all of them is one product; members and perceptrons share no weights.
+
+    Args:
+        layout: Where the parameters are reserved.
+        name: Prefix of their names.
+        inputs: Width of the input.
+        hidden: Width of each hidden layer.
+        outputs: The perceptrons by name.
+        activation: Of the hidden layers.
+        dropout: Share of hidden units dropped while training.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        name: str,
+        inputs: int,
+        hidden: Sequence[int],
+        outputs: Mapping[str, Output],
+        activation: Activation = "identity",
+        dropout: float = 0.0,
+    ):
+        self.name, self.outputs, self.dropout = name, dict(outputs), dropout
+        self.activation = ACTIVATIONS[activation]
+        self.depth = len(hidden)
+        self.composed = activation == "identity" and not dropout and len(outputs) == 1 and self.depth > 0
+        gains = [output.gain for output in outputs.values()]
+        ends = [output.width for output in outputs.values()]
+        self.widths = [hidden[0]] * len(ends) if hidden else ends
+        layout.linear(f"{name}.0", inputs, self.widths, gains)
+        for depth in range(1, self.depth + 1):
+            for (key, output), end in zip(outputs.items(), ends, strict=True):
+                width = hidden[depth] if depth < self.depth else end
+                layout.linear(f"{name}.{depth}.{key}", hidden[depth - 1], [width], [output.gain])
+
+    def __call__(self, x: Tensor, weights: Mapping[str, Tensor], noise: Noise | None) -> dict[str, Tensor]:
+        """Outputs by name, (members, n, width) each, of ``x`` (members, n, inputs)."""
+        if self.composed:
+            return self._compose(x, weights)
+        first = torch.baddbmm(weights[f"{self.name}.0.bias"], x, weights[f"{self.name}.0.weight"])
+        if self.depth:
+            first = self._hide(first, noise)
+        parts = first.split(self.widths, dim=-1) if len(self.widths) > 1 else (first,)
+        found = {}
+        for (key, output), part in zip(self.outputs.items(), parts, strict=True):
+            for depth in range(1, self.depth + 1):
+                name = f"{self.name}.{depth}.{key}"
+                part = torch.baddbmm(weights[f"{name}.bias"], part, weights[f"{name}.weight"])
+                if depth < self.depth:
+                    part = self._hide(part, noise)
+            found[key] = ACTIVATIONS[output.activation](part)
+        return found
+
+    def _hide(self, x: Tensor, noise: Noise | None) -> Tensor:
+        x = self.activation(x)
+        return noise.dropout(x, self.dropout) if noise is not None and self.dropout else x
+
+    def _compose(self, x: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        # Linear layers in a row are one linear map: multiplying the matrices spares a pass over the rows.
+        ((key, output),) = self.outputs.items()
+        weight, bias = weights[f"{self.name}.0.weight"], weights[f"{self.name}.0.bias"]
+        for depth in range(1, self.depth + 1):
+            following = weights[f"{self.name}.{depth}.{key}.weight"]
+            bias = torch.baddbmm(weights[f"{self.name}.{depth}.{key}.bias"], bias, following)
+            weight = torch.bmm(weight, following)
+        return {key: ACTIVATIONS[output.activation](torch.baddbmm(bias, x, weight))}

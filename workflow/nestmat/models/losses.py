@@ -1,0 +1,117 @@
+"""Losses of heads and penalties on latents and parameters, one value a member."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nestmat.models.specification import LossName
+
+LOG_VARIANCE_LIMIT = 10.0
+
+
+def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean of ``values`` (members, n, width) over rows by ``weight`` (members, n) and over the width."""
+    return torch.bmm(weight.unsqueeze(1), values).mean(dim=(1, 2))
+
+
+def mae(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean absolute error; arguments (members, n, width), (members, n, width), (members, n)."""
+    return _weighted_mean(functional.l1_loss(output, target, reduction="none"), weight)
+
+
+def mse(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean squared error, shapes as in `mae`."""
+    return _weighted_mean(functional.mse_loss(output, target, reduction="none"), weight)
+
+
+def huber(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Huber loss with its bend at 1 (Huber 1964), shapes as in `mae`."""
+    return _weighted_mean(functional.huber_loss(output, target, reduction="none"), weight)
+
+
+def cross_entropy(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy of logits against classes or fractions that sum to 1, shapes as in `mae`."""
+    # Summed over classes, not averaged: the mean over the width of one column is that column.
+    return _weighted_mean(
+        -(target * functional.log_softmax(output, dim=-1)).sum(dim=-1, keepdim=True), weight
+    )
+
+
+def gaussian_nll(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Negative log-likelihood of a normal distribution without its constant.
+
+    Args:
+        output: Means, then log-variances: (members, n, 2 width).
+        target: (members, n, width).
+        weight: (members, n).
+    """
+    mean, log_variance = split_gaussian(output)
+    return _weighted_mean(0.5 * ((target - mean) ** 2 * torch.exp(-log_variance) + log_variance), weight)
+
+
+def split_gaussian(output: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and bounded log-variance of a Gaussian head's output, each half as wide."""
+    mean, raw = output.chunk(2, dim=-1)
+    # Bounded smoothly: a variance that runs off to zero or infinity stops the training of its member.
+    return mean, LOG_VARIANCE_LIMIT * torch.tanh(raw / LOG_VARIANCE_LIMIT)
+
+
+LOSSES: dict[LossName, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "mae": mae,
+    "mse": mse,
+    "huber": huber,
+    "cross_entropy": cross_entropy,
+    "gaussian_nll": gaussian_nll,
+}
+
+
+def adjusted_correlation(values: Tensor, weight: Tensor) -> Tensor:
+    """Absolute Pearson correlation beyond its standard error, for every pair of columns.
+
+    rho_adj = max(0, (|rho| - se) / (1 - se)) with se = 1 / sqrt(n - 3), n the rows with weight
+    (Hase et al., Gryffin, Appl. Phys. Rev. 2021, as used by NestedAE).
+
+    Args:
+        values: (members, n, columns).
+        weight: (members, n), sums to 1.
+
+    Returns:
+        (members, columns, columns), 1 on the diagonal of columns that vary.
+    """
+    centred = values - torch.bmm(weight.unsqueeze(1), values)
+    covariance = torch.bmm((centred * weight.unsqueeze(-1)).transpose(1, 2), centred)
+    deviation = covariance.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
+    rho = covariance / (deviation.unsqueeze(1) * deviation.unsqueeze(2))
+    error = ((weight > 0).sum(dim=1).to(values.dtype) - 3).clamp_min(1.5).rsqrt()[:, None, None]
+    return ((rho.abs() - error) / (1 - error)).clamp(0.0, 1.0)
+
+
+def latent_correlations(latents: Tensor, targets: Tensor | None, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Both correlation terms of NestedAE.
+
+    Args:
+        latents: (members, n, latents).
+        targets: (members, n, t), or None where the model has no target.
+        weight: (members, n), sums to 1.
+
+    Returns:
+        latent_target_correlation, the mean over the first t latents of 1 - rho_adj(z_i, y_i) (the source has
+        t = 1), and latent_decorrelation, the mean over pairs of latents of sin^2(pi/2 rho_adj(z_i, z_j));
+        (members,) each.
+    """
+    width = latents.shape[-1]
+    count = 0 if targets is None else min(width, targets.shape[-1])
+    values = latents if targets is None else torch.cat([latents, targets[..., :count]], dim=-1)
+    rho = adjusted_correlation(values, weight)
+    followed = 1 - rho[:, :count, width : width + count].diagonal(dim1=1, dim2=2)
+    target_term = followed.mean(dim=1) if count else rho.new_zeros(len(rho))
+    above = torch.triu_indices(width, width, offset=1, device=rho.device)
+    if not above.shape[1]:
+        return target_term, rho.new_zeros(len(rho))
+    pairs = rho[:, above[0], above[1]]
+    return target_term, (torch.sin(math.pi / 2 * pairs) ** 2).mean(dim=1)

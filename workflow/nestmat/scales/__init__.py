@@ -1,0 +1,1 @@
+"""Train a scale, propagate its latents, predict along the chain."""

@@ -1,0 +1,1 @@
+"""Data of a scale, members, scalers, the batched trainer and checkpoints."""

@@ -1,0 +1,219 @@
+"""Trained members in files: weights and scalers as safetensors, everything else as JSON."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import safetensors
+import torch
+from safetensors.torch import save_file
+
+import nestmat
+from nestmat.errors import InputError
+from nestmat.files import replacing, write_text
+from nestmat.models.autoencoder import Autoencoder, Shapes
+from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.training.scaling import Scaler, Scalers
+
+# Activations of this many numbers at a time when members are applied to rows.
+_NUMBERS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Trained members of one scale with all that is needed to apply them.
+
+    Attributes:
+        scale: Name of the scale.
+        model: Name of the model.
+        protocol: Protocol of its folds.
+        specification: What the model is made of.
+        flat: Parameters, (members, parameters).
+        scalers: Scaler of each block and target.
+        members: Member, repeat, fold, inner and seed, one row a member.
+        columns: Columns of each block, parents included.
+        kinds: continuous, categorical or simplex, by block.
+        targets: Targets of the scale.
+        parents: Names of the blocks that are latents of parent scales.
+        units: Unit of each column and target.
+        source: Provenance of the features.
+        facts: Versions, threads, rows and anything else worth keeping.
+    """
+
+    scale: str
+    model: str
+    protocol: str
+    specification: Model
+    flat: torch.Tensor
+    scalers: Scalers
+    members: pd.DataFrame
+    columns: dict[str, list[str]]
+    kinds: dict[str, str]
+    targets: list[str]
+    parents: list[str]
+    units: dict[str, str]
+    source: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Widths and names that the model is built from."""
+        widths = {name: len(names) for name, names in self.columns.items()}
+        return Shapes(widths, self.kinds, self.targets)
+
+    @property
+    def inputs(self) -> dict[str, list[str]]:
+        """Columns of the feature blocks that the encoder reads, parents left out."""
+        wanted = self.specification.inputs
+        return {name: self.columns[name] for name in wanted if name not in self.parents}
+
+    def network(self, index: np.ndarray) -> Autoencoder:
+        """The network of some members."""
+        network = Autoencoder(self.specification, self.shapes, [])
+        network.flat = self.flat[torch.from_numpy(np.asarray(index))]
+        return network
+
+    @torch.no_grad()
+    def apply(
+        self, blocks: Mapping[str, np.ndarray], index: np.ndarray
+    ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
+        """Latents and predictions of some members.
+
+        Args:
+            blocks: Unscaled inputs: (n, width), or (members, n, width) where they differ between members.
+            index: The members, (members,).
+
+        Returns:
+            Latents (members, n, latents), and for each target its mean and standard deviation in physical
+            units, (members, n) each; the standard deviation is NaN where the model states none.
+        """
+        latents, parts = [], []
+        rows = next(iter(blocks.values())).shape[-2]
+        width = sum(len(names) for names in self.inputs.values()) + 4 * _widest(self.specification)
+        some = max(1, _NUMBERS // max(1, rows * width))
+        for start in range(0, len(index), some):
+            place = np.arange(start, min(start + some, len(index)))
+            chunk = index[place]
+            network = self.network(chunk)
+            scaled = [
+                self.scalers[name][chunk].transform(
+                    blocks[name] if blocks[name].ndim == 2 else blocks[name][place]
+                )
+                for name in self.specification.inputs
+            ]
+            z, _ = network.encode(torch.from_numpy(np.concatenate(scaled, axis=-1).astype(np.float32)))
+            latents.append(z.numpy())
+            parts.append(
+                {
+                    name: (
+                        self.scalers[name][chunk].restore(mean.double().numpy()[..., None])[..., 0],
+                        std.double().numpy() * self.scalers[name].std[chunk],
+                    )
+                    for name, (mean, std) in network.predict(z).items()
+                }
+            )
+        predictions = {
+            name: (np.concatenate([p[name][0] for p in parts]), np.concatenate([p[name][1] for p in parts]))
+            for name in parts[0]
+        }
+        return np.concatenate(latents), predictions
+
+    def save(self, weights: str | Path, card: str | Path) -> None:
+        """Write the weights (safetensors) and the card (JSON), whole or not at all."""
+        network = Autoencoder(self.specification, self.shapes, [])
+        tensors = {name: view.contiguous() for name, view in network.layout.views(self.flat).items()}
+        for name, scaler in self.scalers.items():
+            tensors[f"scaler.{name}.mean"] = torch.from_numpy(np.ascontiguousarray(scaler.mean))
+            tensors[f"scaler.{name}.std"] = torch.from_numpy(np.ascontiguousarray(scaler.std))
+        with replacing(weights) as aside:
+            save_file(tensors, aside, metadata={"format": "pt", "nestmat_version": nestmat.__version__})
+        content = {
+            **{name: getattr(self, name) for name in _CARD},
+            "specification": asdict(self.specification),
+            "members": self.members.to_dict(orient="list"),
+            "facts": {**versions(), **self.facts},
+        }
+        write_text(card, json.dumps(content, indent=1, default=str) + "\n")
+
+    @classmethod
+    def load(cls, weights: str | Path, card: str | Path | None = None) -> Trained:
+        """Read what `save` wrote.
+
+        Args:
+            weights: The safetensors file.
+            card: The JSON file; by default beside the weights.
+
+        Raises:
+            InputError: A file is missing, is not of its format, or the two do not belong together.
+        """
+        card = Path(weights).with_suffix(".json") if card is None else Path(card)
+        again = "delete both files and train again."
+        try:
+            content = json.loads(card.read_text(encoding="utf-8"))
+            with safetensors.safe_open(weights, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (FileNotFoundError, json.JSONDecodeError, safetensors.SafetensorError) as error:
+            raise InputError(f"is not a readable model: {error}.", file=weights, remedy=again) from error
+        specification = specification_from(content["specification"])
+        scalers = {
+            name.removeprefix("scaler.").removesuffix(".mean"): Scaler(
+                tensors[name].numpy(), tensors[name.removesuffix("mean") + "std"].numpy()
+            )
+            for name in tensors
+            if name.startswith("scaler.") and name.endswith(".mean")
+        }
+        widths = {name: len(names) for name, names in content["columns"].items()}
+        layout = Autoencoder(specification, Shapes(widths, content["kinds"], content["targets"]), []).layout
+        if lacking := set(layout.slots) - set(tensors):
+            raise InputError(f"lacks {sorted(lacking)}, which {card} names.", file=weights, remedy=again)
+        return cls(
+            **{name: content[name] for name in _CARD},
+            specification=specification,
+            flat=layout.gather(tensors),
+            scalers=scalers,
+            members=pd.DataFrame(content["members"]).astype("int32"),
+            facts=content["facts"],
+        )
+
+
+_CARD = ("scale", "model", "protocol", "columns", "kinds", "targets", "parents", "units", "source")
+
+
+def _widest(specification: Model) -> int:
+    heads = [sum(head.hidden[:1]) for head in specification.heads.values()]
+    return max([specification.encoder.latents, *specification.encoder.hidden, sum(heads)])
+
+
+def specification_from(content: Mapping[str, Any]) -> Model:
+    """A specification from plain dictionaries and lists, as JSON and YAML hold it."""
+
+    def tuples(options: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+
+    return Model(
+        **{
+            **tuples(content),
+            "encoder": Encoder(**tuples(content["encoder"])),
+            "heads": {name: Head(**tuples(head)) for name, head in content["heads"].items()},
+            "training": Training(**content.get("training", {})),
+        }
+    )
+
+
+def versions() -> dict[str, Any]:
+    """Versions and settings that a CPU run depends on to be bit-identical."""
+    return {
+        "nestmat": nestmat.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,222 @@
+"""The rows of a scale as arrays: blocks of inputs, targets, and parents' latents that differ a member."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nestmat import tables
+from nestmat.errors import InputError
+from nestmat.models.autoencoder import Shapes
+
+_NOT_BLOCKS = {"row_id", "formula", "material", "group"}
+
+
+@dataclass(frozen=True)
+class ParentLatents:
+    """Latents of a parent scale for the rows of this one, one set a member of the parent.
+
+    Attributes:
+        repeat: Repeat of each parent member, (parents,).
+        fold: Fold that it did not see, (parents,); -1 if it saw all rows.
+        seed: Its seed, (parents,).
+        values: (parents, n, width).
+    """
+
+    repeat: np.ndarray
+    fold: np.ndarray
+    seed: np.ndarray
+    values: np.ndarray
+
+    def of(self, repeat: np.ndarray, fold: np.ndarray, seed: np.ndarray) -> np.ndarray:
+        """Index of the parent member that each child member reads, (members,).
+
+        The one of the same repeat, fold and seed, the seed counted modulo the parent's seeds. A parent whose
+        protocol does not split these rows has no such fold: then its members trained on every row.
+
+        Raises:
+            InputError: The parent has neither.
+        """
+        found = np.empty(len(repeat), dtype=np.int64)
+        for i, (r, f, s) in enumerate(zip(repeat, fold, seed, strict=True)):
+            pool = np.flatnonzero((self.repeat == r) & (self.fold == f))
+            if not len(pool):
+                pool = np.flatnonzero(self.fold == -1)
+            if not len(pool):
+                raise InputError(
+                    f"the parent's latents have no member for repeat {r}, fold {f}, and none of all rows.",
+                    remedy="propagate the parent again.",
+                )
+            pool = pool[np.argsort(self.seed[pool], kind="stable")]
+            found[i] = pool[s % len(pool)]
+        return found
+
+
+@dataclass(frozen=True)
+class ScaleData:
+    """Rows of one scale.
+
+    Attributes:
+        row_id: Key of each row, (n,).
+        material: Canonical material, (n,).
+        group: Label of rows that a split keeps together, (n,).
+        x: Blocks of inputs, (n, width) each, unscaled, float64.
+        kinds: continuous, categorical or simplex, by block, parents included.
+        columns: Column names, by block, parents included.
+        y: Targets, (n,) each, in physical units.
+        units: Unit of every column and target.
+        parents: Latents of parent scales, by name.
+        source: Provenance of the features file.
+    """
+
+    row_id: np.ndarray
+    material: np.ndarray
+    group: np.ndarray
+    x: dict[str, np.ndarray]
+    kinds: dict[str, str]
+    columns: dict[str, list[str]]
+    y: dict[str, np.ndarray]
+    units: dict[str, str]
+    parents: dict[str, ParentLatents] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.row_id)
+
+    @property
+    def shapes(self) -> Shapes:
+        """Widths and names that a model is built from."""
+        return Shapes({name: len(names) for name, names in self.columns.items()}, self.kinds, list(self.y))
+
+    @classmethod
+    def read(cls, path: str | Path, targets: bool = True) -> ScaleData:
+        """Read a features file.
+
+        Args:
+            path: File of the feature stage; roles and blocks of its columns are in its metadata.
+            targets: Whether to read and demand the targets.
+
+        Raises:
+            InputError: The file is empty, or a feature or target is not finite.
+        """
+        frame, schema, facts = tables.read(path), tables.schema(path), tables.provenance(path)
+        if frame.empty:
+            raise InputError(
+                "has no rows.", file=path, remedy="see the reject table beside it for the reasons."
+            )
+        blocks: dict[str, list[str]] = {}
+        for name, column in schema.items():
+            if column.role == "feature":
+                blocks.setdefault(column.block, []).append(name)
+        known = facts.get("blocks", {})
+        kinds = {block: known.get(block, {}).get("kind", "continuous") for block in blocks}
+        columns = {block: known.get(block, {}).get("columns", names) for block, names in blocks.items()}
+        x = {block: _finite(frame, names, path) for block, names in columns.items()}
+        wanted = [name for name, column in schema.items() if column.role == "target"] if targets else []
+        return cls(
+            row_id=frame["row_id"].to_numpy(np.int64),
+            material=frame["material"].to_numpy(str),
+            group=frame["group"].to_numpy(str),
+            x=x,
+            kinds=kinds,
+            columns=columns,
+            y={name: _finite(frame, [name], path)[:, 0] for name in wanted},
+            units={name: column.unit for name, column in schema.items() if name not in _NOT_BLOCKS},
+            source=facts,
+        )
+
+    def with_parent(self, name: str, parent: ParentLatents, columns: Sequence[str]) -> ScaleData:
+        """The same rows with a parent's latents as a further block.
+
+        Args:
+            name: Name of the parent scale, and of the block.
+            parent: Its latents for the rows of this scale, in their order.
+            columns: Names of the latents, and of the parent's predictions where they are passed.
+        """
+        return replace(
+            self,
+            parents={**self.parents, name: parent},
+            kinds={**self.kinds, name: "continuous"},
+            columns={**self.columns, name: list(columns)},
+        )
+
+    def with_propagated(self, name: str, path: str | Path) -> ScaleData:
+        """The same rows with the block of a propagated-latents file.
+
+        Raises:
+            InputError: The file lacks a row of this scale.
+        """
+        frame = tables.read(path)
+        columns = [column for column in frame.columns if column not in MEMBER_COLUMNS and column != "row_id"]
+        keys, index = np.unique(frame["member"].to_numpy(), return_inverse=True)
+        values = np.full((len(keys), len(self), len(columns)), np.nan)
+        place = pd.Index(self.row_id).get_indexer(frame["row_id"])
+        values[index[place >= 0], place[place >= 0]] = frame.loc[place >= 0, columns].to_numpy(np.float64)
+        if (missing := np.isnan(values).any(axis=(0, 2))).any():
+            raise InputError(
+                f"lacks finite latents for {missing.sum()} rows of the child, first row_id "
+                f"{self.row_id[missing][0]}.",
+                file=path,
+                remedy="delete it and run the workflow again.",
+            )
+        first = frame.drop_duplicates("member").set_index("member").loc[keys]
+        repeat, fold, seed = (first[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed"))
+        parent = ParentLatents(repeat, fold, seed, values)
+        return self.with_parent(name, parent, columns)
+
+    def block(self, name: str, repeat: np.ndarray, fold: np.ndarray, seed: np.ndarray) -> np.ndarray:
+        """A block for some members: (n, width) where all share it, (members, n, width) for latents."""
+        if name in self.parents:
+            parent = self.parents[name]
+            return parent.values[parent.of(repeat, fold, seed)]
+        return self.x[name]
+
+    def renamed(self, columns: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+        """Blocks in the order and with the columns of a trained model.
+
+        Args:
+            columns: Column names by block, as the model was trained with.
+
+        Returns:
+            (n, width) by block.
+
+        Raises:
+            InputError: A block or a column is missing.
+        """
+        found = {}
+        for block, names in columns.items():
+            if block not in self.x:
+                raise InputError(
+                    f"has no feature block {block!r}, which the trained model reads.",
+                    remedy="use the features of the scale that the model was trained on.",
+                )
+            if lacking := [name for name in names if name not in self.columns[block]]:
+                raise InputError(
+                    f"block {block!r} lacks the columns {lacking} that the trained model reads.",
+                    remedy="compute the features with the levels of the trained model.",
+                )
+            found[block] = self.x[block][:, [self.columns[block].index(name) for name in names]]
+        return found
+
+
+MEMBER_COLUMNS = ("member", "repeat", "fold", "inner", "seed")
+
+
+def _finite(frame: pd.DataFrame, names: Sequence[str], path: str | Path) -> np.ndarray:
+    values = frame[list(names)].to_numpy(np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise InputError(
+            f"is not finite at row_id {frame['row_id'].iloc[row]} ({bad.sum()} such cells in all).",
+            file=path,
+            column=names[column],
+            value=float(values[row, column]),
+            remedy="reject or repair such rows before the features are made.",
+        )
+    return values

@@ -1,0 +1,129 @@
+"""Members: the copies of a model, one a repeat, fold, inner fold and seed, and the rows each of them sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from nestmat.errors import InputError
+from nestmat.training.inner import inner_labels
+
+
+@dataclass(frozen=True)
+class Members:
+    """Copies of a model and their rows.
+
+    Attributes:
+        repeat: Repeat of the protocol, (members,).
+        fold: Fold that is left out; -1 where every row trains, (members,).
+        inner: Inner fold that is left out as well; -1 for none, (members,).
+        seed: Seed, counted from 0, (members,).
+        train: Rows that train, (members, n).
+        validation: Rows left out: of the fold where ``inner`` is -1, else of the inner fold, (members, n).
+    """
+
+    repeat: np.ndarray
+    fold: np.ndarray
+    inner: np.ndarray
+    seed: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.repeat)
+
+    def __getitem__(self, index: np.ndarray) -> Members:
+        return Members(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    @classmethod
+    def build(cls, folds: pd.DataFrame, row_id: np.ndarray, seeds: int, inner_folds: int = 0) -> Members:
+        """All members of one protocol.
+
+        Members of fold -1 train on every row; repeats split the rows anew and need them once, so they are of
+        repeat 0.
+
+        Args:
+            folds: Rows of one protocol of a folds table.
+            row_id: Rows of the scale in their order, (n,).
+            seeds: Members a fold.
+            inner_folds: Inner folds wanted; 0 for none.
+
+        Raises:
+            InputError: The folds lack a row of the scale.
+        """
+        keys: list[tuple[int, int, int, int]] = []
+        train: list[np.ndarray] = []
+        validation: list[np.ndarray] = []
+        for repeat in sorted(set(folds["repeat"].tolist())):
+            part = folds[folds["repeat"] == repeat]
+            outer = part.set_index("row_id")["fold"].reindex(row_id)
+            if outer.isna().any():
+                raise InputError(
+                    f"the folds of repeat {repeat} lack row_id {outer.index[outer.isna()][0]}.",
+                    remedy="assign the folds again.",
+                )
+            label = outer.to_numpy(np.int64)
+            left_out = [-1] * (repeat == 0) + sorted(set(label.tolist()) - {-1})
+            for fold in left_out:
+                outside = (label == fold) & (fold >= 0)
+                inner = (
+                    inner_labels(label, repeat, fold, inner_folds) if inner_folds else np.full(len(label), -1)
+                )
+                for k in [-1, *sorted(set(inner.tolist()) - {-1})]:
+                    held = outside if k == -1 else (inner == k) & ~outside
+                    for seed in range(seeds):
+                        keys.append((repeat, fold, k, seed))
+                        train.append(~outside & ~held)
+                        validation.append(held)
+        if not keys:
+            raise InputError("the protocol has no folds.", remedy="check the protocol's name.")
+        repeats, left, inners, numbers = np.array(keys).T
+        return cls(repeats, left, inners, numbers, np.array(train), np.array(validation))
+
+    def keys(self, root: int = 0) -> np.ndarray:
+        """Random seed of each member, (members,): a function of what the member is, not of its place."""
+        return np.array(
+            [
+                np.random.SeedSequence([root, int(r), int(f) + 1, int(i) + 1, int(s)]).generate_state(1)[0]
+                for r, f, i, s in zip(self.repeat, self.fold, self.inner, self.seed, strict=True)
+            ]
+        )
+
+    def frame(self) -> pd.DataFrame:
+        """Member, repeat, fold, inner and seed, one row a member."""
+        columns = {name: getattr(self, name) for name in ("repeat", "fold", "inner", "seed")}
+        return pd.DataFrame({"member": np.arange(len(self)), **columns}).astype("int32")
+
+
+def hold_out(train: np.ndarray, groups: np.ndarray, share: float, keys: np.ndarray) -> np.ndarray:
+    """Choose whole groups of each member's training rows to stop its training by.
+
+    Args:
+        train: Rows that train, (members, n).
+        groups: Label of each row's group, (n,).
+        share: Share of the rows wanted; groups are drawn until it is reached.
+        keys: Random seed of each member, (members,).
+
+    Returns:
+        Rows held out, (members, n): at least one group, and never all of them.
+
+    Raises:
+        InputError: A member trains on a single group.
+    """
+    _, label = np.unique(groups, return_inverse=True)
+    held = np.zeros_like(train)
+    for member, key in enumerate(keys):
+        present, counts = np.unique(label[train[member]], return_counts=True)
+        if len(present) < 2:
+            raise InputError(
+                "early stopping needs two groups of rows or more to hold some of them out.",
+                column="training.stop",
+                remedy="use stop: last, or more materials.",
+            )
+        order = np.random.default_rng([int(key), 1]).permutation(len(present))
+        taken = np.searchsorted(np.cumsum(counts[order]), share * counts.sum()) + 1
+        chosen = present[order[: min(taken, len(present) - 1)]]
+        held[member] = train[member] & np.isin(label, chosen)
+    return held

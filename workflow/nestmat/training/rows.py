@@ -1,0 +1,143 @@
+"""Scaled rows of members as tensors, and the batches that an epoch makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nestmat.models.base import Batch, Noise
+from nestmat.models.specification import Model
+from nestmat.training.data import ScaleData
+from nestmat.training.members import Members
+from nestmat.training.scaling import Scalers
+
+
+class RowSource(Protocol):
+    """What the trainer takes batches from."""
+
+    def whole(self, noise: Noise | None = None) -> Any:
+        """One batch of all rows."""
+
+    def batches(self, size: int | None, keys: Tensor, epoch: int, step: int) -> Iterator[Any]:
+        """The batches of an epoch, shuffled by the members' keys, of all rows where ``size`` is None."""
+
+    def some(self, members: Tensor) -> Any:
+        """The rows of some of the members."""
+
+    def empty(self) -> Tensor:
+        """Members without rows, (members,)."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of each member, padded to the longest.
+
+    Attributes:
+        inputs: (members, n, features).
+        targets: (members, n, width), by head.
+        count: Rows of each member that are not padding, (members,).
+    """
+
+    inputs: Tensor
+    targets: Mapping[str, Tensor]
+    count: Tensor
+
+    @cached_property
+    def _full_weight(self) -> Tensor:
+        return self._weight(self.inputs.shape[1])
+
+    def some(self, members: Tensor) -> Rows:
+        """The rows of some of the members."""
+        targets = {name: value[members] for name, value in self.targets.items()}
+        return Rows(self.inputs[members], targets, self.count[members])
+
+    def empty(self) -> Tensor:
+        """Members without rows, (members,)."""
+        return self.count == 0
+
+    def _weight(self, size: int) -> Tensor:
+        """Share of each row in the mean over its batch of ``size`` rows, (members, n)."""
+        place = torch.arange(self.inputs.shape[1], device=self.count.device)
+        first = place // size * size
+        in_batch = (self.count[:, None] - first).clamp(1, size)
+        return (place < self.count[:, None]) / in_batch
+
+    def whole(self, noise: Noise | None = None) -> Batch:
+        """One batch of all rows."""
+        return Batch(self.inputs, self.targets, self._full_weight, noise)
+
+    def batches(self, size: int | None, keys: Tensor, epoch: int, step: int) -> Iterator[Batch]:
+        """The batches of an epoch.
+
+        Args:
+            size: Rows a batch; None for one batch of all rows.
+            keys: Random key of each member, (members,).
+            epoch: Number of the epoch, from 0.
+            step: Number of the first step of the epoch.
+        """
+        n = self.inputs.shape[1]
+        if size is None or size >= n:
+            yield self.whole(Noise(keys, step))
+            return
+        order = Noise(keys, -1 - epoch).bits(1, n)[:, 0].long()
+        # Padding stays behind the rows, so that a member's batches do not depend on the longest member.
+        order += (torch.arange(n, device=order.device) >= self.count[:, None]) * 2**33
+        index = order.argsort(dim=1, stable=True)
+        index += torch.arange(len(index), device=index.device)[:, None] * n
+        flat = index.flatten()
+        shuffled = [
+            value.flatten(0, 1).index_select(0, flat).view(value.shape)
+            for value in (self.inputs, *self.targets.values())
+        ]
+        weight = self._weight(size)
+        for k, start in enumerate(range(0, n, size)):
+            inputs, *targets = (value[:, start : start + size] for value in shuffled)
+            yield Batch(
+                inputs,
+                dict(zip(self.targets, targets, strict=True)),
+                weight[:, start : start + size],
+                Noise(keys, step + k),
+            )
+
+
+def pack(
+    specification: Model,
+    data: ScaleData,
+    members: Members,
+    scalers: Scalers,
+    chosen: np.ndarray,
+    device: torch.device,
+) -> Rows:
+    """Scale some rows of each member and lay them side by side.
+
+    Args:
+        specification: Model whose inputs and heads name the blocks.
+        data: Rows of the scale.
+        members: The members of the chunk.
+        scalers: Their scalers.
+        chosen: Rows of each member, (members, n).
+        device: Where the tensors go.
+    """
+    count = chosen.sum(axis=1)
+    # A stable sort of the negation puts the chosen rows first, in their order; what follows is padding.
+    index = np.argsort(~chosen, axis=1, kind="stable")[:, : max(int(count.max(initial=0)), 1)]
+
+    def scaled(name: str) -> Tensor:
+        if name in data.y:
+            values = data.y[name][:, None]
+        else:
+            values = data.block(name, members.repeat, members.fold, members.seed)
+        shared = values.ndim == 2
+        picked = values[index] if shared else np.take_along_axis(values, index[..., None], axis=1)
+        return torch.from_numpy(scalers[name].transform(picked).astype(np.float32)).to(device)
+
+    blocks = {name: scaled(name) for name in {*specification.inputs, *specification.heads}}
+    inputs = torch.cat([blocks[name] for name in specification.inputs], dim=-1)
+    targets = {name: blocks[name] for name in specification.heads}
+    return Rows(inputs, targets, torch.from_numpy(count).to(device))

@@ -1,0 +1,86 @@
+"""Standardisation fitted on each member's own training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nestmat.models.specification import Model
+from nestmat.training.data import ScaleData
+from nestmat.training.members import Members
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Mean and standard deviation of each column for each member.
+
+    Attributes:
+        mean: (members, width).
+        std: (members, width), positive.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def fit(cls, values: np.ndarray, rows: np.ndarray) -> Scaler:
+        """Fit on some rows of each member; a column that is constant there gets standard deviation 1.
+
+        Args:
+            values: (n, width), or (members, n, width).
+            rows: (members, n).
+        """
+        mean, std = [], []
+        for member, chosen in enumerate(rows):
+            # Nothing of the other rows may enter, not even by rounding: changed labels must not change a bit.
+            seen = (values[member] if values.ndim == 3 else values)[chosen]
+            spread = seen.std(axis=0)
+            mean.append(seen.mean(axis=0))
+            std.append(np.where(spread > 1e-9 * np.abs(seen).max(axis=0), spread, 1.0))
+        return cls(np.array(mean), np.array(std))
+
+    @classmethod
+    def identity(cls, members: int, width: int) -> Scaler:
+        """A scaler that changes nothing."""
+        return cls(np.zeros((members, width)), np.ones((members, width)))
+
+    def __getitem__(self, index: np.ndarray) -> Scaler:
+        return Scaler(self.mean[index], self.std[index])
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """Scaled values, (members, n, width), of (n, width) or (members, n, width)."""
+        return (values - self.mean[:, None]) / self.std[:, None]
+
+    def restore(self, values: np.ndarray) -> np.ndarray:
+        """Inverse of `transform` on (members, n, width)."""
+        return values * self.std[:, None] + self.mean[:, None]
+
+
+Scalers = dict[str, Scaler]
+
+
+def needed_blocks(specification: Model, blocks: Iterable[str]) -> list[str]:
+    """Blocks that a model reads or gives, in the order of ``blocks``."""
+    used = {*specification.inputs, *specification.heads}
+    return [name for name in blocks if name in used]
+
+
+def fit_scalers(specification: Model, data: ScaleData, members: Members) -> Scalers:
+    """Scalers of every block and target that a model needs.
+
+    Classes, fractions and targets with ``standardise: false`` or no head pass unchanged.
+    """
+    rows = members.train if specification.training.scale_on == "train" else np.ones_like(members.train)
+    found = {}
+    for name in needed_blocks(specification, data.columns):
+        if data.kinds[name] == "continuous":
+            found[name] = Scaler.fit(data.block(name, members.repeat, members.fold, members.seed), rows)
+        else:
+            found[name] = Scaler.identity(len(members), len(data.columns[name]))
+    for name, values in data.y.items():
+        if name in specification.heads:
+            wanted = specification.heads[name].standardise
+            found[name] = Scaler.fit(values[:, None], rows) if wanted else Scaler.identity(len(members), 1)
+    return found
