@@ -1,7 +1,7 @@
 """Read a data set: check every row and give every material its canonical key.
 
-In: the CSV file, none for a generator. Out: row_id, row, formula, material, flag and the declared columns with
-their units; the rows left out, with line, column, value and reason.
+In: the CSV file, none for a generator. Out: row_id, row, formula, material, flag and the declared columns
+with their units; the rows left out, with line, column, value and reason.
 """
 
 from __future__ import annotations
