@@ -17,8 +17,7 @@ def main(snakemake: Any) -> None:
         assign_folds(
             features=dict(zip(snakemake.params.scales, snakemake.input.features, strict=True)),
             outputs=dict(zip(snakemake.params.scales, snakemake.output.folds, strict=True)),
-            strict=snakemake.params.strict,
-            splits=snakemake.params.splits,
+            **snakemake.params.split,
         )
 
 

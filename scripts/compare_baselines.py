@@ -1,6 +1,6 @@
 """Fit baselines on the folds of a protocol.
 
-Inputs: features and folds of a scale. Outputs: predictions of each baseline, in the unit of the target.
+Inputs: features and folds of a scale. Output: predictions of all baselines, in the unit of the target.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ def main(snakemake: Any) -> None:
         compare_baselines(
             features=snakemake.input.features,
             folds=snakemake.input.folds,
-            protocol=params.protocol,
+            protocol=snakemake.wildcards.protocol,
             baselines=params.baselines,
-            outputs=dict(zip(params.baselines, snakemake.output.predictions, strict=True)),
+            output=snakemake.output.predictions,
             stacked=params.stacked,
             inner_folds=params.inner_folds,
             threads=snakemake.threads,

@@ -1,7 +1,7 @@
 """Baselines: models without latents, fitted on the same folds as the autoencoders.
 
-Every scaler and every hyper-parameter is fitted on the training rows of a member. Predicted standard deviations
-are the model's own (Gaussian process), the spread over the trees of a forest, and for all others the
+Every scaler and every hyper-parameter is fitted on the training rows of a member. A predicted standard
+deviation is the model's own (Gaussian process), the spread over the trees of a forest, and for all others the
 root-mean-square residual of predictions held out inside the training rows.
 """
 
@@ -17,11 +17,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from nestmat import tables
-from nestmat.config import Baseline
-from nestmat.errors import InputError
-from nestmat.evaluation.gaussian_process import MaternProcess
-from nestmat.training.inner import inner_labels
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
@@ -32,6 +27,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import NuSVR
 from threadpoolctl import threadpool_limits
 from xgboost import XGBRegressor
+
+from nestmat import tables
+from nestmat.config import Baseline
+from nestmat.errors import InputError
+from nestmat.evaluation.gaussian_process import MaternProcess
+from nestmat.training.inner import inner_labels
 
 log = logging.getLogger(__name__)
 
@@ -249,12 +250,12 @@ def compare_baselines(
     folds: str | Path,
     protocol: str,
     baselines: Mapping[str, Baseline | Mapping[str, Any]],
-    outputs: Mapping[str, str | Path],
+    output: str | Path,
     stacked: Sequence[str] = (),
     inner_folds: int = 5,
     threads: int = 1,
     seed: int = 0,
-) -> dict[str, pd.DataFrame]:
+) -> pd.DataFrame:
     """Fit baselines on the folds of a protocol and write their predictions.
 
     Args:
@@ -262,14 +263,14 @@ def compare_baselines(
         folds: Folds table of the scale.
         protocol: Protocol whose folds are used.
         baselines: Baselines by name, as the study configures them.
-        outputs: Where the predictions of each baseline are written.
+        output: Where the predictions of all baselines are written.
         stacked: Baselines of which a stack needs predictions held out inside the training rows.
         inner_folds: Folds inside the training rows.
         threads: Fits that run at once; each has one thread.
         seed: Seed of forests, boosting and inner searches.
 
     Returns:
-        Predictions (``tables.PREDICTIONS``) of each baseline.
+        Predictions (``tables.PREDICTIONS``). There is one seed, which counts as the ensemble: -1.
 
     Raises:
         InputError: Folds and features have different rows, or an input is not finite.
@@ -295,19 +296,14 @@ def compare_baselines(
     log.info("%d fits of %d baselines in %s", len(tasks), len(chosen), protocol)
     call = joblib.delayed(partial(_fit, inputs=inputs, seed=seed))
     fitted = joblib.Parallel(n_jobs=threads)(call(task, chosen[task.baseline]) for task in tasks)
-    found = {}
-    for name, baseline in chosen.items():
-        frame = pd.concat(
-            [part for task, part in zip(tasks, fitted, strict=True) if task.baseline == name],
-            ignore_index=True,
-        )
-        frame = _with_residuals(frame).assign(protocol=protocol, model=name, seed=-1)
-        if name not in stacked:
-            frame = frame[frame["inner"] < 0]
-        found[name] = frame[list(tables.PREDICTIONS)].reset_index(drop=True)
-        tables.write(
-            outputs[name], found[name], tables.PREDICTIONS, {"baseline": baseline.model_dump(), "seed": seed}
-        )
+    parts = []
+    for name in chosen:
+        mine = [part for task, part in zip(tasks, fitted, strict=True) if task.baseline == name]
+        frame = _with_residuals(pd.concat(mine, ignore_index=True))
+        parts.append(frame[(frame["inner"] < 0) | (name in stacked)].assign(model=name))
+    found = pd.concat(parts, ignore_index=True).assign(protocol=protocol, seed=-1)[list(tables.PREDICTIONS)]
+    settings = {name: baseline.model_dump() for name, baseline in chosen.items()}
+    tables.write(output, found, tables.PREDICTIONS, {"baselines": settings, "seed": seed})
     return found
 
 

@@ -1,8 +1,8 @@
 """Exact Gaussian process with a Matern kernel and one length scale an input.
 
-Same model as scikit-learn's ``ConstantKernel * Matern + WhiteKernel``. The gradient of the marginal likelihood
-takes one inverse and one matrix product for all length scales, instead of an (n, n, inputs) tensor, which makes
-nested cross-validation affordable.
+Same model as scikit-learn's ``ConstantKernel * Matern + WhiteKernel``. The gradient of the marginal
+likelihood takes one inverse and one matrix product for all length scales, instead of an (n, n, inputs)
+tensor, which makes nested cross-validation affordable.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def matern(squared: np.ndarray, nu: float) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         k(r), and f(r) = -k'(r) / r, so that dk / d log(length_d) = f(r) * (x_d - x'_d)^2 / length_d^2. For
-        nu = 0.5 f is singular at r = 0, where it multiplies zero; it is 0 there. Rasmussen and Williams (2006),
-        equations 4.14 to 4.17.
+        nu = 0.5 f is singular at r = 0, where it multiplies zero; it is 0 there. Rasmussen and Williams
+        (2006), equations 4.14 to 4.17.
     """
     if nu == np.inf:
         k = np.exp(-0.5 * squared)
@@ -51,8 +51,8 @@ def matern(squared: np.ndarray, nu: float) -> tuple[np.ndarray, np.ndarray]:
 class MaternProcess(RegressorMixin, BaseEstimator):
     """Gaussian-process regression on standardised inputs.
 
-    Hyper-parameters maximise the marginal likelihood of the training rows, times a log-normal prior on the length
-    scales where one is asked for.
+    Hyper-parameters maximise the marginal likelihood of the training rows, times a log-normal prior on the
+    length scales where one is asked for.
 
     Args:
         nu: Smoothness: 0.5, 1.5, 2.5 or infinity.
@@ -130,7 +130,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Mean (n,), and with ``return_std`` the standard deviation (n,) of a new measurement, noise included."""
+        """Mean (n,), and with ``return_std`` the standard deviation (n,) of a measurement, noise included."""
         check_is_fitted(self)
         x = validate_data(self, X, dtype=np.float64, reset=False) / np.exp(self.theta_[1:-1])
         variance, noise = np.exp(self.theta_[0]), np.exp(self.theta_[-1])

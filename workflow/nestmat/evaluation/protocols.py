@@ -1,11 +1,11 @@
 """Protocols: which rows validate in which fold.
 
 ``strict`` is the default. It assigns every material, over all scales of the study, to one fold, so that a
-material validated in fold k trains no scale in fold k: member k of a child reads latents of member k of its
-parent without a leak. All other protocols are splits of one scale. Of those, ``grouped`` keeps the ``group``
-column of the scale whole (the material with the columns that the configuration names, such as transport layers).
-It asks another question than ``strict``: how well a new device is predicted, where ``strict`` asks for a new
-material.
+material validated in fold k trains no scale in fold k: member k of a child reads latents of member k of
+its parent without a leak. All other protocols are splits of one scale. Of those, ``grouped`` keeps the
+``group`` column of the scale whole: the material with the columns that the configuration names, such as
+transport layers. It asks another question than ``strict``: how well a new device is predicted, where
+``strict`` asks for a new material.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import KFold, StratifiedKFold
+
 from nestmat import tables
 from nestmat.config import Split, Strict
 from nestmat.errors import InputError
 from nestmat.training.inner import balanced_folds
-from sklearn.model_selection import KFold, StratifiedKFold
 
 
 def strict_folds(materials: Sequence[np.ndarray], folds: int, seed: int) -> list[np.ndarray]:
@@ -140,6 +141,7 @@ def assign_folds(
     outputs: Mapping[str, str | Path],
     strict: Strict | Mapping[str, Any],
     splits: Mapping[str, Mapping[str, Split | Mapping[str, Any]]],
+    targets: Mapping[str, Sequence[str]],
 ) -> dict[str, pd.DataFrame]:
     """Assign the rows of every scale to folds, for every protocol.
 
@@ -148,6 +150,7 @@ def assign_folds(
         outputs: Where the folds of each scale are written.
         strict: Folds and seeds of the protocol that all scales share.
         splits: Further protocols of each scale, by name.
+        targets: Targets of each scale; a stratified split bins the first.
 
     Returns:
         Table of folds (``tables.FOLDS``) of each scale.
@@ -156,11 +159,9 @@ def assign_folds(
         InputError: A split cannot be made of the rows that there are.
     """
     strict = Strict.model_validate(strict)
-    frames, targets = {}, {}
+    frames = {}
     for scale, path in features.items():
         frames[scale] = tables.read(path).sort_values("row_id", ignore_index=True)
-        roles = tables.schema(path)
-        targets[scale] = next((name for name, column in roles.items() if column.role == "target"), None)
         if frames[scale]["material"].nunique() < strict.folds:
             raise InputError(
                 f"{frames[scale]['material'].nunique()} materials cannot make {strict.folds} strict folds.",
@@ -175,7 +176,7 @@ def assign_folds(
     found = {}
     for scale, frame in frames.items():
         named = {name: Split.model_validate(split) for name, split in splits.get(scale, {}).items()}
-        parts[scale].extend(_scale_splits(frame, targets[scale], named))
+        parts[scale].extend(_scale_splits(frame, next(iter(targets[scale]), None), named))
         found[scale] = pd.concat(parts[scale], ignore_index=True)
         tables.write(
             outputs[scale],

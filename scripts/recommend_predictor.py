@@ -1,0 +1,27 @@
+"""Stack the recommended predictor with weights learned inside the training folds.
+
+Inputs: predictions of the stack's members. Outputs: predictions of the stack, in the unit of the target,
+and its weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nestmat.evaluation.stack import recommend_predictor
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule onto `recommend_predictor`."""
+    with job_log(snakemake.log[0]):
+        recommend_predictor(
+            predictions=snakemake.input.predictions,
+            stack=snakemake.params.stack,
+            output=snakemake.output.predictions,
+            weights=snakemake.output.weights,
+        )
+
+
+if __name__ == "__main__":
+    main(globals()["snakemake"])

@@ -1,0 +1,211 @@
+"""The recommended predictor: a convex combination whose weights are learned inside the training folds.
+
+For each fold, the members of the stack have predicted rows that were held out inside its training rows.
+Weights and the width of the interval are learned on those, and applied to the fold's validation rows,
+which took no part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+
+from nestmat import tables
+from nestmat.errors import InputError
+from nestmat.files import write_text
+
+PRIOR_SPREAD = 0.25
+"""Standard deviation of a weight around 1 / members before any row is seen."""
+
+ONE_SIGMA = 0.6826894921370859
+"""Probability of a normal variable within one standard deviation."""
+
+KEYS = ["target", "repeat", "fold"]
+
+
+def convex_weights(
+    predictions: np.ndarray, true: np.ndarray, prior_spread: float = PRIOR_SPREAD
+) -> np.ndarray:
+    """Weights of the posterior mode: non-negative, of sum 1, near equal unless the rows speak against it.
+
+    Minimises |y - P w|^2 / s^2 + |w - 1/m|^2 / prior_spread^2 over the simplex, where s is the
+    root-mean-square residual of equal weights. Members that err alike cannot be told apart by few rows, and equal
+    weights are hard to beat then (Breiman, Machine Learning 24, 49, 1996, for the constraint).
+
+    Args:
+        predictions: P, held-out predictions, (n, members).
+        true: y, (n,).
+        prior_spread: Standard deviation of the weights' prior; infinite for none.
+
+    Returns:
+        w, (members,).
+    """
+    members = predictions.shape[1]
+    equal = np.full(members, 1.0 / members)
+    scale = np.sqrt(np.mean((true - predictions @ equal) ** 2)) or 1.0
+    # As the weights sum to 1, y - P w = -(P - y) w: what remains to be fitted is of the size of the errors.
+    rows = np.concatenate([(predictions - true[:, None]) / scale, np.eye(members) / prior_spread])
+    wanted = np.concatenate([np.zeros(len(true)), equal / prior_spread])
+    # A heavy row for the sum makes this a problem of non-negative least squares.
+    heavy = 1e3 * np.sqrt(len(true) + 1)
+    weights = nnls(np.vstack([rows, np.full(members, heavy)]), np.append(wanted, heavy))[0]
+    return weights / weights.sum()
+
+
+def mixture(weights: np.ndarray, means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of a mixture.
+
+    Args:
+        weights: (members,).
+        means: (n, members).
+        stds: (n, members).
+
+    Returns:
+        Mean (n,), and standard deviation (n,): the members' own variance plus their disagreement.
+    """
+    mean = means @ weights
+    return mean, np.sqrt((stds**2 + (means - mean[:, None]) ** 2) @ weights)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """What a stack has learned for one target in one fold.
+
+    Attributes:
+        target: Column that is predicted.
+        repeat: Repeat of the protocol.
+        fold: Fold that was left out; -1 when every row trained: the predictor in use.
+        weights: Weight of each member.
+        interval: Factor on the mixture's standard deviation that makes 68.3 % of the held-out rows lie
+            within one.
+        residual: Root-mean-square held-out residual of each member, which stands for the standard
+            deviation that a member does not state, in the unit of the target.
+        inner_mae: Mean absolute held-out error of each member and of the stack, in the unit of the target.
+        rows: Number of held-out rows.
+    """
+
+    target: str
+    repeat: int
+    fold: int
+    weights: dict[str, float]
+    interval: float
+    residual: dict[str, float]
+    inner_mae: dict[str, float]
+    rows: int
+
+    @classmethod
+    def learn(
+        cls,
+        key: tuple[str, int, int],
+        names: Sequence[str],
+        true: np.ndarray,
+        means: np.ndarray,
+        stds: np.ndarray,
+    ) -> Combination:
+        """Learn from held-out predictions: true (n,), means and stds (n, members)."""
+        weights = convex_weights(means, true)
+        residual = np.sqrt(np.mean((means - true[:, None]) ** 2, axis=0))
+        mean, std = mixture(weights, means, np.where(np.isfinite(stds), stds, residual))
+        error = np.sort(np.abs(true - mean) / np.maximum(std, 1e-12))
+        # The finite-sample rank of split-conformal prediction.
+        rank = min(int(np.ceil((len(error) + 1) * ONE_SIGMA)), len(error)) - 1
+        mae = np.abs(np.column_stack([means, mean]) - true[:, None]).mean(axis=0)
+        return cls(
+            *key,
+            weights=dict(zip(names, weights.tolist(), strict=True)),
+            interval=float(error[rank]),
+            residual=dict(zip(names, residual.tolist(), strict=True)),
+            inner_mae=dict(zip([*names, "stack"], mae.tolist(), strict=True)),
+            rows=len(true),
+        )
+
+    def apply(self, means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Combine members.
+
+        Args:
+            means: (n, members), in the order of ``weights``.
+            stds: (n, members); NaN where a member states none.
+
+        Returns:
+            Mean and standard deviation, (n,) each.
+        """
+        stated = np.where(np.isfinite(stds), stds, np.array(list(self.residual.values())))
+        mean, std = mixture(np.array(list(self.weights.values())), means, stated)
+        return mean, std * self.interval
+
+
+def _side_by_side(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Rows that all members predict, with means and stds (n, members)."""
+    keys = [*KEYS, "inner", "split", "row_id"]
+    wide = frame.set_index([*keys, "model"])[["true", "mean", "std"]].unstack("model")
+    wide = wide.dropna(subset=[("mean", name) for name in names])
+    rows = wide.index.to_frame(index=False).assign(true=wide["true"].to_numpy()[:, 0])
+    return rows, wide["mean"][list(names)].to_numpy(), wide["std"][list(names)].to_numpy()
+
+
+def recommend_predictor(
+    predictions: Sequence[str | Path],
+    stack: Sequence[str],
+    output: str | Path,
+    weights: str | Path,
+) -> tuple[pd.DataFrame, list[Combination]]:
+    """Learn and apply the stack in every fold of a protocol.
+
+    Args:
+        predictions: Files that hold the predictions of the members, with those held out inside the
+            training rows.
+        stack: Names of the members.
+        output: Where the stack's predictions are written (model ``recommended``).
+        weights: Where the weights are written, as JSON.
+
+    Returns:
+        Predictions of the stack, and what it learned in each fold.
+
+    Raises:
+        InputError: A member has no predictions, or none that are held out inside the training rows of a fold.
+    """
+    frame = pd.concat([tables.read(path, seed=-1) for path in dict.fromkeys(map(str, predictions))])
+    frame = frame[frame["model"].isin(stack)]
+    if lacking := sorted(set(stack) - set(frame["model"])):
+        raise InputError(f"no predictions of {lacking}, which the stack needs.", file=predictions[0])
+    rows, means, stds = _side_by_side(frame, stack)
+    parts, learned = [], []
+    for key, index in rows.groupby(KEYS).indices.items():
+        here = rows.iloc[index]
+        inner = index[(here["inner"] >= 0).to_numpy()]
+        outer = index[(here["inner"] < 0).to_numpy()]
+        if not len(inner):
+            raise InputError(
+                f"not all of {list(stack)} have predictions held out inside the training rows of "
+                f"target {key[0]!r}, repeat {key[1]}, fold {key[2]}.",
+                remedy="run the members with the same inner_folds.",
+            )
+        known = (str(key[0]), int(key[1]), int(key[2]))
+        found = Combination.learn(known, stack, rows["true"].to_numpy()[inner], means[inner], stds[inner])
+        mean, std = found.apply(means[outer], stds[outer])
+        parts.append(rows.iloc[outer].assign(mean=mean, std=std))
+        learned.append(found)
+    protocol = frame["protocol"].iloc[0]
+    combined = pd.concat(parts, ignore_index=True).assign(protocol=protocol, model="recommended", seed=-1)
+    combined = combined[list(tables.PREDICTIONS)]
+    tables.write(output, combined, tables.PREDICTIONS, {"stack": list(stack)})
+    write_text(weights, json.dumps(document(protocol, stack, learned), indent=1) + "\n")
+    return combined, learned
+
+
+def document(protocol: str, stack: Sequence[str], learned: Sequence[Combination]) -> dict[str, Any]:
+    """What a stack has learned, as it is written to JSON."""
+    return {"protocol": protocol, "stack": list(stack), "combinations": [asdict(found) for found in learned]}
+
+
+def deployed(content: Mapping[str, Any]) -> dict[str, Combination]:
+    """The combination in use of each target, learned on all rows, from the JSON of `recommend_predictor`."""
+    found = [Combination(**entry) for entry in content["combinations"] if entry["fold"] == -1]
+    return {combination.target: combination for combination in found}
