@@ -1,0 +1,1 @@
+"""What latents and predictions are made of: associations, attributions and maps."""
