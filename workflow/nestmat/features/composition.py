@@ -1,7 +1,7 @@
 """Statistics of elemental properties over compositions, vectorised.
 
-Equal to matminer's ``ElementProperty`` (Ward et al., npj Comput. Mater. 2, 16028 (2016)), which computes them in a
-Python loop over rows, elements, properties and statistics.
+Equal to matminer's ``ElementProperty`` (Ward et al., npj Comput. Mater. 2, 16028 (2016)), which computes them
+in a Python loop over rows, elements, properties and statistics.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _Block:
 
 
 def _sum(terms: Floats) -> Floats:
-    """Sum over the first axis in the order that numpy sums a vector, so that results agree to the last bit."""
+    """Sum over the first axis in the order that numpy sums a vector, to agree to the last bit."""
     count = len(terms)
     if count < 8:
         return terms.sum(axis=0)
@@ -115,9 +115,9 @@ class CompositionTable:
 
     Args:
         preset: Preset of matminer's ``ElementProperty``: one of `PRESETS`.
-        impute_nan: Replace a property that an element lacks by the mean over all elements, as matminer 0.10 does by
-            default; otherwise statistics that involve it are NaN. Never left to the default of the version
-            installed, because that changed.
+        impute_nan: Replace a property that an element lacks by the mean over all elements, as matminer 0.10
+            does by default; otherwise statistics that involve it are NaN. Never left to the default of the
+            version installed, because that changed.
 
     Attributes:
         properties: Names of the elemental properties.
@@ -159,15 +159,15 @@ class CompositionTable:
 
         Args:
             indices: Atomic numbers, n x k, in any order; anything where the weight is 0.
-            weights: Amounts, n x k, not necessarily normalised; 0 for no element. An element that comes twice in
-                a row counts once, with the sum.
+            weights: Amounts, n x k, not necessarily normalised; 0 for no element. An element that comes
+                twice in a row counts once, with the sum.
             threads: Threads that share the work.
 
         Returns:
             n x features, ordered as `columns`, in float64.
 
         Raises:
-            InputError: An amount is negative or not finite, a row is empty, or an atomic number is out of range.
+            InputError: An amount is negative or not finite, a row is empty, or an atomic number is unknown.
         """
         indices, weights = _checked(np.asarray(indices), np.asarray(weights, dtype=np.float64))
         result = np.empty((len(weights), len(self.columns)))
@@ -235,8 +235,8 @@ def _checked(indices: NDArray, weights: Floats) -> tuple[NDArray, Floats]:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(
-            f"composition {row} of {len(weights)} has atomic numbers {indices[row]} with amounts {weights[row]}.",
-            remedy="give atomic numbers from 1 to 118 with finite amounts >= 0, at least one of them positive.",
+            f"composition {row} of {len(weights)} has atomic numbers {indices[row]}, amounts {weights[row]}.",
+            remedy="give atomic numbers from 1 to 118 with finite amounts >= 0, at least one of them > 0.",
         )
     present = np.where(weights > 0, indices, 0)
     ordered = np.sort(present, axis=1)

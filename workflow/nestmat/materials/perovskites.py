@@ -1,9 +1,9 @@
 """Geometric criteria for perovskites, vectorised over arrays of radii.
 
-Bartel et al., Sci. Adv. 5, eaav0693 (2019), doi 10.1126/sciadv.aav0693, for the tolerance factor and tau; the window
-of the octahedral factor is that of Li et al., Acta Cryst. B 64, 702 (2008), doi 10.1107/S0108768108032734.
-On alloys the radii and charges are fraction-weighted means over each site. Bartel et al. take the plain mean of two
-ions instead, which is the same for equal fractions only.
+Bartel et al., Sci. Adv. 5, eaav0693 (2019), doi 10.1126/sciadv.aav0693, for the tolerance factor and tau.
+The window of the octahedral factor: Li et al., Acta Cryst. B 64, 702 (2008), doi 10.1107/S0108768108032734.
+On alloys the radii and charges are fraction-weighted means over each site. Bartel et al. take the plain mean
+of two ions instead, which is the same for equal fractions only.
 """
 
 from __future__ import annotations
