@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import random
+import sys
+import types
+
+import pytest
+import yaml
+
+from nestmat import cli, overview
+from nestmat.config import load_study, study_from
+from nestmat.errors import InputError
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """A user's CSV file in the working directory: 60 mixed-halide perovskites, five without density."""
+    monkeypatch.chdir(tmp_path)
+    rng = random.Random(0)
+    lines = ["id,formula,density,phase,note,gap (eV)"]
+    for i in range(60):
+        x = rng.randrange(1, 100) / 100
+        density = "" if i % 12 == 0 else f"{4 + x:.3f}"
+        phase = "cubic" if x < 0.5 else "tetragonal"
+        lines.append(
+            f"{i + 1},CsPbI{3 - 3 * x:.2f}Br{3 * x:.2f},{density},{phase},note {i},{1.7 + 0.6 * x:.3f}"
+        )
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    return path
+
+
+def _new(*more):
+    return cli.main(["new", "mine", "--data", "mine.csv", "--formula", "formula", *more])
+
+
+def test_new_writes_a_study_that_validates_and_says_what_it_took_from_the_header(table, capsys):
+    assert _new("--target", "gap (eV):eV") == 0
+    study = load_study("mine.yaml")
+    scale = study.scales["materials"]
+    columns = study.datasets["materials"].columns
+    assert scale.targets == ["gap (eV)"]
+    assert columns["gap (eV)"].unit == "eV"
+    assert columns["gap (eV)"].label
+    # The index and the notes are left out; numbers and categories are taken.
+    assert set(columns) == {"gap (eV)", "density", "phase"}
+    assert scale.features["descriptors"].columns == ["density"]
+    assert scale.features["is_phase"].one_hot == "phase"
+    assert scale.features["perovskite"].perovskite
+    assert "empty in 5 rows" in (table.parent / "mine.yaml").read_text()
+    capsys.readouterr()
+
+    assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 0
+    told = capsys.readouterr().out
+    assert "55 of 60 rows usable" in told
+    # 4 seeds x (5 folds + all rows) x (outer + 4 inner folds)
+    assert "120 in strict" in told
+
+
+def test_new_takes_the_features_asked_for_and_renames_what_nestmat_reserves(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.csv").write_text(
+        "row,A,on,y\n" + "".join(f"{i * i},{i % 7},{i % 5},{i}.5\n" for i in range(60))
+    )
+    assert cli.main(["new", "s", "--data", "t.csv", "--target", "y", "--features", "row, A,on"]) == 0
+    study = load_study("s.yaml")
+    columns = study.datasets["materials"].columns
+    assert columns["row_"].header == "row"
+    assert columns["A_"].header == "A"
+    assert study.scales["materials"].features["descriptors"].columns == ["row_", "A_", "on"]
+    assert cli.main(["validate", "s.yaml", "--no-plan"]) == 0
+
+
+def test_new_never_overwrites(table, capsys):
+    (table.parent / "mine.yaml").write_text("precious")
+    assert _new("--target", "gap (eV)") == 2
+    assert "exists already" in capsys.readouterr().err
+    assert (table.parent / "mine.yaml").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "gap"], "has no such column"),
+        (["--target", "note"], "not numbers"),
+        (["--target", "gap (eV)", "--features", "densty"], "did you mean 'density'"),
+        (["--target", "gap (eV)", "--features", "note"], "neither a column of numbers"),
+        (["--target", "gap (eV)", "--features", "formula"], "cannot be a feature"),
+    ],
+)
+def test_new_names_the_fault_and_leaves_no_file(table, capsys, arguments, message):
+    assert _new(*arguments) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "mine.csv" in told
+    assert not (table.parent / "mine.yaml").exists()
+
+
+@pytest.mark.parametrize("content", [None, "", "a,b\n", "a,a\n1,2\n", "a,b\n\xff\n"])
+def test_new_with_an_unusable_file(tmp_path, monkeypatch, capsys, content):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "t.csv").write_bytes(content.encode("latin-1"))
+    assert cli.main(["new", "s", "--data", "t.csv", "--target", "a"]) == 2
+    assert "t.csv" in capsys.readouterr().err
+    assert not (tmp_path / "s.yaml").exists()
+
+
+def _edited(table, edit):
+    _new("--target", "gap (eV):eV")
+    content = yaml.safe_load((table.parent / "mine.yaml").read_text())
+    edit(content)
+    (table.parent / "mine.yaml").write_text(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize(
+    ("edit", "messages"),
+    [
+        (lambda s: s.update(scals={}), ["mine.yaml", "scals", "misspelt"]),
+        (
+            lambda s: s["scales"]["materials"]["features"]["descriptors"].update(columns=["densty"]),
+            ["scales.materials.features.descriptors.columns", "did you mean 'density'"],
+        ),
+        (
+            lambda s: s["scales"]["materials"]["features"]["descriptors"].update(columns=["phase"]),
+            ["kind category"],
+        ),
+        (lambda s: s["datasets"]["materials"].pop("formula"), ["needs a chemical formula"]),
+        (lambda s: s["datasets"]["materials"].update(file="lost.csv"), ["lost.csv", "does not exist"]),
+        (
+            lambda s: s["datasets"]["materials"]["columns"].update(mass={}),
+            ["mine.csv", "'mass'", "has no such column"],
+        ),
+    ],
+)
+def test_validate_tells_file_and_key_in_one_message(table, capsys, edit, messages):
+    _edited(table, edit)
+    capsys.readouterr()
+    assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 2
+    told = capsys.readouterr().err
+    assert told.count("Error:") == 1
+    assert "Traceback" not in told
+    for message in messages:
+        assert message in told
+
+
+def test_validate_counts_leave_one_out_folds_by_the_levels_of_the_column(table, capsys):
+    def edit(study):
+        study["scales"]["materials"]["splits"] = {"by_phase": {"kind": "leave_one_out", "column": "phase"}}
+
+    _edited(table, edit)
+    assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 0
+    # 4 seeds x (2 phases + all rows) x (outer + 4 inner folds)
+    assert "60 in by_phase" in capsys.readouterr().out
+
+
+def test_predict_needs_results_and_input(table, capsys):
+    _new("--target", "gap (eV):eV")
+    call = ["predict", "--study", "mine.yaml", "--input", "new.csv", "--output", "out.parquet"]
+    assert cli.main(call) == 2
+    assert "has not been run" in capsys.readouterr().err
+    (table.parent / "results/mine").mkdir(parents=True)
+    assert cli.main(call) == 2
+    assert "new.csv" in capsys.readouterr().err
+
+
+def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, capsys):
+    _new("--target", "gap (eV):eV")
+    (table.parent / "results/mine").mkdir(parents=True)
+    calls = []
+    module = types.SimpleNamespace(predict=lambda *arguments: calls.append(arguments))
+    monkeypatch.setitem(sys.modules, "nestmat.prediction", module)
+    call = ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "out.parquet"]
+    assert cli.main(call) == 0
+    [(study, results, source, output)] = calls
+    assert (study.study, str(results), str(source), str(output)) == (
+        "mine",
+        "results/mine",
+        "mine.csv",
+        "out.parquet",
+    )
+
+
+def test_commands_and_faulty_calls_are_explained(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["--help"])
+    assert stopped.value.code == 0
+    told = capsys.readouterr().out
+    for command in ("validate", "new", "report", "predict", "schema"):
+        assert command in told
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["predict"])
+    assert stopped.value.code == 2
+
+
+def test_a_dry_run_that_fails_is_told_with_its_own_words(table):
+    (table.parent / "broken.yaml").write_text("study: 1broken\n")
+    with pytest.raises(InputError, match="study: String should match"):
+        overview.count_jobs(table.parent / "broken.yaml")
+
+
+def test_overview_of_a_study_whose_data_is_not_here(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NESTMAT_MIRROR", raising=False)
+    study = study_from(
+        {
+            "study": "remote",
+            "title": "t",
+            "question": "q",
+            "datasets": {
+                "d": {
+                    "title": "Remote",
+                    "url": "https://example.org/d.csv",
+                    "sha256": "0" * 64,
+                    "columns": {"x": {}, "y": {}, "c": {"kind": "category"}},
+                }
+            },
+            "scales": {
+                "s": {
+                    "dataset": "d",
+                    "features": {"b": {"columns": ["x"]}},
+                    "targets": ["y"],
+                    "splits": {"out": {"kind": "leave_one_out", "column": "c"}},
+                    "models": {
+                        "m": {
+                            "specification": {
+                                "inputs": ["b"],
+                                "encoder": {"latents": 1},
+                                "heads": {"y": {}},
+                            }
+                        }
+                    },
+                }
+            },
+        }
+    )
+    told = "\n".join(overview.describe(study))
+    assert "will be downloaded from https://example.org/d.csv" in told
+    assert "6 in strict, unknown in out" in told

@@ -1,0 +1,164 @@
+"""The command line: `nestmat validate | new | report | predict | schema`."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nestmat
+from nestmat.config import Study, load_study
+from nestmat.errors import InputError
+from nestmat.paths import RESOURCES, ROOT
+
+
+def study_file(reference: str) -> Path:
+    """The file of a study that is given by path or by the name of a shipped one."""
+    shipped = RESOURCES / "studies" / f"{reference}.yaml"
+    return shipped if not Path(reference).exists() and shipped.is_file() else Path(reference)
+
+
+def _load(reference: str) -> tuple[Study, Path]:
+    file = study_file(reference)
+    return load_study(file), file
+
+
+def validate(arguments: argparse.Namespace) -> None:
+    """Check a study and its data; print what it would do."""
+    from nestmat import overview
+
+    study, file = _load(arguments.study)
+    print(*overview.describe(study, file), sep="\n")
+    if arguments.plan:
+        print(f"  jobs to run: {overview.count_jobs(file)}")
+    print(f"{file} is valid.")
+
+
+def new(arguments: argparse.Namespace) -> None:
+    """Write a commented study for a table."""
+    from nestmat.scaffold import write_study
+
+    output = Path(arguments.output or f"{arguments.name}.yaml")
+    features = arguments.features.split(",") if arguments.features else None
+    write_study(
+        output,
+        name=arguments.name,
+        data=Path(arguments.data),
+        formula=arguments.formula,
+        targets=arguments.target,
+        features=[name.strip() for name in features] if features else None,
+    )
+    print(f"Wrote {output}. Look through it, then:")
+    print(f"  nestmat validate {output}")
+    print(f"  nestmat report {output}")
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Run what the report of a study needs; print its path."""
+    study, file = _load(arguments.study)
+    target = f"results/{study.study}/report.html"
+    command = [sys.executable, "-m", "snakemake", target, "--cores", arguments.cores]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
+    status = subprocess.run(command).returncode
+    if status == 0:
+        print(Path(target).resolve())
+    return status
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """Predict the targets of new materials with the trained chain of a study."""
+    study, _ = _load(arguments.study)
+    results = Path(arguments.results or f"results/{study.study}")
+    if not results.is_dir():
+        raise InputError(
+            "does not exist: the study has not been run.",
+            file=results,
+            remedy=f"run `nestmat report {arguments.study}` first.",
+        )
+    if not Path(arguments.input).is_file():
+        raise InputError("does not exist.", file=arguments.input, remedy="check the path.")
+    from nestmat.prediction import predict as predict_chain
+
+    predict_chain(study, results, Path(arguments.input), Path(arguments.output))
+    print(arguments.output)
+
+
+def schema(arguments: argparse.Namespace) -> None:
+    """Write the JSON schema of a study and the configuration reference."""
+    from nestmat.reference import write_all
+
+    for path in write_all(ROOT):
+        print(path)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of every command."""
+    top = argparse.ArgumentParser(
+        prog="nestmat",
+        description="Multi-scale screening of materials with nested autoencoders.",
+        epilog="Errors in files are told on stderr, with exit status 2.",
+    )
+    top.add_argument("--version", action="version", version=f"nestmat {nestmat.__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, function) -> argparse.ArgumentParser:
+        text = function.__doc__
+        added = commands.add_parser(name, help=text.splitlines()[0], description=text)
+        added.set_defaults(function=function)
+        return added
+
+    study_help = "a study's YAML file, or the name of a shipped study"
+    added = command("validate", validate)
+    added.add_argument("study", help=study_help)
+    added.add_argument(
+        "--no-plan", dest="plan", action="store_false", help="leave out the dry run that counts the jobs"
+    )
+
+    added = command("new", new)
+    added.add_argument("name", help="name of the study: letters, digits, underscores")
+    added.add_argument("--data", required=True, help="your CSV file, with a header line")
+    added.add_argument("--formula", help="column of the chemical formula")
+    added.add_argument(
+        "--target",
+        required=True,
+        action="append",
+        metavar="COLUMN[:UNIT]",
+        help="column to predict, with its unit, as in gap:eV; repeat for more",
+    )
+    added.add_argument(
+        "--features", metavar="A,B,C", help="columns to learn from; by default all numbers and categories"
+    )
+    added.add_argument("--output", help="file to write, by default NAME.yaml here; never overwritten")
+
+    added = command("report", report)
+    added.add_argument("study", help=study_help)
+    added.add_argument("--cores", default="all", help="processor cores to use, by default all")
+
+    added = command("predict", predict)
+    added.add_argument("--study", required=True, help=study_help)
+    added.add_argument("--input", required=True, help="CSV file of formulas, with the study's other inputs")
+    added.add_argument("--output", required=True, help="Parquet file to write")
+    added.add_argument("--results", help="folder of the study's results, by default results/<study>")
+
+    command("schema", schema)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        0 on success, 2 after an error in the input, otherwise the status of Snakemake.
+    """
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.function(arguments) or 0
+    except InputError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

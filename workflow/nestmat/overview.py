@@ -1,0 +1,186 @@
+"""What a study would do, told before it runs: columns checked, rows counted, members and jobs added up."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from nestmat.config import DatasetSpec, Scale, Split, Strict, Study
+from nestmat.data.readers import read
+from nestmat.data.registry import closest, resolve
+from nestmat.errors import InputError
+from nestmat.paths import ROOT
+
+
+def check_columns(study: Study, file: str | Path | None = None) -> None:
+    """Check that every column a scale uses is declared by its data set, with a kind that fits the use.
+
+    Args:
+        study: Validated configuration.
+        file: The study's file, for messages.
+
+    Raises:
+        InputError: Naming the key of the study and the column.
+    """
+    for name, scale in study.scales.items():
+        spec = resolve(study.datasets[scale.dataset])
+        for key, column, kinds in _uses(name, scale):
+            declared = spec.columns.get(column)
+            if declared is None:
+                raise InputError(
+                    f"data set {scale.dataset!r} declares no such column{closest(column, spec.columns)}.",
+                    file=file,
+                    column=key,
+                    value=column,
+                    remedy=f"declared are {', '.join(spec.columns)}.",
+                )
+            if declared.kind not in kinds:
+                raise InputError(
+                    f"has kind {declared.kind}, and {' or '.join(kinds)} is needed here.",
+                    file=file,
+                    column=key,
+                    value=column,
+                    remedy=f"correct the kind under datasets.{scale.dataset}.columns, or the use.",
+                )
+        _check_formula(name, scale, spec, file)
+
+
+def _uses(name: str, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Key of the study, column and allowed kinds of every use of a column."""
+    any_kind = ("number", "category", "text")
+    for target in scale.targets:
+        yield f"scales.{name}.targets", target, ("number",)
+    for block, features in scale.features.items():
+        for column in features.columns or []:
+            yield f"scales.{name}.features.{block}.columns", column, ("number",)
+        if features.one_hot:
+            yield f"scales.{name}.features.{block}.one_hot", features.one_hot, ("category",)
+    for column in scale.group:
+        yield f"scales.{name}.group", column, any_kind
+    for key, split in scale.splits.items():
+        if split.column:
+            yield f"scales.{name}.splits.{key}.column", split.column, ("category",)
+
+
+def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path | None) -> None:
+    if spec.formula or spec.formula_template:
+        return
+    for block, features in scale.features.items():
+        if not (features.columns or features.one_hot):
+            raise InputError(
+                f"needs a chemical formula, and data set {scale.dataset!r} names no formula column.",
+                file=file,
+                column=f"scales.{name}.features.{block}",
+                remedy="give `formula` or `formula_template` in the data set, or use its columns.",
+            )
+
+
+def raw_file(name: str, spec: DatasetSpec) -> Path | None:
+    """The data set's file if it is on this machine: the user's own, downloaded, or in the mirror.
+
+    Raises:
+        InputError: The user's own file does not exist.
+    """
+    if spec.file:
+        if not Path(spec.file).is_file():
+            raise InputError(
+                "does not exist.",
+                file=spec.file,
+                column=f"datasets.{name}.file",
+                remedy=f"paths count from the folder where Snakemake runs, here {Path.cwd()}.",
+            )
+        return Path(spec.file)
+    mirror = os.environ.get("NESTMAT_MIRROR")
+    candidates = [Path(f"downloads/{name}-{(spec.sha256 or '')[:12]}.csv")]
+    candidates += [Path(mirror) / spec.mirror] if mirror and spec.mirror else []
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def members(
+    scale: Scale, split: Split | Strict, seeds: int, inner_folds: int, levels: int | None
+) -> int | None:
+    """Copies of a model that one protocol trains; None where a fold is a level of a column not read yet.
+
+    One copy a fold, repeat and seed, one a seed on all rows, and for each of these one an inner fold.
+    """
+    folds = levels if isinstance(split, Split) and split.kind == "leave_one_out" else split.folds
+    if folds is None:
+        return None
+    repeats = 1 + len(split.repeats)
+    return seeds * (folds * repeats + 1) * (1 + inner_folds)
+
+
+def describe(study: Study, file: str | Path | None = None) -> list[str]:
+    """The study in lines of text: data sets with their rows, scales with their models and members.
+
+    Args:
+        study: Validated configuration.
+        file: The study's file, for messages.
+
+    Raises:
+        InputError: A column is missing or of the wrong kind, or a file that is here cannot be read.
+    """
+    check_columns(study, file)
+    lines = [f"study {study.study}: {study.title}"]
+    frames: dict[str, pd.DataFrame] = {}
+    for name, reference in study.datasets.items():
+        spec = resolve(reference)
+        targets = sorted({t for s in study.scales.values() if s.dataset == name for t in s.targets})
+        path = raw_file(name, spec)
+        if path is None and not spec.generator:
+            lines.append(f"  data set {name}: {spec.title}; will be downloaded from {spec.url}")
+            continue
+        reading = read(spec, path, name=name, targets=targets)
+        frames[name] = reading.frame
+        lines.append(
+            f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
+            f"rows usable, {reading.frame['material'].nunique()} materials, "
+            f"from {path or 'generator ' + str(spec.generator)}"
+        )
+        lines += [
+            f"    {reason} ({count} rows)"
+            for reason, count in reading.rejects["reason"].value_counts().items()
+        ]
+    for name, scale in study.scales.items():
+        parents = f" from {', '.join(scale.parents)}" if scale.parents else ""
+        lines.append(f"  scale {name}{parents}: {', '.join(scale.targets) or 'no target'}")
+        lines += _models(study, scale, frames.get(scale.dataset))
+        if scale.baselines:
+            lines.append(f"    baselines: {', '.join(scale.baselines)}")
+    return lines
+
+
+def _models(study: Study, scale: Scale, frame: pd.DataFrame | None) -> Iterator[str]:
+    stack = scale.recommended.stack if scale.recommended else []
+    inner = scale.recommended.inner_folds if scale.recommended else 0
+    for name, model in scale.models.items():
+        counts = []
+        for protocol in scale.runs(name):
+            split = scale.splits.get(protocol, study.strict)
+            column = split.column if isinstance(split, Split) else None
+            levels = frame[column].nunique() if column and frame is not None else None
+            seeds = model.specification.training.seeds
+            count = members(scale, split, seeds, inner if name in stack else 0, levels)
+            counts.append(f"{count if count else 'unknown'} in {protocol}")
+        yield f"    model {name}: {model.specification.training.epochs} epochs, members: {', '.join(counts)}"
+
+
+def count_jobs(file: str | Path) -> int:
+    """Jobs that Snakemake would run now for a study, by a dry run.
+
+    Raises:
+        InputError: Snakemake cannot plan the study; with its own message.
+    """
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--nolock", "--quiet", "rules"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"cannot be planned by Snakemake:\n{(done.stdout + done.stderr).strip()}", file=file)
+    total = re.search(r"^total\s+(\d+)", done.stdout + done.stderr, re.MULTILINE)
+    return int(total.group(1)) if total else 0
