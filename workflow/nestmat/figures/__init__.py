@@ -28,6 +28,7 @@ from nestmat.figures import (
     sweeps,
 )
 from nestmat.figures.kind import Kind
+from nestmat.published import for_scale
 
 FIGURES: dict[str, Kind] = {
     "parity": parity.KIND,
@@ -75,7 +76,7 @@ def draw(
         study: The study.
         scale: Name of the scale.
         output: File to write.
-        published: Published numbers of the scale; those the study names are loaded by default.
+        published: Published numbers of the scale, as `nestmat.published.for_scale` gives them by default.
 
     Raises:
         InputError: A table is missing, has other columns than it should, or has no row to draw.
@@ -94,13 +95,7 @@ def draw(
                 file=paths[0],
                 remedy="delete the file and run again.",
             )
-    frames["published"] = (
-        published
-        if published is not None
-        else pd.DataFrame(
-            columns=["model", "protocol", "target", "split", "metric", "value", "spread", "latents"]
-        )
-    )
+    frames["published"] = for_scale(study, scale) if published is None else published
     columns = {
         name: column
         for group in ("parent_features", "features")

@@ -23,7 +23,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     """A panel a target and protocol; models in the order of their validation error.
 
     Args:
-        frames: ``metrics``, and ``published`` as `nestmat.published` gives it.
+        frames: ``metrics``, and ``published`` as `nestmat.published.for_scale` gives it.
         labels: Names and units.
     """
     found = measures.over_folds(frames["metrics"][frames["metrics"]["metric"] == "mae"])
@@ -43,6 +43,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
             & (published["protocol"] == protocol)
             & (published["metric"] == "mae")
             & (published["split"] == "validation")
+            & published["latents"].isna()
         ]
         _panel(ax, mine, published.drop_duplicates("model").set_index("model"), labels)
         several = len(labels.config.targets) > 1

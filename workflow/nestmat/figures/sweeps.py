@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -24,7 +24,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
 
 
 def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
-    """A panel a target: mean over folds with a band of one standard deviation, and the published sweep.
+    """A panel a target with the published sweep, and one for the losses of the heads that decode.
 
     Args:
         frames: ``sweeps`` (latents, target, repeat, fold, metric, value) and ``published``.
@@ -33,47 +33,52 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     sweep = labels.config.sweep
     assert sweep is not None
     found = frames["sweeps"]
-    found = found[(found["metric"] == "mae") & (found["fold"] >= 0)]
-    targets = [t for t in labels.config.targets if t in set(found["target"])]
-    figure, axes = style.grid_of(len(targets), 2, height=2.9, width=style.WIDTH if len(targets) > 1 else 4.8)
-    chosen = labels.config.models[sweep.model].specification.encoder.latents
-    for ax, target in zip(axes, targets, strict=True):
-        values = found[found["target"] == target].groupby("latents")["value"]
-        size, mean, sd = (
-            values.mean().index.to_numpy(),
-            values.mean().to_numpy(),
-            values.std(ddof=0).to_numpy(),
-        )
-        ax.fill_between(size, mean - sd, mean + sd, color=style.BLUE, alpha=0.15, linewidth=0)
-        ax.plot(
-            size, mean, "o-", color=style.BLUE, label=f"{labels.model(sweep.model)}, mean ± sd over folds"
-        )
-        if chosen in size:
-            ax.axvline(chosen, color=style.GREY, linewidth=0.8, linestyle=":", label=f"in use: {chosen}")
-        published = frames["published"]
-        published = published[
-            (published["model"] == sweep.model)
-            & (published["target"] == target)
-            & published["latents"].notna()
-        ].sort_values("latents")
-        if len(published) > 1:
-            ax.plot(
-                published["latents"], published["value"], markersize=4, label="published", **style.PUBLISHED
-            )
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set_ylim(0, 1.12 * float(np.nanmax(mean + sd)))
-        ax.set_xlabel("Latent variables")
+    found = found[found["fold"] >= 0]
+    errors = found[(found["metric"] == "mae") & found["target"].isin(labels.config.targets)]
+    losses = found[(found["metric"] == "loss") & ~found["target"].isin(labels.config.targets)]
+    published = frames["published"]
+    published = published[
+        (published["model"] == sweep.model)
+        & (published["protocol"] == sweep.protocol)
+        & (published["split"] == "validation")
+        & published["latents"].notna()
+    ]
+    targets = [target for target in labels.config.targets if target in set(errors["target"])]
+    count = len(targets) + (not losses.empty)
+    figure, axes = style.grid_of(count, 2, height=2.9, width=style.WIDTH if count > 1 else 4.8)
+    for ax, target in zip(axes, targets, strict=False):
+        _line(ax, errors[errors["target"] == target], style.BLUE, labels.model(sweep.model))
+        theirs = published[published["target"] == target].sort_values("latents")
+        if not theirs.empty:
+            ax.plot(theirs["latents"], theirs["value"], markersize=4, label="published", **style.PUBLISHED)
         ax.set_ylabel(labels.axis(target, "Validation MAE of", characters=36))
         ax.set_title(labels.protocol(sweep.protocol))
-    style.legend_below(figure, axes, columns=3)
+    for colour, (head, rows) in zip(style.CYCLE[1:], losses.groupby("target", sort=False), strict=False):
+        _line(axes[-1], rows, colour, f"{style.prettify(str(head))}, decoded")
+        axes[-1].set_ylabel("Validation loss of the head")
+    for ax in axes:
+        chosen = labels.config.models[sweep.model].specification.encoder.latents
+        ax.axvline(chosen, color=style.GREY, linewidth=0.8, linestyle=":", label=f"in use: {chosen}")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_ylim(bottom=0)
+        ax.set_xlabel("Latent variables")
+    style.legend_below(figure, axes)
     return figure
+
+
+def _line(ax: Axes, rows: pd.DataFrame, colour: str, name: str) -> None:
+    values = rows.groupby("latents")["value"].agg(["mean", lambda v: v.std(ddof=0)])
+    mean, sd = values.iloc[:, 0], values.iloc[:, 1]
+    ax.fill_between(values.index, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+    ax.plot(values.index, mean, "o-", color=colour, label=name)
 
 
 KIND = kind.Kind(
     title="How many latents are needed",
     caption=(
-        "Validation error against the number of latent variables, mean over folds with a band of one standard deviation. The dotted "
-        "line is the size in use. Sizes that differ by less than the band are not told apart by these data."
+        "Validation error against the number of latent variables: mean over folds, with a band of one standard "
+        "deviation, beside the losses (without unit) of the heads that decode. The dotted line is the size in use. "
+        "Sizes that differ by less than the band are not told apart by these data."
     ),
     section="training",
     draw=draw,

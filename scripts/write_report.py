@@ -1,0 +1,25 @@
+"""Write the report of a study.
+
+In: tables, model cards and figures of the study. Out: one self-contained HTML file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nestmat.config import Study
+from nestmat.logs import job_log
+from nestmat.report import write_report
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's results folder onto `nestmat.report.write_report`."""
+    with job_log(snakemake.log[0]):
+        study = Study.model_validate(snakemake.params.study)
+        write_report(
+            study, snakemake.params.results, snakemake.output.report, command=snakemake.params.command
+        )
+
+
+if __name__ == "__main__":
+    main(globals()["snakemake"])
