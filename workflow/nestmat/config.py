@@ -360,7 +360,10 @@ def _check_scale(
 def _explain(error: ValidationError) -> list[str]:
     found = []
     for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"]) or "(top level)"
+        # Of the two forms of a data set, a name or an entry, an entry is only held against the second.
+        if fault["loc"][::2] == ("datasets", "str") and isinstance(fault["input"], dict):
+            continue
+        key = ".".join(str(part) for part in fault["loc"] if "DatasetSpec" not in str(part)) or "(top level)"
         hint = (
             "; is it misspelt?" if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument") else ""
         )

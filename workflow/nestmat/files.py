@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nestmat.errors import InputError
@@ -37,7 +37,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
             remedy="free space on the disk, or make the folder writable, and run the same command again.",
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        # Where the folder cannot be made there is nothing to remove, and the error above must not be hidden.
+        with suppress(OSError):
+            aside.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -17,8 +17,9 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 def job_log(path: str | Path, level: int = logging.INFO) -> Iterator[logging.Logger]:
     """Send log messages and Python warnings to a file and to stderr while a job runs.
 
-    An `InputError` ends the job with exit status 1 and its message alone on stderr, for it is meant for the user;
-    its traceback goes to the file. Any other exception is a fault of the program: its traceback goes to both.
+    An `InputError` ends the job with exit status 1 and its message alone on stderr, for it is meant for the
+    user; its traceback goes to the file. Any other exception is a fault of the program: its traceback goes to
+    both.
 
     Args:
         path: The rule's log; written anew.

@@ -98,8 +98,8 @@ def load(names: Iterable[str], folder: str | Path = PUBLISHED) -> pd.DataFrame:
 
     Returns:
         One row a number, with the columns `COLUMNS`: ``split`` is train or validation, ``spread`` the
-        standard deviation over folds (NaN where none is stated), ``latents`` the latent size in a sweep and NaN
-        elsewhere, ``citation`` the text. Single numbers come before sweeps.
+        standard deviation over folds (NaN where none is stated), ``latents`` the latent size in a sweep and
+        NaN elsewhere, ``citation`` the text. Single numbers come before sweeps.
 
     Raises:
         InputError: A file is missing or faulty; names file and key.

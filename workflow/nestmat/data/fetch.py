@@ -20,7 +20,8 @@ from nestmat.errors import InputError
 from nestmat.files import replacing
 
 _LOG = logging.getLogger(__name__)
-_CHUNK = 1 << 16
+# What breaks off inside a chunk is lost, so that a chunk is small.
+_CHUNK = 1 << 13
 # The server may answer differently later; every other 4xx is final.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 

@@ -1,0 +1,110 @@
+"""The nested functions have the truth that their documentation states."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nestmat.config import DatasetSpec
+from nestmat.data.generators import generate, nested_functions
+from nestmat.data.readers import read
+from nestmat.errors import InputError
+
+
+@pytest.mark.parametrize("noise", [0.1, 1.0])
+def test_equals_the_draw_of_the_published_notebook(noise):
+    # The calls of the notebook, in its order, on numpy's global generator.
+    np.random.seed(42)  # noqa: NPY002
+    zetas = np.round(np.random.normal(loc=0, scale=noise, size=(1000, 18)), 3)  # noqa: NPY002
+    z1, z2, z3 = zetas[:, :9], zetas[:, 9:15], zetas[:, 15:]
+    np.random.seed(100)  # noqa: NPY002
+    x1 = np.round(np.random.uniform(low=-1, high=1, size=(1000, 8)), 3)  # noqa: NPY002
+    y1 = (x1[:, 0] + z1[:, 0]) ** 2 + (x1[:, 7] + z1[:, 7]) ** 2
+    x0_2 = 2 * (x1[:, 0] + z1[:, 0]) + 3 * (x1[:, 1] + z1[:, 1])
+    x1_2 = (x1[:, 0] + z1[:, 0]) + (x1[:, 2] + z1[:, 2])
+    x4_2 = (x1[:, 1] + z1[:, 1]) * (x1[:, 2] + z1[:, 2])
+    y2 = (y1 + z1[:, -1]) ** 2 + (x4_2 + z2[:, 4]) ** 4
+    x0_3 = (x0_2 + z2[:, 0]) - (x4_2 + z2[:, 4])
+    x1_3 = (x0_2 + z2[:, 0]) * (x4_2 + z2[:, 4])
+    y3 = (y2 + z2[:, -1]) ** 2 + (x0_3 + z3[:, 0]) ** 4
+    first, second, third = (nested_functions(scale, noise) for scale in (1, 2, 3))
+    assert list(first) == [f"x{i}_1" for i in range(8)] + ["y0_1"]
+    np.testing.assert_array_equal(first.iloc[:, :8], x1)
+    np.testing.assert_array_equal(first["y0_1"], y1)
+    assert list(second) == [f"x{i}_2" for i in range(5)] + ["y0_2"]
+    np.testing.assert_array_equal(
+        second[["x0_2", "x1_2", "x4_2", "y0_2"]], np.column_stack((x0_2, x1_2, x4_2, y2))
+    )
+    np.testing.assert_array_equal(
+        second[["x2_2", "x3_2"]], np.column_stack(((x1[:, 0] + z1[:, 0]) ** 2, (x1[:, 1] + z1[:, 1]) ** 2))
+    )
+    np.testing.assert_array_equal(
+        third, np.column_stack((x0_3, x1_3, y3)), err_msg="columns x0_3, x1_3, y0_3"
+    )
+
+
+def test_the_five_inputs_of_scale_2_have_three_dimensions():
+    x0, x1, x2, x3, x4 = nested_functions(2, noise=1.0).iloc[:, :5].to_numpy().T
+    residuals = []
+    for a in (np.sqrt(x2), -np.sqrt(x2)):
+        b, c = (x0 - 2 * a) / 3, x1 - a
+        residuals.append(np.maximum(abs(b**2 - x3), abs(b * c - x4)))
+    # Two of the five follow from the other three, up to the sign of a.
+    assert np.minimum(*residuals).max() < 1e-9
+
+
+@pytest.mark.parametrize("noise", [0.1, 1.0])
+def test_least_error_of_scale_1(noise):
+    frame = nested_functions(1, noise, rows=100_000)
+    best = frame["x0_1"] ** 2 + frame["x7_1"] ** 2 + 2 * noise**2
+    mse = ((frame["y0_1"] - best) ** 2).mean()
+    assert mse == pytest.approx(8 / 3 * noise**2 + 4 * noise**4, rel=0.03)
+
+
+def test_without_noise_the_scales_are_exact_functions_of_each_other():
+    first, second, third = (nested_functions(scale, 0.0, rows=50) for scale in (1, 2, 3))
+    np.testing.assert_allclose(second["y0_2"], first["y0_1"] ** 2 + second["x4_2"] ** 4)
+    np.testing.assert_allclose(third["x0_3"], second["x0_2"] - second["x4_2"])
+    np.testing.assert_allclose(third["y0_3"], second["y0_2"] ** 2 + third["x0_3"] ** 4)
+
+
+def test_a_small_set_is_the_beginning_of_a_large_one():
+    np.testing.assert_array_equal(nested_functions(3, rows=10), nested_functions(3, rows=1000)[:10])
+
+
+def test_rows_are_the_same_object_in_all_scales():
+    readings = [
+        read(
+            DatasetSpec(
+                title="functions",
+                generator="nested_functions",
+                options={"scale": scale, "rows": 30},
+                columns={f"y0_{scale}": {}},
+            ),
+            name="functions",
+            targets=[f"y0_{scale}"],
+        )
+        for scale in (1, 2, 3)
+    ]
+    for reading in readings:
+        assert reading.frame["material"].tolist() == [f"row {i}" for i in range(30)]
+        assert (reading.frame["formula"] == "").all()
+        assert reading.facts["rows_read"] == reading.facts["rows_kept"] == 30
+        assert reading.facts["generator"]["name"] == "nested_functions"
+        assert reading.rejects.empty
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "hint"),
+    [
+        ("nested_function", {"scale": 1}, "did you mean 'nested_functions'"),
+        ("nested_functions", {"scale": 4}, "scale 1, 2 or 3"),
+        ("nested_functions", {"scale": 1, "rows": 0}, "at least one row"),
+        ("nested_functions", {"scale": 1, "noise": -1}, "noise of 0 or more"),
+        ("nested_functions", {"scales": 1}, "scale, noise, rows"),
+        ("nested_functions", {"scale": "1"}, "scale 1, 2 or 3"),
+    ],
+)
+def test_bad_options(name, options, hint):
+    with pytest.raises(InputError, match=hint):
+        generate(name, options)
