@@ -103,8 +103,8 @@ def site_descriptors(formulas: Sequence[Formula | None], sites: Sequence[str]) -
     """Fraction-weighted means of ionic and elemental properties, columns ``<site>_<property>``.
 
     Effective ionic radius, mass and, on A, dipole moment come from `nestmat.materials.ions`; electron
-    affinity, first ionisation energy, Pauling electronegativity and atomic number from pymatgen. A row with an
-    ion of which a property is not known has a fault.
+    affinity, first ionisation energy, Pauling electronegativity and atomic number from pymatgen. A row with
+    an ion of which a property is not known has a fault.
 
     Args:
         formulas: One a row; a row of None stays NaN.

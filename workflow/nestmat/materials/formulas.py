@@ -115,9 +115,10 @@ class Formula:
 def _fractions(part: Mapping[str, Fraction]) -> dict[str, float]:
     total = sum(part.values())
     fractions = {symbol: float(amount / total) for symbol, amount in part.items()}
-    # The largest takes up the rounding error, so that the sum is 1 exactly.
     largest = max(fractions, key=lambda symbol: fractions[symbol])
-    fractions[largest] = 1.0 - math.fsum(value for symbol, value in fractions.items() if symbol != largest)
+    # The largest takes up the rounding error, so that the sum is 1 exactly; it may itself round once more.
+    while gap := 1.0 - math.fsum(fractions.values()):
+        fractions[largest] += gap
     return fractions
 
 
