@@ -65,7 +65,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         self,
         nu: float = 2.5,
         prior_spread: float = np.inf,
-        max_iter: int = 60,
+        max_iter: int = 100,
         start: np.ndarray | None = None,
     ):
         self.nu, self.prior_spread, self.max_iter, self.start = nu, prior_spread, max_iter, start
@@ -117,7 +117,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": self.max_iter, "ftol": 1e-7, "gtol": 1e-3},
+            options={"maxiter": self.max_iter, "ftol": 1e-5, "gtol": 1e-3},
         )
         self.theta_ = found.x
         self.n_iter_ = int(found.nit)

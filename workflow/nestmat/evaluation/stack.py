@@ -36,8 +36,8 @@ def convex_weights(
     """Weights of the posterior mode: non-negative, of sum 1, near equal unless the rows speak against it.
 
     Minimises |y - P w|^2 / s^2 + |w - 1/m|^2 / prior_spread^2 over the simplex, where s is the
-    root-mean-square residual of equal weights. Members that err alike cannot be told apart by few rows, and equal
-    weights are hard to beat then (Breiman, Machine Learning 24, 49, 1996, for the constraint).
+    root-mean-square residual of equal weights. Members that err alike cannot be told apart by few rows, and
+    equal weights are hard to beat then (Breiman, Machine Learning 24, 49, 1996, for the constraint).
 
     Args:
         predictions: P, held-out predictions, (n, members).
