@@ -1,0 +1,26 @@
+"""Copy the runs of a study into MLflow.
+
+In: metrics, model cards, learning curves. Out: tracking.json with the ids of the runs, or why there are none.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nestmat.files import write_text
+from nestmat.logs import job_log
+from nestmat.tracking import track
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule onto `nestmat.tracking.track`."""
+    with job_log(snakemake.log[0]):
+        output = Path(snakemake.output.json)
+        found = track(snakemake.params.study, output.parent, snakemake.params.uri)
+        write_text(output, json.dumps(found, indent=1) + "\n")
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import shutil
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nestmat import tables, tracking
+from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.scales.propagate import propagate_latents
+from nestmat.scales.train import ensemble, train_scale
+from nestmat.tables import Column
+from nestmat.training.checkpoints import Trained
+from nestmat.training.data import ScaleData
+
+ROWS = 24
+TRAINING = Training(epochs=3, seeds=2)
+FINE = Model(
+    inputs=("x",),
+    encoder=Encoder(latents=2),
+    heads={"gap (eV)": Head(), "x": Head(loss="mse")},
+    training=TRAINING,
+)
+COARSE = Model(
+    inputs=("x", "fine"),
+    encoder=Encoder(latents=2),
+    heads={"gap (eV)": Head()},
+    training=TRAINING,
+    parent_model="nested",
+)
+
+
+def _features(path, rng):
+    names = [f"material {i}" for i in range(ROWS)]
+    frame = pd.DataFrame({"row_id": range(ROWS), "formula": names, "material": names, "group": names})
+    schema = {"row_id": Column("int64")} | {n: Column("string") for n in ("formula", "material", "group")}
+    for name in ("a", "b"):
+        frame[name] = rng.normal(size=ROWS)
+        schema[name] = Column("float64", role="feature", block="x")
+    frame["gap (eV)"] = frame["a"] + 1
+    schema["gap (eV)"] = Column("float64", unit="eV", role="target")
+    tables.write(path, frame, schema, {"blocks": {"x": {"kind": "continuous", "columns": ["a", "b"]}}})
+
+
+def _folds(path):
+    names = [f"material {i}" for i in range(ROWS)]
+    frame = pd.DataFrame(
+        {
+            "protocol": "strict",
+            "repeat": 0,
+            "row_id": range(ROWS),
+            "material": names,
+            "fold": np.arange(ROWS) % 2,
+        }
+    )
+    tables.write(path, frame, tables.FOLDS)
+
+
+def _metrics(path, scale, models):
+    rows = [
+        ("strict", model, "gap (eV)", 0, fold, -1, split, "mae", 0.1 * (fold + 2), "eV")
+        for model in models
+        for split in ("train", "validation")
+        for fold in (-1, 0, 1)
+    ]
+    names = [name for name in tables.METRICS if name != "scale"]
+    tables.write(path, pd.DataFrame(rows, columns=names).assign(scale=scale), tables.METRICS)
+
+
+@pytest.fixture(scope="session")
+def trained_results(tmp_path_factory):
+    """Two scales of two seeds, two folds and a few epochs, trained in earnest, beside a baseline."""
+    root = tmp_path_factory.mktemp("results") / "tiny"
+    rng = np.random.default_rng(0)
+    parents = None
+    for scale, specification in (("fine", FINE), ("coarse", COARSE)):
+        _features(root / f"features/{scale}.parquet", rng)
+        _folds(root / f"folds/{scale}.parquet")
+        stem = root / f"models/{scale}/strict/nested"
+        train_scale(
+            root / f"features/{scale}.parquet",
+            root / f"folds/{scale}.parquet",
+            scale=scale,
+            protocol="strict",
+            name="nested",
+            specification=specification,
+            weights=stem.with_suffix(".safetensors"),
+            card=stem.with_suffix(".json"),
+            history=stem.with_suffix(".history.parquet"),
+            predictions=root / f"predictions/{scale}/strict/nested.parquet",
+            latents=root / f"latents/{scale}/strict/nested.parquet",
+            parents=parents,
+            device="cpu",
+        )
+        _metrics(root / f"metrics/{scale}.parquet", scale, ["nested", "ridge", "recommended"])
+        # The rows of the two scales are the same here, so the fine features are those of the coarse rows too.
+        shutil.copy(root / "features/fine.parquet", root / "features/fine__coarse.parquet")
+        propagated = root / "propagated/fine__coarse/strict/nested.parquet"
+        if scale == "fine":
+            propagate_latents(
+                stem.with_suffix(".safetensors"), root / "features/fine__coarse.parquet", propagated
+            )
+        parents = {"fine": propagated}
+    return root
+
+
+@pytest.fixture
+def results(trained_results, tmp_path):
+    """A copy that a test may change."""
+    return shutil.copytree(trained_results, tmp_path / "results")
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    """A new SQLite store, as the URI of a study."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+    tracking.init_store(uri)
+    return uri
+
+
+@pytest.fixture
+def client(store):
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(store)
+
+
+def _runs(client, study):
+    [experiment] = [e for e in client.search_experiments() if e.name == tracking.EXPERIMENT]
+    found = client.search_runs([experiment.experiment_id], f"tags.`{tracking.STUDY_TAG}` = '{study}'")
+    return {run.data.tags[tracking.KEY_TAG]: run for run in found}, len(found)
+
+
+def test_a_study_becomes_a_parent_with_a_child_for_each_scale_protocol_and_model(store, client, results):
+    found = tracking.track("whole", results, store)
+    assert "error" not in found
+    assert sorted(found["runs"]) == [
+        f"{scale}/strict/{model}"
+        for scale in ("coarse", "fine")
+        for model in ("nested", "recommended", "ridge")
+    ]
+    runs, count = _runs(client, "whole")
+    assert count == 7
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    child = runs["fine/strict/nested"]
+    assert child.data.tags["mlflow.parentRunId"] == found["parent"] == runs["study"].info.run_id
+    assert child.data.params["encoder.latents"] == "2"
+    assert child.data.params["training.epochs"] == "3"
+    assert child.data.params["heads.gap _eV_.loss"] == "mae"
+    assert child.data.params["members"] == "6"
+    assert child.data.metrics["validation/gap _eV_/mae"] == pytest.approx(0.1)
+    assert runs["study"].data.metrics["fine/strict/gap _eV_/mae"] == pytest.approx(0.1)
+    folds = client.get_metric_history(child.info.run_id, "by_fold/gap _eV_/mae")
+    assert [(m.step, round(m.value, 6)) for m in folds] == [(0, 0.2), (1, 0.3)]
+    history = tables.read(results / "models/fine/strict/nested.history.parquet", term="total", split="train")
+    curve = client.get_metric_history(child.info.run_id, "curve/train/total")
+    assert [m.step for m in curve] == [1, 2, 3]
+    assert curve[-1].value == pytest.approx(history[history["epoch"] == 3]["loss"].mean())
+    [inputs] = child.inputs.dataset_inputs
+    assert inputs.dataset.name == "fine"
+    assert len(inputs.dataset.digest) == 8
+
+
+def test_models_are_logged_with_signature_and_without_pickle_and_predict_as_the_files_do(store, results):
+    import mlflow
+
+    found = tracking.track("models", results, store)
+    mlflow.set_tracking_uri(store)
+    for scale in ("fine", "coarse"):
+        run_id = found["runs"][f"{scale}/strict/nested"]
+        [logged] = mlflow.search_logged_models(
+            filter_string=f"source_run_id = '{run_id}'", output_format="list", experiment_ids=["1"]
+        )
+        names = [path.name for path in map(_path, [logged.artifact_location]) for path in path.rglob("*")]
+        assert not [name for name in names if name.endswith((".pkl", ".pickle", ".pt", ".pth"))]
+        model = mlflow.pyfunc.load_model(logged.model_uri)
+        assert model.metadata.signature.outputs.input_names() == ["gap (eV).mean", "gap (eV).std"]
+
+        rows = tables.read(results / f"features/{scale}.parquet")
+        frame = rows[["a", "b"]].copy()
+        trained = Trained.load(results / f"models/{scale}/strict/nested.safetensors")
+        members = trained.members[(trained.members["fold"] == -1)]
+        blocks = {"x": frame.to_numpy()}
+        if scale == "coarse":
+            data = ScaleData.read(results / "features/coarse.parquet").with_propagated(
+                "fine", results / "propagated/fine__coarse/strict/nested.parquet"
+            )
+            blocks["fine"] = data.block(
+                "fine", *(members[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed"))
+            )
+            for seed, latents in zip(members["seed"], blocks["fine"], strict=True):
+                for column, values in zip(trained.columns["fine"], latents.T, strict=True):
+                    frame[f"fine.{seed}.{column}"] = values.astype(np.float64)
+        assert model.metadata.signature.inputs.input_names() == list(frame.columns)
+        _, predicted = trained.apply(blocks, members.index.to_numpy())
+        mean, std = ensemble(*predicted["gap (eV)"])
+        out = model.predict(frame)
+        np.testing.assert_allclose(out["gap (eV).mean"], mean, rtol=1e-5)
+        np.testing.assert_allclose(out["gap (eV).std"], std, rtol=1e-4, atol=1e-6)
+
+
+def _path(uri):
+    from pathlib import Path
+    from urllib.parse import unquote, urlsplit
+
+    return Path(unquote(urlsplit(uri).path))
+
+
+def test_again_changes_nothing_and_changed_files_replace_their_run_alone(store, client, results):
+    first = tracking.track("again", results, store)
+    assert tracking.track("again", results, store) == first
+
+    _metrics(results / "metrics/fine.parquet", "fine", ["nested", "recommended"])
+    card = results / "models/fine/strict/nested.json"
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"facts": {"note": "trained anew"}}))
+    second = tracking.track("again", results, store)
+    assert second["parent"] == first["parent"]
+    assert "fine/strict/ridge" not in second["runs"]
+    changed = {key for key, run_id in second["runs"].items() if first["runs"][key] != run_id}
+    assert changed == {"fine/strict/nested"}
+    _, count = _runs(client, "again")
+    assert count == 1 + len(second["runs"])
+
+
+def test_a_copy_that_broke_off_is_made_anew(store, client, results, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(tracking._Copy, "_log_model", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        found = tracking.track("broken", results, store)
+    assert "disk full" in found["error"]
+    found = tracking.track("broken", results, store)
+    assert "error" not in found
+    _, count = _runs(client, "broken")
+    assert count == 1 + len(found["runs"])
+
+
+def test_off_writes_nothing(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(tracking, "STORE", tmp_path / "mlflow")
+    assert tracking.track("quiet", results, "off") == {"store": "off", "parent": None, "runs": {}}
+    assert tracking.open_store("off") == {"store": "off"}
+    assert not (tmp_path / "mlflow").exists()
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://127.0.0.1:9", "http://name:secret@127.0.0.1:9", "sqlite:////proc/none/m.db"]
+)
+def test_an_unreachable_store_is_a_warning_that_keeps_passwords(results, caplog, uri):
+    with caplog.at_level(logging.WARNING):
+        found = tracking.track("lost", results, uri)
+        opened = tracking.open_store(uri)
+    assert found["error"]
+    assert opened["error"]
+    assert found["runs"] == {}
+    told = caplog.text + json.dumps(found) + json.dumps(opened)
+    assert "not copied" in told
+    assert "secret" not in told
+
+
+def test_a_file_that_is_no_database_is_a_warning_and_stays_as_it_is(results, tmp_path):
+    database = tmp_path / "mlflow.db"
+    database.write_text("precious notes, no database")
+    assert "not a database" in tracking.track("odd", results, f"sqlite:///{database}")["error"]
+    assert database.read_text() == "precious notes, no database"
+
+
+def _write(uri, study, results, queue):
+    queue.put(tracking.track(study, results, uri).get("error"))
+
+
+@pytest.mark.slow
+def test_four_processes_write_to_one_store(store, client, results):
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    studies = [f"parallel_{i}" for i in range(4)]
+    writers = [context.Process(target=_write, args=(store, study, results, queue)) for study in studies]
+    for writer in writers:
+        writer.start()
+    errors = [queue.get(timeout=120) for _ in writers]
+    for writer in writers:
+        writer.join()
+    assert errors == [None] * 4
+    assert [_runs(client, study)[1] for study in studies] == [7] * 4
+
+
+def test_the_scripts_write_their_outputs(results, tmp_path, store):
+    from scripts import init_tracking, track_runs
+
+    def job(**output):
+        params = types.SimpleNamespace(uri=store, study="scripted")
+        return types.SimpleNamespace(
+            log=[tmp_path / "job.log"], params=params, output=types.SimpleNamespace(**output)
+        )
+
+    init_tracking.main(job(json=tmp_path / "store.json"))
+    assert json.loads((tmp_path / "store.json").read_text()) == {"store": store}
+    track_runs.main(job(json=results / "tracking.json"))
+    assert len(json.loads((results / "tracking.json").read_text())["runs"]) == 6
