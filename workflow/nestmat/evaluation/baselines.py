@@ -101,8 +101,9 @@ def _process_spread(model: Pipeline, x: np.ndarray) -> np.ndarray:
 
 
 def _forest_spread(model: Pipeline, x: np.ndarray) -> np.ndarray:
-    # Trees grown to single rows predict labels of neighbours: their variance holds the noise as well. The
-    bare trees # answer without the checks that cost more than the answer. rows = x.astype(np.float32)
+    # Trees grown to single rows predict labels of neighbours: their variance holds the noise as well.
+    # The bare trees answer without the checks that cost more than the answer.
+    rows = x.astype(np.float32)
     return np.std([tree.tree_.predict(rows)[:, 0] for tree in model[-1].estimators_], axis=0)
 
 
