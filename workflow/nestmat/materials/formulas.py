@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pymatgen.core import Composition, Element
@@ -36,6 +36,7 @@ _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _MARKUP = re.compile(r"</?sub>|\$")
 _AMOUNT = re.compile(r"\s*(?:_\s*\{\s*(?P<braced>[0-9.]+)\s*\}|_?\s*(?P<plain>[0-9.]+))_?")
 _DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_WORD = re.compile(r"[A-Za-z]+")
 _LONGEST_TEXT = 300
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _ORGANIC = frozenset("CHN")
@@ -122,18 +123,33 @@ def _fractions(part: Mapping[str, Fraction]) -> dict[str, float]:
     return fractions
 
 
+class _Spellings(NamedTuple):
+    """How molecular ions are written.
+
+    Attributes:
+        words: Ion by abbreviation.
+        structures: Ion by structural spelling.
+        structure: Matches a structural spelling, the longest first, unless its last atom goes on behind it.
+    """
+
+    words: dict[str, str]
+    structures: dict[str, str]
+    structure: re.Pattern[str]
+
+
 @cache
-def _spellings() -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Words (abbreviations) and structural spellings, longest first, with the ion each stands for."""
+def _spellings() -> _Spellings:
     words: dict[str, str] = {}
-    structures: list[tuple[str, str]] = []
+    structures: dict[str, str] = {}
     for symbol, ion in ions.molecular().items():
         for spelling in (symbol, *ion.aliases):
-            if re.fullmatch(r"[CHNO\d()=]+", spelling):
-                structures.append((spelling, symbol))
-            else:
-                words[spelling] = symbol
-    return words, sorted(structures, key=lambda pair: -len(pair[0]))
+            kind = structures if re.fullmatch(r"[CHNO0-9()=]+", spelling) else words
+            kind[spelling] = symbol
+    patterns = [
+        re.escape(spelling) + ("(?![0-9.a-z])" if spelling[-1].isdigit() else "(?![a-z])")
+        for spelling in sorted(structures, key=len, reverse=True)
+    ]
+    return _Spellings(words, structures, re.compile("|".join(patterns)))
 
 
 @lru_cache(maxsize=4096)
@@ -141,7 +157,7 @@ def _segment(word: str) -> tuple[str, ...] | None:
     """Divide a run of letters into ions and elements, the longest first; None if there is no way."""
     if not word:
         return ()
-    names = _spellings()[0]
+    names = _spellings().words
     for size in range(min(len(word), max(map(len, names))), 0, -1):
         head = word[:size]
         if head in _ELEMENTS or head in names:
@@ -189,32 +205,25 @@ class _Reader:
 
     def part(self, before: str) -> tuple[dict[str, Fraction], str]:
         """One species or group, and the symbol that the next one follows."""
-        if before not in _ORGANIC:
-            for spelling, symbol in _spellings()[1]:
-                end = self.at + len(spelling)
-                if self.text.startswith(spelling, self.at) and not self.continues(spelling, end):
-                    self.at = end
-                    return {symbol: Fraction(1)}, symbol
+        if before not in _ORGANIC and (match := _spellings().structure.match(self.text, self.at)):
+            self.at = match.end()
+            symbol = _spellings().structures[match.group()]
+            return {symbol: Fraction(1)}, symbol
         start = self.text[self.at]
         if start in _BRACKETS:
             self.at += 1
             return self.read(_BRACKETS[start]), ""
         if start in _BRACKETS.values():
             raise self.fail(f"has an unexpected {start!r}.", "balance the brackets")
-        word = re.match(r"[A-Za-z]+", self.text[self.at :])
+        word = _WORD.match(self.text, self.at)
         if word is None:
             raise self.misplaced(start)
         names = _segment(word.group())
         if names is None:
             raise self.unknown(word.group())
         self.at += len(names[0])
-        symbol = _spellings()[0].get(names[0], names[0])
+        symbol = _spellings().words.get(names[0], names[0])
         return {symbol: Fraction(1)}, symbol
-
-    def continues(self, spelling: str, end: int) -> bool:
-        """Whether the text after a structural spelling belongs to its last atom."""
-        after = self.text[end : end + 1]
-        return after.islower() or (spelling[-1].isdigit() and (after.isdigit() or after == "."))
 
     def amount(self) -> Fraction:
         match = _AMOUNT.match(self.text, self.at)
