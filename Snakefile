@@ -5,6 +5,8 @@ min_version("9.27")
 
 from nestmat.config import study_from
 
+CHOSEN = " ".join(f"--configfile {file}" for file in workflow.configfiles)
+
 if "study" not in config:
 
     configfile: "config.yaml"
@@ -12,6 +14,7 @@ if "study" not in config:
 
 STUDY = study_from(config, file="the configuration")
 RESULTS = f"results/{STUDY.study}"
+COMMAND = f"snakemake --cores all {CHOSEN}".strip()
 
 
 include: "rules/common.smk"

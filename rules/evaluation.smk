@@ -74,3 +74,52 @@ rule evaluate_scale:
         "Evaluate scale {wildcards.scale}"
     script:
         "../scripts/evaluate_scale.py"
+
+
+rule interpret_scale:
+    input:
+        weights=PLAN.interpreted_weights,
+        card=PLAN.interpreted_card,
+        latents=PLAN.interpreted_latents,
+        features=f"{RESULTS}/features/{{scale}}.parquet",
+        parents=PLAN.interpreted_propagated,
+        code=code("interpret_scale"),
+    output:
+        correlations=f"{RESULTS}/interpretation/{{scale}}.correlations.parquet",
+        shapley=f"{RESULTS}/interpretation/{{scale}}.shapley.parquet",
+    log:
+        f"{RESULTS}/logs/interpret_scale/{{scale}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/interpret_scale/{{scale}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        parents=PLAN.interpreted_parents,
+        interpret=PLAN.interpretation,
+    message:
+        "Interpret scale {wildcards.scale}"
+    script:
+        "../scripts/interpret_scale.py"
+
+
+rule embed_latents:
+    input:
+        latents=PLAN.interpreted_latents,
+        features=f"{RESULTS}/features/{{scale}}.parquet",
+        code=code("embed_latents"),
+    output:
+        embedding=f"{RESULTS}/embeddings/{{scale}}.parquet",
+    log:
+        f"{RESULTS}/logs/embed_latents/{{scale}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/embed_latents/{{scale}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Map the latents of {wildcards.scale} to the plane"
+    script:
+        "../scripts/embed_latents.py"

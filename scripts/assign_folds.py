@@ -3,8 +3,6 @@
 Inputs: features of all scales. Outputs: folds of all scales, in the same order.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.evaluation.protocols import assign_folds
@@ -21,5 +19,5 @@ def main(snakemake: Any) -> None:
         )
 
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     main(globals()["snakemake"])

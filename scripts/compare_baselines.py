@@ -3,8 +3,6 @@
 Inputs: features and folds of a scale. Output: predictions of all baselines, in the unit of the target.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.evaluation.baselines import compare_baselines
@@ -27,5 +25,5 @@ def main(snakemake: Any) -> None:
         )
 
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     main(globals()["snakemake"])

@@ -3,8 +3,6 @@
 In: the tables that the figure needs. Out: an SVG with units on every axis.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat import figures
@@ -21,5 +19,5 @@ def main(snakemake: Any) -> None:
         figures.draw(kind, inputs, study, scale, snakemake.output.figure)
 
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     main(globals()["snakemake"])

@@ -4,8 +4,6 @@ Inputs: latents of the model, features of the scale. Output: PCA and UMAP coordi
 with the targets in their units.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.evaluation.interpretability.scale import embed_latents
@@ -22,5 +20,5 @@ def main(snakemake: Any) -> None:
         )
 
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     main(globals()["snakemake"])

@@ -4,8 +4,6 @@ In: the child's table and the parent's features, which give the levels of every 
 columns for the child's rows, with their units; the rows that have none, with the reason.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.features.table import write_features_for_parent

@@ -4,8 +4,6 @@ In: a data set's table. Out: row_id, formula, material, group, the feature colum
 categories that splits need, each with its unit; the rows that have no features, with the reason.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.features.table import write_features

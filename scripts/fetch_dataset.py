@@ -5,8 +5,6 @@ copies.
 Out: the file, verified.
 """
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

@@ -3,8 +3,6 @@
 Out: the URI of the store, or why it cannot be used; the study goes on either way.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -4,8 +4,6 @@ Inputs: weights and card of the model, features, its latents, propagated latents
 Outputs: correlations of the latents (no unit), attributions of inputs in the unit of what they explain.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.evaluation.interpretability.scale import interpret_scale
@@ -29,5 +27,5 @@ def main(snakemake: Any) -> None:
         )
 
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     main(globals()["snakemake"])

@@ -4,8 +4,6 @@ In: the parent's weights and card, the child's rows with the parent's features, 
 own parents for these rows. Out: latents, and where wanted the parent's predictions with their spread, in its units.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

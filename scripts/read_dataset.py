@@ -4,8 +4,6 @@ In: the CSV file, none for a generator. Out: row_id, row, formula, material, fla
 with their units; the rows left out, with line, column, value and reason.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.config import DatasetSpec

@@ -4,8 +4,6 @@ Inputs: predictions of the stack's members. Outputs: predictions of the stack, i
 and its weights.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.evaluation.stack import recommend_predictor
@@ -23,5 +21,5 @@ def main(snakemake: Any) -> None:
         )
 
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     main(globals()["snakemake"])

@@ -4,8 +4,6 @@ In: features, folds, and the parents' latents for the same rows. Out: validation
 in the units of the targets.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -3,8 +3,6 @@
 In: metrics, model cards, learning curves. Out: tracking.json with the ids of the runs, or why there are none.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

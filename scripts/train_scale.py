@@ -4,8 +4,6 @@ In: features, folds, and the parents' latents for the same rows. Out: weights (s
 (JSON), learning curves, predictions in the units of the targets, latents.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -3,8 +3,6 @@
 In: tables, model cards and figures of the study. Out: one self-contained HTML file.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.config import Study
@@ -21,5 +19,5 @@ def main(snakemake: Any) -> None:
         )
 
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     main(globals()["snakemake"])

@@ -3,8 +3,6 @@
 In: the data sets as read. Out: run_config.yaml with the merged configuration, versions, checksums and machine.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from nestmat import figures, report
 from nestmat.config import DatasetSpec, Scale, Study
 from nestmat.data.registry import resolve
 from nestmat.paths import RESOURCES, ROOT
@@ -259,6 +260,41 @@ class Plan:
         name, sweep = wildcards.scale, self.scale(wildcards.scale).sweep
         return self._latents_for(name, sweep.model, sweep.protocol, rows=name) if sweep else []
 
+    # interpretation
+
+    def interpretation(self, wildcards: Any) -> dict:
+        """Groups of inputs and effort."""
+        interpret = self.scale(wildcards.scale).interpret
+        return interpret.model_dump() if interpret else {}
+
+    def _interpreted(self, scale: str, folder: str, ending: str) -> list[str]:
+        interpret = self.scale(scale).interpret
+        if interpret is None:
+            return []
+        return [f"{self.results}/{folder}/{scale}/{interpret.protocol}/{interpret.model}.{ending}"]
+
+    def interpreted_weights(self, wildcards: Any) -> list[str]:
+        """Weights of the model that is explained."""
+        return self._interpreted(wildcards.scale, "models", "safetensors")
+
+    def interpreted_card(self, wildcards: Any) -> list[str]:
+        """Its card."""
+        return self._interpreted(wildcards.scale, "models", "json")
+
+    def interpreted_latents(self, wildcards: Any) -> list[str]:
+        """Its latents."""
+        return self._interpreted(wildcards.scale, "latents", "parquet")
+
+    def interpreted_parents(self, wildcards: Any) -> list[str]:
+        """Parents that it reads."""
+        interpret = self.scale(wildcards.scale).interpret
+        return self._parents(wildcards.scale, interpret.model) if interpret else []
+
+    def interpreted_propagated(self, wildcards: Any) -> list[str]:
+        """Latents of those parents, in the same order."""
+        name, interpret = wildcards.scale, self.scale(wildcards.scale).interpret
+        return self._latents_for(name, interpret.model, interpret.protocol, rows=name) if interpret else []
+
     # everything, for the report and for tracking
 
     def trained(self) -> list[tuple[str, str, str]]:
@@ -281,3 +317,20 @@ class Plan:
     def published_files(self) -> list[str]:
         """Published numbers that the study is shown beside."""
         return [resource(f"published/{name}.yaml") for name in self.study.published]
+
+    # figures
+
+    def figure_files(self) -> list[str]:
+        """Every figure of the study."""
+        return [f"{self.results}/figures/{s}.{kind}.svg" for s, kind in figures.available(self.study)]
+
+    def figure_inputs(self, wildcards: Any) -> dict[str, list[str]]:
+        """Tables that a figure is drawn from, by name."""
+        found = figures.needs(self.study, wildcards.scale, wildcards.kind)
+        return {name: [f"{self.results}/{path}" for path in paths] for name, paths in found.items()}
+
+    # report
+
+    def report_inputs(self) -> list[str]:
+        """Every table that the report is written from."""
+        return [f"{self.results}/{path}" for paths in report.needs(self.study).values() for path in paths]

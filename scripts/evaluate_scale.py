@@ -1,0 +1,30 @@
+"""Measure all models of a scale.
+
+Inputs: predictions of all models and protocols, features. Outputs: metrics, comparison of nested with single-scale
+models, calibration curves; errors are in the unit of the target.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nestmat.evaluation.metrics import evaluate_scale
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule onto `evaluate_scale`."""
+    with job_log(snakemake.log[0]):
+        evaluate_scale(
+            predictions=snakemake.input.predictions,
+            features=snakemake.input.features,
+            scale=snakemake.wildcards.scale,
+            compare=snakemake.params.compare,
+            metrics=snakemake.output.metrics,
+            comparisons=snakemake.output.comparisons,
+            calibration=snakemake.output.calibration,
+        )
+
+
+if __name__ == "__main__":
+    main(globals()["snakemake"])
