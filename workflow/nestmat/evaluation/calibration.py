@@ -1,0 +1,86 @@
+"""Is a predicted standard deviation honest? Measures for Gaussian predictive distributions.
+
+Definitions after Gneiting, Balabdaoui and Raftery, J. R. Stat. Soc. B 69, 243 (2007), and Kuleshov, Fenner and
+Ermon, ICML (2018).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+LEVELS = np.round(np.arange(0.05, 1.0, 0.05), 2)
+"""Probabilities at which calibration curves are drawn."""
+
+
+def coverage(true: np.ndarray, mean: np.ndarray, std: np.ndarray, level: float) -> float:
+    """Share of the rows inside the central interval of probability ``level``; arrays (n,)."""
+    return float(np.mean(np.abs(true - mean) <= ndtri(0.5 + 0.5 * level) * std))
+
+
+def miscalibration_area(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> float:
+    """Area between the calibration curve and the diagonal, 0 (perfect) to 0.5.
+
+    The curve is the share of rows below the predicted quantile of probability p, which is the distribution
+    function of u = Phi((y - mean) / std). Its step function is integrated exactly.
+
+    Args:
+        true: Measured values, (n,).
+        mean: Predicted means, (n,).
+        std: Predicted standard deviations, (n,).
+    """
+    u = np.sort(ndtr((true - mean) / std))
+    edges = np.concatenate([[0.0], u, [1.0]])
+    share = np.arange(len(u) + 1) / len(u)
+    above, below = edges[1:] - share, edges[:-1] - share
+    return float(0.5 * np.sum(above * np.abs(above) - below * np.abs(below)))
+
+
+def negative_log_likelihood(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> float:
+    """Mean of -log N(true; mean, std^2), in nats; arrays (n,)."""
+    return float(np.mean(0.5 * np.log(2.0 * np.pi * std**2) + 0.5 * ((true - mean) / std) ** 2))
+
+
+def sharpness(std: np.ndarray) -> float:
+    """Root-mean-square predicted standard deviation, in the unit of the target; array (n,)."""
+    return float(np.sqrt(np.mean(std**2)))
+
+
+def calibration_metrics(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
+    """All measures by name, over the rows that state a standard deviation; empty where none does."""
+    stated = np.isfinite(std) & (std > 0)
+    if not stated.any():
+        return {}
+    true, mean, std = true[stated], mean[stated], std[stated]
+    return {
+        "coverage_68": coverage(true, mean, std, 0.6826894921370859),
+        "coverage_95": coverage(true, mean, std, 0.95),
+        "miscalibration_area": miscalibration_area(true, mean, std),
+        "nll": negative_log_likelihood(true, mean, std),
+        "sharpness": sharpness(std),
+    }
+
+
+def calibration_curve(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> pd.DataFrame:
+    """Observed against nominal probability at `LEVELS`.
+
+    Args:
+        true: Measured values, (n,).
+        mean: Predicted means, (n,).
+        std: Predicted standard deviations, (n,).
+
+    Returns:
+        Columns level; quantile, the share of rows below the quantile of that probability; interval, the share
+        inside the central interval of that probability; rows, their number.
+    """
+    stated = np.isfinite(std) & (std > 0)
+    z = (true - mean)[stated] / std[stated]
+    return pd.DataFrame(
+        {
+            "level": LEVELS,
+            "quantile": [np.mean(z <= ndtri(level)) for level in LEVELS],
+            "interval": [np.mean(np.abs(z) <= ndtri(0.5 + 0.5 * level)) for level in LEVELS],
+            "rows": len(z),
+        }
+    )
