@@ -10,13 +10,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matminer.featurizers.composition import ElementProperty
 from numpy.typing import NDArray
 from pymatgen.core import Composition, Element
 
 from nestmat.errors import InputError
+
+if TYPE_CHECKING:
+    from matminer.featurizers.composition import ElementProperty
 
 Floats = NDArray[np.float64]
 PRESETS = ("magpie", "deml", "matminer", "matscholar_el", "megnet_el")
@@ -138,6 +141,9 @@ class CompositionTable:
                 value=preset,
                 remedy=f"use one of {', '.join(PRESETS)}.",
             )
+        # matminer takes seconds to import, which studies without it should not pay.
+        from matminer.featurizers.composition import ElementProperty
+
         featurizer = ElementProperty.from_preset(preset, impute_nan=impute_nan)
         self.preset, self.impute_nan = preset, impute_nan
         self.properties = list(featurizer.features)

@@ -18,7 +18,6 @@ from nestmat.errors import InputError
 from nestmat.features.block import Block, Fault
 from nestmat.features.completion import complete
 from nestmat.features.composition import composition_table
-from nestmat.features.matminer_adapter import matminer_features
 from nestmat.features.sites import perovskite_criteria, site_descriptors, site_fractions
 from nestmat.materials.formulas import Formula, parse_many
 from nestmat.tables import Column
@@ -161,6 +160,13 @@ def _composition(rows: _Rows, preset: str, _levels: Any) -> Block:
     return Block(table.columns, values, table.units)
 
 
+def _matminer(rows: _Rows, featurizers: Mapping[str, Mapping[str, Any]], _levels: Any) -> Block:
+    # matminer takes seconds to import, which studies without it should not pay.
+    from nestmat.features.matminer_adapter import matminer_features
+
+    return matminer_features(rows.formulas, featurizers)
+
+
 _BLOCKS: dict[str, Callable[[_Rows, Any, Any], Block]] = {
     "columns": _columns,
     "one_hot": _one_hot,
@@ -168,7 +174,7 @@ _BLOCKS: dict[str, Callable[[_Rows, Any, Any], Block]] = {
     "site_descriptors": lambda rows, sites, _: site_descriptors(rows.formulas, sites),
     "perovskite": lambda rows, _yes, _: perovskite_criteria(rows.formulas),
     "composition": _composition,
-    "matminer": lambda rows, featurizers, _: matminer_features(rows.formulas, featurizers),
+    "matminer": _matminer,
 }
 
 
