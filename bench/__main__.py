@@ -1,0 +1,34 @@
+"""Run the benchmarks, each in a process of its own: `python -m bench [NAME ...]`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PREFIX = "bench_"
+
+
+def main(names: list[str]) -> int:
+    """Run all benchmarks, or those named.
+
+    Args:
+        names: Names without the prefix ``bench_``.
+
+    Returns:
+        How many failed.
+    """
+    found = {
+        file.stem.removeprefix(PREFIX): file for file in sorted(Path(__file__).parent.glob(f"{PREFIX}*.py"))
+    }
+    if unknown := sorted(set(names) - set(found)):
+        sys.exit(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(found)}.")
+    failed = 0
+    for name in names or found:
+        print(f"== {name}", flush=True)
+        failed += subprocess.run([sys.executable, str(found[name])]).returncode != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
