@@ -1,18 +1,33 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from itertools import permutations
 from math import factorial
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.evaluation.interpretability import association, attribution
+from nestmat.evaluation.interpretability import association, attribution, scale
 from nestmat.evaluation.interpretability.alignment import align_latents, standardised
 from nestmat.evaluation.interpretability.embedding import pca_map, umap_map
+from nestmat.evaluation.interpretability.members import Explained, players
+from nestmat.evaluation.interpretability.scale import (
+    CORRELATIONS,
+    EMBEDDING,
+    SHAPLEY,
+    correlation_table,
+    embed_latents,
+    interpret_scale,
+    shapley_table,
+)
+from nestmat.scales.train import LATENT_KEYS, train_scale
+from nestmat.tables import Column
 
 
 def brute_distance_correlation(x, y):
@@ -343,3 +358,263 @@ def test_standardised_columns_are_unit_vectors():
     x = np.random.default_rng(8).normal(loc=5.0, size=(30, 2))
     unit = standardised(x)
     np.testing.assert_allclose(unit.T @ unit, np.corrcoef(x.T), atol=1e-12)
+
+
+# One trained scale
+
+SPECIFICATION = {
+    "inputs": ["descriptors", "layer", "fine"],
+    "encoder": {"latents": 3, "activation": "identity", "latent_activation": "identity"},
+    "heads": {"Gap": {"loss": "mse"}, "layer": {"loss": "cross_entropy", "weight": 0.1}},
+    "training": {"epochs": 40, "learning_rate": 0.02, "seeds": 2},
+}
+ROWS, FOLDS, LAYERS = 60, 3, ["layer=a", "layer=b", "layer=c"]
+ORDERS = {-1: [0, 1, 2], 0: [0, 1, 2], 1: [2, 0, 1], 2: [1, 2, 0]}
+
+
+def write_scale(folder):
+    """Features of two blocks, folds, and latents of a finer scale in another order in each fold."""
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(size=ROWS) for name in ("a", "b", "c")}
+    level = rng.integers(0, 3, ROWS)
+    values |= {name: (level == i).astype(float) for i, name in enumerate(LAYERS)}
+    values["Gap"] = 1.5 + values["a"] - 0.5 * values["b"] + 0.1 * rng.normal(size=ROWS)
+    names = [f"m{i}" for i in range(ROWS)]
+    keys = {"row_id": np.arange(ROWS), "formula": names, "material": names, "group": names}
+    blocks = {"descriptors": ["a", "b", "c"], "layer": LAYERS}
+    schema = {name: Column("int64" if name == "row_id" else "string") for name in keys}
+    for block, names in blocks.items():
+        schema |= {name: Column("float64", role="feature", block=block) for name in names}
+    schema["Gap"] = Column("float64", unit="eV", role="target")
+    frame = pd.DataFrame({**keys, **values})
+    kinds = {"descriptors": "continuous", "layer": "categorical"}
+    about = {"blocks": {name: {"kind": kinds[name], "columns": names} for name, names in blocks.items()}}
+    tables.write(folder / "features.parquet", frame, schema, about)
+    fold = rng.permutation(np.arange(ROWS) % FOLDS).astype(np.int32)
+    folds = {
+        "protocol": "strict",
+        "repeat": 0,
+        "row_id": np.arange(ROWS),
+        "material": frame["material"],
+        "fold": fold,
+    }
+    tables.write(folder / "folds.parquet", pd.DataFrame(folds), tables.FOLDS)
+
+    fine, parts = rng.normal(size=(ROWS, 3)), []
+    for member, (left_out, order) in enumerate(ORDERS.items()):
+        part = pd.DataFrame((fine * [1, -1, 1])[:, order], columns=["z0", "z1", "z2"])
+        where = {"member": member, "repeat": 0, "fold": left_out, "inner": -1, "seed": 0}
+        parts.append(part.assign(**where, row_id=np.arange(ROWS)))
+    latents = {name: Column("float32", role="latent") for name in ("z0", "z1", "z2")}
+    tables.write(folder / "fine.parquet", pd.concat(parts), {**LATENT_KEYS, **latents})
+    outputs = {name: folder / f"{name}.parquet" for name in ("history", "predictions", "latents")}
+    train_scale(
+        folder / "features.parquet",
+        folder / "folds.parquet",
+        scale="toy",
+        protocol="strict",
+        name="toy",
+        specification=SPECIFICATION,
+        weights=folder / "toy.safetensors",
+        card=folder / "toy.json",
+        parents={"fine": folder / "fine.parquet"},
+        **outputs,
+    )
+
+
+def read_explained(folder):
+    files = (folder / name for name in ("features.parquet", "latents.parquet"))
+    return Explained.read(folder / "toy.safetensors", None, *files, {"fine": folder / "fine.parquet"})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scale")
+    write_scale(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def explained(folder):
+    return read_explained(folder)
+
+
+def test_members_left_a_fold_out(explained):
+    assert explained.members[["fold", "seed"]].to_numpy().tolist() == [
+        [f, s] for f in range(3) for s in range(2)
+    ]
+    assert explained.latents.shape == (6, ROWS, 3)
+    assert explained.covered.all()
+    np.testing.assert_array_equal((~explained.train).sum(axis=0), 2)
+
+
+def test_member_networks_give_the_stored_latents_and_predictions(folder, explained):
+    inputs = explained.inputs()
+    stored = tables.read(folder / "predictions.parquet").query("inner == -1 and fold >= 0 and seed >= 0")
+    for m in range(6):
+        network = explained.network(m)
+        found = network.forward(inputs[m])
+        latents = explained.latents[m]
+        np.testing.assert_allclose(found[:, :3], latents[:, explained.alignment.order[m]], atol=1e-5)
+        np.testing.assert_allclose(network.head(latents.astype(np.float32))[:, 0], found[:, 3], atol=1e-5)
+        key = explained.members.iloc[m]
+        mine = stored.query(f"fold == {key.fold} and seed == {key.seed}").set_index("row_id")["mean"]
+        np.testing.assert_allclose(found[:, 3], mine.loc[explained.data.row_id], atol=1e-5)
+
+
+def test_latents_of_parents_are_matched(explained):
+    columns, alignment = explained.parents["fine"]
+    assert columns == [0, 1, 2]
+    np.testing.assert_allclose(alignment.stability, 1.0, atol=1e-6)
+    order = explained.input_order()
+    np.testing.assert_array_equal(order[:, :6], np.tile(np.arange(6), (6, 1)))
+    matched = np.take_along_axis(explained.inputs(), order[:, None], axis=2)[:, :, 6:]
+    for j in range(3):
+        r = np.corrcoef(matched[:, :, j])
+        np.testing.assert_allclose(np.abs(r), 1.0, atol=1e-5)
+
+
+def test_correlations_are_those_of_rows_left_out(folder, explained):
+    found = correlation_table(explained, permutations=99, seed=0)
+    assert set(found.columns) == set(CORRELATIONS)
+    assert len(found) == 3 * (3 * (6 + 1 + 3) + 3)
+    assert set(found.query("kind == 'latent'")[["latent", "other"]].agg("-".join, axis=1)) == {
+        "z0-z1",
+        "z0-z2",
+        "z1-z2",
+    }
+    aligned = explained.alignment.apply(explained.latents)
+    by_seed = []
+    for seed in (0, 1):
+        z = np.empty(ROWS)
+        for m in np.flatnonzero(explained.members["seed"] == seed):
+            train = explained.train[m]
+            z[~train] = ((aligned[m, :, 0] - aligned[m, train, 0].mean()) / aligned[m, train, 0].std())[
+                ~train
+            ]
+        by_seed.append(np.corrcoef(z, explained.data.y["Gap"])[0, 1])
+    mine = found.query("latent == 'z0' and other == 'Gap' and method == 'pearson'").iloc[0]
+    assert mine["value"] == pytest.approx(np.mean(by_seed), abs=1e-9)
+    assert mine["kind"] == "target"
+    assert mine["stability"] == pytest.approx(explained.alignment.stability[0])
+    for _, family in found.groupby(["kind", "method"]):
+        np.testing.assert_allclose(family["q"], stats.false_discovery_control(family["p"]))
+    assert {"fine z0", "fine z1", "fine z2"} <= set(found["other"])
+
+
+def test_shapley_values_of_a_linear_network(explained):
+    found = shapley_table(explained, {"fine": ["fine"]}, background=10_000, seed=0).set_index(
+        ["function", "input"]
+    )
+    assert found.index.get_level_values("input").unique().tolist() == [
+        "fine",
+        "a",
+        "b",
+        "c",
+        "layer",
+        "z0",
+        "z1",
+        "z2",
+    ]
+    assert found.loc[("target:Gap", "a"), "unit"] == "eV"
+    assert found.loc[("latent:z0", "a"), "unit"] == ""
+    assert set(found["method"]) == {"exact"}
+
+    inputs, ensemble, own = explained.inputs().astype(np.float64), [], []
+    for fold in range(3):
+        phi = []
+        for m in np.flatnonzero(explained.members["fold"] == fold):
+            train, network = explained.train[m], explained.network(m)
+            unit = np.zeros((2, 9), dtype=np.float32)
+            unit[1, 0] = 1.0
+            slope = np.diff(network.forward(unit)[:, 3])[0]
+            phi.append(slope * (inputs[m, ~train, 0] - inputs[m, train, 0].mean()))
+            own.append(np.abs(phi[-1]).mean())
+        ensemble.append(np.abs(np.mean(phi, axis=0)))
+    mine = found.loc[("target:Gap", "a")]
+    assert mine["mean_abs"] == pytest.approx(np.concatenate(ensemble).mean(), rel=1e-4)
+    assert mine["std"] == pytest.approx(np.std(own, ddof=1), rel=1e-4)
+    assert mine["mean_abs"] > 3 * found.loc[("target:Gap", "c"), "mean_abs"]
+
+
+def test_shapley_rows_are_drawn_when_all_would_take_long(explained, monkeypatch, caplog):
+    monkeypatch.setattr(scale, "EVALUATIONS", 2**7 * 40 * 2 * 12)
+    with caplog.at_level("INFO"):
+        shapley_table(explained, {}, background=64, seed=0)
+    # Twelve rows for seven players; latents are three players, for which the budget covers all rows.
+    assert [record.getMessage() for record in caplog.records] == [
+        "7 inputs explained at 12 rows",
+        "3 inputs explained at 60 rows",
+    ]
+
+
+def test_many_inputs_are_explained_by_permutation(explained, monkeypatch):
+    monkeypatch.setattr(scale, "MAX_PLAYERS", 4)
+    found = shapley_table(explained, {}, background=64, seed=0)
+    exact = found["function"].str.startswith("head:")
+    assert set(found[exact]["method"]) == {"exact"}
+    assert set(found[~exact]["method"]) == {"permutation"}
+    gap = found[found["function"] == "target:Gap"].set_index("input")["mean_abs"]
+    assert gap.idxmax() == "a"
+
+
+def test_interpret_scale_writes_the_same_again(folder, tmp_path):
+    written = []
+    for run in ("first", "second"):
+        outputs = [tmp_path / run / name for name in ("correlations.parquet", "shapley.parquet")]
+        interpret_scale(
+            folder / "toy.safetensors",
+            folder / "features.parquet",
+            folder / "latents.parquet",
+            *outputs,
+            parents={"fine": folder / "fine.parquet"},
+            permutations=99,
+            background=8,
+        )
+        written.append([path.read_bytes() for path in outputs])
+    assert written[0] == written[1]
+    assert tables.schema(outputs[0]) == dict(CORRELATIONS)
+    assert tables.schema(outputs[1]) == dict(SHAPLEY)
+    assert tables.provenance(outputs[1])["model"] == "toy"
+
+
+def test_a_scale_without_targets_explains_its_latents(explained):
+    class Unsupervised(Explained):
+        targets = []
+
+    data = replace(explained.data, y={})
+    bare = Unsupervised(**{f.name: getattr(explained, f.name) for f in fields(explained)} | {"data": data})
+    found = shapley_table(bare, {}, background=4, seed=0)
+    assert set(found["function"]) == {"latent:z0", "latent:z1", "latent:z2"}
+    assert set(correlation_table(bare, 99, 0)["kind"]) == {"descriptor", "latent"}
+
+
+def test_interpretation_names_what_is_missing(folder):
+    files = [folder / name for name in ("features.parquet", "latents.parquet")]
+    with pytest.raises(InputError, match="latents of the parent 'fine'"):
+        Explained.read(folder / "toy.safetensors", None, *files, {})
+
+
+def test_players_are_groups_classes_and_single_columns():
+    columns, kinds = {"d": ["a", "b"], "s": ["s=1", "s=2"]}, {"d": "continuous", "s": "categorical"}
+    assert players(columns, kinds, {}) == {"a": [0], "b": [1], "s": [2, 3]}
+    assert players(columns, kinds, {"g": ["b", "s"]}) == {"g": [1, 2, 3], "a": [0]}
+    for groups, message in (
+        ({"g": ["x"]}, "not an input"),
+        ({"g": ["a"], "h": ["d"]}, "group 'g' as well"),
+        ({"g": []}, "holds no input"),
+        ({"a": ["b"]}, "name of an input outside"),
+    ):
+        with pytest.raises(InputError, match=message):
+            players(columns, kinds, groups)
+
+
+@pytest.mark.slow
+def test_embedding_of_the_member_of_all_rows(folder, tmp_path):
+    embed_latents(folder / "latents.parquet", folder / "features.parquet", tmp_path / "maps.parquet")
+    found = tables.read(tmp_path / "maps.parquet")
+    assert tables.schema(tmp_path / "maps.parquet") == dict(EMBEDDING)
+    assert found.groupby("method").size().to_dict() == {"pca": ROWS, "umap": ROWS}
+    assert tables.provenance(tmp_path / "maps.parquet")["member"]["fold"] == -1
+    features = tables.read(folder / "features.parquet").set_index("row_id")["Gap"]
+    np.testing.assert_array_equal(found["value"], found["row_id"].map(features))

@@ -136,9 +136,9 @@ def permutation_importance(
     value = np.asarray(function(x), dtype=np.float64)
     changes = []
     for g in range(width if groups is None else len(groups)):
-        mine = player == g
-        for _ in range(repeats):
-            moved = np.where(mine, background[rng.integers(len(background), size=n)], x)
-            changes.append(np.abs(np.asarray(function(moved), dtype=np.float64) - value).mean(axis=0))
-    stacked = np.stack(changes).reshape(-1, repeats, *value.shape[1:])
+        drawn = background[rng.integers(len(background), size=(repeats, n))]
+        moved = np.where(player == g, drawn, x).reshape(-1, width)
+        values = np.asarray(function(moved), dtype=np.float64).reshape(repeats, *value.shape)
+        changes.append(np.abs(values - value).mean(axis=1))
+    stacked = np.stack(changes)
     return stacked.mean(axis=1), stacked.std(axis=1, ddof=1) if repeats > 1 else np.zeros_like(stacked[:, 0])
