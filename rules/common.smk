@@ -13,5 +13,4 @@ wildcard_constraints:
     child="|".join(STUDY.scales),
     protocol="[A-Za-z][A-Za-z0-9_]*",
     model="|".join(sorted({model for scale in STUDY.scales.values() for model in scale.models})),
-    kind="[a-z_]+",
     checksum="[0-9a-f]{12}",

@@ -3,33 +3,43 @@
 
 FIGURE_FILES = PLAN.figure_files()
 
+# One rule a scale, so that one process draws all its figures and yet each is a file with its own place in
+# `snakemake --report`.
+for scale, kinds in PLAN.figures().items():
 
-rule draw_figures:
-    input:
-        unpack(PLAN.figure_inputs),
-        published=PLAN.published_files(),
-        code=code("draw_figures"),
-    output:
-        figure=report(
-            f"{RESULTS}/figures/{{scale}}.{{kind}}.svg",
-            caption="../workflow/report/figure.rst",
-            category="{scale}",
-            labels={"figure": "{kind}"},
-        ),
-    log:
-        f"{RESULTS}/logs/draw_figures/{{scale}}.{{kind}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/draw_figures/{{scale}}.{{kind}}.tsv"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        study=config,
-    message:
-        "Draw {wildcards.kind} of {wildcards.scale}"
-    script:
-        "../scripts/draw_figures.py"
+    rule:
+        name:
+            f"draw_figures_{scale}"
+        input:
+            tables=PLAN.figure_inputs(scale),
+            published=PLAN.published_files(),
+            code=code("draw_figures"),
+        output:
+            **{
+                kind: report(
+                    f"{RESULTS}/figures/{scale}.{kind}.svg",
+                    caption=f"../workflow/report/{kind}.rst",
+                    category=STUDY.scales[scale].title or scale,
+                    labels={"figure": kind.replace("_", " ")},
+                )
+                for kind in kinds
+            },
+        log:
+            f"{RESULTS}/logs/draw_figures/{scale}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/draw_figures/{scale}.tsv"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            study=config,
+            scale=scale,
+            results=RESULTS,
+        message:
+            "Draw the figures of a scale"
+        script:
+            "../scripts/draw_figures.py"
 
 
 rule write_report:

@@ -1,6 +1,6 @@
-"""Draw one kind of figure of a scale.
+"""Draw the figures of a scale.
 
-In: the tables that the figure needs. Out: an SVG with units on every axis.
+In: the tables that the figures need. Out: SVG files with units on every axis, named by kind.
 """
 
 from typing import Any
@@ -13,10 +13,11 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule's tables onto `nestmat.figures.draw`."""
     with job_log(snakemake.log[0]):
-        study = Study.model_validate(snakemake.params.study)
-        scale, kind = snakemake.wildcards.scale, snakemake.wildcards.kind
-        inputs = {name: snakemake.input[name] for name in figures.needs(study, scale, kind)}
-        figures.draw(kind, inputs, study, scale, snakemake.output.figure)
+        study, scale = Study.model_validate(snakemake.params.study), snakemake.params.scale
+        for kind, output in snakemake.output.items():
+            needed = figures.needs(study, scale, kind)
+            inputs = {k: [f"{snakemake.params.results}/{p}" for p in paths] for k, paths in needed.items()}
+            figures.draw(kind, inputs, study, scale, output)
 
 
 if "snakemake" in globals():

@@ -4,8 +4,6 @@ Inputs: predictions of all models and protocols, features. Outputs: metrics, com
 models, calibration curves; errors are in the unit of the target.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from nestmat.evaluation.metrics import evaluate_scale
@@ -26,5 +24,5 @@ def main(snakemake: Any) -> None:
         )
 
 
-if __name__ == "__main__":
+if "snakemake" in globals():
     main(globals()["snakemake"])

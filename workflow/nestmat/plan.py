@@ -320,14 +320,26 @@ class Plan:
 
     # figures
 
+    def figures(self) -> dict[str, list[str]]:
+        """Kinds of figures by scale."""
+        found: dict[str, list[str]] = {}
+        for scale, kind in figures.available(self.study):
+            found.setdefault(scale, []).append(kind)
+        return found
+
     def figure_files(self) -> list[str]:
         """Every figure of the study."""
-        return [f"{self.results}/figures/{s}.{kind}.svg" for s, kind in figures.available(self.study)]
+        return [f"{self.results}/figures/{s}.{kind}.svg" for s, kinds in self.figures().items() for kind in kinds]
 
-    def figure_inputs(self, wildcards: Any) -> dict[str, list[str]]:
-        """Tables that a figure is drawn from, by name."""
-        found = figures.needs(self.study, wildcards.scale, wildcards.kind)
-        return {name: [f"{self.results}/{path}" for path in paths] for name, paths in found.items()}
+    def figure_inputs(self, scale: str) -> list[str]:
+        """Tables that the figures of a scale are drawn from."""
+        found = {
+            path
+            for kind in self.figures().get(scale, [])
+            for paths in figures.needs(self.study, scale, kind).values()
+            for path in paths
+        }
+        return [f"{self.results}/{path}" for path in sorted(found)]
 
     # report
 
