@@ -1,7 +1,7 @@
 """Measure all models of a scale.
 
-Inputs: predictions of all models and protocols, features. Outputs: metrics, comparison of nested with single-scale
-models, calibration curves; errors are in the unit of the target.
+Inputs: predictions of all models and protocols, features. Outputs: metrics, comparison of nested with
+single-scale models, calibration curves; errors are in the unit of the target.
 """
 
 from typing import Any

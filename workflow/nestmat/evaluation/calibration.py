@@ -1,7 +1,7 @@
 """Is a predicted standard deviation honest? Measures for Gaussian predictive distributions.
 
-Definitions after Gneiting, Balabdaoui and Raftery, J. R. Stat. Soc. B 69, 243 (2007), and Kuleshov, Fenner and
-Ermon, ICML (2018).
+Definitions after Gneiting, Balabdaoui and Raftery, J. R. Stat. Soc. B 69, 243 (2007), and Kuleshov, Fenner
+and Ermon, ICML (2018).
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ def clustered_difference(
 def corrected_t_test(differences: np.ndarray, test_share: float) -> float:
     """P-value of the corrected resampled t-test.
 
-    Training sets of folds overlap, which the plain t-test ignores: Nadeau and Bengio, Machine Learning 52, 239
-    (2003), replace the variance of the mean s^2 / J by s^2 (1 / J + n_test / n_train).
+    Training sets of folds overlap, which the plain t-test ignores: Nadeau and Bengio, Machine Learning 52,
+    239 (2003), replace the variance of the mean s^2 / J by s^2 (1 / J + n_test / n_train).
 
     Args:
         differences: Difference of the metric in each fold of each repeat, (J,).

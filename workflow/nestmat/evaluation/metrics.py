@@ -54,12 +54,12 @@ def measure(predictions: pd.DataFrame) -> pd.DataFrame:
     """Metrics of predictions.
 
     Args:
-        predictions: ``tables.PREDICTIONS``. Only members that left out a fold, and no inner one, are measured;
+        predictions: ``tables.PREDICTIONS``. Measured are members that left out a fold, and no inner one;
             uncertainty on validation rows only.
 
     Returns:
-        Columns protocol, model, target, repeat, seed, split, fold, metric, value; fold -1 pools the rows of all folds
-        of a repeat.
+        Columns protocol, model, target, repeat, seed, split, fold, metric, value; fold -1 pools the rows of
+        all folds of a repeat.
     """
     frame = predictions[
         (predictions["fold"] >= 0) & (predictions["inner"] < 0) & np.isfinite(predictions["true"])
@@ -86,8 +86,8 @@ def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
         metrics: ``tables.METRICS``.
 
     Returns:
-        One row a scale, protocol, model, target, repeat, seed, split and metric: mean and std (of the population,
-        over folds), folds (their number), pooled (over the rows of all folds), unit.
+        One row a scale, protocol, model, target, repeat, seed, split and metric: mean and std (of the
+        population, over folds), folds (their number), pooled (over the rows of all folds), unit.
     """
     keys = ["scale", *_GROUP, "metric", "unit"]
     folds = metrics[metrics["fold"] >= 0].groupby(keys, sort=False)["value"]

@@ -38,10 +38,10 @@ def convex_weights(
 ) -> np.ndarray:
     """Weights of the posterior mode: non-negative, of sum 1, near equal unless the rows speak against it.
 
-    Minimises sum |y - P w| / b + |w - 1/m|^2 / (2 prior_spread^2) over the simplex, where b is the mean absolute
-    error of equal weights: errors of Laplace's law, which suspect labels do not rule, and a Gaussian prior,
-    because members that err alike cannot be told apart by few rows. Solved as least squares with weights that
-    are renewed from the residuals; non-negative weights after Breiman, Machine Learning 24, 49 (1996).
+    Minimises sum |y - P w| / b + |w - 1/m|^2 / (2 prior_spread^2) over the simplex, where b is the mean
+    absolute error of equal weights: errors of Laplace's law, which suspect labels do not rule, and a Gaussian
+    prior, because members that err alike cannot be told apart by few rows. Solved as least squares with
+    weights that are renewed from the residuals; non-negative after Breiman, Machine Learning 24, 49 (1996).
 
     Args:
         predictions: P, held-out predictions, (n, members).
