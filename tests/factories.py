@@ -1,7 +1,7 @@
 """A small two-scale study with a whole folder of results that look like those of a real one.
 
-Nothing is trained: predictions are the truth plus noise of a known size, so that tests know what figures and report
-must show.
+Nothing is trained: predictions are the truth plus noise of a known size, so that tests know what figures and
+report must show.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ import numpy as np
 import pandas as pd
 import yaml
 from safetensors.numpy import save_file
+
 from nestmat import tables
 from nestmat.config import Study, study_from
+from nestmat.evaluation.interpretability.scale import CORRELATIONS, EMBEDDING, SHAPLEY
+from nestmat.evaluation.metrics import evaluate_scale
+from nestmat.scales.sweep import SWEEP
 from nestmat.tables import Column
 
 ETL = ["TiO2-c | TiO2-mp", "SnO2-np", "PCBM-60 | BCP"]
@@ -33,8 +37,8 @@ def configuration() -> dict:
         "study": "toy_devices",
         "title": "From the band gap of perovskites to the efficiency of their solar cells",
         "question": (
-            "Does a coarse scale that reads the latents of a fine scale predict efficiencies better than a model "
-            "that sees the same descriptors directly?"
+            "Does a coarse scale that reads the latents of a fine scale predict efficiencies better than a "
+            "model that sees the same descriptors directly?"
         ),
         "datasets": {
             "gaps": {
@@ -264,34 +268,6 @@ def _predictions(
     return pd.concat(parts, ignore_index=True)
 
 
-def metrics_of(predictions: pd.DataFrame, scale: str, unit: str) -> pd.DataFrame:
-    """Metrics of predictions, by fold and over all folds."""
-    rows = []
-    keys = ["protocol", "model", "target", "repeat", "seed", "split"]
-    for key, part in predictions.groupby(keys):
-        for fold in [-1, *sorted(part["fold"].unique())]:
-            mine = part if fold == -1 else part[part["fold"] == fold]
-            residual = (mine["mean"] - mine["true"]).to_numpy()
-            values = {
-                "mae": np.abs(residual).mean(),
-                "rmse": np.sqrt((residual**2).mean()),
-                "r2": 1 - (residual**2).sum() / ((mine["true"] - mine["true"].mean()) ** 2).sum(),
-            }
-            if mine["std"].notna().all():
-                z = np.abs(residual) / mine["std"]
-                values |= {
-                    "coverage_68": (z < 1).mean(),
-                    "coverage_95": (z < 1.96).mean(),
-                    "miscalibration_area": 0.04,
-                }
-            for metric, value in values.items():
-                rows.append(
-                    {**dict(zip(keys, key, strict=True)), "fold": fold, "metric": metric, "value": value}
-                )
-    frame = pd.DataFrame(rows)
-    return frame.assign(scale=scale, unit=np.where(frame["metric"].isin(["mae", "rmse"]), unit, ""))
-
-
 def write_results(root: Path, seed: int = 0) -> Study:
     """Write the whole results folder of the study below ``root``.
 
@@ -329,7 +305,6 @@ def _write_scale(
     about = config.scales[scale]
     target = about.targets[0]
     spec = config.datasets[about.dataset]
-    unit = spec.columns[target].unit
     facts = {
         "dataset": about.dataset,
         "title": spec.title,
@@ -356,7 +331,7 @@ def _write_scale(
         counts[name] = (1 + len(split.repeats), split.folds or len(ETL))
     folds = _folds(frame, counts, rng)
     tables.write(root / f"folds/{scale}.parquet", folds, tables.FOLDS)
-    found = []
+    files = []
     for protocol in about.protocols:
         base = []
         for model in NOISE[scale]:
@@ -364,21 +339,24 @@ def _write_scale(
                 _predictions(scale, model, target, part, frame[target].to_numpy(), rng)
                 for _, part in folds[folds["protocol"] == protocol].groupby("repeat")
             )
-            found.append(rows)
             if model in about.baselines:
                 base.append(rows)
                 continue
-            tables.write(root / f"predictions/{scale}/{protocol}/{model}.parquet", rows, tables.PREDICTIONS)
+            files.append(root / f"predictions/{scale}/{protocol}/{model}.parquet")
+            tables.write(files[-1], rows, tables.PREDICTIONS)
             if model == "recommended":
                 _write_stack(root, config, scale, protocol)
             else:
                 _write_model(root, config, scale, protocol, model, rng)
-        tables.write(
-            root / f"predictions/{scale}/{protocol}/baselines.parquet", pd.concat(base), tables.PREDICTIONS
-        )
-    metrics = metrics_of(pd.concat(found), scale, unit)
-    tables.write(root / f"metrics/{scale}.parquet", metrics, tables.METRICS)
-    _write_comparisons(root, config, scale, metrics, unit)
+        files.append(root / f"predictions/{scale}/{protocol}/baselines.parquet")
+        tables.write(files[-1], pd.concat(base), tables.PREDICTIONS)
+    evaluate_scale(
+        files,
+        root / f"features/{scale}.parquet",
+        scale,
+        about.compare,
+        *(root / f"{name}/{scale}.parquet" for name in ("metrics", "comparisons", "calibration")),
+    )
     _write_interpretation(root, config, scale, frame, rng)
 
 
@@ -453,42 +431,6 @@ def _write_stack(root: Path, config: Study, scale: str, protocol: str) -> None:
     file.write_text(json.dumps(content))
 
 
-def _write_comparisons(root: Path, config: Study, scale: str, metrics: pd.DataFrame, unit: str) -> None:
-    rows = []
-    folds = metrics[
-        (metrics["metric"] == "mae")
-        & (metrics["split"] == "validation")
-        & (metrics["fold"] >= 0)
-        & (metrics["seed"] == -1)
-    ]
-    for nested, single in config.scales[scale].compare:
-        for protocol, part in folds.groupby("protocol"):
-            wide = part.pivot_table(index=["repeat", "fold"], columns="model", values="value")
-            gap = (wide[nested] - wide[single]).to_numpy()
-            error = gap.std(ddof=1) / np.sqrt(len(gap))
-            rows.append(
-                {
-                    "protocol": protocol,
-                    "nested": nested,
-                    "single": single,
-                    "target": config.scales[scale].targets[0],
-                    "metric": "mae",
-                    "difference": gap.mean(),
-                    "low": gap.mean() - 2.3 * error,
-                    "high": gap.mean() + 2.3 * error,
-                    "p_value": 0.2,
-                    "unit": unit,
-                }
-            )
-    schema = {
-        name: Column("float64" if name in ("difference", "low", "high", "p_value") else "string")
-        for name in (
-            "protocol", "nested", "single", "target", "metric", "difference", "low", "high", "p_value", "unit",
-        )
-    }  # fmt: skip
-    tables.write(root / f"comparisons/{scale}.parquet", pd.DataFrame(rows, columns=list(schema)), schema)
-
-
 def _write_interpretation(
     root: Path, config: Study, scale: str, frame: pd.DataFrame, rng: np.random.Generator
 ) -> None:
@@ -503,28 +445,34 @@ def _write_interpretation(
         for level in sorted(frame[b.one_hot].unique())
     ]
     rows = []
-    for latent in latents:
-        others = [("descriptor", v) for v in inputs] + [("latent", v) for v in latents if v != latent]
-        for role, variable in [*others, ("target", target)]:
+    for place, latent in enumerate(latents):
+        others = [("descriptor", v) for v in inputs] + [("target", target)]
+        for group, other in [*others, *(("latent", v) for v in latents[place + 1 :])]:
             value = float(np.tanh(rng.normal()))
             strength = max(0.0, (abs(value) - 0.1) / 0.9)
             p = 0.001 if abs(value) > 0.3 else 0.4
-            rows.append((latent, variable, role, "pearson", value, strength, p, p))
-    names = ["latent", "variable", "role", "method", "value", "adjusted", "p_value", "q_value"]
-    schema = {name: Column("string" if i < 4 else "float64") for i, name in enumerate(names)}
+            rows.append((latent, other, group, "pearson", value, strength, p, p, 0.9))
     folder = root / "interpretation"
-    tables.write(folder / f"{scale}.correlations.parquet", pd.DataFrame(rows, columns=names), schema)
-    shapley = pd.DataFrame(
-        {
-            "output": target,
-            "method": "exact_shapley",
-            "input": inputs,
-            "importance": rng.exponential(0.3, len(inputs)),
-            "spread": 0.05,
-        }
+    tables.write(
+        folder / f"{scale}.correlations.parquet", pd.DataFrame(rows, columns=list(CORRELATIONS)), CORRELATIONS
     )
-    schema = {n: Column("float64" if n in ("importance", "spread") else "string") for n in shapley}
-    tables.write(folder / f"{scale}.shapley.parquet", shapley, schema)
+    unit = config.datasets[about.dataset].columns[target].unit
+    functions = [(f"latent:{z}", "", inputs) for z in latents]
+    functions += [(f"target:{target}", unit, inputs), (f"head:{target}", unit, latents)]
+    shapley = pd.concat(
+        pd.DataFrame(
+            {
+                "function": function,
+                "input": names,
+                "mean_abs": rng.exponential(0.3, len(names)),
+                "std": 0.05,
+                "method": "exact",
+                "unit": unit_,
+            }
+        )
+        for function, unit_, names in functions
+    )
+    tables.write(folder / f"{scale}.shapley.parquet", shapley, SHAPLEY)
     maps = pd.concat(
         pd.DataFrame(
             {
@@ -532,40 +480,32 @@ def _write_interpretation(
                 "method": method,
                 "x": rng.normal(size=len(frame)),
                 "y": frame[target] + rng.normal(size=len(frame)),
+                "target": target,
+                "value": frame[target],
+                "unit": unit,
             }
         )
         for method in ("pca", "umap")
     )
-    tables.write(
-        root / f"embeddings/{scale}.parquet",
-        maps,
-        {
-            "row_id": Column("int64"),
-            "method": Column("string"),
-            "x": Column("float64"),
-            "y": Column("float64"),
-        },
-    )
+    tables.write(root / f"embeddings/{scale}.parquet", maps, EMBEDDING)
     if about.sweep:
         sweep = pd.DataFrame(
             [
                 {
                     "latents": n,
-                    "target": target,
+                    "target": name,
                     "repeat": 0,
-                    "fold": f,
-                    "metric": "mae",
+                    "fold": fold,
+                    "metric": metric,
                     "value": 0.15 + 0.04 / n + 0.02 * rng.normal(),
-                    "unit": "eV",
+                    "unit": given,
                 }
+                for name, metric, given in ((target, "mae", unit), ("descriptors", "loss", ""))
                 for n in about.sweep.latents
-                for f in range(10)
+                for fold in range(10)
             ]
         )
-        kinds = {"latents": "int32", "repeat": "int32", "fold": "int32", "value": "float64"}
-        tables.write(
-            root / f"sweeps/{scale}.parquet", sweep, {n: Column(kinds.get(n, "string")) for n in sweep}
-        )
+        tables.write(root / f"sweeps/{scale}.parquet", sweep, SWEEP)
 
 
 def _write_propagated(root: Path, devices: pd.DataFrame, rng: np.random.Generator) -> None:

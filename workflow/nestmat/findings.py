@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,7 @@ def value(number: float, unit: str = "", sign: bool = False) -> str:
         return "–"
     size = abs(number)
     places = 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
-    if 0 < size < 0.01:
+    if 0 < size < 0.001:
         places = 2 - int(np.floor(np.log10(size)))
     text = f"{number:{'+' if sign else ''}.{places}f}".replace("-", "−")
     return f"{text} {unit}".strip()
@@ -49,8 +51,8 @@ def protocol_in_words(study: Study, scale: str, protocol: str) -> str:
             text += f" Latents come from members of “{name}” that were trained on all rows of that scale."
         else:
             text += (
-                f" Latents come from the members of “{name}” for its own split of this name: a material validated here "
-                "may have trained them."
+                f" Latents come from the members of “{name}” for its own split of this name: a material "
+                "validated here may have trained them."
             )
     return text
 
@@ -59,17 +61,20 @@ def _split_in_words(split: Split | Strict, targets: list[str]) -> str:
     repeats = f", and {len(split.repeats)} further seeds" if split.repeats else ""
     if isinstance(split, Strict):
         return (
-            f"The materials of all scales are divided into {split.folds} shared folds (seed {split.seed}{repeats}): a "
-            "material that is validated in fold k trains no scale in fold k."
+            f"The materials of all scales are divided into {split.folds} shared folds "
+            f"(seed {split.seed}{repeats}): a material that is validated in fold k trains no scale in fold k."
         )
     if split.kind == "leave_one_out":
-        return f"Each {word(str(split.column))} in turn is left out of training and predicted: extrapolation to a new one."
+        left = word(str(split.column))
+        return f"Each {left} in turn is left out of training and predicted: extrapolation to a new one."
+    bins = f"{split.quantiles} quantile bins of {targets[0] if targets else 'the target'}"
     what = {
-        "stratified": f"Rows are divided into {split.folds} folds, stratified on {split.quantiles} quantile bins of {(targets or ['the target'])[0]}",
-        "kfold": f"Rows are divided at random into {split.folds} folds; rows of one material may fall into several",
+        "stratified": f"Rows are divided into {split.folds} folds, stratified on {bins}",
+        "kfold": f"Rows are divided at random into {split.folds} folds",
         "grouped": f"Whole groups of like rows are divided into {split.folds} folds",
     }[split.kind]
-    return f"{what} (seed {split.seed}{repeats})."
+    end = " Rows of one material may fall into several folds." if split.kind == "kfold" else ""
+    return f"{what} (seed {split.seed}{repeats}).{end}"
 
 
 def accuracy(
@@ -86,72 +91,67 @@ def accuracy(
     Returns:
         Protocol's name and sentence.
     """
-    first = kind.headline(labels.study, labels.scale)
-    unit = labels.unit(target)
-    table = measures.over_folds(metrics)
-    table = table[
-        (table["metric"] == "mae") & (table["split"] == "validation") & (table["target"] == target)
-    ].set_index("model")
+    first, unit = kind.headline(labels.study, labels.scale), labels.unit(target)
+    table = _validation(measures.summary(metrics, target=target), target)
+    table = table[table["repeat"] == 0]
     found = []
     for protocol in measures.ordered(table["protocol"], labels.config.protocols):
-        rows = table[table["protocol"] == protocol]
-        if first not in rows.index:
+        rows = {row["model"]: row for row in table[table["protocol"] == protocol].to_dict("records")}
+        if first not in rows:
             continue
-        row = rows.loc[first]
+        row = rows.pop(first)
         text = (
-            f"MAE {spread(row['mean'], row['sd'], unit, row['folds'])} over {row['folds']} folds "
+            f"MAE {spread(row['mean'], row['std'], unit, row['folds'])} over {row['folds']} folds "
             f"({_inside(labels.model(first))})."
         )
-        others = rows.drop(index=first)
-        if not others.empty:
-            best = others["mean"].idxmin()
-            text += f" Best single model: {labels.model(str(best))}, {value(others.loc[best, 'mean'], unit)}."
+        if rows:
+            best = min(rows.values(), key=lambda other: other["mean"])
+            text += f" Best single model: {labels.model(best['model'])}, {value(best['mean'], unit)}."
         theirs = best_published(published, target, protocol)
         if theirs is not None:
             change = row["mean"] - theirs["value"]
+            size = f"{value(abs(change), unit)} ({percent(abs(change) / theirs['value'])})"
             text += (
-                f" Best published: {theirs['published']}, {value(theirs['value'], unit)}; ours is "
-                f"{value(abs(change), unit)} ({percent(abs(change) / theirs['value'])}) {'lower' if change < 0 else 'higher'}."
+                f" Best published: {theirs['published']}, {value(theirs['value'], unit)}; ours is {size} "
+                f"{'lower' if change < 0 else 'higher'}."
             )
         found.append((labels.protocol(protocol), text))
     return found
 
 
-def best_published(published: pd.DataFrame, target: str, protocol: str) -> pd.Series | None:
+def _validation(table: pd.DataFrame, target: str) -> pd.DataFrame:
+    wanted = (table["metric"] == "mae") & (table["split"] == "validation") & (table["target"] == target)
+    return table[wanted]
+
+
+def best_published(published: pd.DataFrame, target: str, protocol: str) -> dict[Any, Any] | None:
     """The published number with the least validation MAE for a target and protocol."""
-    rows = published[
-        (published["target"] == target)
-        & (published["protocol"] == protocol)
-        & (published["metric"] == "mae")
-        & (published["split"] == "validation")
-        & published["latents"].isna()
-    ]
-    return None if rows.empty else rows.loc[rows["value"].idxmin()]
+    rows = _validation(published, target)
+    rows = rows[(rows["protocol"] == protocol) & rows["latents"].isna()]
+    return min(rows.to_dict("records"), key=lambda row: row["value"], default=None)
 
 
 def optimism(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
     """How far the published split flatters the headline predictor against the strict one."""
-    first = kind.headline(labels.study, labels.scale)
-    published = [name for name, split in labels.config.splits.items() if split.published]
-    table = measures.over_folds(metrics)
-    table = table[
-        (table["metric"] == "mae")
-        & (table["split"] == "validation")
-        & (table["target"] == target)
-        & (table["model"] == first)
-    ].set_index("protocol")["mean"]
-    if not published or not {published[0], "strict"} <= set(table.index):
+    table = _validation(measures.summary(metrics, target=target), target)
+    table = table[table["repeat"] == 0]
+    table = table[table["model"] == kind.headline(labels.study, labels.scale)]
+    mean = dict(zip(table["protocol"], table["mean"], strict=True))
+    published = [name for name, split in labels.config.splits.items() if split.published and name in mean]
+    if not published or "strict" not in mean:
         return None
-    change, unit = table["strict"] - table[published[0]], labels.unit(target)
-    word_ = "more" if change > 0 else "less"
+    change = mean["strict"] - mean[published[0]]
+    size = f"{value(abs(change), labels.unit(target))} ({percent(abs(change) / mean[published[0]])})"
     return (
-        f"With whole materials left out along the chain the error is {value(abs(change), unit)} "
-        f"({percent(abs(change) / table[published[0]])}) {word_} than under the published split."
+        f"With whole materials left out along the chain the error is {size} "
+        f"{'more' if change > 0 else 'less'} than under the published split."
     )
 
 
 def verdict(low: float, high: float) -> str:
     """What an interval of the difference nested minus single says."""
+    if not np.isfinite([low, high]).all():
+        return "one material cannot tell"
     if high < 0:
         return "nesting helps"
     if low > 0:
@@ -159,40 +159,66 @@ def verdict(low: float, high: float) -> str:
     return "no difference is shown"
 
 
-def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[tuple[str, str]]:
-    """One sentence a pair and protocol: the difference with its interval, and what it says."""
+def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:
+    """What each compared pair shows: a verdict over all protocols, and the interval in each.
+
+    Args:
+        comparisons: Comparisons of the scale.
+        labels: Names and units.
+        target: Column that is predicted.
+
+    Returns:
+        For each pair: title, verdict, and lines with protocol, difference, interval, p_value, p_folds,
+        materials and verdict.
+    """
     rows = comparisons[(comparisons["metric"] == "mae") & (comparisons["target"] == target)]
-    found = []
+    unit, found = labels.unit(target), []
     for nested, single in labels.config.compare:
-        pair = rows[(rows["nested"] == nested) & (rows["single"] == single)].set_index("protocol")
-        for protocol in measures.ordered(pair.index, labels.config.protocols):
-            row = pair.loc[protocol]
-            found.append(
-                (
-                    labels.protocol(protocol),
-                    f"{labels.model(nested)} less {lower_first(labels.model(single))}: "
-                    f"{value(row['difference'], labels.unit(target), sign=True)} MAE "
-                    f"(95 % interval {value(row['low'], sign=True)} to {value(row['high'], sign=True)}); "
-                    f"{verdict(row['low'], row['high'])}.",
-                )
-            )
+        pair = rows[(rows["nested"] == nested) & (rows["single"] == single)]
+        by_protocol = {row["protocol"]: row for row in pair.to_dict("records")}
+        lines = [
+            {
+                "protocol": labels.protocol(protocol),
+                "difference": value(row["difference"], unit, sign=True),
+                "interval": f"{value(row['low'], sign=True)} to {value(row['high'], sign=True)}",
+                "p_value": value(row["p_value"]),
+                "p_folds": value(row["p_folds"]),
+                "materials": row["materials"],
+                "verdict": verdict(row["low"], row["high"]),
+            }
+            for protocol in measures.ordered(by_protocol, labels.config.protocols)
+            for row in [by_protocol[protocol]]
+        ]
+        if lines:
+            title = f"{labels.model(nested)} less {lower_first(labels.model(single))}"
+            overall = _overall([line["verdict"] for line in lines])
+            found.append({"title": title, "verdict": overall, "lines": lines})
     return found
 
 
+def _overall(verdicts: list[str]) -> str:
+    kinds = dict.fromkeys(verdicts)
+    if len(kinds) == 1:
+        return f"{verdicts[0]}{' in any protocol' if len(verdicts) > 1 and 'no' in verdicts[0] else ''}"
+    return ", ".join(f"{kind_} in {verdicts.count(kind_)} of {len(verdicts)} protocols" for kind_ in kinds)
+
+
 def coverage(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
-    """How many held-out values lie in the intervals of the headline predictor, in the first protocol that tells."""
-    table = measures.pooled(metrics)
+    """How many held-out values the headline predictor's intervals hold, in the first protocol that tells."""
+    table = measures.summary(metrics, target=target)
     table = table[
-        (table["model"] == kind.headline(labels.study, labels.scale))
-        & (table["target"] == target)
+        (table["repeat"] == 0)
+        & (table["model"] == kind.headline(labels.study, labels.scale))
         & (table["split"] == "validation")
     ]
     for protocol in measures.ordered(table["protocol"], labels.config.protocols):
-        values = table[table["protocol"] == protocol].set_index("metric")["value"]
-        if {"coverage_68", "coverage_95"} <= set(values.index) and np.isfinite(values["coverage_68"]):
+        rows = table[table["protocol"] == protocol]
+        values = dict(zip(rows["metric"], rows["pooled"], strict=True))
+        if np.isfinite(values.get("coverage_68", np.nan)):
+            one, two = percent(values["coverage_68"]), percent(values["coverage_95"])
             return (
-                f"{percent(values['coverage_68'])} of the held-out values lie inside the predicted 68 % interval and "
-                f"{percent(values['coverage_95'])} inside the 95 % one ({lower_first(labels.protocol(protocol))})."
+                f"{one} of the held-out values lie inside the predicted 68 % interval and {two} inside the "
+                f"95 % one ({lower_first(labels.protocol(protocol))})."
             )
     return None
 

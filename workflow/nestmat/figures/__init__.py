@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import matplotlib
-import pandas as pd
-
-from nestmat import tables
 from nestmat.config import Study
 from nestmat.errors import InputError
 from nestmat.figures import (
@@ -28,7 +25,9 @@ from nestmat.figures import (
     sweeps,
 )
 from nestmat.figures.kind import Kind
-from nestmat.published import for_scale
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIGURES: dict[str, Kind] = {
     "parity": parity.KIND,
@@ -41,6 +40,7 @@ FIGURES: dict[str, Kind] = {
     "latents_descriptors": correlations.DESCRIPTORS,
     "latents_target": correlations.LATENTS,
     "shapley": shapley.KIND,
+    "shapley_latents": shapley.LATENTS,
     "maps": maps.KIND,
 }
 
@@ -81,6 +81,11 @@ def draw(
     Raises:
         InputError: A table is missing, has other columns than it should, or has no row to draw.
     """
+    import pandas as pd
+
+    from nestmat import tables
+    from nestmat.published import for_scale
+
     about = FIGURES[kind]
     files = {
         name: [given] if isinstance(given, str | Path) else list(given) for name, given in inputs.items()
@@ -103,6 +108,6 @@ def draw(
         for name, column in tables.schema(path).items()
     }
     labels = style.Labels(study, scale, columns)
-    with matplotlib.rc_context(fname=style.SHEET):
+    with style.sheet():
         figure = about.draw(frames, labels)
     style.write_svg(figure, output, f"{labels.title()}: {about.title}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from nestmat.config import Study
 from nestmat.figures import kind, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 SIGNIFICANT = 0.05
 """False-discovery rate below which a correlation is printed."""
@@ -31,45 +33,38 @@ def needs(study: Study, scale: str) -> kind.Needs:
 
 def _draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels, roles: list[str]) -> Figure:
     found = frames["correlations"]
-    found = found[(found["method"] == "pearson") & found["role"].isin(roles)]
-    latents = sorted(found["latent"].unique(), key=_place)
-    variables = list(dict.fromkeys(found["variable"]))
-    if "latent" in roles:
-        variables = latents + [v for v in variables if v not in latents]
-    table = found.pivot(index="variable", columns="latent").reindex(index=variables)
-    shape = [len(variables), len(latents)]
-    strength = table["adjusted"].reindex(columns=latents).to_numpy(np.float64)
-    q = table["q_value"].reindex(columns=latents).to_numpy(np.float64)
-    if "latent" in roles:
-        # A symmetric matrix says everything twice: only the half below the diagonal is shown.
-        hidden = np.triu(np.ones(shape, dtype=bool))
-        hidden[len(latents) :] = False
-        strength[hidden] = np.nan
-    width = min(style.WIDTH, 2.4 + 0.42 * len(latents))
-    figure, axes = style.panels(1, 1, height=1.1 + 0.25 * len(variables), width=max(width, 4.4))
-    _matrix(axes[0, 0], strength, q)
-    axes[0, 0].set_xticks(range(len(latents)), [_symbol(name) for name in latents])
-    names = [_symbol(v) if v in latents else labels.name(v) for v in variables]
-    axes[0, 0].set_yticks(range(len(variables)), names)
-    axes[0, 0].set_xlabel(f"Latent variables of {labels.model(_model(labels))}")
-    bar = figure.colorbar(axes[0, 0].images[0], ax=axes[0, 0], shrink=min(1, 2.2 / (0.25 * len(variables))))
-    bar.set_label("Adjusted |r|")
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    return figure
+    found = found[(found["method"] == "pearson") & found["kind"].isin(roles)]
+    latents = sorted(frames["correlations"]["latent"].unique(), key=_place)
+    others = list(dict.fromkeys(found.loc[found["kind"] != "latent", "other"]))
+    variables = (latents[1:] if "latent" in roles else []) + others
+    strength, q = (
+        found.pivot(index="other", columns="latent", values=name)
+        .reindex(index=variables, columns=latents)
+        .to_numpy(np.float64)
+        for name in ("adjusted", "q")
+    )
+    return style.matrix(
+        strength,
+        rows=[style.symbol(v) if v in latents else labels.name(v) for v in variables],
+        columns=[style.symbol(name) for name in latents],
+        across=f"Latent variables of {labels.model(_model(labels))}",
+        bar="Adjusted |r|",
+        printed=q < SIGNIFICANT,
+    )
 
 
 def draw_descriptors(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     """Matrix of descriptors by latents.
 
     Args:
-        frames: ``correlations``: latent, variable, role, method, adjusted, q_value.
+        frames: ``correlations``: latent, other, kind, method, adjusted, q.
         labels: Names and units.
     """
     return _draw(frames, labels, ["descriptor"])
 
 
 def draw_latents(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
-    """Lower half of the matrix of latents by latents, and the targets below it.
+    """Matrix of latents by latents, each pair once, and the targets below it.
 
     Args:
         frames: As of `draw_descriptors`.
@@ -78,31 +73,8 @@ def draw_latents(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Fi
     return _draw(frames, labels, ["latent", "target"])
 
 
-def _matrix(ax: Axes, strength: np.ndarray, q: np.ndarray) -> None:
-    ax.imshow(strength, vmin=0, vmax=1, cmap="Blues", aspect="auto")
-    ax.grid(visible=False)
-    for side in ax.spines.values():
-        side.set_visible(False)
-    ax.tick_params(length=0)
-    for (i, j), value in np.ndenumerate(strength):
-        if np.isfinite(value) and q[i, j] < SIGNIFICANT:
-            ax.text(
-                j,
-                i,
-                f"{value:.2f}".removeprefix("0"),
-                ha="center",
-                va="center",
-                fontsize=6.5,
-                color="white" if value > 0.6 else style.INK,
-            )
-
-
 def _place(latent: str) -> int:
     return int(latent.removeprefix("z"))
-
-
-def _symbol(latent: str) -> str:
-    return f"z$_{{{_place(latent)}}}$"
 
 
 def _model(labels: style.Labels) -> str:

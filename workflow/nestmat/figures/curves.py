@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
 
 from nestmat.config import Study
 from nestmat.figures import kind, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 POINTS = 250
 """Epochs drawn of a curve at most."""
@@ -43,7 +46,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     history = frames["history"]
     history = history[history["term"] == "total"]
     histories = {
-        source.split("/")[-1].removesuffix(".history.parquet"): rows
+        str(source).split("/")[-1].removesuffix(".history.parquet"): rows
         for source, rows in history.groupby("source", sort=False)
     }
     figure, axes = style.grid_of(
@@ -54,7 +57,12 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         kept = epochs[np.unique(np.linspace(0, len(epochs) - 1, min(POINTS, len(epochs))).astype(int))]
         rows = rows[rows["epoch"].isin(kept)]
         for split, colour in (("train", style.BLUE), ("validation", style.VERMILLION)):
-            loss = rows[rows["split"] == split].groupby("epoch")["loss"].quantile([0.1, 0.5, 0.9]).unstack()
+            loss = (
+                rows[rows["split"] == split]
+                .groupby("epoch")["loss"]
+                .quantile(np.array([0.1, 0.5, 0.9]))
+                .unstack()
+            )
             if loss.empty:
                 continue
             ax.fill_between(loss.index, loss[0.1], loss[0.9], color=colour, alpha=0.18, linewidth=0)
@@ -72,8 +80,9 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
 KIND = kind.Kind(
     title="Learning curves",
     caption=(
-        "Total loss (sum of weighted terms, no unit) of all members (folds × seeds): median, and band from the 10th to the 90th percentile. Losses of different models are sums "
-        "of different terms and are not comparable."
+        "Total loss (sum of weighted terms, no unit) of all members (folds × seeds): median, and band from "
+        "the 10th to the 90th percentile. Losses of different models are sums of different terms and are "
+        "not comparable."
     ),
     section="training",
     draw=draw,

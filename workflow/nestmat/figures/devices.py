@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from nestmat.config import Study
 from nestmat.figures import kind, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def classes(study: Study, scale: str) -> dict[str, str]:
@@ -55,7 +57,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     """A row for measured and for predicted values of the child, a column a category.
 
     Args:
-        frames: ``propagated`` (row_id, ``<target>.mean``), ``predictions`` (validation rows of the ensemble), ``features``.
+        frames: ``propagated`` (row_id, ``<target>.mean``), ``predictions`` (validation rows of the ensemble)
+            and ``features``.
         labels: Names and units.
     """
     found = parent_target(labels.study, labels.scale)
@@ -63,7 +66,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     across = f"{found[1]}.mean"
     up = labels.config.targets[0]
     predicted = frames["predictions"]
-    predicted = predicted[(predicted["target"] == up) & (predicted["repeat"] == 0)]
+    predicted = predicted[predicted["target"] == up]
     rows = predicted.groupby("row_id")[["true", "mean"]].mean()
     rows = rows.join(frames["propagated"].groupby("row_id")[across].mean(), how="inner")
     blocks = classes(labels.study, labels.scale)
@@ -93,7 +96,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
 
 def _levels(features: pd.DataFrame, column: str) -> pd.Series:
     hot = features[[name for name in features if str(name).startswith(f"{column}=")]]
-    return hot.idxmax(axis=1).str.removeprefix(f"{column}=")
+    hot = hot.rename(columns=lambda name: name.removeprefix(f"{column}="))
+    return hot.idxmax(axis=1)
 
 
 def _panel(ax: Axes, x: pd.Series, y: pd.Series, levels: pd.Series) -> None:
@@ -116,8 +120,9 @@ def _panel(ax: Axes, x: pd.Series, y: pd.Series, levels: pd.Series) -> None:
 KIND = kind.Kind(
     title="Both scales, by class",
     caption=(
-        "Rows of the coarser scale at the property that the finer scale predicts for them, measured (top) and "
-        "predicted (bottom), coloured by class with the number of rows. Predictions are of folds that left the row out."
+        "Rows of the coarser scale at the property that the finer scale predicts for them, measured (top) "
+        "and predicted (bottom), coloured by class with the number of rows. Predictions are of folds that "
+        "left the row out."
     ),
     section="results",
     draw=draw,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING
 
 from nestmat.config import Study
 from nestmat.figures import kind, measures, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def needs(study: Study, scale: str) -> kind.Needs:
@@ -26,7 +27,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         frames: ``metrics``, and ``published`` as `nestmat.published.for_scale` gives it.
         labels: Names and units.
     """
-    found = measures.over_folds(frames["metrics"][frames["metrics"]["metric"] == "mae"])
+    found = measures.summary(frames["metrics"], metric="mae")
+    found = found[found["repeat"] == 0]
     cells = [
         (target, protocol)
         for target in labels.config.targets
@@ -53,22 +55,18 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     return figure
 
 
-def _key(found: pd.DataFrame, published: pd.DataFrame) -> list[Line2D]:
-    def handle(name: str, colour: str, **style_of: Any) -> Line2D:
-        return Line2D([], [], color=colour, label=name, **{"marker": "o", "linestyle": "none", **style_of})
-
-    handles = [handle("recommended", style.VERMILLION)] if "recommended" in set(found["model"]) else []
-    handles += [handle("autoencoder", style.BLUE), handle("baseline", style.GREY)]
-    handles.append(handle("training rows", style.INK, marker="|", markersize=7, markeredgewidth=1.4))
-    if not published.empty:
-        handles.append(handle("published", style.INK, **style.PUBLISHED))
-    return handles
+def _key(found: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
+    handles = [style.marker("recommended", color=style.VERMILLION)] * ("recommended" in set(found["model"]))
+    handles += [style.marker("autoencoder", color=style.BLUE), style.marker("baseline", color=style.GREY)]
+    tick = {"marker": "|", "markersize": 7, "markeredgewidth": 1.4}
+    handles.append(style.marker("training rows", color=style.INK, **tick))
+    return handles + [style.marker("published", **style.PUBLISHED)] * (not published.empty)
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: style.Labels) -> None:
     validation = rows[rows["split"] == "validation"].sort_values("mean", ascending=False)
     train = rows[rows["split"] == "train"].set_index("model")
-    for y, (model, mean, sd) in enumerate(validation[["model", "mean", "sd"]].itertuples(index=False)):
+    for y, (model, mean, sd) in enumerate(validation[["model", "mean", "std"]].itertuples(index=False)):
         colour = _colour(model, labels)
         ax.errorbar(mean, y, xerr=sd, fmt="o", color=colour, elinewidth=1.2, capsize=2)
         if model in train.index:
@@ -99,8 +97,9 @@ def _colour(model: str, labels: style.Labels) -> str:
 KIND = kind.Kind(
     title="Errors of all models",
     caption=(
-        "Mean absolute error (MAE), mean ± standard deviation over folds, best model on top. Ticks mark the error on training "
-        "rows; hollow diamonds are published values, shown only under the split they were published for."
+        "Mean absolute error (MAE), mean ± standard deviation over folds, best model on top. Ticks mark the "
+        "error on training rows; hollow diamonds are published values, shown only under the split they were "
+        "published for."
     ),
     section="results",
     draw=draw,

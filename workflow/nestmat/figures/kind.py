@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import pandas as pd
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any, Literal
 
 from nestmat.config import Study
 from nestmat.figures.style import Labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 Needs = dict[str, list[str]]
 Section = Literal["results", "nesting", "calibration", "training", "interpretation"]
@@ -44,8 +45,8 @@ class Kind:
     filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-ENSEMBLE = {"split": "validation", "inner": -1, "seed": -1}
-"""Predictions of the ensemble for the rows that its members did not see."""
+ENSEMBLE = {"split": "validation", "inner": -1, "seed": -1, "repeat": 0}
+"""Predictions of the ensemble, in the first repeat, for the rows that its members did not see."""
 
 
 def headline(study: Study, scale: str) -> str:

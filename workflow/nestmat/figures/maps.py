@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import pandas as pd
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from nestmat.config import Study
 from nestmat.figures import kind, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 METHODS = {"pca": ("Principal component 1", "Principal component 2"), "umap": ("UMAP 1", "UMAP 2")}
 
@@ -19,7 +21,7 @@ def available(study: Study, scale: str) -> bool:
 
 
 def needs(study: Study, scale: str) -> kind.Needs:
-    """Maps of the latents, and the targets they are coloured by."""
+    """Maps of the latents with the targets that colour them, and units."""
     return {"embeddings": [f"embeddings/{scale}.parquet"], "features": [kind.features(scale)]}
 
 
@@ -27,7 +29,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     """A row a target, a column a method.
 
     Args:
-        frames: ``embeddings`` (row_id, method, x, y) and ``features`` with the targets.
+        frames: ``embeddings``: row_id, method, x, y, target, value.
         labels: Names and units.
     """
     found = frames["embeddings"]
@@ -35,13 +37,12 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     targets = labels.config.targets
     figure, axes = style.panels(len(targets), len(methods), height=2.9)
     for i, target in enumerate(targets):
-        values = frames["features"].set_index("row_id")[target]
         for ax, method in zip(axes[i], methods, strict=True):
-            points = found[found["method"] == method]
+            points = found[(found["method"] == method) & (found["target"] == target)]
             dots = ax.scatter(
                 points["x"],
                 points["y"],
-                c=points["row_id"].map(values),
+                c=points["value"],
                 s=9 if len(points) > 500 else 14,
                 linewidths=0,
                 rasterized=len(points) > 4000,
@@ -53,15 +54,15 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
             ax.set_yticks([])
         bar = figure.colorbar(dots, ax=list(axes[i]), pad=0.01, aspect=30)
         bar.set_label(labels.axis(target, characters=36))
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure
 
 
 KIND = kind.Kind(
     title="Maps of the latent space",
     caption=(
-        "Each point is a row at its place in the latent space, projected to two dimensions and coloured by the "
-        "measured target. Axes have no unit; distances in the UMAP map are only locally meaningful."
+        "Each point is a row at its place in the latent space, projected to two dimensions and coloured by "
+        "the measured target. Axes have no unit; distances in the UMAP map are only locally meaningful."
     ),
     section="interpretation",
     draw=draw,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+import numpy as np
 
 from nestmat.config import Study
 from nestmat.figures import kind, measures, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def available(study: Study, scale: str) -> bool:
@@ -54,10 +57,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
             f"{labels.model(nested)} against {style.lower_first(labels.model(single))}", fontsize=8
         )
         right.set_title("Paired difference", fontsize=8)
-    handles = [
-        Patch(color=style.BLUE, alpha=0.5, label="nested"),
-        Patch(color=style.ORANGE, alpha=0.5, label="single scale"),
-    ]
+    handles = [style.patch("nested", style.BLUE), style.patch("single scale", style.ORANGE)]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
@@ -98,8 +98,14 @@ def _violins(
                 [x] * len(values), values, "o", color=colour, markersize=2.6, alpha=0.7, markeredgewidth=0
             )
             ax.plot([x - 0.13, x + 0.13], [values.mean()] * 2, color=style.INK, linewidth=1.4)
-        x = [place - 0.21, place + 0.21]
-        ax.plot(x, wide.to_numpy().T, color=style.GREY, linewidth=0.3, alpha=0.5, zorder=1)
+        ax.plot(
+            [place - 0.21, place + 0.21],
+            wide.to_numpy().T,
+            color=style.GREY,
+            linewidth=0.3,
+            alpha=0.5,
+            zorder=1,
+        )
     names = [textwrap.fill(labels.protocol(p), max(10, 40 // len(protocols))) for p in protocols]
     ax.set_xticks(range(len(protocols)), names)
     ax.set_xlim(-0.6, len(protocols) - 0.4)
@@ -121,7 +127,7 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str
             color=style.BLUE if clear else style.GREY,
         )
     ax.axvline(0, color=style.INK, linewidth=0.8)
-    reach = 1.15 * float(pair[["low", "high"]].abs().max(axis=None))
+    reach = 1.15 * float(np.nanmax(np.abs(pair[["difference", "low", "high"]].to_numpy())))
     ax.set_xlim(-reach, reach)
     ax.set_ylim(-0.7, len(pair) - 0.3)
     ax.set_yticks(range(len(pair)), [labels.protocol(p) for p in pair.index[::-1]])
@@ -143,8 +149,9 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str
 KIND = kind.Kind(
     title="Does nesting help?",
     caption=(
-        "Left: errors by fold (all repeats) of the nested model and of its single-scale ablation; thin lines join the same fold, "
-        "black bars are means. Right: paired difference with its 95 % interval; blue where the interval leaves out zero."
+        "Left: errors by fold (all repeats) of the nested model and of its single-scale ablation; thin "
+        "lines join the same fold, black bars are means. Right: paired difference over rows with its 95 % "
+        "interval; blue where the interval leaves out zero."
     ),
     section="nesting",
     draw=draw,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from nestmat.config import Study
 from nestmat.figures import kind, measures, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BARS_UP_TO = 500
 """Rows beyond which error bars would hide the points."""
@@ -30,11 +33,10 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     """A row of panels a target and predictor, a column a protocol.
 
     Args:
-        frames: ``predictions`` (validation rows of the ensemble, first repeat) and ``data`` (row_id, flag).
+        frames: ``predictions`` (validation rows of the ensemble) and ``data`` (row_id, flag).
         labels: Names and units.
     """
     found = frames["predictions"]
-    found = found[found["repeat"] == 0]
     flags = frames["data"].set_index("row_id")["flag"]
     rows = [(target, model) for target in labels.config.targets for model in dict.fromkeys(found["model"])]
     protocols = measures.ordered(found["protocol"], labels.config.protocols)
@@ -42,6 +44,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     figure, axes = style.panels(
         len(rows), len(protocols), height=side + 0.42, width=max(side * len(protocols), 3.4)
     )
+    figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[call-arg, union-attr]
     for i, (target, model) in enumerate(rows):
         for j, protocol in enumerate(protocols):
             ax = axes[i, j]
@@ -93,22 +96,23 @@ def _panel(ax: Axes, rows: pd.DataFrame, flagged: np.ndarray, unit: str) -> None
             zorder=4,
         )
     ax.set(xlim=limits, ylim=limits, aspect="equal")
-    folds = rows.groupby("fold")[["true", "mean"]].apply(
-        lambda part: measures.errors(part["true"].to_numpy(), part["mean"].to_numpy())["mae"]
-    )
-    total = measures.errors(true, mean)
+    from nestmat.evaluation.metrics import error_metrics
+
+    folds = (rows["mean"] - rows["true"]).abs().groupby(rows["fold"]).mean()
+    total = error_metrics(true, mean)
     end = f" {unit}" if unit else ""
     spread = f" ± {style.number(float(np.std(folds)), 2)}" if len(folds) > 1 else ""
-    text = f"MAE {style.number(folds.mean())}{spread}{end}\nRMSE {style.number(total['rmse'])}{end}, R² {total['r2']:.3f}"
+    below = f"RMSE {style.number(total['rmse'])}{end}, R² {total['r2']:.3f}"
+    text = f"MAE {style.number(folds.mean())}{spread}{end}\n{below}"
     ax.text(0, 1.02, text.replace("-", "−"), transform=ax.transAxes, va="bottom", fontsize=7, linespacing=1.3)
 
 
 KIND = kind.Kind(
     title="Predicted against true",
     caption=(
-        "Each point is a row predicted by the ensemble that did not train on it; all folds of the first split are shown. "
-        "The line is equality, bars are the predicted standard deviation. MAE is the mean ± standard deviation "
-        "over folds; RMSE and R² are over all rows."
+        "Each point is a row predicted by the ensemble that did not train on it; all folds of the first "
+        "split are shown. The line is equality, bars are the predicted standard deviation. MAE is the mean "
+        "± standard deviation over folds; RMSE and R² are over all rows."
     ),
     section="results",
     draw=draw,

@@ -7,15 +7,20 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from nestmat.config import Scale, Study
 from nestmat.files import replacing
-from nestmat.tables import Column
+
+# The rules ask this package which figures there are: matplotlib and pandas are loaded only to draw them.
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from nestmat.tables import Column
 
 SHEET = Path(__file__).with_name("nestmat.mplstyle")
 WIDTH = 7.2
@@ -32,7 +37,12 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = (
 )
 BROWN, GREY, INK = "#8C6D31", "#777777", "#222222"
 CYCLE = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BROWN, "#555555"]
-PUBLISHED = {"marker": "D", "markerfacecolor": "white", "markeredgecolor": INK, "linestyle": "none"}
+PUBLISHED: dict[str, Any] = {
+    "marker": "D",
+    "markerfacecolor": "white",
+    "markeredgecolor": INK,
+    "linestyle": "none",
+}
 """Marker of a published value: hollow, as nothing measured here is."""
 
 
@@ -75,11 +85,14 @@ class Labels:
         return {"published": "Published split", "strict": "Strict"}.get(name, prettify(name))
 
     def name(self, column: str) -> str:
-        """Name of a column: its description up to a semicolon where that is short, else the column's own name."""
+        """Name of a column: its description, up to a semicolon, where that is short; else its own name."""
         about = self.columns.get(column)
         text = about.description.split(";")[0].rstrip(". ") if about else ""
         if text and len(text) <= 48:
             return text[:1].upper() + text[1:]
+        parent, _, latent = column.partition(" ")
+        if parent in self.study.scales and latent[:1] == "z":
+            return f"{self.title(parent)}, {symbol(latent)}"
         # One-hot and site fractions are named column=level and site:species already.
         return column if set("=:") & set(column) else prettify(column)
 
@@ -145,6 +158,8 @@ def panels(
     sharey: bool = False,
 ) -> tuple[Figure, np.ndarray]:
     """A figure with a grid of axes, always two-dimensional, each row ``height`` inches high."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey)
     return figure, axes
@@ -177,10 +192,10 @@ def note(axes: Axes, text: str, corner: str = "upper left", size: float = 7.5) -
     )
 
 
-def legend_below(figure: Figure, axes: Axes | Sequence[Axes], columns: int = 4) -> None:
+def legend_below(figure: Figure, axes: Sequence[Axes], columns: int = 4) -> None:
     """One legend for all panels, below them, each entry once, in the order it was first drawn."""
     found = {}
-    for ax in [axes] if isinstance(axes, Axes) else axes:
+    for ax in axes:
         handles, names = ax.get_legend_handles_labels()
         found.update({name: handle for handle, name in zip(handles, names, strict=True) if name not in found})
     if found:
@@ -189,7 +204,84 @@ def legend_below(figure: Figure, axes: Axes | Sequence[Axes], columns: int = 4) 
         )
 
 
+def symbol(latent: str) -> str:
+    """``z3`` as it is typeset."""
+    return f"z$_{{{latent.removeprefix('z')}}}$"
+
+
+def matrix(
+    values: np.ndarray,
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    across: str,
+    bar: str,
+    printed: np.ndarray,
+    most: float | None = 1,
+) -> Figure:
+    """A figure of one matrix with a colour bar.
+
+    Args:
+        values: Numbers from 0 up, (rows, columns); NaN is left white.
+        rows: Names of the rows.
+        columns: Names of the columns.
+        across: Label of the columns.
+        bar: Label of the colour bar.
+        printed: Cells whose number is printed, (rows, columns).
+        most: Value of the darkest colour; the largest value by default.
+    """
+    names = 0.075 * max(map(len, rows))
+    width = min(WIDTH, max(4.4, 1.4 + names + 0.42 * len(columns)))
+    figure, axes = panels(1, 1, height=0.8 + 0.25 * max(4, len(rows)), width=width)
+    ax, top = axes[0, 0], most or float(np.nanmax(values))
+    image = ax.imshow(values, vmin=0, vmax=top, cmap="Blues", aspect="auto")
+    ax.grid(visible=False)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    ax.tick_params(length=0)
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value) and printed[i, j]:
+            colour = "white" if value > 0.6 * top else INK
+            text = f"{value:.2f}".removeprefix("0")
+            ax.text(j, i, text, ha="center", va="center", fontsize=6.5, color=colour)
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_xlabel(across)
+    scale = figure.colorbar(image, ax=ax, aspect=22)
+    scale.set_label(bar)
+    scale.outline.set_visible(False)
+    return figure
+
+
+def marker(name: str, **options: Any) -> Artist:
+    """An entry of a legend that stands for points."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=name, **{"marker": "o", "linestyle": "none", **options})
+
+
+def patch(name: str, colour: str) -> Artist:
+    """An entry of a legend that stands for areas."""
+    from matplotlib.patches import Patch
+
+    return Patch(color=colour, alpha=0.5, label=name)
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Put ticks of the horizontal axis at whole numbers only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def sheet() -> Any:
+    """Context in which figures are made and written: the style sheet, whatever else is set."""
+    import matplotlib
+
+    return matplotlib.rc_context(fname=SHEET)
+
+
 def write_svg(figure: Figure, path: str | Path, title: str) -> None:
     """Write a figure as SVG, whole or not at all, the same bytes on every run."""
-    with replacing(path) as aside, matplotlib.rc_context(fname=SHEET):
+    with replacing(path) as aside, sheet():
         figure.savefig(aside, format="svg", metadata={"Date": None, "Title": title})

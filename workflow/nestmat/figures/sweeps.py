@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from typing import TYPE_CHECKING
 
 from nestmat.config import Study
 from nestmat.figures import kind, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def available(study: Study, scale: str) -> bool:
@@ -59,7 +60,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     for ax in axes:
         chosen = labels.config.models[sweep.model].specification.encoder.latents
         ax.axvline(chosen, color=style.GREY, linewidth=0.8, linestyle=":", label=f"in use: {chosen}")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        style.whole_numbers(ax)
         ax.set_ylim(bottom=0)
         ax.set_xlabel("Latent variables")
     style.legend_below(figure, axes)
@@ -67,18 +68,18 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
 
 
 def _line(ax: Axes, rows: pd.DataFrame, colour: str, name: str) -> None:
-    values = rows.groupby("latents")["value"].agg(["mean", lambda v: v.std(ddof=0)])
-    mean, sd = values.iloc[:, 0], values.iloc[:, 1]
-    ax.fill_between(values.index, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
-    ax.plot(values.index, mean, "o-", color=colour, label=name)
+    values = rows.groupby("latents")["value"]
+    mean, sd = values.mean(), values.std(ddof=0)
+    ax.fill_between(mean.index, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+    ax.plot(mean.index, mean, "o-", color=colour, label=name)
 
 
 KIND = kind.Kind(
     title="How many latents are needed",
     caption=(
-        "Validation error against the number of latent variables: mean over folds, with a band of one standard "
-        "deviation, beside the losses (without unit) of the heads that decode. The dotted line is the size in use. "
-        "Sizes that differ by less than the band are not told apart by these data."
+        "Validation error against the number of latent variables: mean over folds, with a band of one "
+        "standard deviation, beside the losses (without unit) of the heads that decode. The dotted line is "
+        "the size in use. Sizes that differ by less than the band are not told apart by these data."
     ),
     section="training",
     draw=draw,
