@@ -1,7 +1,7 @@
 """Map the latents of one model to the plane.
 
-Inputs: latents of the model, features of the scale. Output: PCA and UMAP coordinates (no unit) of every row,
-with the targets in their units.
+In: latents of the model, features of the scale. Out: PCA and UMAP coordinates (no unit) of every row, with
+the targets in their units.
 """
 
 from typing import Any
@@ -11,13 +11,9 @@ from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `embed_latents`."""
+    """Map the rule's files to `nestmat.evaluation.interpretability.scale.embed_latents`."""
     with job_log(snakemake.log[0]):
-        embed_latents(
-            latents=snakemake.input.latents,
-            features=snakemake.input.features,
-            embedding=snakemake.output.embedding,
-        )
+        embed_latents(str(snakemake.input.latents), snakemake.input.features, snakemake.output.embedding)
 
 
 if "snakemake" in globals():

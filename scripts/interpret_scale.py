@@ -1,29 +1,31 @@
 """Interpret the members of one trained model.
 
-Inputs: weights and card of the model, features, its latents, propagated latents of its parents.
-Outputs: correlations of the latents (no unit), attributions of inputs in the unit of what they explain.
+In: weights and card of the model, features, its latents, propagated latents of its parents. Out: correlations
+of the latents (no unit), attributions of inputs in the unit of what they explain.
 """
 
 from typing import Any
+
+import torch
 
 from nestmat.evaluation.interpretability.scale import interpret_scale
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `interpret_scale`."""
+    """Map the rule's files and parameters to `nestmat.evaluation.interpretability.scale.interpret_scale`."""
     with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        effort = snakemake.params.interpret
         interpret_scale(
-            weights=snakemake.input.weights,
-            card=snakemake.input.card,
-            features=snakemake.input.features,
-            latents=snakemake.input.latents,
+            str(snakemake.input.weights),
+            snakemake.input.features,
+            str(snakemake.input.latents),
+            snakemake.output.correlations,
+            snakemake.output.shapley,
+            card=str(snakemake.input.card),
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
-            correlations=snakemake.output.correlations,
-            shapley=snakemake.output.shapley,
-            groups=snakemake.params.interpret["groups"],
-            permutations=snakemake.params.interpret["permutations"],
-            background=snakemake.params.interpret["background"],
+            **{name: effort[name] for name in ("groups", "permutations", "background")},
         )
 
 
