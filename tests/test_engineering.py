@@ -65,6 +65,16 @@ def test_every_shipped_study_is_valid(study):
     config.load_study(study)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["workstation", "slurm"])
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
+def test_every_shipped_study_can_be_planned_under_both_profiles(study, profile):
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--quiet", "rules"]
+    command += ["--workflow-profile", f"workflow/profiles/{profile}", "--configfile", str(study)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("part", NUMERIC)
 def test_numerics_import_only_what_a_gpu_node_has(part):
     for path in sorted((PACKAGE / part).rglob("*.py")):
@@ -109,17 +119,17 @@ def test_a_script_is_a_docstring_and_a_short_main(script):
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
-def test_scripts_bear_the_names_of_rules_and_rules_the_names_of_scripts():
-    text = "\n".join(path.read_text(encoding="utf-8") for path in RULES)
-    bodies = re.split(r"^rule (\w+):", text, flags=re.MULTILINE)[1:]
-    rules = dict(zip(bodies[::2], bodies[1::2], strict=True))
-    scripted = {name: re.search(r"scripts/(\w+)\.py", body) for name, body in rules.items()}
-    assert {name: found.group(1) for name, found in scripted.items() if found} == {
-        script.stem: script.stem for script in SCRIPTS
-    }
-    for name, found in scripted.items():
-        if found:
-            assert f'code("{name}")' in rules[name], f"rule {name} does not name its library modules as input"
+def test_every_script_has_the_rule_of_its_name_which_names_its_library_modules():
+    found = set()
+    for path in RULES:
+        for body in re.split(r"^(?=\s*rule\b)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            if script := re.search(r"scripts/(\w+)\.py", body):
+                name = script.group(1)
+                # A rule made in a loop has a name of its own behind that of the script.
+                assert re.search(rf'rule {name}:|name:\s*f"{name}_', body), f"{path}: {name}"
+                assert f'code("{name}")' in body, f"{path}: rule {name} does not name its library modules"
+                found.add(name)
+    assert found == {script.stem for script in SCRIPTS}
 
 
 def test_code_and_documents_name_no_place_of_their_author():

@@ -239,7 +239,8 @@ def test_a_copy_that_broke_off_is_made_anew(store, client, results, monkeypatch)
 
 
 def test_off_writes_nothing(results, tmp_path, monkeypatch):
-    monkeypatch.setattr(tracking, "STORE", tmp_path / "mlflow")
+    monkeypatch.chdir(tmp_path)
+    assert tracking.store_uri("sqlite") == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
     assert tracking.track("quiet", results, "off") == {"store": "off", "parent": None, "runs": {}}
     assert tracking.open_store("off") == {"store": "off"}
     assert not (tmp_path / "mlflow").exists()

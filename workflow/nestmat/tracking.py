@@ -33,7 +33,6 @@ import pandas as pd
 import nestmat
 from nestmat import tables
 from nestmat.files import replacing
-from nestmat.paths import ROOT
 from nestmat.versions import commit
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STORE = ROOT / "mlflow"
 EXPERIMENT = "nestmat"
 STUDY_TAG, KEY_TAG, DIGEST_TAG = "nestmat.study", "nestmat.key", "nestmat.digest"
 # What MLflow takes in the name of a metric or parameter.
@@ -51,8 +49,11 @@ _LONGEST_PARAMETER = 500
 
 
 def store_uri(tracking: str) -> str:
-    """The tracking URI that ``tracking`` of a study stands for; paths are absolute."""
-    return f"sqlite:///{STORE / 'mlflow.db'}" if tracking == "sqlite" else tracking
+    """The tracking URI that ``tracking`` stands for; ``sqlite`` is mlflow/ in the working directory.
+
+    The path is absolute, since MLflow keeps it for whoever opens the store from elsewhere.
+    """
+    return f"sqlite:///{Path('mlflow/mlflow.db').absolute()}" if tracking == "sqlite" else tracking
 
 
 def without_password(uri: str) -> str:
