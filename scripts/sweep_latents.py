@@ -1,7 +1,7 @@
 """Train a model of a scale with several latent sizes.
 
-In: features, folds, and the parents' latents for the same rows. Out: validation metrics by latent size and fold,
-in the units of the targets.
+In: features, folds, and the parents' latents for the same rows. Out: validation metrics by latent size and
+fold, in the units of the targets.
 """
 
 from typing import Any

@@ -115,31 +115,32 @@ class Autoencoder:
 
     def encode(self, x: Tensor) -> tuple[Tensor, None]:
         """Latents (members, n, latents) of scaled inputs (members, n, features); they are exact."""
-        return self.encoder(x, self.weights, None)["latents"], None
+        return self.encoder(x.transpose(1, 2), self.weights, None)["latents"].transpose(1, 2), None
 
     def decode(self, z: Tensor) -> dict[str, Tensor]:
         """Scaled blocks (members, n, width) of latents; probabilities for categorical and simplex blocks."""
-        outputs = self._outputs(z, self.weights, None)
+        outputs = self._outputs(z.transpose(1, 2), self.weights, None)
         found = {}
         for name, head in self.specification.heads.items():
             if name in self.shapes.blocks and name not in self.targets:
                 value = outputs[name]
                 if head.loss == "gaussian_nll":
                     value = split_gaussian(value)[0]
-                found[name] = torch.softmax(value, dim=-1) if head.loss == "cross_entropy" else value
+                value = torch.softmax(value, dim=1) if head.loss == "cross_entropy" else value
+                found[name] = value.transpose(1, 2)
         return found
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Mean and standard deviation of each scaled target, (members, n) each."""
-        outputs = self._outputs(z, self.weights, None)
+        outputs = self._outputs(z.transpose(1, 2), self.weights, None)
         found = {}
         for name in self.targets:
             value = outputs[name]
             if self.specification.heads[name].loss == "gaussian_nll":
                 mean, log_variance = split_gaussian(value)
-                found[name] = (mean[..., 0], torch.exp(0.5 * log_variance)[..., 0])
+                found[name] = (mean[:, 0], torch.exp(0.5 * log_variance)[:, 0])
             else:
-                found[name] = (value[..., 0], torch.full_like(value[..., 0], torch.nan))
+                found[name] = (value[:, 0], torch.full_like(value[:, 0], torch.nan))
         return found
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -154,7 +155,7 @@ class Autoencoder:
         return terms | self.penalties(z, batch, weights)
 
     def penalties(self, z: Tensor, batch: Batch, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The penalties of the specification on latents (members, n, latents) and parameters."""
+        """The penalties of the specification on latents (members, latents, n) and parameters."""
         wanted = self.specification.penalties
         found = {}
         if "l1" in wanted:
@@ -168,7 +169,7 @@ class Autoencoder:
             found["l1_encoder"] = torch.stack([value.abs().sum(dim=(1, 2)) for value in matrices]).sum(dim=0)
         if any(name in wanted for name in CORRELATIONS):
             targets = [batch.targets[name] for name in self.targets]
-            pair = latent_correlations(z, torch.cat(targets, dim=-1) if targets else None, batch.weight)
+            pair = latent_correlations(z, torch.cat(targets, dim=1) if targets else None, batch.weight)
             found |= {name: term for name, term in zip(CORRELATIONS, pair, strict=True) if name in wanted}
         return found
 

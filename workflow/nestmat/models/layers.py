@@ -31,9 +31,9 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class _Slot:
-    shape: tuple[int, ...]
-    std: tuple[float, ...]  # one a column group; 0 leaves zeros
-    groups: tuple[int, ...]
+    shape: tuple[int, int]
+    groups: tuple[int, ...]  # rows of the matrix that share a standard deviation
+    std: tuple[float, ...]  # of each group; 0 leaves zeros
 
 
 class Layout:
@@ -55,8 +55,8 @@ class Layout:
         stds = tuple(
             gain * math.sqrt(2 / (inputs + width)) for width, gain in zip(outputs, gains, strict=True)
         )
-        self.slots[f"{name}.weight"] = _Slot((inputs, sum(outputs)), stds, tuple(outputs))
-        self.slots[f"{name}.bias"] = _Slot((1, sum(outputs)), (0.0,), (sum(outputs),))
+        self.slots[f"{name}.weight"] = _Slot((sum(outputs), inputs), tuple(outputs), stds)
+        self.slots[f"{name}.bias"] = _Slot((sum(outputs), 1), (sum(outputs),), (0.0,))
 
     def initial(self, seeds: Sequence[int]) -> Tensor:
         """First values, (members, size): each member from its own generator, whoever is trained beside it."""
@@ -65,18 +65,14 @@ class Layout:
             generator = torch.Generator().manual_seed(int(seed))
             parts = []
             for slot in self.slots.values():
-                columns = [
-                    torch.randn((slot.shape[0], width), generator=generator) * std
-                    if std
-                    else torch.zeros(slot.shape[0], width)
-                    for width, std in zip(slot.groups, slot.std, strict=True)
-                ]
-                parts.append(torch.cat(columns, dim=1).flatten())
+                for width, std in zip(slot.groups, slot.std, strict=True):
+                    shape = (width * slot.shape[1],)
+                    parts.append(torch.randn(shape, generator=generator) * std if std else torch.zeros(shape))
             rows.append(torch.cat(parts))
         return torch.stack(rows) if rows else torch.empty(0, self.size)
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
-        """The parameters by name, (members, inputs, outputs) and (members, 1, outputs), without copying.
+        """The parameters by name, (members, outputs, inputs) and (members, outputs, 1), without copying.
 
         One split, so that the gradient comes back in one concatenation.
         """
@@ -140,18 +136,17 @@ class Perceptrons:
                 layout.linear(f"{name}.{depth}.{key}", hidden[depth - 1], [width], [output.gain])
 
     def __call__(self, x: Tensor, weights: Mapping[str, Tensor], noise: Noise | None) -> dict[str, Tensor]:
-        """Outputs by name, (members, n, width) each, of ``x`` (members, n, inputs)."""
+        """Outputs by name, (members, width, n) each, of ``x`` (members, inputs, n)."""
         if self.composed:
             return self._compose(x, weights)
-        first = torch.baddbmm(weights[f"{self.name}.0.bias"], x, weights[f"{self.name}.0.weight"])
+        first = _linear(weights, f"{self.name}.0", x)
         if self.depth:
             first = self._hide(first, noise)
-        parts = first.split(self.widths, dim=-1) if len(self.widths) > 1 else (first,)
+        parts = first.split(self.widths, dim=1) if len(self.widths) > 1 else (first,)
         found = {}
         for (key, output), part in zip(self.outputs.items(), parts, strict=True):
             for depth in range(1, self.depth + 1):
-                name = f"{self.name}.{depth}.{key}"
-                part = torch.baddbmm(weights[f"{name}.bias"], part, weights[f"{name}.weight"])
+                part = _linear(weights, f"{self.name}.{depth}.{key}", part)
                 if depth < self.depth:
                     part = self._hide(part, noise)
             found[key] = ACTIVATIONS[output.activation](part)
@@ -166,7 +161,11 @@ class Perceptrons:
         ((key, output),) = self.outputs.items()
         weight, bias = weights[f"{self.name}.0.weight"], weights[f"{self.name}.0.bias"]
         for depth in range(1, self.depth + 1):
-            following = weights[f"{self.name}.{depth}.{key}.weight"]
-            bias = torch.baddbmm(weights[f"{self.name}.{depth}.{key}.bias"], bias, following)
-            weight = torch.bmm(weight, following)
-        return {key: ACTIVATIONS[output.activation](torch.baddbmm(bias, x, weight))}
+            name = f"{self.name}.{depth}.{key}"
+            bias = _linear(weights, name, bias)
+            weight = torch.bmm(weights[f"{name}.weight"], weight)
+        return {key: ACTIVATIONS[output.activation](torch.baddbmm(bias, weight, x))}
+
+
+def _linear(weights: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
+    return torch.baddbmm(weights[f"{name}.bias"], weights[f"{name}.weight"], x)

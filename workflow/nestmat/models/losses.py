@@ -1,4 +1,4 @@
-"""Losses of heads and penalties on latents and parameters, one value a member."""
+"""Losses of heads and penalties on latents, one value a member; rows are the last axis."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LOG_VARIANCE_LIMIT = 10.0
 
 
 def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Mean of ``values`` (members, n, width) over rows by ``weight`` (members, n) and over the width."""
-    return torch.bmm(weight.unsqueeze(1), values).mean(dim=(1, 2))
+    """Mean of ``values`` (members, width, n) over rows by ``weight`` (members, n) and over the width."""
+    return torch.bmm(values, weight.unsqueeze(2)).mean(dim=(1, 2))
 
 
 def mae(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute error; arguments (members, n, width), (members, n, width), (members, n)."""
+    """Mean absolute error; arguments (members, width, n), (members, width, n), (members, n)."""
     return _weighted_mean(functional.l1_loss(output, target, reduction="none"), weight)
 
 
@@ -37,17 +37,15 @@ def huber(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 def cross_entropy(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Cross-entropy of logits against classes or fractions that sum to 1, shapes as in `mae`."""
     # Summed over classes, not averaged: the mean over the width of one column is that column.
-    return _weighted_mean(
-        -(target * functional.log_softmax(output, dim=-1)).sum(dim=-1, keepdim=True), weight
-    )
+    return _weighted_mean(-(target * functional.log_softmax(output, dim=1)).sum(dim=1, keepdim=True), weight)
 
 
 def gaussian_nll(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Negative log-likelihood of a normal distribution without its constant.
 
     Args:
-        output: Means, then log-variances: (members, n, 2 width).
-        target: (members, n, width).
+        output: Means, then log-variances: (members, 2 width, n).
+        target: (members, width, n).
         weight: (members, n).
     """
     mean, log_variance = split_gaussian(output)
@@ -56,7 +54,7 @@ def gaussian_nll(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 def split_gaussian(output: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and bounded log-variance of a Gaussian head's output, each half as wide."""
-    mean, raw = output.chunk(2, dim=-1)
+    mean, raw = output.chunk(2, dim=1)
     # Bounded smoothly: a variance that runs off to zero or infinity stops the training of its member.
     return mean, LOG_VARIANCE_LIMIT * torch.tanh(raw / LOG_VARIANCE_LIMIT)
 
@@ -77,14 +75,14 @@ def adjusted_correlation(values: Tensor, weight: Tensor) -> Tensor:
     (Hase et al., Gryffin, Appl. Phys. Rev. 2021, as used by NestedAE).
 
     Args:
-        values: (members, n, columns).
+        values: (members, columns, n).
         weight: (members, n), sums to 1.
 
     Returns:
         (members, columns, columns), 1 on the diagonal of columns that vary.
     """
-    centred = values - torch.bmm(weight.unsqueeze(1), values)
-    covariance = torch.bmm((centred * weight.unsqueeze(-1)).transpose(1, 2), centred)
+    centred = values - torch.bmm(values, weight.unsqueeze(2))
+    covariance = torch.bmm(centred * weight.unsqueeze(1), centred.transpose(1, 2))
     deviation = covariance.diagonal(dim1=1, dim2=2).clamp_min(1e-12).sqrt()
     rho = covariance / (deviation.unsqueeze(1) * deviation.unsqueeze(2))
     error = ((weight > 0).sum(dim=1).to(values.dtype) - 3).clamp_min(1.5).rsqrt()[:, None, None]
@@ -95,8 +93,8 @@ def latent_correlations(latents: Tensor, targets: Tensor | None, weight: Tensor)
     """Both correlation terms of NestedAE.
 
     Args:
-        latents: (members, n, latents).
-        targets: (members, n, t), or None where the model has no target.
+        latents: (members, latents, n).
+        targets: (members, t, n), or None where the model has no target.
         weight: (members, n), sums to 1.
 
     Returns:
@@ -104,9 +102,9 @@ def latent_correlations(latents: Tensor, targets: Tensor | None, weight: Tensor)
         t = 1), and latent_decorrelation, the mean over pairs of latents of sin^2(pi/2 rho_adj(z_i, z_j));
         (members,) each.
     """
-    width = latents.shape[-1]
-    count = 0 if targets is None else min(width, targets.shape[-1])
-    values = latents if targets is None else torch.cat([latents, targets[..., :count]], dim=-1)
+    width = latents.shape[1]
+    count = 0 if targets is None else min(width, targets.shape[1])
+    values = latents if targets is None else torch.cat([latents, targets[:, :count]], dim=1)
     rho = adjusted_correlation(values, weight)
     followed = 1 - rho[:, :count, width : width + count].diagonal(dim1=1, dim2=2)
     target_term = followed.mean(dim=1) if count else rho.new_zeros(len(rho))

@@ -55,8 +55,8 @@ def propagate_latents(
     Args:
         weights: Weights of the parent.
         features: Rows of the child with the features of the parent.
-        latents: Output: member, repeat, fold, inner, seed, row_id, latents; where passed also ``<target>.mean``
-            and ``<target>.std`` of the parent's ensemble over seeds, in physical units.
+        latents: Output: member, repeat, fold, inner, seed, row_id and latents; where passed also
+            ``<target>.mean`` and ``<target>.std`` of the ensemble over seeds, in physical units.
         card: Card of the parent; beside the weights by default.
         parents: Propagated latents of the parent's own parents for the same rows.
         pass_prediction: Whether to write the parent's predictions.

@@ -136,8 +136,8 @@ def predictions_table(
 ) -> pd.DataFrame:
     """The predictions of members on their rows, each seed and the ensemble over seeds.
 
-    Members without an inner fold give training and validation rows of each seed and of the ensemble (seed -1);
-    members with one give their held-out rows, of the ensemble only.
+    Members without an inner fold give training and validation rows of each seed and of the ensemble
+    (seed -1); members with one give their held-out rows, of the ensemble only.
 
     Args:
         protocol: Name of the protocol.

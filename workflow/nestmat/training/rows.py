@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nestmat.models.base import Batch, Noise
+from nestmat.models.base import Batch, Noise, random_bits
 from nestmat.models.specification import Model
 from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
@@ -24,7 +24,7 @@ class RowSource(Protocol):
     def whole(self, noise: Noise | None = None) -> Any:
         """One batch of all rows."""
 
-    def batches(self, size: int | None, keys: Tensor, epoch: int, step: int) -> Iterator[Any]:
+    def batches(self, size: int | None, keys: Tensor, epoch: int) -> Iterator[Any]:
         """The batches of an epoch, shuffled by the members' keys, of all rows where ``size`` is None."""
 
     def some(self, members: Tensor) -> Any:
@@ -39,8 +39,8 @@ class Rows:
     """Rows of each member, padded to the longest.
 
     Attributes:
-        inputs: (members, n, features).
-        targets: (members, n, width), by head.
+        inputs: (members, features, n).
+        targets: (members, width, n), by head.
         count: Rows of each member that are not padding, (members,).
     """
 
@@ -50,7 +50,7 @@ class Rows:
 
     @cached_property
     def _full_weight(self) -> Tensor:
-        return self._weight(self.inputs.shape[1])
+        return self._weight(self.inputs.shape[2])
 
     def some(self, members: Tensor) -> Rows:
         """The rows of some of the members."""
@@ -63,7 +63,7 @@ class Rows:
 
     def _weight(self, size: int) -> Tensor:
         """Share of each row in the mean over its batch of ``size`` rows, (members, n)."""
-        place = torch.arange(self.inputs.shape[1], device=self.count.device)
+        place = torch.arange(self.inputs.shape[2], device=self.count.device)
         first = place // size * size
         in_batch = (self.count[:, None] - first).clamp(1, size)
         return (place < self.count[:, None]) / in_batch
@@ -72,38 +72,32 @@ class Rows:
         """One batch of all rows."""
         return Batch(self.inputs, self.targets, self._full_weight, noise)
 
-    def batches(self, size: int | None, keys: Tensor, epoch: int, step: int) -> Iterator[Batch]:
+    def batches(self, size: int | None, keys: Tensor, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch.
 
         Args:
             size: Rows a batch; None for one batch of all rows.
             keys: Random key of each member, (members,).
             epoch: Number of the epoch, from 0.
-            step: Number of the first step of the epoch.
         """
-        n = self.inputs.shape[1]
+        n = self.inputs.shape[2]
+        noise = Noise(keys, epoch, n)
         if size is None or size >= n:
-            yield self.whole(Noise(keys, step))
+            yield self.whole(noise)
             return
-        order = Noise(keys, -1 - epoch).bits(1, n)[:, 0].long()
+        order = random_bits(keys, epoch, 0, 1, n)[:, 0].long()
         # Padding stays behind the rows, so that a member's batches do not depend on the longest member.
         order += (torch.arange(n, device=order.device) >= self.count[:, None]) * 2**33
-        index = order.argsort(dim=1, stable=True)
-        index += torch.arange(len(index), device=index.device)[:, None] * n
-        flat = index.flatten()
+        index = order.argsort(dim=1, stable=True)[:, None]
         shuffled = [
-            value.flatten(0, 1).index_select(0, flat).view(value.shape)
-            for value in (self.inputs, *self.targets.values())
+            value.gather(2, index.expand(value.shape)) for value in (self.inputs, *self.targets.values())
         ]
         weight = self._weight(size)
-        for k, start in enumerate(range(0, n, size)):
-            inputs, *targets = (value[:, start : start + size] for value in shuffled)
-            yield Batch(
-                inputs,
-                dict(zip(self.targets, targets, strict=True)),
-                weight[:, start : start + size],
-                Noise(keys, step + k),
-            )
+        for start in range(0, n, size):
+            window = slice(start, start + size)
+            inputs, *targets = (value[..., window] for value in shuffled)
+            heads = dict(zip(self.targets, targets, strict=True))
+            yield Batch(inputs, heads, weight[:, window], noise.at(window))
 
 
 def pack(
@@ -135,9 +129,10 @@ def pack(
             values = data.block(name, members.repeat, members.fold, members.seed)
         shared = values.ndim == 2
         picked = values[index] if shared else np.take_along_axis(values, index[..., None], axis=1)
-        return torch.from_numpy(scalers[name].transform(picked).astype(np.float32)).to(device)
+        columns_first = scalers[name].transform(picked).astype(np.float32).swapaxes(1, 2)
+        return torch.from_numpy(np.ascontiguousarray(columns_first)).to(device)
 
     blocks = {name: scaled(name) for name in {*specification.inputs, *specification.heads}}
-    inputs = torch.cat([blocks[name] for name in specification.inputs], dim=-1)
+    inputs = torch.cat([blocks[name] for name in specification.inputs], dim=1)
     targets = {name: blocks[name] for name in specification.heads}
     return Rows(inputs, targets, torch.from_numpy(count).to(device))
