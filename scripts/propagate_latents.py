@@ -1,13 +1,16 @@
 """Encode the rows of a child scale with every member of its parent.
 
 In: the parent's weights and card, the child's rows with the parent's features, and the latents of the
-parent's own parents for these rows. Out: latents, and where wanted the parent's predictions with their spread,
-in its units.
+parent's own parents for these rows. Out: latents, and where wanted the parent's predictions with their
+spread, in its units.
 """
+
+from __future__ import annotations
 
 from typing import Any
 
 import torch
+
 from nestmat.logs import job_log
 from nestmat.scales.propagate import propagate_latents
 

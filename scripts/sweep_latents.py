@@ -7,6 +7,7 @@ fold, in the units of the targets.
 from typing import Any
 
 import torch
+
 from nestmat.logs import job_log
 from nestmat.scales.sweep import sweep_latents
 

@@ -7,6 +7,7 @@ In: features, folds, and the parents' latents for the same rows. Out: weights (s
 from typing import Any
 
 import torch
+
 from nestmat.logs import job_log
 from nestmat.scales.train import train_scale
 
