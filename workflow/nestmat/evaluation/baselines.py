@@ -21,7 +21,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.linear_model import LassoCV, RidgeCV
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, KFold, ParameterGrid
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import NuSVR
@@ -41,6 +41,8 @@ RESIDUAL_FOLDS = 3
 
 # Of large C and gamma together, fits take seconds and predict no better.
 _NUSVR_GRID = [{"C": [3.0, 10.0, 30.0], "gamma": [0.01, 0.03]}, {"C": [100.0], "gamma": [0.003, 0.01]}]
+# Few shallow trees for noisy targets, many deep ones for exact targets.
+_XGBOOST_GRID = [{"max_depth": [2, 4], "n_estimators": [150, 600]}]
 _FOREST = {"n_estimators": 200, "max_features": 0.5}
 
 
@@ -53,19 +55,21 @@ def _lasso(seed: int, **options: Any) -> Pipeline:
     return make_pipeline(StandardScaler(), LassoCV(**chosen))
 
 
+def _search(estimator: Any, grid: list[dict], options: Mapping[str, Any], folds: int, seed: int) -> Any:
+    """Choose parameters inside the training rows; options are values, or lists of values to choose from."""
+    fixed = {key: value if isinstance(value, list) else [value] for key, value in options.items()}
+    grid = [{**part, **fixed} for part in grid]
+    first, *others = ParameterGrid(grid)
+    if all(other == first for other in others):
+        return estimator.set_params(**first)
+    inside = KFold(folds, shuffle=True, random_state=seed)
+    return GridSearchCV(estimator, grid, cv=inside, scoring="neg_mean_absolute_error")
+
+
 def _nusvr(seed: int, **options: Any) -> TransformedTargetRegressor:
-    """NuSVR; options are values, or lists of values to choose from."""
-    chosen = {key: value if isinstance(value, list) else [value] for key, value in options.items()}
-    grid = [{"nu": [0.5], **part, **chosen} for part in _NUSVR_GRID]
-    search = GridSearchCV(
-        NuSVR(), grid, cv=KFold(5, shuffle=True, random_state=seed), scoring="neg_mean_absolute_error"
-    )
+    search = _search(NuSVR(nu=0.5), _NUSVR_GRID, options, 5, seed)
     # The penalty C has the unit of the target: on standardised targets one grid serves all.
     return TransformedTargetRegressor(make_pipeline(StandardScaler(), search), transformer=StandardScaler())
-
-
-def _nusvr_choice(model: TransformedTargetRegressor) -> dict[str, Any]:
-    return dict(model.regressor_[-1].best_params_)
 
 
 def _random_forest(seed: int, **options: Any) -> Pipeline:
@@ -77,18 +81,10 @@ def _extra_trees(seed: int, **options: Any) -> Pipeline:
 
 
 def _xgboost(seed: int, **options: Any) -> Pipeline:
-    chosen = {
-        "n_estimators": 600,
-        "learning_rate": 0.05,
-        "max_depth": 4,
-        "subsample": 0.8,
-        "colsample_bytree": 0.8,
-        "tree_method": "hist",
-        "n_jobs": 1,
-        "random_state": seed,
-        **options,
-    }
-    return make_pipeline(XGBRegressor(**chosen))
+    estimator = XGBRegressor(
+        learning_rate=0.05, subsample=0.8, colsample_bytree=0.8, n_jobs=1, random_state=seed
+    )
+    return make_pipeline(_search(estimator, _XGBOOST_GRID, options, 3, seed))
 
 
 def _gaussian_process(seed: int, **options: Any) -> Pipeline:
@@ -97,6 +93,14 @@ def _gaussian_process(seed: int, **options: Any) -> Pipeline:
 
 def _mean(seed: int, **options: Any) -> Pipeline:
     return make_pipeline(DummyRegressor(**options))
+
+
+def _nusvr_choice(model: TransformedTargetRegressor) -> dict[str, Any]:
+    return getattr(model.regressor_[-1], "best_params_", {})
+
+
+def _xgboost_choice(model: Pipeline) -> dict[str, Any]:
+    return getattr(model[-1], "best_params_", {})
 
 
 def _process_start(model: Pipeline) -> dict[str, Any]:
@@ -138,7 +142,7 @@ KINDS: dict[str, Kind] = {
     "nusvr": Kind(_nusvr, warm=_nusvr_choice),
     "random_forest": Kind(_random_forest, _forest_spread),
     "extra_trees": Kind(_extra_trees, _forest_spread),
-    "xgboost": Kind(_xgboost),
+    "xgboost": Kind(_xgboost, warm=_xgboost_choice),
     "gaussian_process": Kind(_gaussian_process, _process_spread, _process_start),
     "mean": Kind(_mean),
 }
