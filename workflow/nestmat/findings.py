@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import pandas as pd
 from nestmat.config import Split, Strict, Study
 from nestmat.figures import kind, measures
 from nestmat.figures.style import Labels, lower_first, word
+
+LEVEL = 0.05
+"""Largest p-value at which a difference counts as shown."""
 
 
 def value(number: float, unit: str = "", sign: bool = False) -> str:
@@ -148,15 +152,16 @@ def optimism(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
     )
 
 
-def verdict(low: float, high: float) -> str:
-    """What an interval of the difference nested minus single says."""
-    if not np.isfinite([low, high]).all():
+def verdict(row: Mapping[Any, Any]) -> str:
+    """What a comparison (low, high, p_value) says of nesting.
+
+    With few materials the bootstrap interval is too narrow: the permutation test must agree with it.
+    """
+    if not np.isfinite([row["low"], row["high"]]).all():
         return "one material cannot tell"
-    if high < 0:
-        return "nesting helps"
-    if low > 0:
-        return "nesting hurts"
-    return "no difference is shown"
+    if row["low"] <= 0 <= row["high"] or row["p_value"] >= LEVEL:
+        return "no difference is shown"
+    return "nesting helps" if row["high"] < 0 else "nesting hurts"
 
 
 def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:
@@ -184,7 +189,7 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
                 "p_value": value(row["p_value"]),
                 "p_folds": value(row["p_folds"]),
                 "materials": row["materials"],
-                "verdict": verdict(row["low"], row["high"]),
+                "verdict": verdict(row),
             }
             for protocol in measures.ordered(by_protocol, labels.config.protocols)
             for row in [by_protocol[protocol]]

@@ -50,7 +50,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         _panel(ax, mine, published.drop_duplicates("model").set_index("model"), labels)
         several = len(labels.config.targets) > 1
         ax.set_title(f"{labels.protocol(protocol)}" + (f": {labels.name(target)}" if several else ""))
-        ax.set_xlabel(labels.axis(target, "MAE of", characters=44))
+        ax.set_xlabel(labels.axis(target, "MAE of", characters=34))
     figure.legend(handles=_key(found, frames["published"]), loc="outside lower center", ncols=5)
     return figure
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+SIGNIFICANT = 0.05
+"""P-value below which a difference is drawn as one."""
+
+
 def available(study: Study, scale: str) -> bool:
     """Whether a pair is compared."""
     return bool(study.scales[scale].compare and study.scales[scale].targets)
@@ -114,10 +118,9 @@ def _violins(
 
 
 def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str) -> None:
-    for y, (difference, low, high) in enumerate(
-        pair[["difference", "low", "high"]].iloc[::-1].itertuples(index=False)
-    ):
-        clear = low > 0 or high < 0
+    numbers = pair[["difference", "low", "high", "p_value"]].iloc[::-1]
+    for y, (difference, low, high, p) in enumerate(numbers.itertuples(index=False)):
+        clear = p < SIGNIFICANT and not low <= 0 <= high
         ax.errorbar(
             difference,
             y,
@@ -151,7 +154,8 @@ KIND = kind.Kind(
     caption=(
         "Left: errors by fold (all repeats) of the nested model and of its single-scale ablation; thin "
         "lines join the same fold, black bars are means. Right: paired difference over rows with its 95 % "
-        "interval; blue where the interval leaves out zero."
+        "interval over materials; blue where the interval leaves out zero and a permutation test agrees (p "
+        "< 0.05)."
     ),
     section="nesting",
     draw=draw,

@@ -84,7 +84,7 @@ def draw_latents(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Fi
         rows=[_name(name, labels) for name in table.index],
         columns=[style.symbol(name) for name in table.columns],
         across=f"Latent variables of {labels.model(_model(labels))}",
-        bar="Share of the latent's attribution",
+        bar="Share of attribution",
         printed=shares >= 0.1,
         most=None,
     )

@@ -1,0 +1,301 @@
+"""Figures: which a study has, what they show, and that they are the same on every run."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import factories
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from nestmat import figures, tables
+from nestmat.config import study_from
+from nestmat.errors import InputError
+from nestmat.figures import kind, nesting, parity, style
+from nestmat.tables import Column
+
+STUDY = factories.study()
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("results") / "toy_devices"
+    factories.write_results(root)
+    return root
+
+
+def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFrame], style.Labels]:
+    """What a drawing function takes."""
+    about, frames = figures.FIGURES[name], {}
+    for key, paths in figures.needs(STUDY, scale, name).items():
+        parts = [tables.read(results / p, **about.filters.get(key, {})).assign(source=p) for p in paths]
+        frames[key] = pd.concat(parts, ignore_index=True)
+    published = factories.published()
+    frames["published"] = published[published["scale"] == scale]
+    columns = tables.schema(results / f"features/{scale}.parquet")
+    return frames, style.Labels(STUDY, scale, columns)
+
+
+@functools.cache
+def drawn(results: Path, scale: str, name: str) -> Figure:
+    frames, labels = frames_of(results, scale, name)
+    with style.sheet():
+        return figures.FIGURES[name].draw(frames, labels)
+
+
+def draw(results: Path, scale: str, name: str, output: Path, study=STUDY) -> None:
+    inputs = {k: [results / p for p in paths] for k, paths in figures.needs(study, scale, name).items()}
+    published = factories.published()
+    figures.draw(name, inputs, study, scale, output, published=published[published["scale"] == scale])
+
+
+def texts(figure: Figure) -> list[str]:
+    from matplotlib.text import Text
+
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def test_figures_follow_from_the_configuration():
+    found = set(figures.available(STUDY))
+    assert ("gap", "sweep") in found
+    assert ("efficiency", "sweep") not in found
+    assert ("efficiency", "nesting") in found
+    assert ("gap", "nesting") not in found
+    assert ("efficiency", "devices") in found
+    assert ("gap", "devices") not in found
+    assert {"parity", "errors", "calibration", "curves", "maps", "shapley"} <= {
+        k for s, k in found if s == "gap"
+    }
+
+
+def test_a_scale_without_interpretation_or_targets_has_fewer_figures():
+    content = factories.configuration()
+    gap = content["scales"]["gap"]
+    del gap["interpret"], gap["sweep"], gap["recommended"]
+    gap["targets"], gap["baselines"] = [], {}
+    for model in gap["models"].values():
+        del model["specification"]["heads"]["Gap"]
+    content["scales"]["efficiency"]["pass_prediction"] = False
+    found = figures.available(study_from(content))
+    assert [k for s, k in found if s == "gap"] == ["curves"]
+    assert ("efficiency", "devices") not in found
+
+
+@pytest.mark.parametrize(("scale", "name"), [("gap", "parity"), ("gap", "maps"), ("efficiency", "nesting")])
+def test_a_figure_is_a_valid_svg_with_a_title(results, tmp_path, scale, name):
+    draw(results, scale, name, tmp_path / "figure.svg")
+    root = ElementTree.parse(tmp_path / "figure.svg").getroot()
+    assert root.tag.endswith("svg")
+    title = root.find(".//{http://purl.org/dc/elements/1.1/}title")
+    assert title is not None
+    assert figures.FIGURES[name].title in (title.text or "")
+    assert root.find(".//{http://purl.org/dc/elements/1.1/}date") is None
+
+
+@pytest.mark.parametrize(("scale", "name"), figures.available(STUDY))
+def test_panels_are_labelled_inside_the_figure_and_apart(results, scale, name):
+    figure = drawn(results, scale, name)
+    figure.draw_without_rendering()
+    boxes = [ax.get_tightbbox() for ax in figure.axes if ax.axison]
+    for box in boxes:
+        assert box.x0 >= -1
+        assert box.y0 >= -1
+        assert box.x1 <= figure.bbox.x1 + 1
+        assert box.y1 <= figure.bbox.y1 + 1
+    for k, one in enumerate(boxes):
+        for other in boxes[k + 1 :]:
+            width = min(one.x1, other.x1) - max(one.x0, other.x0)
+            height = min(one.y1, other.y1) - max(one.y0, other.y0)
+            assert width <= 1 or height <= 1
+    for ax in figure.axes:
+        if ax.axison and ax.xaxis.get_tick_params().get("labelbottom") and name != "nesting":
+            assert ax.get_xlabel() or ax.get_label() == "<colorbar>"
+
+
+def test_units_come_from_the_tables(results):
+    assert "True (eV)" in texts(drawn(results, "gap", "parity"))
+    assert any("(eV)" in text and "MAE" in text for text in texts(drawn(results, "gap", "errors")))
+    assert any(text.endswith("(%)") for text in texts(drawn(results, "efficiency", "devices")))
+
+
+def test_svg_is_the_same_on_every_run(results, tmp_path):
+    for name in ("one.svg", "two.svg"):
+        draw(results, "gap", "errors", tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_parity_states_the_errors_of_the_folds(results):
+    frames, _ = frames_of(results, "gap", "parity")
+    rows = frames["predictions"]
+    rows = rows[(rows["model"] == "recommended") & (rows["protocol"] == "strict")]
+    mae = (rows["true"] - rows["mean"]).abs().groupby(rows["fold"]).mean()
+    wanted = f"MAE {style.number(mae.mean())} ± {style.number(float(np.std(mae)), 2)} eV"
+    assert any(wanted in text for text in texts(drawn(results, "gap", "parity")))
+
+
+def test_parity_rings_flagged_labels(results):
+    assert "label flagged as suspect" in texts(drawn(results, "gap", "parity"))
+    assert "label flagged as suspect" not in texts(drawn(results, "efficiency", "parity"))
+
+
+def test_published_values_are_hollow_and_only_under_their_split(results):
+    figure = drawn(results, "gap", "errors")
+    panels = {ax.get_title("left"): ax for ax in figure.axes}
+    diamonds = {
+        title: [line for line in ax.lines if line.get_marker() == "D"] for title, ax in panels.items()
+    }
+    assert len(diamonds["Published split"]) == 3
+    assert not diamonds["Strict"]
+    assert all(line.get_markerfacecolor() == "white" for line in diamonds["Published split"])
+    values = sorted(float(line.get_xdata()[0]) for line in diamonds["Published split"])
+    assert values == [0.127, 0.150, 0.235]
+
+
+def test_errors_are_sorted_by_validation_error(results):
+    figure = drawn(results, "gap", "errors")
+    metrics = tables.read(
+        results / "metrics/gap.parquet", metric="mae", split="validation", seed=-1, repeat=0
+    )
+    metrics = metrics[(metrics["fold"] >= 0) & (metrics["protocol"] == "strict")]
+    best = metrics.groupby("model")["value"].mean().sort_values(ascending=False).index
+    labels = style.Labels(STUDY, "gap")
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == [labels.model(name) for name in best]
+
+
+def test_sweep_marks_the_size_in_use(results):
+    assert "in use: 3" in texts(drawn(results, "gap", "sweep"))
+
+
+def test_nesting_does_not_colour_what_the_permutation_test_denies():
+    pair = pd.DataFrame(
+        {"difference": [-0.3, -0.3], "low": [-0.4, -0.4], "high": [-0.2, -0.2], "p_value": [0.5, 0.01]},
+        index=["strict", "published"],
+    )
+    figure, axes = style.panels(1, 1, height=2)
+    nesting._differences(axes[0, 0], pair, style.Labels(STUDY, "efficiency"), "PCE")
+    assert figure.axes
+    colours = [c[0].get_color() for c in axes[0, 0].containers]
+    assert colours == [style.BLUE, style.GREY]
+
+
+def test_calibration_reads_the_headline_predictor_only(results):
+    frames, labels = frames_of(results, "gap", "calibration")
+    figure = drawn(results, "gap", "calibration")
+    rows = frames["calibration"]
+    rows = rows[(rows["model"] == "recommended") & (rows["protocol"] == "strict")].sort_values("level")
+    line = next(line for line in figure.axes[0].lines if line.get_label() == labels.protocol("strict"))
+    np.testing.assert_allclose(line.get_ydata(), 100 * rows["interval"])
+
+
+def test_a_table_with_no_row_to_draw_is_an_error(results, tmp_path):
+    empty = tmp_path / "empty.parquet"
+    tables.write(empty, pd.DataFrame(columns=list(tables.METRICS)), tables.METRICS)
+    inputs = {"metrics": empty, "features": results / "features/gap.parquet"}
+    with pytest.raises(InputError, match="no row to draw errors of scale gap"):
+        figures.draw("errors", inputs, STUDY, "gap", tmp_path / "x.svg", published=factories.published())
+    assert not (tmp_path / "x.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "wanted"),
+    [
+        ("Band gap", "eV", "Band gap (eV)"),
+        ("Gap (PBE)", "eV", "Gap, PBE (eV)"),
+        ("Electronegativity", "", "Electronegativity"),
+    ],
+)
+def test_labels_bear_their_unit_once(name, unit, wanted):
+    assert style.with_unit(name, unit) == wanted
+
+
+def test_names_of_columns_and_protocols():
+    columns = {
+        "Target": Column("float64", unit="kJ/mol", description="binding energy; unit not verified"),
+        "ETL=SnO2_np": Column("float64"),
+        "B_IE": Column("float64", unit="eV", description="x" * 60),
+    }
+    labels = style.Labels(STUDY, "efficiency", columns)
+    assert labels.axis("Target", "Predicted") == "Predicted binding energy (kJ/mol)"
+    assert labels.name("ETL=SnO2_np") == "ETL=SnO2_np"
+    assert labels.axis("B_IE") == "B IE (eV)"
+    assert labels.protocol("leave_one_etl_out") == "Leave one ETL out"
+    assert labels.protocol("published") == "Published split"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.1234, "0.123"), (12.34, "12.3"), (1234.6, "1235"), (0, "0"), (-0.5, "−0.500"), (np.nan, "–")],
+)
+def test_numbers_are_short(value, text):
+    assert style.number(value) == text
+
+
+def test_many_protocols_and_models_fit(results):
+    """Twelve models and four protocols: no label leaves its figure."""
+    frames, labels = frames_of(results, "efficiency", "errors")
+    more = [
+        frames["metrics"][frames["metrics"]["model"] == "ridge"].assign(model=f"a_baseline_with_a_name_{i}")
+        for i in range(12)
+    ]
+    with style.sheet():
+        figure = figures.FIGURES["errors"].draw(
+            {**frames, "metrics": pd.concat([frames["metrics"], *more])},
+            style.Labels(study_with(more), "efficiency", labels.columns),
+        )
+    figure.draw_without_rendering()
+    assert all(t.get_window_extent().x0 >= -1 for t in figure.axes[0].get_yticklabels())
+
+
+def study_with(more: list[pd.DataFrame]):
+    content = factories.configuration()
+    baselines = content["scales"]["efficiency"]["baselines"]
+    for part in more:
+        baselines[part["model"].iloc[0]] = baselines["ridge"] | {"title": ""}
+    return study_from(content)
+
+
+def test_points_beyond_some_hundreds_lose_their_bars(results):
+    frames, labels = frames_of(results, "gap", "parity")
+    few = drawn(results, "gap", "parity")
+    assert any(ax.containers for ax in few.axes)
+    rows = frames["predictions"]
+    many = pd.concat([rows.assign(row_id=rows["row_id"] + 1000 * i) for i in range(6)])
+    figure = parity.draw({**frames, "predictions": many}, labels)
+    assert not any(ax.containers for ax in figure.axes)
+
+
+def test_captions_of_the_workflow_report_are_those_of_the_figures():
+    import jinja2
+    from docutils.core import publish_doctree
+
+    folder = Path(__file__).parents[1] / "workflow/report"
+    context = {"params": {"scale": "gap"}, "config": {"study": "toy", "title": "T", "question": "Q?"}}
+    assert {path.stem for path in folder.glob("*.rst")} == {*figures.FIGURES, "workflow"}
+    for path in folder.glob("*.rst"):
+        text = jinja2.Template(path.read_text(encoding="utf-8")).render(snakemake=context)
+        tree = publish_doctree(text, settings_overrides={"report_level": 1, "halt_level": 1})
+        if path.stem != "workflow":
+            assert tree.astext().startswith(figures.FIGURES[path.stem].caption), path.stem
+
+
+def test_asking_which_figures_there_are_loads_no_plotting():
+    code = (
+        "import sys, nestmat.figures, nestmat.report;"
+        "print({'matplotlib', 'pandas', 'scipy', 'jinja2'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_headline_is_the_recommended_predictor_or_the_first_model():
+    assert kind.headline(STUDY, "gap") == "recommended"
+    content = factories.configuration()
+    del content["scales"]["gap"]["recommended"]
+    assert kind.headline(study_from(content), "gap") == "nestmat"
