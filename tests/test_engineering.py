@@ -48,6 +48,11 @@ def test_the_configuration_reference_is_that_of_the_models():
     )
 
 
+@pytest.mark.slow
+def test_the_rule_graph_in_the_documentation_is_that_of_the_rules():
+    assert reference.rule_graph(ROOT) in (ROOT / reference.WORKFLOW).read_text(), "run `make schema`"
+
+
 def test_every_key_of_a_study_has_a_description():
     schema = config.Study.model_json_schema()
     groups = {"Study": schema, **schema["$defs"]}

@@ -1,8 +1,11 @@
-"""The configuration reference and the JSON schema, written from the models of `nestmat.config`."""
+"""What the documentation takes from the code: JSON schema, configuration reference, rule graph."""
 
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,9 @@ from nestmat.files import write_text
 
 SCHEMA = "workflow/schemas/study.schema.json"
 REFERENCE = "docs/configuration.md"
+WORKFLOW = "docs/workflow.md"
+GRAPH_OF = "resources/studies/nestedae_binding.yaml"
+_GRAPH = re.compile(r"(?<=```mermaid\n).*?(?=```)", re.DOTALL)
 
 _INTRODUCTION = """\
 # Configuration
@@ -28,8 +34,13 @@ first line is:
 
 
 def write_all(root: Path) -> list[Path]:
-    """Write schema and reference below the repository's root; the paths written."""
-    contents = {SCHEMA: json_schema(), REFERENCE: reference()}
+    """Write schema, reference and rule graph below the repository's root; the paths written."""
+    page = (root / WORKFLOW).read_text(encoding="utf-8")
+    contents = {
+        SCHEMA: json_schema(),
+        REFERENCE: reference(),
+        WORKFLOW: _GRAPH.sub(lambda _: rule_graph(root), page, count=1),
+    }
     for path, text in contents.items():
         write_text(root / path, text)
     return [root / path for path in contents]
@@ -43,6 +54,34 @@ def reference() -> str:
         name: definitions[name] for name in _reached(schema, definitions) if "properties" in definitions[name]
     }
     return _INTRODUCTION + "\n".join(_group(name, group, definitions) for name, group in groups.items())
+
+
+def rule_graph(root: Path) -> str:
+    """The rules of a two-scale study as a Mermaid flow chart, without the arrows that others imply."""
+    command = [sys.executable, "-m", "snakemake", "--forceall", "--rulegraph", "mermaid-js"]
+    command += ["--configfile", GRAPH_OF]
+    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    names = dict(re.findall(r"(id\d+)\[([^\]]+)\]", told))
+    after: dict[str, set[str]] = {name: set() for name in names.values()}
+    for before, rule in re.findall(r"(id\d+) --> (id\d+)", told):
+        after[names[before]].add(names[rule])
+
+    def reached(rule: str, seen: set[str]) -> set[str]:
+        for following in after[rule] - seen:
+            seen.add(following)
+            reached(following, seen)
+        return seen
+
+    # Scales go round in a circle of rules, which implies each of its own arrows: only ways out of it count.
+    reach = {rule: reached(rule, set()) for rule in after}
+
+    arrows = [
+        f"    {before} --> {rule}"
+        for before, following in sorted(after.items())
+        for rule in sorted(following)
+        if not any(rule in reach[other] and before not in reach[other] for other in following - {rule})
+    ]
+    return "\n".join(["flowchart TB", *arrows]) + "\n"
 
 
 def _references(node: Any) -> Iterator[str]:
