@@ -12,6 +12,8 @@ from nestmat.config import Split, Strict, Study
 from nestmat.figures import kind, measures
 from nestmat.figures.style import Labels, lower_first, word
 
+GAP = "\u00a0"
+"""A space that no line breaks at: a number stays with its unit."""
 LEVEL = 0.05
 """Largest p-value at which a difference counts as shown."""
 
@@ -25,20 +27,20 @@ def value(number: float, unit: str = "", sign: bool = False) -> str:
     if 0 < size < 0.001:
         places = 2 - int(np.floor(np.log10(size)))
     text = f"{number:{'+' if sign else ''}.{places}f}".replace("-", "−")
-    return f"{text} {unit}".strip()
+    return f"{text}{GAP}{unit}" if unit else text
 
 
 def spread(mean: float, sd: float, unit: str = "", folds: int = 2) -> str:
     """``mean ± sd unit`` with as many decimals of the spread as of the mean; no spread from one fold."""
     text = value(mean)
     if folds > 1 and np.isfinite(sd) and np.isfinite(mean):
-        text += f" ± {sd:.{len(text.partition('.')[2])}f}"
-    return f"{text} {unit}".strip()
+        text += f"{GAP}±{GAP}{sd:.{len(text.partition('.')[2])}f}"
+    return f"{text}{GAP}{unit}" if unit else text
 
 
 def percent(share: float) -> str:
     """A share as a whole percentage."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}{GAP}%"
 
 
 def protocol_in_words(study: Study, scale: str, protocol: str) -> str:
