@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from nestmat.models.specification import Encoder, Head, Model, Training
-from nestmat.scales.train import train_members
+from nestmat.training.chunks import train_members
 from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
 

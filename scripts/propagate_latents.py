@@ -5,8 +5,6 @@ parent's own parents for these rows. Out: latents, and where wanted the parent's
 spread, in its units.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

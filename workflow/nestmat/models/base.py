@@ -106,9 +106,10 @@ class Noise:
         self._calls = 0
 
     def at(self, window: slice) -> Noise:
-        """The masks of some rows, for one step."""
-        self.window, self._calls = window, 0
-        return self
+        """The masks of some rows, for one step; the draws are shared."""
+        step = Noise(self.keys, self.epoch, self.rows)
+        step.window, step._masks = window, self._masks
+        return step
 
     def dropout(self, x: Tensor, share: float) -> Tensor:
         """Drop a share of ``x`` (members, width, n) and scale the rest so that the mean stays."""

@@ -20,8 +20,8 @@ class ScalePrediction:
 
     Attributes:
         latents: (seeds, n, latents).
-        targets: Mean and standard deviation of the ensemble over seeds by target, in physical units, (n,) each;
-            the standard deviation is NaN where a single member states none.
+        targets: Mean and standard deviation of the ensemble over seeds by target, in physical units, (n,)
+            each; the standard deviation is NaN where a single member states none.
         units: Unit of each target.
     """
 
@@ -40,8 +40,8 @@ def predict_chain(
     """Predict along a chain with the members of one fold, by default those trained on every row.
 
     Args:
-        weights: Weights file of the model of each scale, finer scales first, every parent before its children. The
-            card lies beside the weights.
+        weights: Weights file of the model of each scale, every parent before its children; the card lies
+            beside it. Parents trained jointly with a child are in the child's file.
         features: For each scale the columns of its feature blocks, one row a material, the same rows for all.
         repeat: Repeat of the members.
         fold: Fold of the members.
@@ -60,13 +60,19 @@ def predict_chain(
         if members.empty:
             raise InputError(f"has no members of repeat {repeat}, fold {fold}.", file=path)
         blocks = {name: _block(features[scale], columns, path) for name, columns in trained.inputs.items()}
+        index = members.index.to_numpy()
         for parent in set(trained.specification.inputs) & set(trained.parents):
+            if parent in trained.joint:
+                theirs = trained.joint[parent]
+                inputs = {k: _block(features[parent], columns, path) for k, columns in theirs.inputs.items()}
+                blocks[parent] = theirs.apply(inputs, index)[0]
+                continue
             if parent not in found:
                 raise InputError(
                     f"reads the latents of {parent!r}, whose model is not given before it.", file=path
                 )
             blocks[parent] = _parent_block(found[parent], trained.columns[parent], members["seed"].to_numpy())
-        z, predicted = trained.apply(blocks, members.index.to_numpy())
+        z, predicted = trained.apply(blocks, index)
         found[scale] = ScalePrediction(
             z,
             {name: ensemble(means, stds) for name, (means, stds) in predicted.items()},

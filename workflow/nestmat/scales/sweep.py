@@ -14,15 +14,9 @@ import pandas as pd
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.models.specification import Model
-from nestmat.scales.train import (
-    ensemble,
-    predict_members,
-    read_scale,
-    train_members,
-    trained_from,
-    with_latents,
-)
-from nestmat.training.checkpoints import specification_from
+from nestmat.scales.train import ensemble, read_scale
+from nestmat.training.checkpoints import Trained, specification_from
+from nestmat.training.chunks import train_members
 from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
 
@@ -84,12 +78,12 @@ def sweep_latents(
         raise InputError("has no validation folds to sweep on.", file=folds, value=protocol)
     parts = []
     for latents in sorted(set(sizes)):
-        tried = with_latents(specification, latents)
+        tried = replace(specification, encoder=replace(specification.encoder, latents=latents))
         flat, scalers, curves = train_members(
             tried, data, members, device=device, title=f"{name}, {latents} latents"
         )
-        trained = trained_from(data, members, flat, scalers, tried, scale=scale, name=name, protocol=protocol)
-        _, predicted = predict_members(trained, data, members)
+        trained = Trained.of(data, members, flat, scalers, tried, scale=scale, name=name, protocol=protocol)
+        _, predicted = trained.predict_rows(data, members)
         part = pd.DataFrame([*_errors(data, members, predicted), *_losses(curves, members, specification)])
         parts.append(part.assign(latents=latents))
     frame = pd.concat(parts, ignore_index=True)

@@ -4,127 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.autoencoder import Autoencoder
 from nestmat.models.specification import Model
+from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.training.checkpoints import Trained, specification_from
+from nestmat.training.chunks import train_members
 from nestmat.training.data import ScaleData
-from nestmat.training.members import Members, hold_out
-from nestmat.training.progress import reporting
-from nestmat.training.rows import pack
-from nestmat.training.scaling import Scalers, fit_scalers
-from nestmat.training.trainer import Trainer, pick_device
+from nestmat.training.members import Members
 
 log = logging.getLogger(__name__)
-
-# Bytes that the tensors of one chunk of members may take.
-CHUNK_BYTES = 300_000_000
-
-
-def chunk_members(specification: Model, data: ScaleData, members: Members, budget: int) -> list[np.ndarray]:
-    """Divide members into chunks that fit a memory budget.
-
-    Members of a chunk have the same number of steps an epoch: the longest would make the others take empty
-    steps.
-
-    Args:
-        specification: Model to train.
-        data: Rows of the scale.
-        members: All members.
-        budget: Bytes a chunk.
-
-    Returns:
-        Indices into ``members`` of each chunk.
-    """
-    count = members.train.sum(axis=1)
-    size = specification.training.batch_size
-    steps = np.ones_like(count) if size is None else -(-count // size)
-    blocks = {*specification.inputs, *specification.heads}
-    stored = sum(len(data.columns.get(name, "1")) for name in blocks)
-    heads = specification.heads.values()
-    hidden = sum(specification.encoder.hidden) + sum(sum(h.hidden) for h in heads)
-    rows = int(count.max()) if size is None else size
-    numbers = 3 * len(data) * stored + 8 * rows * (hidden + stored) + 8 * hidden * (stored + 30)
-    most = max(1, budget // (4 * numbers))
-    chunks = []
-    for value in np.unique(steps):
-        same = np.flatnonzero(steps == value)
-        same = same[np.argsort(count[same], kind="stable")]
-        chunks += np.array_split(same, -(-len(same) // most))
-    return chunks
-
-
-def train_members(
-    specification: Model,
-    data: ScaleData,
-    members: Members,
-    *,
-    device: str = "auto",
-    budget: int = CHUNK_BYTES,
-    title: str = "training",
-) -> tuple[torch.Tensor, Scalers, pd.DataFrame]:
-    """Train members in chunks.
-
-    Args:
-        specification: The model.
-        data: Rows of the scale, parents' latents included.
-        members: Members and their rows.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        budget: Bytes a chunk of members may take.
-        title: Name in progress reports.
-
-    Returns:
-        Parameters (members, parameters), the scalers, and the history table.
-    """
-    training, target = specification.training, pick_device(device)
-    scalers = fit_scalers(specification, data, members)
-    keys = members.keys()
-    train, held = members.train, np.zeros_like(members.train)
-    if training.stop == "early":
-        held = hold_out(train, data.group, training.holdout, keys)
-    found: list[torch.Tensor | None] = [None] * len(members)
-    history, done = [], 0
-    with reporting(title, len(members), training.epochs) as report:
-        for chunk in chunk_members(specification, data, members, budget):
-            part, scaled = members[chunk], {name: scaler[chunk] for name, scaler in scalers.items()}
-            model = Autoencoder(specification, data.shapes, keys[chunk].tolist())
-            model.flat = model.flat.to(target)
-
-            def rows(chosen: np.ndarray, part=part, scaled=scaled):
-                return pack(specification, data, part, scaled, chosen, target)
-
-            trainer = Trainer(
-                model,
-                training,
-                torch.from_numpy(keys[chunk].astype(np.uint32).view(np.int32).copy()).to(target),
-                rows(part.train & ~held[chunk]),
-                rows(held[chunk]) if training.stop == "early" else None,
-                rows(part.validation) if part.validation.any() else None,
-            )
-            curves = trainer.fit(partial(report, done, len(chunk)))
-            history.append(curves.frame(chunk))
-            for place, member in enumerate(chunk):
-                found[member] = model.flat[place].cpu()
-            done += len(chunk)
-    flat = torch.stack([parameters for parameters in found if parameters is not None])
-    if bad := int((~torch.isfinite(flat)).any(dim=1).sum()):
-        raise InputError(
-            f"{bad} of {len(flat)} members diverged.",
-            column="training.learning_rate",
-            value=training.learning_rate,
-            remedy="lower the learning rate.",
-        )
-    return flat, scalers, pd.concat(history, ignore_index=True)
 
 
 def predictions_table(
@@ -229,36 +124,6 @@ def read_scale(
     return data
 
 
-def trained_from(
-    data: ScaleData,
-    members: Members,
-    flat: torch.Tensor,
-    scalers: Scalers,
-    specification: Model,
-    *,
-    scale: str,
-    name: str,
-    protocol: str,
-) -> Trained:
-    """Put trained parameters together with what is needed to apply them."""
-    return Trained(
-        scale=scale,
-        model=name,
-        protocol=protocol,
-        specification=specification,
-        flat=flat,
-        scalers=scalers,
-        members=members.frame(),
-        columns=data.columns,
-        kinds=data.kinds,
-        targets=list(data.y),
-        parents=list(data.parents),
-        units=data.units,
-        source=data.source,
-        facts={"rows": len(data), "seeds": members.keys().tolist()},
-    )
-
-
 def train_scale(
     features: str | Path,
     folds: str | Path,
@@ -273,6 +138,7 @@ def train_scale(
     predictions: str | Path,
     latents: str | Path,
     parents: Mapping[str, str | Path] | None = None,
+    joint: Mapping[str, JointParent] | None = None,
     inner_folds: int = 0,
     device: str = "auto",
 ) -> Trained:
@@ -291,6 +157,7 @@ def train_scale(
         predictions: Output, in physical units.
         latents: Output, latents of members without an inner fold.
         parents: Propagated latents of each parent scale for the rows of this one.
+        joint: Parent scales to train together with this one, where the specification says ``joint: true``.
         inner_folds: Inner folds to train on as well; 0 for none.
         device: ``auto``, ``cpu`` or ``cuda``.
 
@@ -299,16 +166,28 @@ def train_scale(
     """
     if not isinstance(specification, Model):
         specification = specification_from(specification)
+    if specification.joint != bool(joint):
+        raise InputError(
+            "joint: true needs the features and folds of the parents, and joint: false takes none.",
+            column="specification.joint",
+            value=specification.joint,
+        )
     data = read_scale(features, specification, parents)
     members = Members.build(
         tables.read(folds, protocol=protocol), data.row_id, specification.training.seeds, inner_folds
     )
     log.info("%s: %d members on %d rows", name, len(members), len(data))
-    flat, scalers, curves = train_members(specification, data, members, device=device, title=name)
-    trained = trained_from(
-        data, members, flat, scalers, specification, scale=scale, name=name, protocol=protocol
-    )
-    z, predicted = predict_members(trained, data, members)
+    if joint:
+        result = train_jointly(
+            specification, data, members, joint, scale=scale, name=name, protocol=protocol, device=device
+        )
+        trained, curves, z, predicted = result
+    else:
+        flat, scalers, curves = train_members(specification, data, members, device=device, title=name)
+        trained = Trained.of(
+            data, members, flat, scalers, specification, scale=scale, name=name, protocol=protocol
+        )
+        z, predicted = trained.predict_rows(data, members)
     provenance = {"scale": scale, "protocol": protocol, "model": name}
     trained.save(weights, card)
     tables.write(history, curves, tables.HISTORY, provenance)
@@ -320,17 +199,6 @@ def train_scale(
     )
     _write_latents(latents, data, members, z, provenance)
     return trained
-
-
-def predict_members(
-    trained: Trained, data: ScaleData, members: Members
-) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Latents and predictions of every member on every row; shapes as `Trained.apply`."""
-    blocks = {
-        name: data.block(name, members.repeat, members.fold, members.seed)
-        for name in trained.specification.inputs
-    }
-    return trained.apply(blocks, np.arange(len(members)))
 
 
 def _write_latents(
@@ -348,8 +216,3 @@ def _write_latents(
         **{column: tables.Column("float32", role="latent") for column in columns},
     }
     tables.write(path, frame, schema, provenance)
-
-
-def with_latents(specification: Model, latents: int) -> Model:
-    """The same model with another number of latents."""
-    return replace(specification, encoder=replace(specification.encoder, latents=latents))

@@ -20,6 +20,8 @@ from nestmat.errors import InputError
 from nestmat.files import replacing, write_text
 from nestmat.models.autoencoder import Autoencoder, Shapes
 from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.training.data import ScaleData
+from nestmat.training.members import Members
 from nestmat.training.scaling import Scaler, Scalers
 
 # Activations of this many numbers at a time when members are applied to rows.
@@ -45,6 +47,7 @@ class Trained:
         units: Unit of each column and target.
         source: Provenance of the features.
         facts: Versions, threads, rows and anything else worth keeping.
+        joint: Parents that were trained together with these members, member by member.
     """
 
     scale: str
@@ -61,6 +64,40 @@ class Trained:
     units: dict[str, str]
     source: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    joint: dict[str, Trained] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        data: ScaleData,
+        members: Members,
+        flat: torch.Tensor,
+        scalers: Scalers,
+        specification: Model,
+        *,
+        scale: str,
+        name: str,
+        protocol: str,
+        joint: Mapping[str, Trained] | None = None,
+    ) -> Trained:
+        """Put trained parameters together with what is needed to apply them."""
+        return cls(
+            scale=scale,
+            model=name,
+            protocol=protocol,
+            specification=specification,
+            flat=flat,
+            scalers=scalers,
+            members=members.frame(),
+            columns=data.columns,
+            kinds=data.kinds,
+            targets=list(data.y),
+            parents=list(data.parents),
+            units=data.units,
+            source=data.source,
+            facts={"rows": len(data), "seeds": members.keys().tolist()},
+            joint=dict(joint or {}),
+        )
 
     @property
     def shapes(self) -> Shapes:
@@ -125,22 +162,39 @@ class Trained:
         }
         return np.concatenate(latents), predictions
 
-    def save(self, weights: str | Path, card: str | Path) -> None:
-        """Write the weights (safetensors) and the card (JSON), whole or not at all."""
+    def predict_rows(
+        self, data: ScaleData, members: Members
+    ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
+        """Latents and predictions of every member on every row of its scale; shapes as in `apply`."""
+        keys = (members.repeat, members.fold, members.seed)
+        blocks = {name: data.block(name, *keys) for name in self.specification.inputs}
+        return self.apply(blocks, np.arange(len(members)))
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
         network = Autoencoder(self.specification, self.shapes, [])
         tensors = {name: view.contiguous() for name, view in network.layout.views(self.flat).items()}
         for name, scaler in self.scalers.items():
             tensors[f"scaler.{name}.mean"] = torch.from_numpy(np.ascontiguousarray(scaler.mean))
             tensors[f"scaler.{name}.std"] = torch.from_numpy(np.ascontiguousarray(scaler.std))
-        with replacing(weights) as aside:
-            save_file(tensors, aside, metadata={"format": "pt", "nestmat_version": nestmat.__version__})
-        content = {
+        for parent, trained in self.joint.items():
+            tensors |= {f"{parent}/{name}": value for name, value in trained._tensors().items()}
+        return tensors
+
+    def _card(self) -> dict[str, Any]:
+        return {
             **{name: getattr(self, name) for name in _CARD},
             "specification": asdict(self.specification),
             "members": self.members.to_dict(orient="list"),
             "facts": {**versions(), **self.facts},
+            "joint": {parent: trained._card() for parent, trained in self.joint.items()},
         }
-        write_text(card, json.dumps(content, indent=1, default=str) + "\n")
+
+    def save(self, weights: str | Path, card: str | Path) -> None:
+        """Write the weights (safetensors) and the card (JSON), whole or not at all."""
+        with replacing(weights) as aside:
+            facts = {"format": "pt", "nestmat_version": nestmat.__version__}
+            save_file(self._tensors(), aside, metadata=facts)
+        write_text(card, json.dumps(self._card(), indent=1, default=str) + "\n")
 
     @classmethod
     def load(cls, weights: str | Path, card: str | Path | None = None) -> Trained:
@@ -159,9 +213,15 @@ class Trained:
             content = json.loads(card.read_text(encoding="utf-8"))
             with safetensors.safe_open(weights, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return cls._from(content, tensors)
         except (FileNotFoundError, json.JSONDecodeError, safetensors.SafetensorError) as error:
             raise InputError(f"is not a readable model: {error}.", file=weights, remedy=again) from error
-        specification = specification_from(content["specification"])
+        except KeyError as error:
+            raise InputError(f"and {card} do not agree on {error}.", file=weights, remedy=again) from error
+
+    @classmethod
+    def _from(cls, content: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Trained:
+        specification, joint = specification_from(content["specification"]), content["joint"]
         scalers = {
             name.removeprefix("scaler.").removesuffix(".mean"): Scaler(
                 tensors[name].numpy(), tensors[name.removesuffix("mean") + "std"].numpy()
@@ -171,8 +231,6 @@ class Trained:
         }
         widths = {name: len(names) for name, names in content["columns"].items()}
         layout = Autoencoder(specification, Shapes(widths, content["kinds"], content["targets"]), []).layout
-        if lacking := set(layout.slots) - set(tensors):
-            raise InputError(f"lacks {sorted(lacking)}, which {card} names.", file=weights, remedy=again)
         return cls(
             **{name: content[name] for name in _CARD},
             specification=specification,
@@ -180,7 +238,13 @@ class Trained:
             scalers=scalers,
             members=pd.DataFrame(content["members"]).astype("int32"),
             facts=content["facts"],
+            joint={parent: cls._from(card, _under(parent, tensors)) for parent, card in joint.items()},
         )
+
+
+def _under(parent: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    prefix = f"{parent}/"
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 _CARD = ("scale", "model", "protocol", "columns", "kinds", "targets", "parents", "units", "source")

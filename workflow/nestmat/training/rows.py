@@ -40,7 +40,7 @@ class Rows:
 
     Attributes:
         inputs: (members, features, n).
-        targets: (members, width, n), by head.
+        targets: (members, width, n), by head; what no head bears the name of rides along.
         count: Rows of each member that are not padding, (members,).
     """
 
