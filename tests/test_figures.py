@@ -169,6 +169,23 @@ def test_errors_are_sorted_by_validation_error(results):
     assert names == [labels.model(name) for name in best]
 
 
+def test_devices_stand_at_the_gap_that_the_data_set_states_where_none_is_passed_down(results):
+    content = factories.configuration()
+    content["scales"]["efficiency"]["pass_prediction"] = False
+    columns = content["datasets"]["devices"]["columns"]
+    columns["band_gap"] = {"unit": "eV", "label": True, "missing": "keep", "description": "stated gap, as is"}
+    study = study_from(content)
+    assert ("efficiency", "devices") in figures.available(study)
+    assert "data/devices.parquet" in figures.needs(study, "efficiency", "devices")["data"]
+    frames, labels = frames_of(results, "efficiency", "devices")
+    gap = np.where(np.arange(180) % 3 == 0, np.nan, 1.6)
+    frames["data"] = pd.DataFrame({"row_id": np.arange(180), "band_gap": gap})
+    known = {"band_gap": Column("float64", unit="eV", description="stated gap, as is"), **labels.columns}
+    figure = figures.FIGURES["devices"].draw(frames, style.Labels(study, "efficiency", known))
+    assert figure.axes[2].get_xlabel() == "Stated gap (eV)"
+    assert sum(len(line.get_xdata()) for line in figure.axes[0].lines) == 120
+
+
 def test_sweep_marks_the_size_in_use(results):
     assert "in use: 3" in texts(drawn(results, "gap", "sweep"))
 
@@ -224,7 +241,7 @@ def test_names_of_columns_and_protocols():
     labels = style.Labels(STUDY, "efficiency", columns)
     assert labels.axis("Target", "Predicted") == "Predicted binding energy (kJ/mol)"
     assert labels.name("ETL=SnO2_np") == "ETL=SnO2_np"
-    assert labels.axis("B_IE") == "B IE (eV)"
+    assert labels.axis("B_IE") == "B_IE (eV)"
     assert labels.protocol("leave_one_etl_out") == "Leave one ETL out"
     assert labels.protocol("published") == "Published split"
 

@@ -103,7 +103,7 @@ def draw(
     frames["published"] = for_scale(study, scale) if published is None else published
     columns = {
         name: column
-        for group in ("parent_features", "features")
+        for group in ("data", "parent_features", "features")
         for path in files.get(group, [])
         for name, column in tables.schema(path).items()
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nestmat.config import Study
+from nestmat.data.registry import resolve
 from nestmat.figures import kind, style
 
 if TYPE_CHECKING:
@@ -28,16 +29,29 @@ def parent_target(study: Study, scale: str) -> tuple[str, str] | None:
     return None
 
 
-def available(study: Study, scale: str) -> bool:
-    """Whether the scale has classes and is passed its parent's predictions."""
+def stated(study: Study, scale: str) -> str | None:
+    """A label of the scale's data set, none of its targets, in the unit of the parent's target."""
+    found = parent_target(study, scale)
+    if found is None:
+        return None
+    parent, target = found
+    theirs = resolve(study.datasets[study.scales[parent].dataset]).columns[target].unit
     config = study.scales[scale]
-    return bool(
-        config.targets and config.pass_prediction and classes(study, scale) and parent_target(study, scale)
-    )
+    for name, column in resolve(study.datasets[config.dataset]).columns.items():
+        if column.label and column.unit == theirs and name not in config.targets:
+            return name
+    return None
+
+
+def available(study: Study, scale: str) -> bool:
+    """Whether the scale has classes, and its parent's property: passed down, or stated by the data set."""
+    config = study.scales[scale]
+    known = parent_target(study, scale) and (config.pass_prediction or stated(study, scale))
+    return bool(config.targets and classes(study, scale) and known)
 
 
 def needs(study: Study, scale: str) -> kind.Needs:
-    """Predictions of both scales for the rows of the child, and its classes."""
+    """The parent's property and predictions of the scale for its rows, and its classes."""
     found = parent_target(study, scale)
     assert found is not None
     parent, model = found[0], kind.autoencoder(study, scale)
@@ -45,8 +59,9 @@ def needs(study: Study, scale: str) -> kind.Needs:
     protocol = config.interpret.protocol if config.interpret else config.runs(model)[0]
     theirs = study.parent_model(scale, model, parent)
     where = study.parent_protocol(parent, protocol)
+    passed = {"propagated": [f"propagated/{parent}__{scale}/{where}/{theirs}.parquet"]}
     return {
-        "propagated": [f"propagated/{parent}__{scale}/{where}/{theirs}.parquet"],
+        **(passed if config.pass_prediction else {"data": [f"data/{config.dataset}.parquet"]}),
         "predictions": [f"predictions/{scale}/{protocol}/{model}.parquet"],
         "features": [kind.features(scale)],
         "parent_features": [kind.features(parent)],
@@ -54,44 +69,49 @@ def needs(study: Study, scale: str) -> kind.Needs:
 
 
 def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
-    """A row for measured and for predicted values of the child, a column a category.
+    """A row for measured and for predicted values of the scale, a column a category.
 
     Args:
-        frames: ``propagated`` (row_id, ``<target>.mean``), ``predictions`` (validation rows of the ensemble)
-            and ``features``.
+        frames: ``predictions`` (validation rows of the ensemble), ``features``, and ``propagated`` (row_id,
+            ``<target>.mean``) or ``data`` (row_id and the column that states the parent's property).
         labels: Names and units.
     """
-    found = parent_target(labels.study, labels.scale)
-    assert found is not None
-    across = f"{found[1]}.mean"
+    across, label = _across(frames, labels)
     up = labels.config.targets[0]
     predicted = frames["predictions"]
-    predicted = predicted[predicted["target"] == up]
-    rows = predicted.groupby("row_id")[["true", "mean"]].mean()
-    rows = rows.join(frames["propagated"].groupby("row_id")[across].mean(), how="inner")
+    rows = predicted[predicted["target"] == up].groupby("row_id")[["true", "mean"]].mean()
+    rows = rows.join(across.rename("across").dropna(), how="inner")
     blocks = classes(labels.study, labels.scale)
     figure, axes = style.panels(2, len(blocks), height=2.6, sharex=True, sharey=True)
     features = frames["features"].set_index("row_id")
     for j, column in enumerate(blocks.values()):
         levels = _levels(features, column).reindex(rows.index)
         for i, (name, which) in enumerate((("Measured", "true"), ("Predicted", "mean"))):
-            _panel(axes[i, j], rows[across], rows[which], levels)
+            _panel(axes[i, j], rows["across"], rows[which], levels)
             axes[i, j].set_title(f"{name}, by {column}", fontsize=8)
             if j == 0:
                 axes[i, j].set_ylabel(labels.axis(up, name, characters=28))
-        axes[1, j].set_xlabel(labels.axis(found[1], "Predicted", characters=40))
+        axes[1, j].set_xlabel(label)
         handles, names = axes[0, j].get_legend_handles_labels()
-        figure_side = axes[1, j]
-        figure_side.legend(
-            handles,
-            names,
+        axes[1, j].legend(
+            *(handles, names),
             loc="upper center",
             bbox_to_anchor=(0.5, -0.24),
-            ncols=3,
+            ncols=2 if len(names) > 3 else 3,
             markerscale=2,
             fontsize=7,
         )
     return figure
+
+
+def _across(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> tuple[pd.Series, str]:
+    found, column = parent_target(labels.study, labels.scale), stated(labels.study, labels.scale)
+    assert found is not None
+    if labels.config.pass_prediction:
+        values = frames["propagated"].groupby("row_id")[f"{found[1]}.mean"].mean()
+        return values, labels.axis(found[1], "Predicted", characters=40)
+    assert column is not None
+    return frames["data"].set_index("row_id")[column], labels.axis(column, characters=40)
 
 
 def _levels(features: pd.DataFrame, column: str) -> pd.Series:
@@ -120,9 +140,9 @@ def _panel(ax: Axes, x: pd.Series, y: pd.Series, levels: pd.Series) -> None:
 KIND = kind.Kind(
     title="Both scales, by class",
     caption=(
-        "Rows of the coarser scale at the property that the finer scale predicts for them, measured (top) "
-        "and predicted (bottom), coloured by class with the number of rows. Predictions are of folds that "
-        "left the row out."
+        "Rows of the coarser scale at the property of the finer one (predicted by it, or as the data set "
+        "states it), measured above and predicted below by members that left the row out, coloured by class "
+        "with the number of rows. Rows for which the property is not known are not shown."
     ),
     section="results",
     draw=draw,

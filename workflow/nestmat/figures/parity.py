@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,24 +41,24 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     flags = frames["data"].set_index("row_id")["flag"]
     rows = [(target, model) for target in labels.config.targets for model in dict.fromkeys(found["model"])]
     protocols = measures.ordered(found["protocol"], labels.config.protocols)
-    side = min(2.7, style.WIDTH / len(protocols))
-    figure, axes = style.panels(
-        len(rows), len(protocols), height=side + 0.42, width=max(side * len(protocols), 3.4)
-    )
+    cells = [[(target, model, protocol) for protocol in protocols] for target, model in rows]
+    if len(protocols) == 1:
+        cells = [[row[0] for row in cells]]
+    count = len(cells[0])
+    side = min(2.7, style.WIDTH / count)
+    figure, axes = style.panels(len(cells), count, height=side + 0.42, width=max(side * count, 3.4))
     figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[call-arg, union-attr]
-    for i, (target, model) in enumerate(rows):
-        for j, protocol in enumerate(protocols):
-            ax = axes[i, j]
-            mine = found[(found[["target", "model", "protocol"]] == [target, model, protocol]).all(axis=1)]
-            if mine.empty:
-                ax.set_axis_off()
-                continue
-            _panel(ax, mine, mine["row_id"].map(flags).fillna("").ne("").to_numpy(), labels.unit(target))
-            ax.set_title(labels.protocol(protocol), fontsize=8, pad=24)
-            ax.set_xlabel(style.with_unit("True", labels.unit(target)))
-            if j == 0:
-                predicted = labels.axis(target, "Predicted", characters=int(12 * side))
-                ax.set_ylabel(f"{labels.model(model)}\n{predicted}")
+    for ax, (target, model, protocol) in zip(axes.flat, chain.from_iterable(cells), strict=True):
+        mine = found[(found[["target", "model", "protocol"]] == [target, model, protocol]).all(axis=1)]
+        if mine.empty:
+            ax.set_axis_off()
+            continue
+        _panel(ax, mine, mine["row_id"].map(flags).fillna("").ne("").to_numpy(), labels.unit(target))
+        ax.set_title(labels.protocol(protocol), fontsize=8, pad=24)
+        ax.set_xlabel(style.with_unit("True", labels.unit(target)))
+        if len(protocols) == 1 or protocol == protocols[0]:
+            predicted = labels.axis(target, "Predicted", characters=int(12 * side))
+            ax.set_ylabel(f"{labels.model(model)}\n{predicted}")
     style.legend_below(figure, list(axes.flat))
     return figure
 

@@ -85,16 +85,15 @@ class Labels:
         return {"published": "Published split", "strict": "Strict"}.get(name, prettify(name))
 
     def name(self, column: str) -> str:
-        """Name of a column: its description, up to a semicolon, where that is short; else its own name."""
+        """Name of a column: its description up to a comma where that is short, else its own name."""
         about = self.columns.get(column)
-        text = about.description.split(";")[0].rstrip(". ") if about else ""
+        text = re.split("[;,]", about.description)[0].rstrip(". ") if about else ""
         if text and len(text) <= 48:
             return text[:1].upper() + text[1:]
         parent, _, latent = column.partition(" ")
         if parent in self.study.scales and latent[:1] == "z":
             return f"{self.title(parent)}, {symbol(latent)}"
-        # One-hot and site fractions are named column=level and site:species already.
-        return column if set("=:") & set(column) else prettify(column)
+        return column
 
     def unit(self, column: str) -> str:
         """Unit of a column; empty for a pure number."""
