@@ -221,14 +221,14 @@ class _Task:
 
 def _outer_folds(folds: pd.DataFrame, inner_folds: int) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """(repeat, fold, validation (n,), inner (n,)) of every fold of a protocol, and of fold -1."""
-    for repeat, frame in folds.groupby("repeat"):
-        labels = frame.sort_values("row_id")["fold"].to_numpy()
+    for repeat in sorted(map(int, folds["repeat"].unique())):
+        labels = folds[folds["repeat"] == repeat].sort_values("row_id")["fold"].to_numpy()
         # Without a fold to leave out, all repeats are the same: one is enough.
-        for fold in [*([-1] if repeat == 0 else []), *np.unique(labels[labels >= 0])]:
+        for fold in [*([-1] if repeat == 0 else []), *np.unique(labels[labels >= 0]).tolist()]:
             inner = np.full(len(labels), -1)
             if inner_folds:
-                inner = inner_labels(labels, int(repeat), int(fold), inner_folds)
-            yield int(repeat), int(fold), (labels == fold) & (fold >= 0), inner
+                inner = inner_labels(labels, repeat, fold, inner_folds)
+            yield repeat, fold, (labels == fold) & (fold >= 0), inner
 
 
 def _fit(task: _Task, baseline: Baseline, inputs: Inputs, seed: int) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def _curves(predictions: pd.DataFrame) -> pd.DataFrame:
     """Calibration curves of all models, over the validation rows of all repeats."""
     parts = [
         calibration_curve(*(group[name].to_numpy() for name in ("true", "mean", "std"))).assign(
-            protocol=protocol, model=model, target=target
+            protocol=str(protocol), model=str(model), target=str(target)
         )
         for (protocol, model, target), group in predictions.groupby(
             ["protocol", "model", "target"], sort=False

@@ -153,10 +153,12 @@ class Combination:
 def _side_by_side(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Rows that all members predict, with means and stds (n, members)."""
     keys = [*KEYS, "inner", "split", "row_id"]
-    wide = frame.set_index([*keys, "model"])[["true", "mean", "std"]].unstack("model")
-    wide = wide.dropna(subset=[("mean", name) for name in names])
-    rows = wide.index.to_frame(index=False).assign(true=wide["true"].to_numpy()[:, 0])
-    return rows, wide["mean"][list(names)].to_numpy(), wide["std"][list(names)].to_numpy()
+    wide = frame.set_index([*keys, "model"])
+    means = wide["mean"].unstack("model")[list(names)].dropna()
+    stds = wide["std"].unstack("model").loc[means.index, list(names)]
+    true = frame.groupby(keys)["true"].first().loc[means.index]
+    rows = means.index.to_frame(index=False).assign(true=true.to_numpy())
+    return rows, means.to_numpy(), stds.to_numpy()
 
 
 def recommend_predictor(
@@ -186,17 +188,17 @@ def recommend_predictor(
         raise InputError(f"no predictions of {lacking}, which the stack needs.", file=predictions[0])
     rows, means, stds = _side_by_side(frame, stack)
     parts, learned = [], []
-    for key, index in rows.groupby(KEYS).indices.items():
-        here = rows.iloc[index]
-        inner = index[(here["inner"] >= 0).to_numpy()]
-        outer = index[(here["inner"] < 0).to_numpy()]
+    for _, here in rows.groupby(KEYS):
+        index, held_out = here.index.to_numpy(), (here["inner"] >= 0).to_numpy()
+        inner, outer = index[held_out], index[~held_out]
+        target, repeat, fold = here[KEYS].iloc[0]
         if not len(inner):
             raise InputError(
                 f"not all of {list(stack)} have predictions held out inside the training rows of "
-                f"target {key[0]!r}, repeat {key[1]}, fold {key[2]}.",
+                f"target {target!r}, repeat {repeat}, fold {fold}.",
                 remedy="run the members with the same inner_folds.",
             )
-        known = (str(key[0]), int(key[1]), int(key[2]))
+        known = (str(target), int(repeat), int(fold))
         found = Combination.learn(known, stack, rows["true"].to_numpy()[inner], means[inner], stds[inner])
         mean, std = found.apply(means[outer], stds[outer])
         parts.append(rows.iloc[outer].assign(mean=mean, std=std))
