@@ -64,7 +64,7 @@ class Autoencoder:
     def __init__(self, specification: Model, shapes: Shapes, seeds: Sequence[int]):
         _check(specification, shapes)
         self.specification, self.shapes = specification, shapes
-        self.layout = Layout()
+        self.layout = Layout(specification.initialisation)
         encoder = specification.encoder
         features = sum(shapes.blocks[name] for name in specification.inputs)
         self.encoder = Perceptrons(
@@ -75,6 +75,7 @@ class Autoencoder:
             {"latents": Output(encoder.latents, encoder.latent_activation, encoder.gain)},
             encoder.activation,
             encoder.dropout,
+            encoder.bias_range,
         )
         self.heads = self._bundle_heads()
         self.targets = [name for name in specification.heads if name in shapes.targets]
@@ -90,7 +91,7 @@ class Autoencoder:
         bundles: dict[tuple, dict[str, Output]] = {}
         for name, head in self.specification.heads.items():
             width = self.shapes.width(name) * (2 if head.loss == "gaussian_nll" else 1)
-            output = Output(width, head.output_activation, head.gain)
+            output = Output(width, head.output_activation, head.gain, head.output_gain)
             bundles.setdefault((head.hidden, head.activation, head.dropout), {})[name] = output
         return [
             Perceptrons(
@@ -167,6 +168,9 @@ class Autoencoder:
                 value for name, value in weights.items() if name.startswith("encoder") and "weight" in name
             ]
             found["l1_encoder"] = torch.stack([value.abs().sum(dim=(1, 2)) for value in matrices]).sum(dim=0)
+        if "input_relevance" in wanted:
+            # Group lasso on what leaves each input (Yuan & Lin 2006): an input that does not help loses all.
+            found["input_relevance"] = weights["encoder.0.weight"].norm(dim=1).sum(dim=1)
         if any(name in wanted for name in CORRELATIONS):
             targets = [batch.targets[name] for name in self.targets]
             pair = latent_correlations(z, torch.cat(targets, dim=1) if targets else None, batch.weight)

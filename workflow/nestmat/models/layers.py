@@ -34,12 +34,14 @@ class _Slot:
     shape: tuple[int, int]
     groups: tuple[int, ...]  # rows of the matrix that share a standard deviation
     std: tuple[float, ...]  # of each group; 0 leaves zeros
+    uniform: bool = False  # whether std is the half width of a uniform distribution instead
 
 
 class Layout:
     """Names, shapes and first values of the parameters inside the flat buffer of a member."""
 
-    def __init__(self) -> None:
+    def __init__(self, initialisation: str = "xavier") -> None:
+        self.initialisation = initialisation
         self.slots: dict[str, _Slot] = {}
 
     @property
@@ -47,16 +49,20 @@ class Layout:
         """Parameters a member."""
         return sum(math.prod(slot.shape) for slot in self.slots.values())
 
-    def linear(self, name: str, inputs: int, outputs: Sequence[int], gains: Sequence[float]) -> None:
+    def linear(
+        self, name: str, inputs: int, outputs: Sequence[int], gains: Sequence[float], bias_range: float = 0.0
+    ) -> None:
         """Reserve a linear layer: several of them side by side where ``outputs`` has more than one width.
 
-        Xavier normal for each of them by its own fan (Glorot & Bengio 2010), zero bias.
+        Normal weights, for each of them by its own fan: Xavier (Glorot & Bengio 2010) or LeCun (1998).
         """
+        lecun = self.initialisation == "lecun"
         stds = tuple(
-            gain * math.sqrt(2 / (inputs + width)) for width, gain in zip(outputs, gains, strict=True)
+            gain * math.sqrt(1 / inputs if lecun else 2 / (inputs + width))
+            for width, gain in zip(outputs, gains, strict=True)
         )
         self.slots[f"{name}.weight"] = _Slot((sum(outputs), inputs), tuple(outputs), stds)
-        self.slots[f"{name}.bias"] = _Slot((sum(outputs), 1), (sum(outputs),), (0.0,))
+        self.slots[f"{name}.bias"] = _Slot((sum(outputs), 1), (sum(outputs),), (bias_range,), uniform=True)
 
     def initial(self, seeds: Sequence[int]) -> Tensor:
         """First values, (members, size): each member from its own generator, whoever is trained beside it."""
@@ -67,7 +73,12 @@ class Layout:
             for slot in self.slots.values():
                 for width, std in zip(slot.groups, slot.std, strict=True):
                     shape = (width * slot.shape[1],)
-                    parts.append(torch.randn(shape, generator=generator) * std if std else torch.zeros(shape))
+                    if not std:
+                        parts.append(torch.zeros(shape))
+                    elif slot.uniform:
+                        parts.append((2 * torch.rand(shape, generator=generator) - 1) * std)
+                    else:
+                        parts.append(torch.randn(shape, generator=generator) * std)
             rows.append(torch.cat(parts))
         return torch.stack(rows) if rows else torch.empty(0, self.size)
 
@@ -90,11 +101,12 @@ class Layout:
 
 @dataclass(frozen=True)
 class Output:
-    """One of the perceptrons of a `Perceptrons`: its output's width, activation and gain."""
+    """One of the perceptrons of a `Perceptrons`: its output's width and activation, and its gains."""
 
     width: int
     activation: Activation = "identity"
     gain: float = 1.0
+    output_gain: float = 1.0
 
 
 class Perceptrons:
@@ -110,6 +122,7 @@ class Perceptrons:
         outputs: The perceptrons by name.
         activation: Of the hidden layers.
         dropout: Share of hidden units dropped while training.
+        bias_range: Half width of the first biases of the first layer.
     """
 
     def __init__(
@@ -121,19 +134,22 @@ class Perceptrons:
         outputs: Mapping[str, Output],
         activation: Activation = "identity",
         dropout: float = 0.0,
+        bias_range: float = 0.0,
     ):
         self.name, self.outputs, self.dropout = name, dict(outputs), dropout
         self.activation = ACTIVATIONS[activation]
         self.depth = len(hidden)
         self.composed = activation == "identity" and not dropout and len(outputs) == 1 and self.depth > 0
-        gains = [output.gain for output in outputs.values()]
+        last = [output.gain * output.output_gain for output in outputs.values()]
+        gains = [output.gain for output in outputs.values()] if hidden else last
         ends = [output.width for output in outputs.values()]
         self.widths = [hidden[0]] * len(ends) if hidden else ends
-        layout.linear(f"{name}.0", inputs, self.widths, gains)
+        layout.linear(f"{name}.0", inputs, self.widths, gains, bias_range)
         for depth in range(1, self.depth + 1):
-            for (key, output), end in zip(outputs.items(), ends, strict=True):
-                width = hidden[depth] if depth < self.depth else end
-                layout.linear(f"{name}.{depth}.{key}", hidden[depth - 1], [width], [output.gain])
+            for (key, output), end, gain in zip(outputs.items(), ends, last, strict=True):
+                if depth < self.depth:
+                    end, gain = hidden[depth], output.gain
+                layout.linear(f"{name}.{depth}.{key}", hidden[depth - 1], [end], [gain])
 
     def __call__(self, x: Tensor, weights: Mapping[str, Tensor], noise: Noise | None) -> dict[str, Tensor]:
         """Outputs by name, (members, width, n) each, of ``x`` (members, inputs, n)."""

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 Activation = Literal["identity", "relu", "tanh", "silu", "gelu", "atanh"]
 LossName = Literal["mae", "mse", "huber", "cross_entropy", "gaussian_nll"]
-PenaltyName = Literal["l1", "l1_encoder", "l2", "latent_target_correlation", "latent_decorrelation"]
+PenaltyName = Literal[
+    "l1", "l1_encoder", "l2", "input_relevance", "latent_target_correlation", "latent_decorrelation"
+]
 
 
 def option(default: Any, description: str, **limits: Any) -> Any:
@@ -30,7 +32,10 @@ class Encoder:
     activation: Activation = option("silu", "Activation of the hidden layers.")
     latent_activation: Activation = option("tanh", "Activation of the latents.")
     dropout: float = option(0.0, "Share of hidden units dropped while training.", ge=0, lt=1)
-    gain: float = option(1.0, "Gain of the Xavier normal initialisation.", gt=0)
+    gain: float = option(1.0, "Gain of the initialisation.", gt=0)
+    bias_range: float = option(
+        0.0, "First biases of the first layer are uniform on plus or minus this; 0 starts them at zero.", ge=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,8 @@ class Head:
     activation: Activation = option("silu", "Activation of the hidden layers.")
     output_activation: Activation = option("identity", "Activation of the output.")
     dropout: float = option(0.0, "Share of hidden units dropped while training.", ge=0, lt=1)
-    gain: float = option(1.0, "Gain of the Xavier normal initialisation.", gt=0)
+    gain: float = option(1.0, "Gain of the initialisation.", gt=0)
+    output_gain: float = option(1.0, "Further gain of the last layer.", gt=0)
     standardise: bool = option(
         True,
         "Fit to the target standardised on the member's training rows; blocks are standardised as inputs.",
@@ -65,6 +71,8 @@ class Training:
     learning_rate: float = option(1e-3, "Step size of Adam.", gt=0)
     weight_decay: float = option(0.0, "Decoupled weight decay (AdamW).", ge=0)
     schedule: Literal["constant", "cosine"] = option("constant", "Learning rate along the epochs.")
+    warmup: float = option(0.0, "Share of the epochs in which the learning rate rises from zero.", ge=0, lt=1)
+    beta2: float = option(0.999, "Adam: decay of the mean square of the gradient.", gt=0, lt=1)
     stop: Literal["last", "early"] = option(
         "last", "Weights kept: of the last epoch, or of the best on rows held out of the training rows."
     )
@@ -88,6 +96,10 @@ class Model:
     encoder: Encoder = field(metadata={"description": "From inputs to latents."})
     heads: dict[str, Head] = field(
         metadata={"description": "Heads by the target or block that each one gives."}
+    )
+    initialisation: Literal["xavier", "lecun"] = option(
+        "xavier",
+        "Normal first weights of variance 2 / (inputs + outputs), or 1 / inputs, of each layer, times the gain.",
     )
     penalties: dict[PenaltyName, float] = field(
         default_factory=dict, metadata={"description": "Weight of each penalty added to the loss."}

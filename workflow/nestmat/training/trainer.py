@@ -71,16 +71,20 @@ class Adam:
         flat: Parameters, (members, parameters).
         rate: Learning rate; may be changed between steps.
         decay: Weight decay.
+        betas: Decay of the means of the gradient and of its square.
     """
 
-    def __init__(self, flat: Tensor, rate: float, decay: float = 0.0):
-        self.rate, self.decay = rate, decay
+    def __init__(
+        self, flat: Tensor, rate: float, decay: float = 0.0, betas: tuple[float, float] = (0.9, 0.999)
+    ):
+        self.rate, self.decay, self.betas = rate, decay, betas
         self.count = 0
         self.first, self.second = torch.zeros_like(flat), torch.zeros_like(flat)
 
     @torch.no_grad()
-    def step(self, flat: Tensor, gradient: Tensor, betas: tuple[float, float] = (0.9, 0.999)) -> None:
+    def step(self, flat: Tensor, gradient: Tensor) -> None:
         """Move ``flat`` in place."""
+        betas = self.betas
         self.count += 1
         if self.decay:
             flat.mul_(1 - self.rate * self.decay)
@@ -92,6 +96,22 @@ class Adam:
     def keep(self, members: Tensor) -> None:
         """Forget all but some of the members."""
         self.first, self.second = self.first[members], self.second[members]
+
+
+def learning_rate(training: Training, share: float, epoch: float) -> float:
+    """Learning rate of an epoch.
+
+    Args:
+        training: Schedule and warm-up.
+        share: Share of the epochs that is over.
+        epoch: One epoch as a share of all.
+    """
+    if share < training.warmup:
+        return training.learning_rate * min(1.0, (share + epoch) / training.warmup)
+    if training.schedule == "constant":
+        return training.learning_rate
+    rest = (share - training.warmup) / (1 - training.warmup)
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * rest))
 
 
 def _mean(total: Tensor, members: int) -> float:
@@ -142,9 +162,7 @@ class Trainer:
         curves = Curves([*self.terms, "total"], [], np.full(len(model.flat), epochs))
         self._start(model.flat.detach().clone())
         for epoch in range(1, epochs + 1):
-            if training.schedule == "cosine":
-                share = (epoch - 1) / epochs
-                self.adam.rate = training.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+            self.adam.rate = learning_rate(training, (epoch - 1) / epochs, 1 / epochs)
             for batch in self.train.batches(training.batch_size, self.keys, epoch):
                 loss = self._step(batch)
             if report is not None:
@@ -165,7 +183,9 @@ class Trainer:
     def _start(self, flat: Tensor) -> None:
         self.flat = flat.requires_grad_()
         self.model.flat = self.flat
-        self.adam = Adam(flat, self.training.learning_rate, self.training.weight_decay)
+        self.adam = Adam(
+            flat, self.training.learning_rate, self.training.weight_decay, (0.9, self.training.beta2)
+        )
         members = len(flat)
         self.alive = torch.arange(members, device=flat.device)
         self.best = torch.full((members,), torch.inf, device=flat.device)
