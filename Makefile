@@ -21,9 +21,12 @@ export MLFLOW_DISABLE_TELEMETRY := true
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
-# An install that was interrupted leaves no stamp, and is made again from nothing.
-$(INSTALLED): $(LOCKS)
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] < (3, 15) and
+# An install that was interrupted leaves no stamp, and is made again from nothing; the lock keeps two apart.
+$(INSTALLED):
+	@exec 9> .venv.lock
+	flock 9
+	if [ -e $@ ]; then exit 0; fi
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] < (3, 15) and
 	"nestmat needs Python 3.11 to 3.14, this is %d.%d: name another, make PYTHON=python3.12" % v[:2])'
 	rm -rf .venv
 	if $(PYTHON) -c 'import ensurepip' 2> /dev/null; then
@@ -81,5 +84,5 @@ lock: ## pin the dependencies again (needs uv); make lock ARGS=--upgrade takes n
 	tools/lock_requirements.sh $(ARGS)
 
 clean: ## delete the environment and caches; results, downloads and runs stay
-	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis workflow/*.egg-info
+	rm -rf .venv .venv.lock .pytest_cache .ruff_cache .mypy_cache .hypothesis workflow/*.egg-info
 	find . -name __pycache__ -not -path './.snakemake/*' -prune -exec rm -rf {} +
