@@ -133,6 +133,8 @@ def pack(
         return torch.from_numpy(np.ascontiguousarray(columns_first)).to(device)
 
     blocks = {name: scaled(name) for name in {*specification.inputs, *specification.heads}}
-    inputs = torch.cat([blocks[name] for name in specification.inputs], dim=1)
+    # A joint child may have no inputs of its own: the empty tensor gives them their shape.
+    none = torch.empty(len(index), 0, index.shape[1], device=device)
+    inputs = torch.cat([none, *(blocks[name] for name in specification.inputs)], dim=1)
     targets = {name: blocks[name] for name in specification.heads}
     return Rows(inputs, targets, torch.from_numpy(count).to(device))

@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nestmat import tables
+from nestmat.errors import InputError
+from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.scales.chain import predict_chain
+from nestmat.scales.joint import JointParent
+from nestmat.scales.propagate import propagate_latents
+from nestmat.scales.sweep import SWEEP, sweep_latents
+from nestmat.scales.train import train_scale
+from nestmat.tables import Column
+from nestmat.training.checkpoints import Trained
+
+FOLDS = 3
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def write_scale(folder: Path, name: str, rows: int, target, seed: int = 0, levels: int = 3) -> None:
+    """Features and folds of a scale whose target is a function of its descriptors."""
+    rng = np.random.default_rng(seed)
+    descriptors = rng.normal(size=(rows, 3))
+    level = rng.integers(levels, size=rows)
+    groups = [f"m{i // 2}" for i in range(rows)]
+    frame = pd.DataFrame({"row_id": np.arange(rows) + 10, "formula": "", "material": groups, "group": groups})
+    schema = {key: Column("int64" if key == "row_id" else "string", role="key") for key in frame}
+    for i in range(3):
+        frame[f"d{i}"] = descriptors[:, i]
+        schema[f"d{i}"] = Column("float64", role="feature", block="descriptors", unit="u")
+    for k in range(levels):
+        frame[f"layer={k}"] = (level == k).astype(float)
+        schema[f"layer={k}"] = Column("float64", role="feature", block="layer")
+    frame[f"{name}_y"] = target(descriptors, level)
+    schema[f"{name}_y"] = Column("float64", role="target", unit="eV")
+    blocks = {
+        "descriptors": {"kind": "continuous", "columns": ["d0", "d1", "d2"]},
+        "layer": {"kind": "categorical", "columns": [f"layer={k}" for k in range(levels)]},
+    }
+    tables.write(folder / f"{name}.parquet", frame, schema, {"blocks": blocks})
+    fold = np.arange(rows) // 2 % FOLDS
+    folds = pd.DataFrame(
+        {"protocol": "strict", "repeat": 0, "row_id": frame["row_id"], "material": groups, "fold": fold}
+    )
+    tables.write(folder / f"{name}.folds.parquet", folds, tables.FOLDS)
+
+
+def outputs(folder: Path, name: str) -> dict[str, Path]:
+    keys = ("history", "predictions", "latents")
+    paths = {key: folder / f"{name}.{key}.parquet" for key in keys}
+    return {"weights": folder / f"{name}.safetensors", "card": folder / f"{name}.json", **paths}
+
+
+def train(folder: Path, name: str, specification: Model, **options) -> Trained:
+    return train_scale(
+        folder / f"{name}.parquet",
+        folder / f"{name}.folds.parquet",
+        scale=name,
+        protocol="strict",
+        name="nae",
+        specification=specification,
+        **outputs(folder, options.pop("into", name)),
+        **options,
+    )
+
+
+def model(target: str, *inputs: str, heads: dict | None = None, **training) -> Model:
+    options = {"epochs": 20, "learning_rate": 0.02, "seeds": 2, **training}
+    return Model(
+        inputs=("descriptors", *inputs),
+        encoder=Encoder(latents=2, hidden=(6,)),
+        heads={target: Head(hidden=(8,)), **(heads or {})},
+        training=Training(**options),
+    )
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory) -> Path:
+    """Three scales: fine -> middle -> coarse, trained and propagated; the middle passes its prediction on."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("chain")
+    write_scale(folder, "fine", 40, lambda d, k: 3 + d[:, 0] * d[:, 1])
+    write_scale(folder, "middle", 30, lambda d, k: 5 + d[:, 0] + k, seed=1)
+    write_scale(folder, "coarse", 24, lambda d, k: d[:, 2] - k, seed=2)
+    train(folder, "fine", model("fine_y", "layer"), inner_folds=2)
+    propagate_latents(folder / "fine.safetensors", folder / "middle.parquet", folder / "fine__middle.parquet")
+    propagate_latents(folder / "fine.safetensors", folder / "coarse.parquet", folder / "fine__coarse.parquet")
+    nested = model("middle_y", "fine", heads={"fine": Head()}, seeds=3)
+    train(folder, "middle", nested, parents={"fine": folder / "fine__middle.parquet"})
+    propagate_latents(
+        folder / "middle.safetensors",
+        folder / "coarse.parquet",
+        folder / "middle__coarse.parquet",
+        parents={"fine": folder / "fine__coarse.parquet"},
+        pass_prediction=True,
+    )
+    nested = model("coarse_y", "middle", batch_size=5, epochs=5)
+    train(folder, "coarse", nested, parents={"middle": folder / "middle__coarse.parquet"})
+    return folder
+
+
+def test_predictions_cover_every_member_once(chain):
+    found = tables.read(chain / "fine.predictions.parquet")
+    key = ["target", "row_id", "fold", "inner", "seed", "split"]
+    assert not found.duplicated(key).any()
+    truth = tables.read(chain / "fine.parquet").set_index("row_id")["fine_y"]
+    np.testing.assert_array_equal(found["true"], truth.loc[found["row_id"]])
+    validation = found[found["split"] == "validation"]
+    assert (validation.groupby("seed")["row_id"].nunique() == 40).all()
+    assert set(validation["seed"]) == {-1, 0, 1}
+    inner = found[found["split"] == "inner"]
+    assert set(inner["seed"]) == {-1}
+    assert set(inner["fold"]) == {-1, 0, 1, 2}
+    assert set(found[found["fold"] == -1]["split"]) == {"train", "inner"}
+    whole = inner[inner["fold"] == -1]
+    assert sorted(whole["row_id"]) == sorted(truth.index)
+
+
+def test_ensemble_is_the_mixture_of_its_seeds(chain):
+    found = tables.read(chain / "fine.predictions.parquet", split="validation")
+    wide = found.pivot(index="row_id", columns="seed", values=["mean", "std"])
+    seeds = wide["mean"][[0, 1]]
+    np.testing.assert_allclose(wide["mean"][-1], seeds.mean(axis=1))
+    np.testing.assert_allclose(wide["std"][-1], seeds.std(axis=1, ddof=0))
+    assert wide["std"][[0, 1]].isna().all().all()
+
+
+def test_latents_of_its_own_rows_propagate_unchanged(chain, tmp_path):
+    propagate_latents(chain / "fine.safetensors", chain / "fine.parquet", tmp_path / "again.parquet")
+    key = ["member", "repeat", "fold", "inner", "seed", "row_id"]
+    own = tables.read(chain / "fine.latents.parquet")
+    again = tables.read(tmp_path / "again.parquet")
+    assert set(own["inner"]) == {-1}
+    pd.testing.assert_frame_equal(own[[*key, "z0", "z1"]], again[[*key, "z0", "z1"]])
+    split = own[own["fold"] == 1].set_index("row_id")["split"]
+    folds = tables.read(chain / "fine.folds.parquet").set_index("row_id")["fold"]
+    assert ((split == "validation") == (folds.loc[split.index] == 1)).all()
+
+
+def test_a_child_reads_the_parent_member_of_its_fold(chain):
+    trained = Trained.load(chain / "middle.safetensors")
+    propagated = tables.read(chain / "fine__middle.parquet")
+    features = tables.read(chain / "middle.parquet")
+    latents = tables.read(chain / "middle.latents.parquet")
+    for member in trained.members.itertuples():
+        theirs = propagated[
+            (propagated["fold"] == member.fold) & (propagated["seed"] == member.seed % 2)
+        ].set_index("row_id")
+        z = theirs.loc[features["row_id"], ["z0", "z1"]].to_numpy(np.float64)
+        blocks = {"descriptors": features[["d0", "d1", "d2"]].to_numpy(), "fine": z}
+        found, _ = trained.apply(blocks, np.array([member.member]))
+        expected = latents[latents["member"] == member.member][["z0", "z1"]].to_numpy()
+        np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_a_material_validated_in_a_fold_does_not_change_the_latents_of_that_fold(chain, tmp_path):
+    frame = tables.read(chain / "fine.parquet")
+    folds = tables.read(chain / "fine.folds.parquet")
+    out = folds["fold"].to_numpy() == 1
+    frame.loc[out, "fine_y"] = -50.0
+    facts, schema = tables.provenance(chain / "fine.parquet"), tables.schema(chain / "fine.parquet")
+    tables.write(tmp_path / "fine.parquet", frame, schema, {"blocks": facts["blocks"]})
+    tables.write(tmp_path / "fine.folds.parquet", folds, tables.FOLDS)
+    train(tmp_path, "fine", model("fine_y", "layer"))
+    propagate_latents(tmp_path / "fine.safetensors", chain / "middle.parquet", tmp_path / "p.parquet")
+    columns = ["row_id", "z0", "z1"]
+    for fold, same in ((1, True), (0, False)):
+        before, after = (
+            tables.read(file, fold=fold)[columns].reset_index(drop=True)
+            for file in (chain / "fine__middle.parquet", tmp_path / "p.parquet")
+        )
+        assert np.allclose(before, after, atol=1e-5) == same
+
+
+def test_prediction_along_the_chain_equals_training(chain):
+    rows = tables.read(chain / "coarse.parquet")
+    weights = {name: chain / f"{name}.safetensors" for name in ("fine", "middle", "coarse")}
+    found = predict_chain(weights, dict.fromkeys(weights, rows))
+    trained = tables.read(chain / "coarse.predictions.parquet", fold=-1, seed=-1)
+    mean, std = found["coarse"].targets["coarse_y"]
+    expected = trained.set_index("row_id").loc[rows["row_id"]]
+    np.testing.assert_allclose(mean, expected["mean"], atol=1e-5)
+    np.testing.assert_allclose(std, expected["std"], atol=1e-5)
+    assert found["coarse"].units == {"coarse_y": "eV"}
+
+
+def test_passed_predictions_are_the_parents_ensemble(chain):
+    passed = tables.read(chain / "middle__coarse.parquet", fold=-1, seed=0)
+    weights = {name: chain / f"{name}.safetensors" for name in ("fine", "middle")}
+    rows = tables.read(chain / "coarse.parquet")
+    mean, std = predict_chain(weights, dict.fromkeys(weights, rows))["middle"].targets["middle_y"]
+    np.testing.assert_allclose(passed["middle_y.mean"], mean, rtol=1e-5)
+    np.testing.assert_allclose(passed["middle_y.std"], std, rtol=1e-3, atol=1e-5)
+    assert tables.schema(chain / "middle__coarse.parquet")["middle_y.std"].unit == "eV"
+
+
+def test_chain_without_the_parent_is_an_error(chain):
+    rows = tables.read(chain / "coarse.parquet")
+    with pytest.raises(InputError, match="latents of 'middle'"):
+        predict_chain({"coarse": chain / "coarse.safetensors"}, {"coarse": rows})
+    with pytest.raises(InputError, match=r"lack"):
+        predict_chain({"fine": chain / "fine.safetensors"}, {"fine": rows.drop(columns="d1")})
+
+
+def test_child_rows_without_a_level_of_the_parent_are_an_error(chain, tmp_path):
+    write_scale(tmp_path, "child", 10, lambda d, k: d[:, 0], levels=2)
+    with pytest.raises(InputError, match="layer=2"):
+        propagate_latents(chain / "fine.safetensors", tmp_path / "child.parquet", tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_parent_without_some_rows_of_the_child_is_an_error(chain, tmp_path):
+    with pytest.raises(InputError, match="lacks finite latents for 6 rows"):
+        train(
+            chain,
+            "middle",
+            model("middle_y", "fine"),
+            parents={"fine": chain / "fine__coarse.parquet"},
+            into=str(tmp_path / "x"),
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_features_that_are_not_finite_are_an_error(tmp_path):
+    write_scale(tmp_path, "fine", 12, lambda d, k: np.where(d[:, 0] > 0, np.nan, 1.0))
+    with pytest.raises(InputError, match="is not finite at row_id"):
+        train(tmp_path, "fine", model("fine_y"))
+
+
+def test_sweep_gives_every_size_on_every_fold(chain, tmp_path):
+    sweep_latents(
+        chain / "middle.parquet",
+        chain / "middle.folds.parquet",
+        tmp_path / "sweep.parquet",
+        scale="middle",
+        protocol="strict",
+        name="nae",
+        specification=model("middle_y", "fine", heads={"fine": Head()}),
+        sizes=[1, 3],
+        epochs=3,
+        parents={"fine": chain / "fine__middle.parquet"},
+    )
+    found = tables.read(tmp_path / "sweep.parquet")
+    assert list(found) == list(SWEEP)
+    counts = found.groupby(["latents", "target", "metric"])["fold"].nunique()
+    assert (counts == FOLDS).all()
+    assert set(counts.index) == {
+        (size, *rest)
+        for size in (1, 3)
+        for rest in (("middle_y", "mae"), ("middle_y", "rmse"), ("middle_y", "loss"), ("fine", "loss"))
+    }
+
+
+@pytest.fixture(scope="module")
+def joint(tmp_path_factory) -> tuple[Path, Model, dict[str, JointParent]]:
+    """A child that sees nothing but its parent's latents, which need a feature the parent does not."""
+    folder = tmp_path_factory.mktemp("joint")
+    write_scale(folder, "fine", 60, lambda d, k: d[:, 0])
+    write_scale(folder, "coarse", 60, lambda d, k: np.tanh(d[:, 1]) + 0.5 * d[:, 2], seed=3)
+    encoder = Encoder(latents=3, hidden=(12,))
+    child = Model(
+        inputs=("fine",),
+        encoder=encoder,
+        heads={"coarse_y": Head(hidden=(8,)), "fine": Head(weight=0.1)},
+        training=Training(epochs=200, learning_rate=0.02, seeds=2),
+        joint=True,
+    )
+    parent = Model(inputs=("descriptors",), encoder=encoder, heads={"fine_y": Head()})
+    files = (folder / "fine.parquet", folder / "fine.folds.parquet", folder / "coarse.parquet")
+    return folder, child, {"fine": JointParent(*files, parent)}
+
+
+def test_joint_training_teaches_the_parent_what_the_child_needs(joint):
+    folder, child, parents = joint
+    train(folder, "coarse", child, joint=parents)
+    found = tables.read(folder / "coarse.predictions.parquet", split="validation", seed=-1)
+    error = (found["mean"] - found["true"]).abs().mean()
+    assert error < 0.35 * found["true"].std()
+    history = tables.read(folder / "coarse.history.parquet", split="train")
+    last = history[history["epoch"] == 200].groupby("term")["loss"].mean()
+    assert set(last.index) == {"coarse_y", "fine", "fine.fine_y", "total"}
+    assert last["fine.fine_y"] < 0.2
+    rows = tables.read(folder / "coarse.parquet")
+    chain = predict_chain({"coarse": folder / "coarse.safetensors"}, {"coarse": rows, "fine": rows})
+    whole = tables.read(folder / "coarse.predictions.parquet", fold=-1, seed=-1).set_index("row_id")
+    np.testing.assert_allclose(
+        chain["coarse"].targets["coarse_y"][0], whole.loc[rows["row_id"], "mean"], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("training", [{"batch_size": 16}, {"stop": "early", "patience": 5}])
+def test_joint_training_in_batches_and_with_early_stopping(joint, tmp_path, training):
+    folder, child, parents = joint
+    options = Training(epochs=15, learning_rate=0.01, **training)
+    child = Model(**{**child.__dict__, "training": options})
+    train(folder, "coarse", child, joint=parents, into=str(tmp_path / "coarse"))
+    history = tables.read(tmp_path / "coarse.history.parquet", split="train", term="coarse_y")
+    losses = history.groupby("epoch")["loss"].mean()
+    assert losses.iloc[-1] < losses.iloc[0]
+
+
+def test_joint_needs_its_parents(joint):
+    folder, child, _ = joint
+    with pytest.raises(InputError, match="joint: true needs"):
+        train(folder, "coarse", child)
