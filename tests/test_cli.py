@@ -47,12 +47,15 @@ def test_new_writes_a_study_that_validates_and_says_what_it_took_from_the_header
     assert scale.features["descriptors"].columns == ["density"]
     assert scale.features["is_phase"].one_hot == "phase"
     assert scale.features["perovskite"].perovskite
+    # Caesium and lead alone are on their sites: their fractions say nothing.
+    assert [block.site for block in scale.features.values() if block.site] == ["X"]
     assert "empty in 5 rows" in (table.parent / "mine.yaml").read_text()
     capsys.readouterr()
 
     assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 0
     told = capsys.readouterr().out
     assert "55 of 60 rows usable" in told
+    assert "rejected: density is missing (5 rows, the first is 2)" in told
     # 4 seeds x (5 folds + all rows) x (outer + 4 inner folds)
     assert "120 in strict" in told
 

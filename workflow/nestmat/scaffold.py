@@ -92,8 +92,8 @@ def write_study(
             "leaves no column to learn from.", file=data, remedy="give --formula, --features, or both."
         )
     rows = len(next(iter(cells.values())))
-    perovskite = formula is not None and _are_perovskites(cells[formula])
-    text = _study(name, data, headers, chosen, units, formula, rows, perovskite)
+    sites = None if formula is None else _perovskite_sites(cells[formula])
+    text = _study(name, data, headers, chosen, units, formula, rows, sites)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
 
@@ -193,21 +193,22 @@ def _features(
     return [headers[column] for column in wanted]
 
 
-def _are_perovskites(formulas: Sequence[str]) -> bool:
-    """Whether every formula that parses is an ABX3 perovskite."""
-    parsed = 0
+def _perovskite_sites(formulas: Sequence[str]) -> list[str] | None:
+    """Sites with two species or more, where every formula that parses is an ABX3 perovskite; else None."""
+    species: dict[str, set[str]] = {"A": set(), "B": set(), "X": set()}
     for text in dict.fromkeys(formulas):
         try:
             formula = parse(text)
         except InputError:
             # Reading the data set rejects the row with this reason.
             continue
-        parsed += 1
         try:
-            formula.sites()
+            sites = formula.sites()
         except InputError:
-            return False
-    return parsed > 0
+            return None
+        for site, fractions in sites.items():
+            species[site] |= set(fractions)
+    return [site for site, found in species.items() if len(found) > 1] if all(species.values()) else None
 
 
 def _text(value: str) -> str:
@@ -237,7 +238,7 @@ def _study(
     units: dict[str, str],
     formula: str | None,
     rows: int,
-    perovskite: bool,
+    sites: list[str] | None,
 ) -> str:
     numbers = [h.key for h in features if h.kind == "number"]
     categories = [h.key for h in features if h.kind == "category"]
@@ -247,9 +248,9 @@ def _study(
         blocks["descriptors"] = f"{{columns: {_list(numbers)}}}"
     if formula is not None:
         blocks["composition"] = "{composition: magpie}  # statistics of elemental properties"
-    if perovskite:
+    if sites is not None:
         blocks["perovskite"] = "{perovskite: true}  # tolerance factor, octahedral factor, tau"
-        blocks |= {site: f"{{site: {site}}}" for site in "ABX"}
+        blocks |= {site: f"{{site: {site}}}" for site in sites}
     for category in categories:
         block = "is_" + re.sub(r"[^A-Za-z0-9_]", "_", category)
         while block in blocks:
