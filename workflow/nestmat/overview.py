@@ -144,8 +144,8 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
             f"from {path or 'generator ' + str(spec.generator)}"
         )
         lines += [
-            f"    {reason} ({count} rows)"
-            for reason, count in reading.rejects["reason"].value_counts().items()
+            f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"
+            for (column, reason), rows in reading.rejects.groupby(["column", "reason"], sort=False)
         ]
     for name, scale in study.scales.items():
         parents = f" from {', '.join(scale.parents)}" if scale.parents else ""
