@@ -29,14 +29,14 @@ SITES = {"A": 5, "B": 6, "X": 3}
 
 def full_batch(epochs: int) -> Model:
     """AE1 of the follow-up."""
-    relu = {"hidden": (25,), "activation": "relu", "output_activation": "relu"}
+    hidden = {"hidden": (25,), "activation": "relu"}
     return Model(
         inputs=("descriptors",),
         encoder=Encoder(latents=11, hidden=(25,), activation="identity"),
         heads={
-            "gap": Head(**relu, standardise=False),
-            **{site: Head(**relu, loss="cross_entropy") for site in SITES},
-            "descriptors": Head(**relu),
+            "gap": Head(**hidden, output_activation="relu", standardise=False),
+            **{site: Head(**hidden, loss="cross_entropy") for site in SITES},
+            "descriptors": Head(**hidden),
         },
         penalties={"l1": 0.001},
         training=Training(epochs=epochs, learning_rate=0.01),

@@ -1,7 +1,8 @@
 """Train one model of a scale: all folds and seeds together.
 
-In: features, folds, and the parents' latents for the same rows. Out: weights (safetensors) with their card
-(JSON), learning curves, predictions in the units of the targets, latents.
+In: features, folds, and the parents' latents for the same rows; for a joint training instead the parents'
+features, their folds, and their features for these rows. Out: weights (safetensors) with their card (JSON),
+learning curves, predictions in the units of the targets, latents.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from nestmat.logs import job_log
+from nestmat.scales.joint import joint_parents
 from nestmat.scales.train import train_scale
 
 OUTPUTS = ("weights", "card", "history", "predictions", "latents")
@@ -26,6 +28,7 @@ def main(snakemake: Any) -> None:
             name=snakemake.wildcards.model,
             specification=snakemake.params.specification,
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
+            joint=joint_parents(snakemake.params.get("joint", {}), snakemake.input.get("joint", [])),
             inner_folds=snakemake.params.inner_folds,
             **{name: snakemake.output[name] for name in OUTPUTS},
         )

@@ -11,7 +11,7 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.models.specification import Encoder, Head, Model, Training
 from nestmat.scales.chain import predict_chain
-from nestmat.scales.joint import JointParent
+from nestmat.scales.joint import JointParent, joint_parents
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.sweep import SWEEP, sweep_latents
 from nestmat.scales.train import train_scale
@@ -306,6 +306,13 @@ def test_joint_training_in_batches_and_with_early_stopping(joint, tmp_path, trai
     history = tables.read(tmp_path / "coarse.history.parquet", split="train", term="coarse_y")
     losses = history.groupby("epoch")["loss"].mean()
     assert losses.iloc[-1] < losses.iloc[0]
+
+
+def test_joint_parents_come_in_threes():
+    files = ["a.parquet", "a.folds", "a__c", "b.parquet", "b.folds", "b__c"]
+    found = joint_parents({"a": {"x": 1}, "b": {}}, files)
+    assert found["a"] == JointParent("a.parquet", "a.folds", "a__c", {"x": 1})
+    assert found["b"].child_features == "b__c"
 
 
 def test_joint_needs_its_parents(joint):

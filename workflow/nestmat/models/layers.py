@@ -27,6 +27,8 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
     "atanh": _atanh,
 }
+# Where the gradient needs the output alone, a hidden layer overwrites its input: a pass over memory less.
+_IN_PLACE: dict[Activation, Callable[[Tensor], Tensor]] = {"relu": torch.relu_, "tanh": torch.tanh_}
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Perceptrons:
         bias_range: float = 0.0,
     ):
         self.name, self.outputs, self.dropout = name, dict(outputs), dropout
-        self.activation = ACTIVATIONS[activation]
+        self.activation = _IN_PLACE.get(activation, ACTIVATIONS[activation])
         self.depth = len(hidden)
         self.composed = activation == "identity" and not dropout and len(outputs) == 1 and self.depth > 0
         last = [output.gain * output.output_gain for output in outputs.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -42,6 +42,22 @@ class JointParent:
     folds: str | Path
     child_features: str | Path
     specification: Model | Mapping
+
+
+def joint_parents(specifications: Mapping[str, Mapping], files: Sequence[str]) -> dict[str, JointParent]:
+    """Parents of a joint training from a flat list of files.
+
+    Args:
+        specifications: Model of each parent by its name.
+        files: For each parent in that order its features, its folds, and its features for the child's rows.
+    """
+    kinds = (files[0::3], files[1::3], files[2::3])
+    return {
+        name: JointParent(features, folds, child_features, specification)
+        for (name, specification), features, folds, child_features in zip(
+            specifications.items(), *kinds, strict=True
+        )
+    }
 
 
 @dataclass(frozen=True)

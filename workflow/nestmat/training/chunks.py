@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -131,6 +133,21 @@ class Start:
     validation: RowSource | None
 
 
+def keep_freed_memory() -> None:
+    """Make the C library keep freed memory for the next step; without effect where it is not glibc.
+
+    By default glibc returns the large tensors of each step to the system and asks for them again in the next,
+    which costs a third of the time of a step in page faults.
+    """
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        m_trim_threshold, m_mmap_threshold = -1, -3
+        library.mallopt(m_trim_threshold, 256 * 2**20)
+        library.mallopt(m_mmap_threshold, 32 * 2**20)
+
+
 def train_chunks(
     training: Training,
     members: Members,
@@ -153,6 +170,7 @@ def train_chunks(
     Raises:
         InputError: A member's parameters are not finite.
     """
+    keep_freed_memory()
     keys = torch.from_numpy(members.keys().astype(np.uint32).view(np.int32).copy())
     found: list[torch.Tensor | None] = [None] * len(members)
     history, done = [], 0
