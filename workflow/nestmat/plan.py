@@ -329,7 +329,7 @@ class Plan:
 
     def figure_files(self) -> list[str]:
         """Every figure of the study."""
-        return [f"{self.results}/figures/{s}.{kind}.svg" for s, kinds in self.figures().items() for kind in kinds]
+        return [f"{self.results}/figures/{s}.{kind}.svg" for s, kind in figures.available(self.study)]
 
     def figure_inputs(self, scale: str) -> list[str]:
         """Tables that the figures of a scale are drawn from."""

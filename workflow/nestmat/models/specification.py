@@ -99,7 +99,7 @@ class Model:
     )
     initialisation: Literal["xavier", "lecun"] = option(
         "xavier",
-        "Normal first weights of variance 2 / (inputs + outputs), or 1 / inputs, of each layer, times the gain.",
+        "Normal first weights of each layer, of variance 2 / (inputs + outputs), or 1 / inputs.",
     )
     penalties: dict[PenaltyName, float] = field(
         default_factory=dict, metadata={"description": "Weight of each penalty added to the loss."}
