@@ -129,6 +129,7 @@ def _edited(table, edit):
             ["kind category"],
         ),
         (lambda s: s["datasets"]["materials"].pop("formula"), ["needs a chemical formula"]),
+        (lambda s: s["strict"].update(folds=2), ["scales.materials.recommended", "3 or more"]),
         (lambda s: s["datasets"]["materials"].update(file="lost.csv"), ["lost.csv", "does not exist"]),
         (
             lambda s: s["datasets"]["materials"]["columns"].update(mass={}),
@@ -153,8 +154,8 @@ def test_validate_counts_leave_one_out_folds_by_the_levels_of_the_column(table, 
 
     _edited(table, edit)
     assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 0
-    # 4 seeds x (2 phases + all rows) x (outer + 4 inner folds)
-    assert "60 in by_phase" in capsys.readouterr().out
+    # 4 seeds x (2 phases x (outer + 1 inner fold) + all rows x (outer + 2 inner folds))
+    assert "28 in by_phase" in capsys.readouterr().out
 
 
 def test_predict_needs_results_and_input(table, capsys):

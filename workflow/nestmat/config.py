@@ -301,6 +301,13 @@ class Study(_Strict):
         for name, scale in self.scales.items():
             _check_scale(name, scale, self.datasets, seen, self.scales)
             seen.append(name)
+            for protocol in scale.runs("recommended") if scale.recommended else []:
+                folds = scale.splits.get(protocol, self.strict).folds
+                if folds is not None and folds < 3:
+                    raise ValueError(
+                        f"scales.{name}.recommended: protocol {protocol!r} has {folds} folds, and 3 or more "
+                        "are needed to learn the weights of the stack"
+                    )
         return self
 
     def parent_model(self, scale: str, model: str, parent: str) -> str:

@@ -107,13 +107,15 @@ def members(
 ) -> int | None:
     """Copies of a model that one protocol trains; None where a fold is a level of a column not read yet.
 
-    One copy a fold, repeat and seed, one a seed on all rows, and for each of these one an inner fold.
+    One copy a fold, repeat and seed, one a seed on all rows, and for each of these one an inner fold; inner
+    folds are made of the other folds, so they are no more than those.
     """
     folds = levels if isinstance(split, Split) and split.kind == "leave_one_out" else split.folds
     if folds is None:
         return None
     repeats = 1 + len(split.repeats)
-    return seeds * (folds * repeats + 1) * (1 + inner_folds)
+    inside, on_all = min(inner_folds, folds - 1), min(inner_folds, folds)
+    return seeds * (folds * repeats * (1 + inside) + 1 + on_all)
 
 
 def describe(study: Study, file: str | Path | None = None) -> list[str]:

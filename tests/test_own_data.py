@@ -1,0 +1,72 @@
+"""A user's own table, from the header to the report, through the command line alone."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from nestmat import cli, tables
+from nestmat.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder of its own with a table of 40 materials, two of them unusable, and its finished study."""
+    folder = tmp_path_factory.mktemp("own")
+    rng = random.Random(1)
+    lines = ["formula,density,phase,gap"]
+    for i in range(38):
+        x = rng.randrange(1, 100) / 100
+        phase = "cubic" if i % 2 else "tetragonal"
+        lines.append(f"CsPbI{3 - 3 * x:.2f}Br{3 * x:.2f},{4 + x:.3f},{phase},{1.7 + 0.6 * x:.3f}")
+    lines += ["CsPbQq3,4.1,cubic,1.8", "CsPbI3,,cubic,1.73"]
+    (folder / "mine.csv").write_text("\n".join(lines) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert (
+            cli.main(["new", "mine", "--data", "mine.csv", "--formula", "formula", "--target", "gap:eV"]) == 0
+        )
+        study = yaml.safe_load((folder / "mine.yaml").read_text())
+        scale = study["scales"]["materials"]
+        scale["models"]["nestmat"]["specification"]["training"] |= {"epochs": 20, "seeds": 1}
+        scale["baselines"] = {"ridge": scale["baselines"]["ridge"]}
+        scale["recommended"]["stack"] = ["nestmat", "ridge"]
+        study["strict"] = {"folds": 3}
+        study["tracking"] = "off"
+        (folder / "mine.yaml").write_text(yaml.safe_dump(study))
+        assert cli.main(["validate", "mine.yaml"]) == 0
+        assert cli.main(["report", "mine.yaml", "--cores", "2"]) == 0
+    return folder
+
+
+def test_every_row_is_kept_or_rejected_with_its_line_and_reason(folder):
+    kept = tables.read(folder / "results/mine/features/materials.parquet")
+    rejects = tables.read(folder / "results/mine/data/materials.rejects.parquet")
+    assert len(kept) == 38
+    assert list(zip(rejects["row"], rejects["column"], rejects["value"], strict=True)) == [
+        (40, "formula", "CsPbQq3"),
+        (41, "density", ""),
+    ]
+
+
+def test_the_report_shows_the_error_of_every_model_in_the_unit_of_the_target(folder):
+    metrics = tables.read(folder / "results/mine/metrics/materials.parquet", metric="mae", split="validation")
+    assert set(metrics["model"]) == {"nestmat", "ridge", "recommended"}
+    assert set(metrics["unit"]) == {"eV"}
+    report = (folder / "results/mine/report.html").read_text()
+    for text in ("mine.csv", "CsPbQq3", "nestmat head", "Ridge", "eV"):
+        assert text in report
+
+
+def test_a_second_run_does_nothing(folder):
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--configfile", "mine.yaml"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing to be done" in done.stdout + done.stderr
