@@ -81,8 +81,11 @@ def predict(arguments: argparse.Namespace) -> None:
         raise InputError("does not exist.", file=arguments.input, remedy="check the path.")
     from nestmat.prediction import predict as predict_chain
 
-    predict_chain(study, results, Path(arguments.input), Path(arguments.output))
-    print(arguments.output)
+    source, output = Path(arguments.input), Path(arguments.output)
+    predicted, rejected = predict_chain(study, results, source, output, arguments.scale)
+    print(f"{output}: {predicted} rows predicted")
+    if rejected:
+        print(f"{output.with_suffix('.rejects.parquet')}: {rejected} rows rejected, with the reason")
 
 
 def schema(arguments: argparse.Namespace) -> None:
@@ -140,6 +143,7 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("--study", required=True, help=study_help)
     added.add_argument("--input", required=True, help="CSV file of formulas, with the study's other inputs")
     added.add_argument("--output", required=True, help="Parquet file to write")
+    added.add_argument("--scale", help="scale to predict with its finer ones, by default the last")
     added.add_argument("--results", help="folder of the study's results, by default results/<study>")
 
     command("schema", schema)

@@ -1,0 +1,196 @@
+"""Predict new materials with the trained chain of a study."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nestmat import tables
+from nestmat.config import ColumnSpec, DatasetSpec, Scale, Study
+from nestmat.data.readers import read
+from nestmat.data.registry import resolve
+from nestmat.errors import InputError
+from nestmat.evaluation.baselines import predict_baseline
+from nestmat.evaluation.stack import deployed
+from nestmat.features.table import Featurized, featurize, levels_of
+from nestmat.scales.chain import ScalePrediction, predict_chain
+
+PREDICTED: tables.Schema = {
+    "row": tables.Column("int64", role="key", description="line of the input file, counted from 1"),
+    "formula": tables.Column("string"),
+    "material": tables.Column("string", role="key", description="canonical key of the composition"),
+    "scale": tables.Column("string"),
+    "target": tables.Column("string"),
+    "mean": tables.Column("float64", description="prediction, in the unit of the row"),
+    "std": tables.Column("float64", description="predicted standard deviation; NaN where none is stated"),
+    "low": tables.Column("float64", description="lower end of the 95 % interval"),
+    "high": tables.Column("float64", description="upper end of the 95 % interval"),
+    "unit": tables.Column("string"),
+}
+NORMAL_95 = 1.959964
+
+
+def predict(
+    study: Study, results: Path, source: Path, output: Path, scale: str | None = None
+) -> tuple[int, int]:
+    """Predict the targets of a scale and of its ancestors for the rows of a CSV file.
+
+    The predictor is the recommended one, with the members that trained on every row, or the first model of a
+    scale that recommends none. Feature columns that the file lacks are derived where they follow exactly from
+    the formula and the categories.
+
+    Args:
+        study: The study, which has been run.
+        results: Folder of its results.
+        source: CSV file with the inputs of the scale.
+        output: Parquet file to write, `PREDICTED`; rows without prediction go to ``<output>.rejects.parquet``
+            beside it, with the reason.
+        scale: Scale to predict; by default the last of the study.
+
+    Returns:
+        Number of rows predicted, and of rows rejected.
+
+    Raises:
+        InputError: The file or a result is missing or unreadable, or an input column is missing.
+    """
+    wanted = scale or list(study.scales)[-1]
+    if wanted not in study.scales:
+        raise InputError(
+            "is not a scale of the study.", value=wanted, remedy=f"choose one of {', '.join(study.scales)}."
+        )
+    chain = [name for name in study.scales if name == wanted or name in ancestors(study, wanted)]
+    spec = _input_spec(study, chain, source)
+    reading = read(spec, source, name=source.name)
+    rejects, made = [reading.rejects], {}
+    for name in chain:
+        features = results / "features" / f"{name}.parquet"
+        made[name] = featurize(
+            reading.frame,
+            study.scales[name].features,
+            levels=levels_of(tables.provenance(features)["blocks"]),
+            training=tables.read(features),
+            schema=reading.schema,
+            source=source,
+        )
+        rejects.append(made[name].rejects)
+    lost = pd.concat(rejects, ignore_index=True).drop_duplicates("row").sort_values("row")
+    kept = reading.frame[~reading.frame["row"].isin(lost["row"])]
+    parts = [_of_scale(study, results, name, _rows_of(made, kept["row_id"]), kept) for name in chain]
+    facts = {"study": study.study, "input": str(source), "rows_read": len(kept) + len(lost)}
+    predicted = pd.concat(parts, ignore_index=True)
+    tables.write(output, predicted.sort_values(["row", "scale"], kind="stable"), PREDICTED, facts)
+    tables.write(output.with_suffix(".rejects.parquet"), lost, tables.REJECTS, facts)
+    return len(kept), len(lost)
+
+
+def ancestors(study: Study, scale: str) -> set[str]:
+    """Scales whose latents a scale reads, directly or through others."""
+    found = set(study.scales[scale].parents)
+    for parent in study.scales[scale].parents:
+        found |= ancestors(study, parent)
+    return found
+
+
+def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
+    """What to read from the input: the formula, and those feature columns that the file has."""
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as file:
+            header = {cell.strip() for cell in next(csv.reader(file), [])}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}.", file=source, remedy="give a CSV file.") from error
+    columns: dict[str, ColumnSpec] = {}
+    formula = None
+    for name in chain:
+        dataset = resolve(study.datasets[study.scales[name].dataset])
+        formula = formula or next((c for c in (dataset.formula, "formula", "Formula") if c in header), None)
+        for block in study.scales[name].features.values():
+            for column in [*(block.columns or []), *([block.one_hot] if block.one_hot else [])]:
+                known = dataset.columns[column]
+                found = column if column in header else known.header
+                if found in header:
+                    columns[column] = known.model_copy(update={"header": found, "missing": "reject"})
+        if formula is None and (dataset.formula or dataset.formula_template):
+            raise InputError(
+                f"has no column {dataset.formula or 'formula'!r}; it has {sorted(header)}.",
+                file=source,
+                remedy="name the column of the chemical formula so.",
+            )
+    return DatasetSpec(
+        title=source.name, file=str(source), formula=formula, columns=columns, duplicates="keep"
+    )
+
+
+def _rows_of(made: Mapping[str, Featurized], row_id: pd.Series) -> dict[str, pd.DataFrame]:
+    return {name: found.frame.set_index("row_id").loc[row_id].reset_index() for name, found in made.items()}
+
+
+def _of_scale(
+    study: Study, results: Path, name: str, features: Mapping[str, pd.DataFrame], rows: pd.DataFrame
+) -> pd.DataFrame:
+    scale = study.scales[name]
+    members = scale.recommended.stack if scale.recommended else [next(iter(scale.models))]
+    runs = scale.runs("recommended") if scale.recommended else scale.runs(members[0])
+    protocol = "strict" if "strict" in runs else runs[0]
+    single = {
+        member: _model(study, results, name, member, protocol, features)
+        if member in scale.models
+        else _baseline(scale, results, name, member, features[name])
+        for member in members
+    }
+    combined = {}
+    if scale.recommended:
+        file = results / "predictions" / name / protocol / "recommended.json"
+        combined = deployed(json.loads(file.read_text(encoding="utf-8")))
+    units = tables.schema(results / "features" / f"{name}.parquet")
+    parts = []
+    for target in scale.targets:
+        means, stds = (np.column_stack([single[m][target][i] for m in members]) for i in (0, 1))
+        mean, std = combined[target].apply(means, stds) if combined else (means[:, 0], stds[:, 0])
+        part = rows[["row", "formula", "material"]].assign(scale=name, target=target, mean=mean, std=std)
+        part["low"], part["high"] = mean - NORMAL_95 * std, mean + NORMAL_95 * std
+        parts.append(part.assign(unit=units[target].unit))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PREDICTED))
+
+
+Predictions = dict[str, tuple[np.ndarray, np.ndarray]]
+
+
+def _model(
+    study: Study,
+    results: Path,
+    scale: str,
+    model: str,
+    protocol: str,
+    features: Mapping[str, pd.DataFrame],
+) -> Predictions:
+    """Mean and standard deviation, (n,) each, of the members that trained on every row, by target."""
+    weights: dict[str, Path] = {}
+
+    def add(name: str, wanted: str, where: str) -> None:
+        inputs = study.scales[name].models[wanted].specification.inputs
+        for parent in study.scales[name].parents:
+            if parent in inputs:
+                theirs = study.parent_model(name, wanted, parent)
+                add(parent, theirs, study.parent_protocol(parent, where))
+        weights[name] = results / "models" / name / where / f"{wanted}.safetensors"
+
+    add(scale, model, protocol)
+    found: ScalePrediction = predict_chain(weights, features)[scale]
+    return found.targets
+
+
+def _baseline(scale: Scale, results: Path, name: str, baseline: str, features: pd.DataFrame) -> Predictions:
+    entry = scale.baselines[baseline]
+    plain = {"kind": entry.kind, "inputs": entry.inputs, "options": entry.options}
+    found = predict_baseline(results / "features" / f"{name}.parquet", plain, features)
+    place = pd.Index(features["row_id"])
+    ordered = {target: part.set_index("row_id").loc[place] for target, part in found.groupby("target")}
+    return {
+        str(target): (part["mean"].to_numpy(np.float64), part["std"].to_numpy(np.float64))
+        for target, part in ordered.items()
+    }
