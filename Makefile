@@ -49,9 +49,10 @@ $(INSTALLED):
 
 .venv: $(INSTALLED)
 
-run: $(INSTALLED) ## run the default study, print the path of its report
-	snakemake --cores all --workflow-profile workflow/profiles/workstation $(ARGS)
-	echo "Report: $(CURDIR)/results/$$(sed -n 's/^study: *//p' config.yaml)/report.html"
+run: $(INSTALLED) ## run the default study, or STUDY=file.yaml, and print the path of its report
+	snakemake --cores all --workflow-profile workflow/profiles/workstation \
+	    $(if $(STUDY),--configfile $(STUDY)) $(ARGS)
+	echo "Report: $(CURDIR)/results/$$(sed -n 's/^study: *//p' $(or $(STUDY),config.yaml))/report.html"
 
 test: $(INSTALLED) ## run the test suite
 	python -m pytest $(ARGS)
