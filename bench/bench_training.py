@@ -162,8 +162,8 @@ def compare(specification: Model, rows: int, folds: int, rounds: int) -> tuple[f
 def main() -> None:
     """Print the seconds of both and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--epochs", type=int, default=300, help="of the full batch; published: 3000")
-    parser.add_argument("--mini-epochs", type=int, default=20, help="of the mini-batches; published: 1500")
+    parser.add_argument("--epochs", type=int, default=1000, help="of the full batch; published: 3000")
+    parser.add_argument("--mini-epochs", type=int, default=60, help="of the mini-batches; published: 1500")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
