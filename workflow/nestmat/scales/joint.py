@@ -101,10 +101,11 @@ class _Parent:
         encoder = replace(self.specification, heads={})
         return pack(encoder, self.on_child, self.members[chunk], self._scalers(chunk), chosen, device).inputs
 
-    def rows(self, chunk: np.ndarray, device: torch.device) -> Rows:
-        """The parent's own training rows."""
-        members = self.members[chunk]
-        return pack(self.specification, self.data, members, self._scalers(chunk), members.train, device)
+    def rows(self, chunk: np.ndarray, chosen: np.ndarray, device: torch.device) -> Rows:
+        """Some of the parent's own rows."""
+        return pack(
+            self.specification, self.data, self.members[chunk], self._scalers(chunk), chosen[chunk], device
+        )
 
     def _scalers(self, chunk: np.ndarray) -> Scalers:
         return {name: scaler[chunk] for name, scaler in self.scalers.items()}
@@ -132,7 +133,7 @@ class _JointRows:
 
     Attributes:
         child: Rows of the child; the parents' features for them ride along as ``<parent>/features``.
-        parents: Training rows of each parent.
+        parents: Rows of each parent: its training rows, or its validation rows beside those of the child.
     """
 
     child: Rows
@@ -142,9 +143,6 @@ class _JointRows:
         return _JointRows(
             self.child.some(members), {name: rows.some(members) for name, rows in self.parents.items()}
         )
-
-    def empty(self) -> Tensor:
-        return self.child.empty()
 
     def whole(self, noise: Noise | None = None) -> JointBatch:
         return self._batch(
@@ -218,9 +216,10 @@ def train_jointly(
             {key: Autoencoder(p.specification, p.data.shapes, seeds) for key, p in read.items()},
         )
         model.flat = model.flat.to(target)
-        theirs = {key: parent.rows(chunk, target) for key, parent in read.items()}
+        theirs = {key: p.rows(chunk, p.members.train, target) for key, p in read.items()}
+        unseen = {key: p.rows(chunk, p.members.validation, target) for key, p in read.items()}
 
-        def rows(chosen: np.ndarray) -> _JointRows:
+        def rows(chosen: np.ndarray, theirs: Mapping[str, Rows] = theirs) -> _JointRows:
             child = pack(own, data, part, scaled, chosen, target)
             riding = {f"{key}/features": p.features(chunk, chosen, target) for key, p in read.items()}
             return _JointRows(replace(child, targets={**child.targets, **riding}), theirs)
@@ -229,7 +228,7 @@ def train_jointly(
             model,
             rows(part.train & ~held[chunk]),
             rows(held[chunk]) if held.any() else None,
-            rows(part.validation) if part.validation.any() else None,
+            rows(part.validation, unseen) if part.validation.any() else None,
         )
 
     # Parents' rows and features are stored and computed beside the child's.

@@ -30,9 +30,6 @@ class RowSource(Protocol):
     def some(self, members: Tensor) -> Any:
         """The rows of some of the members."""
 
-    def empty(self) -> Tensor:
-        """Members without rows, (members,)."""
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -57,16 +54,16 @@ class Rows:
         targets = {name: value[members] for name, value in self.targets.items()}
         return Rows(self.inputs[members], targets, self.count[members])
 
-    def empty(self) -> Tensor:
-        """Members without rows, (members,)."""
-        return self.count == 0
-
     def _weight(self, size: int) -> Tensor:
-        """Share of each row in the mean over its batch of ``size`` rows, (members, n)."""
+        """Share of each row in the mean over its batch of ``size`` rows, (members, n).
+
+        NaN for a member without rows: it has no loss, not a loss of zero.
+        """
         place = torch.arange(self.inputs.shape[2], device=self.count.device)
         first = place // size * size
         in_batch = (self.count[:, None] - first).clamp(1, size)
-        return (place < self.count[:, None]) / in_batch
+        share = (place < self.count[:, None]) / in_batch
+        return share.masked_fill(self.count[:, None] == 0, torch.nan)
 
     def whole(self, noise: Noise | None = None) -> Batch:
         """One batch of all rows."""

@@ -213,7 +213,6 @@ class Trainer:
             if rows is None:
                 continue
             terms = self._terms(rows)
-            terms[rows.empty()] = torch.nan
             values = torch.cat([terms, (terms @ self.weights)[:, None]], dim=1)
             whole = np.full((values.shape[1], len(self.kept)), np.nan)
             whole[:, self.alive.cpu().numpy()] = values.T.cpu().numpy()
