@@ -32,6 +32,7 @@ rule train_scale:
         features=f"{RESULTS}/features/{{scale}}.parquet",
         folds=f"{RESULTS}/folds/{{scale}}.parquet",
         parents=PLAN.propagated,
+        joint=PLAN.joint_files,
         code=code("train_scale"),
     output:
         weights=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.safetensors",
@@ -51,6 +52,7 @@ rule train_scale:
         specification=PLAN.specification,
         inner_folds=PLAN.inner_folds,
         parents=PLAN.parents,
+        joint=PLAN.joint,
     message:
         "Train {wildcards.model} at scale {wildcards.scale}, protocol {wildcards.protocol}"
     script:

@@ -28,7 +28,7 @@ def main(snakemake: Any) -> None:
             name=snakemake.wildcards.model,
             specification=snakemake.params.specification,
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
-            joint=joint_parents(snakemake.params.get("joint", {}), snakemake.input.get("joint", [])),
+            joint=joint_parents(snakemake.params.joint, snakemake.input.joint),
             inner_folds=snakemake.params.inner_folds,
             **{name: snakemake.output[name] for name in OUTPUTS},
         )

@@ -361,6 +361,8 @@ def _check_scale(
         if use is None:
             continue
         need(use.model, scale.models, "model")
+        if scale.models[use.model].specification.joint:
+            raise ValueError(f"scales.{name}: {use.model!r} is trained jointly; sweep and interpret another")
         need(use.protocol, scale.runs(use.model), "protocol")
 
 

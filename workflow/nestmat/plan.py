@@ -153,12 +153,35 @@ class Plan:
         return recommended.inner_folds if recommended and wildcards.model in recommended.stack else 0
 
     def parents(self, wildcards: Any) -> list[str]:
-        """Parent scales whose latents a model reads."""
+        """Parent scales whose latents a model reads from files."""
         return self._parents(wildcards.scale, wildcards.model)
 
-    def _parents(self, scale: str, model: str) -> list[str]:
-        inputs = self.scale(scale).models[model].specification.inputs
-        return [parent for parent in self.scale(scale).parents if parent in inputs]
+    def _parents(self, scale: str, model: str, joint: bool = False) -> list[str]:
+        specification = self.scale(scale).models[model].specification
+        if specification.joint != joint:
+            return []
+        return [parent for parent in self.scale(scale).parents if parent in specification.inputs]
+
+    def joint(self, wildcards: Any) -> dict[str, dict]:
+        """Specifications of the parents that a model is trained together with, by name."""
+        scale, model = wildcards.scale, wildcards.model
+        found = {}
+        for parent in self._parents(scale, model, joint=True):
+            theirs = self.study.parent_model(scale, model, parent)
+            found[parent] = asdict(self.scale(parent).models[theirs].specification)
+        return found
+
+    def joint_files(self, wildcards: Any) -> list[str]:
+        """For each parent of `joint` its features, its folds, and its features for the child's rows."""
+        return [
+            f"{self.results}/{file}.parquet"
+            for parent in self._parents(wildcards.scale, wildcards.model, joint=True)
+            for file in (
+                f"features/{parent}",
+                f"folds/{parent}",
+                f"features/{parent}__{wildcards.scale}",
+            )
+        ]
 
     def propagated(self, wildcards: Any) -> list[str]:
         """Latents of the parents for a model's rows, in the order of `parents`."""

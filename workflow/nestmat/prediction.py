@@ -172,9 +172,10 @@ def _model(
     weights: dict[str, Path] = {}
 
     def add(name: str, wanted: str, where: str) -> None:
-        inputs = study.scales[name].models[wanted].specification.inputs
+        specification = study.scales[name].models[wanted].specification
         for parent in study.scales[name].parents:
-            if parent in inputs:
+            # The parents of a joint training are in the child's own file.
+            if parent in specification.inputs and not specification.joint:
                 theirs = study.parent_model(name, wanted, parent)
                 add(parent, theirs, study.parent_protocol(parent, where))
         weights[name] = results / "models" / name / where / f"{wanted}.safetensors"
