@@ -1,8 +1,8 @@
 """Baselines: models without latents, fitted on the same folds as the autoencoders.
 
 Every scaler and every hyper-parameter is fitted on the training rows of a member. A predicted standard
-deviation is the model's own (Gaussian process), the spread of the labels in the leaves of a forest, and for all
-others the root-mean-square residual of predictions held out inside the training rows.
+deviation is the model's own (Gaussian process), the spread of the labels in the leaves of a forest, and for
+all others the root-mean-square residual of predictions held out inside the training rows.
 """
 
 from __future__ import annotations
