@@ -5,6 +5,9 @@ min_version("9.27")
 
 from nestmat.config import study_from
 
+# Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
+shell.prefix(f"export PYTHONPATH='{workflow.basedir}/workflow'; ")
+
 CHOSEN = " ".join(f"--configfile {file}" for file in workflow.configfiles)
 
 if "study" not in config:
@@ -39,11 +42,11 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         report=f"{RESULTS}/report.html",
         run_config=f"{RESULTS}/run_config.yaml",
         tracking=branch(STUDY.tracking == "off", then=[], otherwise=f"{RESULTS}/tracking.json"),
-    default_target: True
 
 
 rule figures:

@@ -11,6 +11,8 @@ rule fetch_dataset:
         file="downloads/{dataset}-{checksum}.csv",
     log:
         "downloads/{dataset}-{checksum}.log",
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=500,
@@ -35,6 +37,8 @@ rule read_dataset:
         f"{RESULTS}/logs/read_dataset/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/read_dataset/{{dataset}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,

@@ -14,6 +14,8 @@ rule compare_baselines:
         f"{RESULTS}/logs/compare_baselines/{{scale}}.{{protocol}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/compare_baselines/{{scale}}.{{protocol}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -39,6 +41,8 @@ rule recommend_predictor:
         f"{RESULTS}/logs/recommend_predictor/{{scale}}.{{protocol}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/recommend_predictor/{{scale}}.{{protocol}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -64,6 +68,8 @@ rule evaluate_scale:
         f"{RESULTS}/logs/evaluate_scale/{{scale}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate_scale/{{scale}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -91,6 +97,8 @@ rule interpret_scale:
         f"{RESULTS}/logs/interpret_scale/{{scale}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/interpret_scale/{{scale}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -115,6 +123,8 @@ rule embed_latents:
         f"{RESULTS}/logs/embed_latents/{{scale}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/embed_latents/{{scale}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

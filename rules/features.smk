@@ -15,6 +15,8 @@ rule featurize_materials:
         f"{RESULTS}/logs/featurize_materials/{{scale}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/featurize_materials/{{scale}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -40,6 +42,8 @@ rule featurize_for_parent:
         f"{RESULTS}/logs/featurize_for_parent/{{parent}}__{{child}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/featurize_for_parent/{{parent}}__{{child}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

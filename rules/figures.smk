@@ -28,6 +28,8 @@ for scale, kinds in PLAN.figures().items():
             f"{RESULTS}/logs/draw_figures/{scale}.log",
         benchmark:
             f"{RESULTS}/benchmarks/draw_figures/{scale}.tsv"
+        conda:
+            "../environment.yml"
         threads: 1
         resources:
             mem_mb=2000,
@@ -35,7 +37,6 @@ for scale, kinds in PLAN.figures().items():
         params:
             study=config,
             scale=scale,
-            results=RESULTS,
         message:
             "Draw the figures of a scale"
         script:
@@ -54,13 +55,14 @@ rule write_report:
         f"{RESULTS}/logs/write_report.log",
     benchmark:
         f"{RESULTS}/benchmarks/write_report.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=15,
     params:
         study=config,
-        results=RESULTS,
         command=COMMAND,
     message:
         "Write the report of {STUDY.study}"

@@ -14,6 +14,8 @@ rule assign_folds:
         f"{RESULTS}/logs/assign_folds.log",
     benchmark:
         f"{RESULTS}/benchmarks/assign_folds.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -44,6 +46,8 @@ rule train_scale:
         f"{RESULTS}/logs/train_scale/{{scale}}.{{protocol}}.{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train_scale/{{scale}}.{{protocol}}.{{model}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -72,6 +76,8 @@ rule propagate_latents:
         f"{RESULTS}/logs/propagate_latents/{{parent}}__{{child}}.{{protocol}}.{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/propagate_latents/{{parent}}__{{child}}.{{protocol}}.{{model}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -97,6 +103,8 @@ rule sweep_latents:
         f"{RESULTS}/logs/sweep_latents/{{scale}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/sweep_latents/{{scale}}.tsv"
+    conda:
+        "../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,

@@ -11,6 +11,8 @@ rule write_run_config:
         run_config=f"{RESULTS}/run_config.yaml",
     log:
         f"{RESULTS}/logs/write_run_config.log",
+    conda:
+        "../environment.yml"
     params:
         study=config,
     message:
@@ -26,6 +28,8 @@ rule init_tracking:
         json="mlflow/store.json",
     log:
         "mlflow/init_tracking.log",
+    conda:
+        "../environment.yml"
     params:
         uri=STUDY.tracking,
     message:
@@ -45,6 +49,8 @@ rule track_runs:
         json=f"{RESULTS}/tracking.json",
     log:
         f"{RESULTS}/logs/track_runs.log",
+    conda:
+        "../environment.yml"
     params:
         study=STUDY.study,
         uri=STUDY.tracking,

@@ -3,6 +3,7 @@
 In: the tables that the figures need. Out: SVG files with units on every axis, named by kind.
 """
 
+from pathlib import Path
 from typing import Any
 
 from nestmat import figures
@@ -16,7 +17,8 @@ def main(snakemake: Any) -> None:
         study, scale = Study.model_validate(snakemake.params.study), snakemake.params.scale
         for kind, output in snakemake.output.items():
             needed = figures.needs(study, scale, kind)
-            inputs = {k: [f"{snakemake.params.results}/{p}" for p in paths] for k, paths in needed.items()}
+            results = Path(output).parents[1]
+            inputs = {name: [results / path for path in paths] for name, paths in needed.items()}
             figures.draw(kind, inputs, study, scale, output)
 
 

@@ -1,7 +1,7 @@
 """Compute the feature blocks of a parent scale for the rows of its child.
 
-In: the child's table and the parent's features, which give the levels of every category. Out: the parent's feature
-columns for the child's rows, with their units; the rows that have none, with the reason.
+In: the child's table and the parent's features, which give the levels of every category. Out: the parent's
+feature columns for the child's rows, with their units; the rows that have none, with the reason.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Compute the feature blocks of a scale.
 
-In: a data set's table. Out: row_id, formula, material, group, the feature columns by block, the targets and the
-categories that splits need, each with its unit; the rows that have no features, with the reason.
+In: a data set's table. Out: row_id, formula, material, group, the feature columns by block, the targets and
+the categories that splits need, each with its unit; the rows that have no features, with the reason.
 """
 
 from typing import Any

@@ -3,6 +3,7 @@
 In: tables, model cards and figures of the study. Out: one self-contained HTML file.
 """
 
+from pathlib import Path
 from typing import Any
 
 from nestmat.config import Study
@@ -13,10 +14,8 @@ from nestmat.report import write_report
 def main(snakemake: Any) -> None:
     """Map the rule's results folder onto `nestmat.report.write_report`."""
     with job_log(snakemake.log[0]):
-        study = Study.model_validate(snakemake.params.study)
-        write_report(
-            study, snakemake.params.results, snakemake.output.report, command=snakemake.params.command
-        )
+        study, output = Study.model_validate(snakemake.params.study), Path(snakemake.output.report)
+        write_report(study, output.parent, output, command=snakemake.params.command)
 
 
 if "snakemake" in globals():

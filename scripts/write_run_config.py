@@ -1,6 +1,6 @@
 """Record what a study was run with.
 
-In: the data sets as read. Out: run_config.yaml with the merged configuration, versions, checksums and machine.
+In: the data sets as read. Out: run_config.yaml with the merged configuration, versions, checksums, machine.
 """
 
 from pathlib import Path
