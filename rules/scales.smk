@@ -52,6 +52,7 @@ rule train_scale:
     resources:
         mem_mb=2000,
         runtime=240,
+        gpu=1,
     params:
         specification=PLAN.specification,
         inner_folds=PLAN.inner_folds,
@@ -109,6 +110,7 @@ rule sweep_latents:
     resources:
         mem_mb=2000,
         runtime=240,
+        gpu=1,
     params:
         sweep=PLAN.sweep,
         parents=PLAN.swept_parents,
