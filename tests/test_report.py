@@ -216,17 +216,20 @@ def test_protocols_tell_what_can_leak():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "p", "wanted"),
+    ("low", "high", "p", "p_folds", "wanted"),
     [
-        (-0.2, -0.1, 0.01, "nesting helps"),
-        (0.1, 0.2, 0.01, "nesting hurts"),
-        (-0.1, 0.2, 0.5, "no difference is shown"),
-        (-0.2, -0.1, 0.4, "no difference is shown"),
-        (np.nan, np.nan, np.nan, "one material cannot tell"),
+        (-0.2, -0.1, 0.01, 0.01, "nesting helps"),
+        (0.1, 0.2, 0.01, 0.01, "nesting hurts"),
+        (0.1, 0.2, 0.01, np.nan, "nesting hurts"),
+        (-0.1, 0.2, 0.5, 0.5, "no difference is shown"),
+        (-0.2, -0.1, 0.4, 0.01, "no difference is shown"),
+        (-0.2, -0.1, 0.01, 0.7, "no difference is shown"),
+        (np.nan, np.nan, np.nan, np.nan, "one material cannot tell"),
     ],
 )
-def test_verdict_on_nesting(low, high, p, wanted):
-    assert findings.verdict({"low": low, "high": high, "p_value": p}) == wanted
+def test_verdict_on_nesting(low, high, p, p_folds, wanted):
+    row = {"low": low, "high": high, "p_value": p, "p_folds": p_folds}
+    assert findings.verdict(row) == wanted
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from nestmat.figures.style import Labels, lower_first, word
 
 GAP = "\u00a0"
 """A space that no line breaks at: a number stays with its unit."""
-LEVEL = 0.05
 """Largest p-value at which a difference counts as shown."""
 
 
@@ -155,13 +154,10 @@ def optimism(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
 
 
 def verdict(row: Mapping[Any, Any]) -> str:
-    """What a comparison (low, high, p_value) says of nesting.
-
-    With few materials the bootstrap interval is too narrow: the permutation test must agree with it.
-    """
+    """What a comparison (low, high, p_value, p_folds) says of nesting; see `measures.shown`."""
     if not np.isfinite([row["low"], row["high"]]).all():
         return "one material cannot tell"
-    if row["low"] <= 0 <= row["high"] or row["p_value"] >= LEVEL:
+    if not measures.shown(row):
         return "no difference is shown"
     return "nesting helps" if row["high"] < 0 else "nesting hurts"
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SIGNIFICANT = 0.05
+
+
+def shown(comparison: Mapping[Any, Any]) -> bool:
+    """Whether a comparison (low, high, p_value, p_folds) shows a difference.
+
+    The interval must leave out zero. With few materials it is too narrow, so the exchange of the models
+    within materials must agree. Where the held-out unit is coarser than a material, a solvent say, the
+    materials are not independent either, so the test over folds must agree as well. A protocol of one fold
+    has no such test.
+    """
+    tests = comparison["p_value"] < SIGNIFICANT and not comparison["p_folds"] >= SIGNIFICANT
+    return bool(tests and not comparison["low"] <= 0 <= comparison["high"])
 
 
 def summary(metrics: pd.DataFrame, *, target: str | None = None, metric: str | None = None) -> pd.DataFrame:

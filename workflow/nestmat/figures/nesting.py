@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-SIGNIFICANT = 0.05
 """P-value below which a difference is drawn as one."""
 
 
@@ -118,16 +117,15 @@ def _violins(
 
 
 def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str) -> None:
-    numbers = pair[["difference", "low", "high", "p_value"]].iloc[::-1]
-    for y, (difference, low, high, p) in enumerate(numbers.itertuples(index=False)):
-        clear = p < SIGNIFICANT and not low <= 0 <= high
+    for y, row in enumerate(pair.iloc[::-1].to_dict("records")):
+        difference, low, high = row["difference"], row["low"], row["high"]
         ax.errorbar(
             difference,
             y,
             xerr=[[difference - low], [high - difference]],
             fmt="o",
             capsize=3,
-            color=style.BLUE if clear else style.GREY,
+            color=style.BLUE if measures.shown(row) else style.GREY,
         )
     ax.axvline(0, color=style.INK, linewidth=0.8)
     reach = 1.15 * float(np.nanmax(np.abs(pair[["difference", "low", "high"]].to_numpy())))
@@ -154,8 +152,8 @@ KIND = kind.Kind(
     caption=(
         "Left: errors by fold (all repeats) of the nested model and of its single-scale ablation; thin "
         "lines join the same fold, black bars are means. Right: paired difference over rows with its 95 % "
-        "interval over materials; blue where the interval leaves out zero and a permutation test agrees (p "
-        "< 0.05)."
+        "interval over materials; blue where the interval leaves out zero and the tests over materials and "
+        "over folds agree (p < 0.05)."
     ),
     section="nesting",
     draw=draw,
