@@ -17,7 +17,7 @@ import pytest
 from nestmat import figures, findings, report, tables
 from nestmat.config import study_from
 from nestmat.errors import InputError
-from nestmat.figures import style
+from nestmat.figures import measures, style
 
 COMMAND = "snakemake --cores 2 --configfile toy.yaml"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="9" height="9"/></svg>'
@@ -332,3 +332,10 @@ def test_chromium_shows_the_page_without_complaint(results, page, tmp_path):
     assert (pixels[:, :350] < 0.6).any()
     assert (pixels[:, 400:1100] < 0.6).any()
     assert (pixels[:, 1200:] > 0.9).all()
+
+
+def test_the_latent_size_is_held_against_the_known_dimension():
+    sizes, left = [1, 2, 3, 4], [0.6, 0.2, 0.03, 0.02]
+    sweeps = pd.DataFrame({"latents": sizes, "value": left, "metric": "loss", "target": "inputs", "fold": 0})
+    assert measures.latents_found(sweeps, "inputs") == 3
+    assert measures.latents_found(sweeps[sweeps["latents"] < 3], "inputs") is None

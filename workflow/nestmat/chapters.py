@@ -137,6 +137,8 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
         source.table(f"comparisons/{name}.parquet"),
     )
     theirs = source.published(name)
+    swept = source.table(f"sweeps/{name}.parquet") if config.sweep else None
+    latent_size = findings.latent_size(swept, labels) if swept is not None else ""
     targets = [
         {
             "name": labels.name(target),
@@ -146,6 +148,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
             "optimism": findings.optimism(metrics, labels, target),
             "nesting": findings.nesting(comparisons, labels, target),
             "coverage": findings.coverage(metrics, labels, target),
+            "latent_size": latent_size,
             "tables": [
                 _metrics_table(metrics, theirs, labels, target, protocol) for protocol in config.protocols
             ],

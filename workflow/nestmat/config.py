@@ -209,6 +209,9 @@ class Sweep(_Strict):
     latents: list[int] = Field(min_length=2, description="Latent sizes.")
     protocol: str = Field("strict", description="Protocol of the sweep; its first repeat is used.")
     epochs: int | None = Field(None, gt=0, description="Epochs, where they differ from the model's.")
+    truth: int | None = Field(
+        None, gt=0, description="Dimensions that the inputs are known to fill, for synthetic data."
+    )
 
 
 class Interpretation(_Strict):

@@ -82,6 +82,33 @@ def _split_in_words(split: Split | Strict, targets: list[str]) -> str:
     return f"{what} (seed {split.seed}{repeats}).{end}"
 
 
+def latent_size(sweeps: pd.DataFrame, labels: Labels) -> str:
+    """What the sweep of a scale says of the latent size, held against the known dimension of its inputs.
+
+    Args:
+        sweeps: Sweep of the scale.
+        labels: Names and units.
+
+    Returns:
+        A sentence a decoded block whose loss is the mean squared error; empty where the truth is not known.
+    """
+    sweep = labels.config.sweep
+    if sweep is None or sweep.truth is None:
+        return ""
+    heads = labels.config.models[sweep.model].specification.heads
+    said = []
+    for block in labels.config.features:
+        if block in heads and heads[block].loss == "mse":
+            found = measures.latents_found(sweeps, block)
+            size = f"{found} latents" if found else f"none of the sizes up to {max(sweep.latents)}"
+            explain = "explain" if found else "explains"
+            said.append(
+                f"{size} {explain} {percent(measures.EXPLAINED)} of the variance of {block}; "
+                f"they are known to fill {sweep.truth} dimensions."
+            )
+    return " ".join(said)
+
+
 def accuracy(
     metrics: pd.DataFrame, published: pd.DataFrame, labels: Labels, target: str
 ) -> list[tuple[str, str]]:

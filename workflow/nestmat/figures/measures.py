@@ -22,6 +22,25 @@ def shown(comparison: Mapping[Any, Any]) -> bool:
     tests = comparison["p_value"] < SIGNIFICANT and not comparison["p_folds"] >= SIGNIFICANT
     return bool(tests and not comparison["low"] <= 0 <= comparison["high"])
 
+EXPLAINED = 0.95
+
+
+def latents_found(sweeps: pd.DataFrame, block: str) -> int | None:
+    """Smallest latent size whose decoder explains 95 % of the variance of a block in held-out rows.
+
+    Args:
+        sweeps: Rows of a sweep whose head for the block has the loss ``mse``: on standardised columns its
+            value is the share that is left unexplained.
+        block: Name of the block.
+
+    Returns:
+        The size; None where no size does.
+    """
+    rows = sweeps[(sweeps["metric"] == "loss") & (sweeps["target"] == block) & (sweeps["fold"] >= 0)]
+    left = rows.groupby("latents")["value"].mean()
+    enough = left.index[left <= 1 - EXPLAINED]
+    return int(enough.min()) if len(enough) else None
+
 
 def summary(metrics: pd.DataFrame, *, target: str | None = None, metric: str | None = None) -> pd.DataFrame:
     """Means over folds of the ensembles over seeds.

@@ -60,6 +60,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     for ax in axes:
         chosen = labels.config.models[sweep.model].specification.encoder.latents
         ax.axvline(chosen, color=style.GREY, linewidth=0.8, linestyle=":", label=f"in use: {chosen}")
+        if sweep.truth is not None:
+            ax.axvline(sweep.truth, color=style.ORANGE, linewidth=0.8, label=f"known: {sweep.truth}")
         style.whole_numbers(ax)
         ax.set_ylim(bottom=0)
         ax.set_xlabel("Latent variables")
