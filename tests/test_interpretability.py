@@ -406,7 +406,9 @@ def write_scale(folder):
         where = {"member": member, "repeat": 0, "fold": left_out, "inner": -1, "seed": 0}
         parts.append(part.assign(**where, row_id=np.arange(ROWS)))
     latents = {name: Column("float32", role="latent") for name in ("z0", "z1", "z2")}
-    tables.write(folder / "fine.parquet", pd.concat(parts), {**LATENT_KEYS, **latents})
+    tables.write(
+        folder / "fine.parquet", pd.concat(parts), {**LATENT_KEYS, **latents}, {"protocol": "strict"}
+    )
     outputs = {name: folder / f"{name}.parquet" for name in ("history", "predictions", "latents")}
     train_scale(
         folder / "features.parquet",

@@ -17,6 +17,7 @@ from nestmat.scales.sweep import SWEEP, sweep_latents
 from nestmat.scales.train import train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
+from nestmat.training.data import ScaleData
 
 FOLDS = 3
 
@@ -160,6 +161,18 @@ def test_a_child_reads_the_parent_member_of_its_fold(chain):
         found, _ = trained.apply(blocks, np.array([member.member]))
         expected = latents[latents["member"] == member.member][["z0", "z1"]].to_numpy()
         np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_a_protocol_that_the_parent_does_not_know_reads_its_members_of_all_rows(chain):
+    data = ScaleData.read(chain / "middle.parquet")
+    keys = (np.zeros(3, int), np.array([0, 2, -1]), np.array([1, 1, 1]))
+    latents = {
+        protocol: data.with_propagated("fine", chain / "fine__middle.parquet", protocol).block("fine", *keys)
+        for protocol in ("strict", "leave_one_out")
+    }
+    assert not np.allclose(latents["strict"][0], latents["strict"][2])
+    for member in latents["leave_one_out"]:
+        np.testing.assert_array_equal(member, latents["strict"][2])
 
 
 def test_a_material_validated_in_a_fold_does_not_change_the_latents_of_that_fold(chain, tmp_path):

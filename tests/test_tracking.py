@@ -188,7 +188,7 @@ def test_models_are_logged_with_signature_and_without_pickle_and_predict_as_the_
         blocks = {"x": frame.to_numpy()}
         if scale == "coarse":
             data = ScaleData.read(results / "features/coarse.parquet").with_propagated(
-                "fine", results / "propagated/fine__coarse/strict/nested.parquet"
+                "fine", results / "propagated/fine__coarse/strict/nested.parquet", "strict"
             )
             blocks["fine"] = data.block(
                 "fine", *(members[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed"))

@@ -68,7 +68,7 @@ def propagate_latents(
     data = ScaleData.read(features, targets=False)
     for name, path in (parents or {}).items():
         if name in trained.specification.inputs:
-            data = data.with_propagated(name, path)
+            data = data.with_propagated(name, path, trained.protocol)
     members = trained.members[trained.members["inner"] == -1]
     z, predicted = trained.apply(blocks_for(trained, data, members), members.index.to_numpy())
     columns = {f"z{i}": z[..., i] for i in range(z.shape[-1])}

@@ -70,7 +70,7 @@ def sweep_latents(
         specification = specification_from(specification)
     if epochs is not None:
         specification = replace(specification, training=replace(specification.training, epochs=epochs))
-    data = read_scale(features, specification, parents)
+    data = read_scale(features, specification, parents, protocol)
     table = tables.read(folds, protocol=protocol, repeat=0)
     members = Members.build(table, data.row_id, specification.training.seeds)
     members = members[np.flatnonzero(members.fold >= 0)]

@@ -114,13 +114,13 @@ LATENT_KEYS: dict[str, tables.Column] = {
 
 
 def read_scale(
-    features: str | Path, specification: Model, parents: Mapping[str, str | Path] | None
+    features: str | Path, specification: Model, parents: Mapping[str, str | Path] | None, protocol: str
 ) -> ScaleData:
     """Features of a scale with the propagated latents of those parents that a model uses."""
     data = ScaleData.read(features)
     for name, path in (parents or {}).items():
         if name in {*specification.inputs, *specification.heads}:
-            data = data.with_propagated(name, path)
+            data = data.with_propagated(name, path, protocol)
     return data
 
 
@@ -172,7 +172,7 @@ def train_scale(
             column="specification.joint",
             value=specification.joint,
         )
-    data = read_scale(features, specification, parents)
+    data = read_scale(features, specification, parents, protocol)
     members = Members.build(
         tables.read(folds, protocol=protocol), data.row_id, specification.training.seeds, inner_folds
     )

@@ -145,13 +145,21 @@ class ScaleData:
             columns={**self.columns, name: list(columns)},
         )
 
-    def with_propagated(self, name: str, path: str | Path) -> ScaleData:
+    def with_propagated(self, name: str, path: str | Path, protocol: str) -> ScaleData:
         """The same rows with the block of a propagated-latents file.
+
+        Args:
+            name: Name of the parent scale, and of the block.
+            path: The file.
+            protocol: Protocol of this scale's members. Folds of another protocol are other folds: of a parent
+                that does not know this one only the members trained on every row are taken.
 
         Raises:
             InputError: The file lacks a row of this scale.
         """
         frame = tables.read(path)
+        if tables.provenance(path)["protocol"] != protocol:
+            frame = frame[frame["fold"] == -1]
         columns = [column for column in frame.columns if column not in MEMBER_COLUMNS and column != "row_id"]
         keys, index = np.unique(frame["member"].to_numpy(), return_inverse=True)
         values = np.full((len(keys), len(self), len(columns)), np.nan)
@@ -162,7 +170,8 @@ class ScaleData:
                 f"lacks finite latents for {missing.sum()} rows of the child, first row_id "
                 f"{self.row_id[missing][0]}.",
                 file=path,
-                remedy="delete it and run the workflow again.",
+                remedy="the reject table of the parent's features for these rows tells why; leave them out, or "
+                "give the parent what they need.",
             )
         first = frame.drop_duplicates("member").set_index("member").loc[keys]
         repeat, fold, seed = (first[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed"))

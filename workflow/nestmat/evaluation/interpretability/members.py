@@ -94,7 +94,7 @@ class Explained:
                     file=weights,
                     remedy="give the propagated latents of every parent.",
                 )
-            data = data.with_propagated(name, parents[name])
+            data = data.with_propagated(name, parents[name], trained.protocol)
         chosen = trained.members.query("inner == -1 and repeat == 0 and fold >= 0")
         if chosen.empty:
             raise InputError("holds no member that left a fold out.", file=weights)
