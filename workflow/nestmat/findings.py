@@ -14,7 +14,6 @@ from nestmat.figures.style import Labels, lower_first, word
 
 GAP = "\u00a0"
 """A space that no line breaks at: a number stays with its unit."""
-"""Largest p-value at which a difference counts as shown."""
 
 
 def value(number: float, unit: str = "", sign: bool = False) -> str:

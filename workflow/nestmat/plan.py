@@ -210,10 +210,6 @@ class Plan:
         """Whether the child takes the parent's prediction and spread beside the latents."""
         return self.scale(wildcards.child).pass_prediction
 
-    def parent_table(self, wildcards: Any) -> str:
-        """Features of the parent: the levels of its categories, and its rows where they are looked up."""
-        return f"{self.results}/features/{wildcards.parent}.parquet"
-
     def look_up(self, wildcards: Any) -> bool:
         """Whether the child's rows find the parent's features by material instead of computing them."""
         return self.scale(wildcards.child).parent_features == "material"

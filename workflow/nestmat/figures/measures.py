@@ -22,6 +22,7 @@ def shown(comparison: Mapping[Any, Any]) -> bool:
     tests = comparison["p_value"] < SIGNIFICANT and not comparison["p_folds"] >= SIGNIFICANT
     return bool(tests and not comparison["low"] <= 0 <= comparison["high"])
 
+
 EXPLAINED = 0.95
 
 

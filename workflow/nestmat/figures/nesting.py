@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-"""P-value below which a difference is drawn as one."""
-
-
 def available(study: Study, scale: str) -> bool:
     """Whether a pair is compared."""
     return bool(study.scales[scale].compare and study.scales[scale].targets)
