@@ -467,3 +467,11 @@ def test_job_log_of_a_fault(tmp_path):
     with pytest.raises(ZeroDivisionError), job_log(path):
         1 / 0  # noqa: B018
     assert "ZeroDivisionError" in path.read_text()
+
+
+def test_a_category_without_value_can_be_a_level_of_its_own(csv_file, own_spec):
+    path = csv_file("formula,speed,gap\nCsPbI3,10,1.7\nCsPbBr3,,2.3\n")
+    columns = {"speed": {"kind": "category", "missing": "level"}, "gap": {"unit": "eV"}}
+    reading = read(own_spec(file=str(path), columns=columns), path)
+    assert list(reading.frame["speed"]) == ["10", "not stated"]
+    assert reading.rejects.empty

@@ -35,8 +35,12 @@ class ColumnSpec(_Strict):
     sentinels: list[float] = Field(
         [], description="Numbers that stand for a missing value, for example -999."
     )
-    missing: Literal["reject", "keep"] = Field(
-        "reject", description="A row without this value is rejected with a reason, or kept with NaN."
+    missing: Literal["reject", "keep", "level"] = Field(
+        "reject",
+        description=(
+            "A row without this value is rejected with a reason, or kept with NaN; level makes `not stated` a "
+            "level of a category."
+        ),
     )
     label: bool = Field(
         False,
@@ -45,6 +49,12 @@ class ColumnSpec(_Strict):
             "the targets of a study are labels in any case."
         ),
     )
+
+    @model_validator(mode="after")
+    def _levels(self) -> ColumnSpec:
+        if self.missing == "level" and self.kind != "category":
+            raise ValueError("missing: level goes with kind: category")
+        return self
 
 
 class Suspicion(_Strict):

@@ -340,12 +340,15 @@ def _values(rows: _Rows, key: str, column: ColumnSpec) -> np.ndarray:
         value, reason = parsed(cell, column.sentinels)
         if reason is None:
             values[index] = value
+        elif column.missing == "level":
+            values[index] = NOT_STATED
         elif column.missing == "reject" or not reason.startswith(_MISSING):
             rows.fault(index, key, cell, reason)
     return values
 
 
 _MISSING = "is missing"
+NOT_STATED = "not stated"
 
 
 def _number(cell: str, sentinels: Sequence[float]) -> tuple[float, str | None]:
