@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from feature_tables import write_features
 
 from nestmat.errors import InputError
 from nestmat.models.autoencoder import Autoencoder
@@ -145,6 +146,28 @@ def test_scaler_of_constant_and_of_member_columns():
     assert (scaler.std[:, 2] == 1).all()
     np.testing.assert_allclose(scaler.mean[1], values[1][rows[1]].mean(axis=0))
     np.testing.assert_allclose(scaler.restore(scaler.transform(values)), values)
+
+
+def test_a_saturated_latent_does_not_make_outliers():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(2, 30, 3)) * [1.0, 1e-6, 1e-6]
+    values[:, -1, 1] = 0.5
+    rows = np.tile(np.arange(30) < 29, (2, 1))
+    latents = np.array([True, True, False])
+    scaler = Scaler.fit(values, rows, latents)
+    spread = values[:, :-1].std(axis=1)
+    np.testing.assert_allclose(
+        scaler.std, np.stack([spread[:, 0], 0.01 * spread[:, 0], spread[:, 2]], axis=1)
+    )
+    assert np.abs(scaler.transform(values)[:, -1, 1]).max() < 100
+
+
+def test_a_block_made_of_columns_of_another_is_read(tmp_path):
+    frame = pd.DataFrame({"material": list("abc"), "d0": [1.0, 2.0, 3.0], "d1": [0.0, 1.0, 0.0], "y": 1.0})
+    path = write_features(tmp_path / "f.parquet", frame, {"all": ["d0", "d1"], "some": ["d1"]}, ["y"])
+    data = ScaleData.read(path)
+    assert data.columns == {"all": ["d0", "d1"], "some": ["d1"]}
+    np.testing.assert_array_equal(data.x["some"][:, 0], frame["d1"])
 
 
 # rows

@@ -98,7 +98,7 @@ class ScaleData:
         """Read a features file.
 
         Args:
-            path: File of the feature stage; roles and blocks of its columns are in its metadata.
+            path: File of the feature stage; its blocks and the roles of its columns are in its metadata.
             targets: Whether to read and demand the targets.
 
         Raises:
@@ -109,13 +109,9 @@ class ScaleData:
             raise InputError(
                 "has no rows.", file=path, remedy="see the reject table beside it for the reasons."
             )
-        blocks: dict[str, list[str]] = {}
-        for name, column in schema.items():
-            if column.role == "feature":
-                blocks.setdefault(column.block, []).append(name)
-        known = facts.get("blocks", {})
-        kinds = {block: known.get(block, {}).get("kind", "continuous") for block in blocks}
-        columns = {block: known.get(block, {}).get("columns", names) for block, names in blocks.items()}
+        # Not from the schema, which gives a column to one block where several share it.
+        kinds = {block: about["kind"] for block, about in facts["blocks"].items()}
+        columns = {block: about["columns"] for block, about in facts["blocks"].items()}
         x = {block: _finite(frame, names, path) for block, names in columns.items()}
         wanted = [name for name, column in schema.items() if column.role == "target"] if targets else []
         return cls(
@@ -170,8 +166,7 @@ class ScaleData:
                 f"lacks finite latents for {missing.sum()} rows of the child, first row_id "
                 f"{self.row_id[missing][0]}.",
                 file=path,
-                remedy="the reject table of the parent's features for these rows tells why; leave them out, or "
-                "give the parent what they need.",
+                remedy="the reject table of the parent's features for them tells why; leave the rows out.",
             )
         first = frame.drop_duplicates("member").set_index("member").loc[keys]
         repeat, fold, seed = (first[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed"))
@@ -211,6 +206,11 @@ class ScaleData:
                 )
             found[block] = self.x[block][:, [self.columns[block].index(name) for name in names]]
         return found
+
+
+def is_latent(column: str) -> bool:
+    """Whether a column of a parent's block is a latent, and not a prediction that is passed beside them."""
+    return column[0] == "z" and column[1:].isdigit()
 
 
 MEMBER_COLUMNS = ("member", "repeat", "fold", "inner", "seed")

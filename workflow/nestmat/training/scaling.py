@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nestmat.models.specification import Model
-from nestmat.training.data import ScaleData
+from nestmat.training.data import ScaleData, is_latent
 from nestmat.training.members import Members
+
+LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,23 @@ class Scaler:
     std: np.ndarray
 
     @classmethod
-    def fit(cls, values: np.ndarray, rows: np.ndarray) -> Scaler:
+    def fit(cls, values: np.ndarray, rows: np.ndarray, alike: np.ndarray | None = None) -> Scaler:
         """Fit on some rows of each member; a column that is constant there gets standard deviation 1.
 
         Args:
             values: (n, width), or (members, n, width).
             rows: (members, n).
+            alike: Whether a column is a latent, (width,): latents share one scale, and the standard deviation
+                of none counts as less than `LEAST_SHARE` of the largest. Saturated ones vary by rounding alone,
+                and a row that moves one would else become an outlier by orders of magnitude.
         """
         mean, std = [], []
         for member, chosen in enumerate(rows):
             # Nothing of the other rows may enter, not even by rounding: changed labels must not change a bit.
             seen = (values[member] if values.ndim == 3 else values)[chosen]
             spread = seen.std(axis=0)
+            if alike is not None:
+                spread[alike] = np.maximum(spread[alike], LEAST_SHARE * spread[alike].max())
             mean.append(seen.mean(axis=0))
             std.append(np.where(spread > 1e-9 * np.abs(seen).max(axis=0), spread, 1.0))
         return cls(np.array(mean), np.array(std))
@@ -76,7 +83,9 @@ def fit_scalers(specification: Model, data: ScaleData, members: Members) -> Scal
     found = {}
     for name in needed_blocks(specification, data.columns):
         if data.kinds[name] == "continuous":
-            found[name] = Scaler.fit(data.block(name, members.repeat, members.fold, members.seed), rows)
+            values = data.block(name, members.repeat, members.fold, members.seed)
+            latents = np.array([is_latent(column) for column in data.columns[name]])
+            found[name] = Scaler.fit(values, rows, latents if name in data.parents else None)
         else:
             found[name] = Scaler.identity(len(members), len(data.columns[name]))
     for name, values in data.y.items():
