@@ -601,6 +601,8 @@ def test_players_are_groups_classes_and_single_columns():
     columns, kinds = {"d": ["a", "b"], "s": ["s=1", "s=2"]}, {"d": "continuous", "s": "categorical"}
     assert players(columns, kinds, {}) == {"a": [0], "b": [1], "s": [2, 3]}
     assert players(columns, kinds, {"g": ["b", "s"]}) == {"g": [1, 2, 3], "a": [0]}
+    twice = {"d": ["a", "b"], "e": ["b"]}
+    assert players(twice, dict.fromkeys(twice, "continuous"), {}) == {"a": [0], "b": [1, 2]}
     for groups, message in (
         ({"g": ["x"]}, "not an input"),
         ({"g": ["a"], "h": ["d"]}, "group 'g' as well"),

@@ -16,7 +16,7 @@ from nestmat.evaluation.interpretability.alignment import Alignment, align_laten
 from nestmat.models.autoencoder import Autoencoder
 from nestmat.scales.propagate import blocks_for
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import ScaleData
+from nestmat.training.data import ScaleData, is_latent
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Explained:
         keys = [chosen[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed")]
         matched = {}
         for name in trained.parents:
-            columns = [i for i, column in enumerate(data.columns[name]) if _is_latent(column)]
+            columns = [i for i, column in enumerate(data.columns[name]) if is_latent(column)]
             matched[name] = (columns, align_latents(data.block(name, *keys)[..., columns]))
         return cls(trained, data, chosen, train, values, align_latents(values), matched)
 
@@ -187,15 +187,11 @@ class Explained:
         return found[:, self.covered]
 
 
-def _is_latent(column: str) -> bool:
-    return column[0] == "z" and column[1:].isdigit()
-
-
 def latents_by_member(
     frame: pd.DataFrame, members: np.ndarray, row_id: np.ndarray, path: str | Path
 ) -> tuple[np.ndarray, np.ndarray]:
     """Latents (members, n, latents) and training rows (members, n) of a latents table."""
-    columns = [name for name in frame.columns if _is_latent(name)]
+    columns = [name for name in frame.columns if is_latent(name)]
     index = pd.MultiIndex.from_product([members, row_id])
     frame = frame.set_index(["member", "row_id"])[[*columns, "split"]].reindex(index)
     if frame["split"].isna().any():
@@ -227,8 +223,9 @@ def players(
         InputError: A group holds an unknown column, one of another group, or none.
     """
     names = [name for block in columns.values() for name in block]
-    place = {name: i for i, name in enumerate(names)}
-    blocks = {block: [place[name] for name in members] for block, members in columns.items()}
+    # A column may stand in several blocks: then it is one input at several places.
+    place = {name: [i for i, other in enumerate(names) if other == name] for name in names}
+    blocks = {block: [i for name in members for i in place[name]] for block, members in columns.items()}
     found: dict[str, list[int]] = {}
     taken: dict[int, str] = {}
     for group, members in groups.items():
@@ -241,7 +238,7 @@ def players(
                     value=name,
                     remedy=f"name some of {names} or a block of {list(blocks)}.",
                 )
-            found[group] += [place[name]] if name in place else blocks[name]
+            found[group] += place[name] if name in place else blocks[name]
         for i in found[group]:
             if i in taken:
                 raise InputError(
@@ -256,7 +253,7 @@ def players(
     for block, indices in blocks.items():
         left = [i for i in indices if i not in taken]
         together = kinds[block] != "continuous"
-        more = {block: left} if together and left else {names[i]: [i] for i in left}
+        more = {block: left} if together and left else {names[i]: place[names[i]] for i in left}
         if clash := set(more) & set(groups):
             raise InputError(
                 f"bears the name of an input outside it: {sorted(clash)}.",
