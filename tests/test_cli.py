@@ -151,11 +151,21 @@ def test_validate_tells_file_and_key_in_one_message(table, capsys, edit, message
 def test_validate_counts_leave_one_out_folds_by_the_levels_of_the_column(table, capsys):
     def edit(study):
         study["scales"]["materials"]["splits"] = {"by_phase": {"kind": "leave_one_out", "column": "phase"}}
+        del study["scales"]["materials"]["recommended"]
 
     _edited(table, edit)
     assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 0
-    # 4 seeds x (2 phases x (outer + 1 inner fold) + all rows x (outer + 2 inner folds))
-    assert "28 in by_phase" in capsys.readouterr().out
+    # 4 seeds x (2 phases + all rows)
+    assert "12 in by_phase" in capsys.readouterr().out
+
+
+def test_validate_refuses_a_stack_where_a_column_has_too_few_levels_to_learn_it(table, capsys):
+    def edit(study):
+        study["scales"]["materials"]["splits"] = {"by_phase": {"kind": "leave_one_out", "column": "phase"}}
+
+    _edited(table, edit)
+    assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 2
+    assert "column 'phase': has 2 levels, and 3 or more" in capsys.readouterr().err
 
 
 def test_predict_needs_results_and_input(table, capsys):
@@ -172,17 +182,16 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     _new("--target", "gap (eV):eV")
     (table.parent / "results/mine").mkdir(parents=True)
     calls = []
-    module = types.SimpleNamespace(predict=lambda *arguments: calls.append(arguments))
+    module = types.SimpleNamespace(predict=lambda *arguments: calls.append(arguments) or (60, 1))
     monkeypatch.setitem(sys.modules, "nestmat.prediction", module)
     call = ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "out.parquet"]
     assert cli.main(call) == 0
-    [(study, results, source, output)] = calls
-    assert (study.study, str(results), str(source), str(output)) == (
-        "mine",
-        "results/mine",
-        "mine.csv",
-        "out.parquet",
-    )
+    [(study, *paths, scale)] = calls
+    assert (study.study, *map(str, paths)) == ("mine", "results/mine", "mine.csv", "out.parquet")
+    assert scale is None
+    told = capsys.readouterr().out
+    assert "out.parquet: 60 rows predicted" in told
+    assert "out.rejects.parquet: 1 rows rejected" in told
 
 
 def test_commands_and_faulty_calls_are_explained(capsys):

@@ -138,6 +138,11 @@ def test_inner_folds_divide_the_training_rows_by_whole_outer_folds():
     assert (inner_labels(outer, repeat=0, fold=-1, folds=3)[outer >= 0] >= 0).all()
 
 
+def test_two_outer_folds_have_no_inner_ones():
+    with pytest.raises(InputError, match="too few to divide"):
+        inner_labels(np.array([0, 1, 0, 1]), repeat=0, fold=0, folds=3)
+
+
 def test_assigned_folds_cover_every_row_once_and_match_along_the_chain(tmp_path):
     fine = pd.DataFrame(
         {"material": [f"m{i}" for i in range(40)], "x": np.arange(40.0), "y": np.arange(40.0)}
@@ -159,7 +164,7 @@ def test_assigned_folds_cover_every_row_once_and_match_along_the_chain(tmp_path)
         "fine": {
             "published": {"kind": "stratified", "folds": 5, "quantiles": 4, "seed": 42, "repeats": [1, 2]}
         },
-        "coarse": {"solvent": {"kind": "leave_one_out", "column": "solvent", "repeats": [1]}},
+        "coarse": {"solvent": {"kind": "leave_one_out", "column": "solvent"}},
     }
     targets = {"fine": ["y"], "coarse": ["y"]}
     found = assign_folds(features, outputs, {"folds": 5, "seed": 1, "repeats": [2]}, splits, targets)

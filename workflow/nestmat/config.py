@@ -38,8 +38,8 @@ class ColumnSpec(_Strict):
     missing: Literal["reject", "keep", "level"] = Field(
         "reject",
         description=(
-            "A row without this value is rejected with a reason, or kept with NaN; level makes `not stated` a "
-            "level of a category."
+            "A row without this value is rejected with a reason, or kept with NaN; level makes `not stated` "
+            "a level of a category."
         ),
     )
     label: bool = Field(
@@ -166,6 +166,8 @@ class Split(_Strict):
             raise ValueError("column goes with kind leave_one_out, and with no other")
         if (self.kind == "leave_one_out") == (self.folds is not None):
             raise ValueError("folds is needed, except for kind leave_one_out, which counts the levels")
+        if self.kind == "leave_one_out" and self.repeats:
+            raise ValueError("leave_one_out is the same with every seed: leave repeats out")
         return self
 
 

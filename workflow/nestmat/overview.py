@@ -167,6 +167,12 @@ def _models(study: Study, scale: Scale, frame: pd.DataFrame | None) -> Iterator[
             split = scale.splits.get(protocol, study.strict)
             column = split.column if isinstance(split, Split) else None
             levels = frame[column].nunique() if column and frame is not None else None
+            if levels is not None and levels < 3 and name in stack and protocol in scale.runs("recommended"):
+                raise InputError(
+                    f"has {levels} levels, and 3 or more are needed to learn the weights of the stack.",
+                    column=column,
+                    remedy=f"leave the split {protocol!r} out, or keep a member of the stack out of it.",
+                )
             seeds = model.specification.training.seeds
             count = members(scale, split, seeds, inner if name in stack else 0, levels)
             counts.append(f"{count if count else 'unknown'} in {protocol}")

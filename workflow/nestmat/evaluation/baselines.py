@@ -2,7 +2,8 @@
 
 Every scaler and every hyper-parameter is fitted on the training rows of a member. A predicted standard
 deviation is the model's own (Gaussian process), the spread of the labels in the leaves of a forest, and for
-all others the root-mean-square residual of predictions held out inside the training rows.
+all others the root-mean-square residual of predictions held out inside the training rows, where three folds
+or more make that possible.
 """
 
 from __future__ import annotations
@@ -327,7 +328,7 @@ def compare_baselines(
     tasks = []
     for name, baseline in chosen.items():
         held_out = inner_folds if name in stacked else 0
-        if not held_out and KINDS[baseline.kind].spread is None:
+        if not held_out and KINDS[baseline.kind].spread is None and outer["fold"].max() > 1:
             held_out = RESIDUAL_FOLDS
         members = list(_outer_folds(outer, held_out))
         tasks += [_Task(name, target, *member) for target in inputs.targets for member in members]

@@ -130,9 +130,7 @@ def _scale_splits(
     frame: pd.DataFrame, target: str | None, splits: Mapping[str, Split]
 ) -> Iterator[pd.DataFrame]:
     for name, split in splits.items():
-        # The levels decide a leave-one-out split: another seed would be the same split again.
-        seeds = [split.seed] if split.kind == "leave_one_out" else [split.seed, *split.repeats]
-        for repeat, seed in enumerate(seeds):
+        for repeat, seed in enumerate([split.seed, *split.repeats]):
             yield _fold_frame(frame, name, repeat, split_folds(frame, split, target, seed))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from nestmat.errors import InputError
+
 
 def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
     """Assign groups to folds, the largest first, each to the fold that it unbalances least.
@@ -65,10 +67,19 @@ def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int) -> np.nd
 
     Returns:
         Inner fold of each row, (n,); -1 for rows that are validated in ``fold`` or that always train.
+
+    Raises:
+        InputError: There are fewer than two other outer folds.
     """
     outer = np.asarray(outer)
     inside = (outer != fold) & (outer >= 0)
+    if (others := len(np.unique(outer[inside]))) < 2:
+        raise InputError(
+            f"outside fold {fold} of the protocol are {others} folds, too few to divide into inner ones.",
+            column="recommended",
+            remedy="use three folds (levels of a left-out column) or more, or keep a member of the stack out "
+            "of the protocol by `protocols`.",
+        )
     labels = np.full(len(outer), -1, dtype=np.int64)
-    if inside.any():
-        labels[inside] = inner_folds(outer[inside], folds, seed=1000 * repeat + fold + 7)
+    labels[inside] = inner_folds(outer[inside], folds, seed=1000 * repeat + fold + 7)
     return labels

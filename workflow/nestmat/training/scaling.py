@@ -34,8 +34,8 @@ class Scaler:
             values: (n, width), or (members, n, width).
             rows: (members, n).
             alike: Whether a column is a latent, (width,): latents share one scale, and the standard deviation
-                of none counts as less than `LEAST_SHARE` of the largest. Saturated ones vary by rounding alone,
-                and a row that moves one would else become an outlier by orders of magnitude.
+                of none counts as less than `LEAST_SHARE` of the largest. Saturated ones vary by rounding
+                alone, and a row that moves one would else become an outlier by orders of magnitude.
         """
         mean, std = [], []
         for member, chosen in enumerate(rows):
