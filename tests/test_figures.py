@@ -190,16 +190,22 @@ def test_sweep_marks_the_size_in_use(results):
     assert "in use: 3" in texts(drawn(results, "gap", "sweep"))
 
 
-def test_nesting_does_not_colour_what_the_permutation_test_denies():
+def test_nesting_does_not_colour_what_either_test_denies():
     pair = pd.DataFrame(
-        {"difference": [-0.3, -0.3], "low": [-0.4, -0.4], "high": [-0.2, -0.2], "p_value": [0.5, 0.01]},
-        index=["strict", "published"],
+        {
+            "difference": -0.3,
+            "low": -0.4,
+            "high": -0.2,
+            "p_value": [0.5, 0.01, 0.01],
+            "p_folds": [0.01, 0.5, 0.01],
+        },
+        index=["strict", "grouped", "published"],
     )
     figure, axes = style.panels(1, 1, height=2)
     nesting._differences(axes[0, 0], pair, style.Labels(STUDY, "efficiency"), "PCE")
     assert figure.axes
     colours = [c[0].get_color() for c in axes[0, 0].containers]
-    assert colours == [style.BLUE, style.GREY]
+    assert colours == [style.BLUE, style.GREY, style.GREY]
 
 
 def test_calibration_reads_the_headline_predictor_only(results):
