@@ -130,6 +130,15 @@ def _edited(table, edit):
         ),
         (lambda s: s["datasets"]["materials"].pop("formula"), ["needs a chemical formula"]),
         (lambda s: s["strict"].update(folds=2), ["scales.materials.recommended", "3 or more"]),
+        (
+            lambda s: s["scales"]["materials"]["models"]["nestmat"]["specification"].update(joint=True),
+            ["specification.joint", "no parent"],
+        ),
+        (lambda s: s["scales"]["materials"].update(targets=[]), ["scales.materials"]),
+        (
+            lambda s: s["scales"]["materials"]["targets"].append("density"),
+            ["recommended.stack", "no head for ['density']"],
+        ),
         (lambda s: s["datasets"]["materials"].update(file="lost.csv"), ["lost.csv", "does not exist"]),
         (
             lambda s: s["datasets"]["materials"]["columns"].update(mass={}),

@@ -56,6 +56,12 @@ class ColumnSpec(_Strict):
             raise ValueError("missing: level goes with kind: category")
         return self
 
+    @model_validator(mode="after")
+    def _level_of_a_category(self) -> ColumnSpec:
+        if self.missing == "level" and self.kind != "category":
+            raise ValueError("missing: level needs kind: category")
+        return self
+
 
 class Suspicion(_Strict):
     """A label that is flagged in the report and kept."""
@@ -358,17 +364,35 @@ def _check_scale(
             need(block, blocks, f"models.{key}.specification.inputs")
         for head in model.specification.heads:
             need(head, [*blocks, *scale.targets], f"models.{key}.specification.heads")
-        for parent in set(scale.parents) & set(model.specification.inputs):
+        read = [parent for parent in scale.parents if parent in model.specification.inputs]
+        for parent in read:
             wanted = model.specification.parent_model or key
             need(wanted, scales[parent].models, f"models.{key}.specification.parent_model")
+            if scales[parent].models[wanted].specification.joint:
+                raise ValueError(
+                    f"scales.{name}.models.{key}: reads {wanted!r} of {parent!r}, which is trained jointly; "
+                    "read another model"
+                )
+        if model.specification.joint and not read:
+            raise ValueError(f"scales.{name}.models.{key}.specification.joint: no parent is among the inputs")
     for key, baseline in scale.baselines.items():
         for block in baseline.inputs:
             need(block, scale.features, f"baselines.{key}.inputs")
     for key, entry in scale.competitors.items():
         for protocol in entry.protocols or []:
             need(protocol, scale.protocols, f"{key}.protocols")
-    for member in scale.recommended.stack if scale.recommended else []:
-        need(member, scale.competitors, "recommended.stack")
+    if scale.baselines and not scale.targets:
+        raise ValueError(f"scales.{name}.baselines: the scale has no target to predict")
+    if scale.recommended:
+        for member in scale.recommended.stack:
+            need(member, scale.competitors, "recommended.stack")
+            heads = scale.models[member].specification.heads if member in scale.models else scale.targets
+            if lacking := sorted(set(scale.targets) - set(heads)):
+                raise ValueError(f"scales.{name}.recommended.stack: {member!r} has no head for {lacking}")
+        if not scale.targets or not scale.runs("recommended"):
+            raise ValueError(
+                f"scales.{name}.recommended: needs a target, and a protocol that all of the stack run in"
+            )
     for pair in scale.compare:
         for member in pair:
             need(member, scale.models, "compare")
