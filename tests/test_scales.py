@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,15 @@ def test_predictions_cover_every_member_once(chain):
     assert set(found[found["fold"] == -1]["split"]) == {"train", "inner"}
     whole = inner[inner["fold"] == -1]
     assert sorted(whole["row_id"]) == sorted(truth.index)
+
+
+def test_a_scale_without_targets_predicts_nothing_and_has_latents(tmp_path):
+    write_scale(tmp_path, "fine", 12, lambda d, k: d[:, 0])
+    train(tmp_path, "fine", replace(model("fine_y"), heads={"descriptors": Head()}))
+    found = tables.read(tmp_path / "fine.predictions.parquet")
+    assert found.empty
+    assert list(found) == list(tables.PREDICTIONS)
+    assert len(tables.read(tmp_path / "fine.latents.parquet")) == 2 * (FOLDS + 1) * 12
 
 
 def test_ensemble_is_the_mixture_of_its_seeds(chain):

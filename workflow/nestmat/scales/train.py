@@ -78,10 +78,9 @@ def predictions_table(
                 add(target, key, -1, split, rows, mean, std)
                 for i in index:
                     add(target, key, members.seed[i], split, rows, means[i], stds[i])
-    frame = pd.concat(parts, ignore_index=True)
-    frame.insert(0, "protocol", protocol)
-    frame.insert(1, "model", model)
-    return frame
+    # A scale without targets predicts nothing.
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(tables.PREDICTIONS))
+    return frame.assign(protocol=protocol, model=model)[list(tables.PREDICTIONS)]
 
 
 def ensemble(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
