@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.config import ColumnSpec, DatasetSpec, Scale, Study
-from nestmat.data.readers import read
+from nestmat.data.readers import read, template_parts
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import predict_baseline
@@ -80,7 +80,19 @@ def predict(
         rejects.append(made[name].rejects)
     lost = pd.concat(rejects, ignore_index=True).drop_duplicates("row").sort_values("row")
     kept = reading.frame[~reading.frame["row"].isin(lost["row"])]
-    parts = [_of_scale(study, results, name, _rows_of(made, kept["row_id"]), kept) for name in chain]
+    if kept.empty:
+        first = lost.iloc[0]
+        raise InputError(
+            f"leaves no row to predict: {len(lost)} are rejected. The first {first['reason']}",
+            file=source,
+            row=int(first["row"]),
+            column=first["column"],
+            value=first["value"],
+        )
+    rows = _rows_of(made, kept["row_id"])
+    parts = [part for name in chain for part in _of_scale(study, results, name, rows, kept)]
+    if not parts:
+        raise InputError("predicts nothing, and neither do its finer scales.", column=f"scales.{wanted}")
     facts = {"study": study.study, "input": str(source), "rows_read": len(kept) + len(lost)}
     predicted = pd.concat(parts, ignore_index=True)
     tables.write(output, predicted.sort_values(["row", "scale"], kind="stable"), PREDICTED, facts)
@@ -100,29 +112,39 @@ def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
     """What to read from the input: the formula, and those feature columns that the file has."""
     try:
         with source.open(encoding="utf-8-sig", newline="") as file:
-            header = {cell.strip() for cell in next(csv.reader(file), [])}
-    except (OSError, UnicodeDecodeError) as error:
+            header = next(({cell.strip() for cell in line} for line in csv.reader(file) if any(line)), set())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot be read: {error}.", file=source, remedy="give a CSV file.") from error
+    datasets = {name: resolve(study.datasets[study.scales[name].dataset]) for name in chain}
     columns: dict[str, ColumnSpec] = {}
-    formula = None
-    for name in chain:
-        dataset = resolve(study.datasets[study.scales[name].dataset])
-        formula = formula or next((c for c in (dataset.formula, "formula", "Formula") if c in header), None)
+    for name, dataset in datasets.items():
         for block in study.scales[name].features.values():
             for column in [*(block.columns or []), *([block.one_hot] if block.one_hot else [])]:
                 known = dataset.columns[column]
                 found = column if column in header else known.header
                 if found in header:
-                    columns[column] = known.model_copy(update={"header": found, "missing": "reject"})
-        if formula is None and (dataset.formula or dataset.formula_template):
-            raise InputError(
-                f"has no column {dataset.formula or 'formula'!r}; it has {sorted(header)}.",
-                file=source,
-                remedy="name the column of the chemical formula so.",
-            )
-    return DatasetSpec(
-        title=source.name, file=str(source), formula=formula, columns=columns, duplicates="keep"
-    )
+                    missing = "level" if known.missing == "level" else "reject"
+                    columns[column] = known.model_copy(update={"header": found, "missing": missing})
+    formula = _formula(list(datasets.values()), header, source)
+    return DatasetSpec(title=source.name, file=str(source), columns=columns, duplicates="keep", **formula)
+
+
+def _formula(datasets: Sequence[DatasetSpec], header: set[str], source: Path) -> dict[str, str]:
+    """Where the input has the formula: in a column, or in those that a data set makes it of; else nowhere."""
+    stated = [dataset for dataset in datasets if dataset.formula or dataset.formula_template]
+    for dataset in stated:
+        for column in (dataset.formula, "formula", "Formula"):
+            if column in header:
+                return {"formula": column}
+        if dataset.formula_template and set(template_parts(dataset.formula_template)) <= header:
+            return {"formula_template": dataset.formula_template}
+    if stated:
+        raise InputError(
+            f"has no column {stated[0].formula or 'formula'!r}; it has {sorted(header)}.",
+            file=source,
+            remedy="name the column of the chemical formula so.",
+        )
+    return {}
 
 
 def _rows_of(made: Mapping[str, Featurized], row_id: pd.Series) -> dict[str, pd.DataFrame]:
@@ -131,7 +153,8 @@ def _rows_of(made: Mapping[str, Featurized], row_id: pd.Series) -> dict[str, pd.
 
 def _of_scale(
     study: Study, results: Path, name: str, features: Mapping[str, pd.DataFrame], rows: pd.DataFrame
-) -> pd.DataFrame:
+) -> list[pd.DataFrame]:
+    """Predictions of each target of a scale that its predictor gives."""
     scale = study.scales[name]
     members = scale.recommended.stack if scale.recommended else [next(iter(scale.models))]
     runs = scale.runs("recommended") if scale.recommended else scale.runs(members[0])
@@ -145,16 +168,22 @@ def _of_scale(
     combined = {}
     if scale.recommended:
         file = results / "predictions" / name / protocol / "recommended.json"
-        combined = deployed(json.loads(file.read_text(encoding="utf-8")))
+        try:
+            combined = deployed(json.loads(file.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise InputError(
+                f"cannot be read: {error.strerror}.", file=file, remedy="run the study to its report first."
+            ) from error
     units = tables.schema(results / "features" / f"{name}.parquet")
     parts = []
-    for target in scale.targets:
+    # Without a stack, the first model need not have a head for every target.
+    for target in [t for t in scale.targets if all(t in found for found in single.values())]:
         means, stds = (np.column_stack([single[m][target][i] for m in members]) for i in (0, 1))
         mean, std = combined[target].apply(means, stds) if combined else (means[:, 0], stds[:, 0])
         part = rows[["row", "formula", "material"]].assign(scale=name, target=target, mean=mean, std=std)
         part["low"], part["high"] = mean - NORMAL_95 * std, mean + NORMAL_95 * std
         parts.append(part.assign(unit=units[target].unit))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(PREDICTED))
+    return parts
 
 
 Predictions = dict[str, tuple[np.ndarray, np.ndarray]]
@@ -178,7 +207,12 @@ def _model(
             if parent in specification.inputs and not specification.joint:
                 theirs = study.parent_model(name, wanted, parent)
                 add(parent, theirs, study.parent_protocol(parent, where))
-        weights[name] = results / "models" / name / where / f"{wanted}.safetensors"
+        file = results / "models" / name / where / f"{wanted}.safetensors"
+        if weights.setdefault(name, file) != file:
+            raise InputError(
+                f"{scale} reads {name} along two ways, by different models: {weights[name]} and {file}.",
+                remedy="let both ways read the same model of that scale.",
+            )
 
     add(scale, model, protocol)
     found: ScalePrediction = predict_chain(weights, features)[scale]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,13 +151,19 @@ def read(path: str | Path, columns: Sequence[str] | None = None, **equal: Any) -
         InputError: The file is missing, is not Parquet, or lacks a column.
     """
     filters = [(name, "==", value) for name, value in equal.items()] or None
-    try:
+    with _readable(path):
         names = set(pq.read_schema(path).names)
         if lacking := sorted({*(columns or ()), *equal} - names):
             raise InputError(f"table lacks columns {lacking}; it has {sorted(names)}.", file=path)
         return pq.read_table(
             path, columns=None if columns is None else list(columns), filters=filters
         ).to_pandas()
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise InputError(
             f"is not a readable Parquet table: {error}.",
@@ -169,7 +176,9 @@ def schema(path: str | Path) -> dict[str, Column]:
     """The columns of a file with their units, roles and blocks."""
     names = {kind: name for name, kind in _TYPES.items()}
     found = {}
-    for field in pq.read_schema(path):
+    with _readable(path):
+        fields = pq.read_schema(path)
+    for field in fields:
         about = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
         found[field.name] = Column(names[field.type], **about)
     return found
@@ -177,7 +186,8 @@ def schema(path: str | Path) -> dict[str, Column]:
 
 def provenance(path: str | Path) -> dict[str, Any]:
     """The facts about the origin of a table that `write` kept."""
-    return json.loads((pq.read_schema(path).metadata or {}).get(b"nestmat", b"{}"))
+    with _readable(path):
+        return json.loads((pq.read_schema(path).metadata or {}).get(b"nestmat", b"{}"))
 
 
 def number(values: Any) -> np.ndarray:

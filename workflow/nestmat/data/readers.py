@@ -253,11 +253,12 @@ def _text(path: Path, checksum: str | None) -> tuple[str, str]:
 def _needed(spec: DatasetSpec) -> dict[str, str]:
     """Headers to read by column: the declared columns, and what the formula is made of."""
     needed = {key: column.header or key for key, column in spec.columns.items()}
-    parts = [spec.formula] if spec.formula else _parts(spec.formula_template or "")
+    parts = [spec.formula] if spec.formula else template_parts(spec.formula_template or "")
     return needed | {f"formula/{part}": needed.get(part, part) for part in parts}
 
 
-def _parts(template: str) -> list[str]:
+def template_parts(template: str) -> list[str]:
+    """Columns that a formula template is made of."""
     return [part.strip() for part in re.findall(r"\{([^{}]+)\}", template)]
 
 
@@ -373,7 +374,7 @@ def _formulas(rows: _Rows, spec: DatasetSpec) -> tuple[list[str], list[str]]:
     """Formula as written and canonical key of every row."""
     total = len(rows.lines)
     template = spec.formula_template
-    parts = [spec.formula] if spec.formula else _parts(template or "")
+    parts = [spec.formula] if spec.formula else template_parts(template or "")
     if not parts:
         return [""] * total, [f"row {i}" for i in range(total)]
     cells = {part: rows.cells[f"formula/{part}"] for part in parts}
