@@ -214,7 +214,7 @@ def test_unknown_target_and_suspicion(csv_file, own_spec):
         ({"file": "a.csv", "columns": {"row": {}}}, "names that nestmat uses itself"),
         ({"file": "a.csv", "colums": {}, "columns": {}}, "colums"),
         ({"file": "a.csv", "formula": "f", "formula_template": "{a}", "columns": {}}, "not both"),
-        ({"file": "a.csv", "columns": {"a": {"missing": "level"}}}, "needs kind: category"),
+        ({"file": "a.csv", "columns": {"a": {"missing": "level"}}}, "goes with kind: category"),
     ],
 )
 def test_faulty_data_set(entry, key):

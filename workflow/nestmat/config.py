@@ -56,12 +56,6 @@ class ColumnSpec(_Strict):
             raise ValueError("missing: level goes with kind: category")
         return self
 
-    @model_validator(mode="after")
-    def _level_of_a_category(self) -> ColumnSpec:
-        if self.missing == "level" and self.kind != "category":
-            raise ValueError("missing: level needs kind: category")
-        return self
-
 
 class Suspicion(_Strict):
     """A label that is flagged in the report and kept."""
