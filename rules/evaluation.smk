@@ -76,6 +76,7 @@ rule evaluate_scale:
         runtime=30,
     params:
         compare=PLAN.compare,
+        left_out=PLAN.left_out,
     message:
         "Evaluate scale {wildcards.scale}"
     script:

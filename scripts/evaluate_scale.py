@@ -18,6 +18,7 @@ def main(snakemake: Any) -> None:
             features=snakemake.input.features,
             scale=snakemake.wildcards.scale,
             compare=snakemake.params.compare,
+            left_out=snakemake.params.left_out,
             metrics=snakemake.output.metrics,
             comparisons=snakemake.output.comparisons,
             calibration=snakemake.output.calibration,

@@ -401,6 +401,7 @@ def test_metrics_a_fold_and_pooled():
 
 def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):
     frame = pd.DataFrame({"material": [f"m{i // 2}" for i in range(60)], "x": 0.0, "y": 0.0})
+    frame["solvent"] = [f"s{i % 4}" for i in range(60)]
     features = write_features(tmp_path / "features.parquet", frame, {"inputs": ["x"]}, ["y"])
     files = []
     for model, noise in (("nested", 0.1), ("single", 0.4)):
@@ -417,7 +418,11 @@ def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):
     assert pair["difference"] == pytest.approx(-0.3 * np.sqrt(2 / np.pi), abs=0.08)
     assert pair["low"] < pair["difference"] < pair["high"] < 0
     assert max(pair["p_value"], pair["p_folds"]) < 0.05
-    assert (pair["materials"], pair["unit"], pair["scale"]) == (30, "eV", "gap")
+    assert (pair["clusters"], pair["unit"], pair["scale"]) == (30, "eV", "gap")
+    levels = evaluate_scale(
+        files, features, "gap", [["nested", "single"]], **outputs, left_out={pair["protocol"]: "solvent"}
+    )
+    assert levels["comparisons"]["clusters"].tolist() == [4]
     summary = summarise(found["metrics"]).query("model == 'nested' and metric == 'mae' and seed == -1")
     row = summary[summary["split"] == "validation"].iloc[0]
     assert (row["folds"], row["unit"]) == (3, "eV")

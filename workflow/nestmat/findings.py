@@ -198,7 +198,7 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
 
     Returns:
         For each pair: title, verdict, and lines with protocol, difference, interval, p_value, p_folds,
-        materials and verdict.
+        clusters and verdict.
     """
     rows = comparisons[(comparisons["metric"] == "mae") & (comparisons["target"] == target)]
     unit, found = labels.unit(target), []
@@ -212,7 +212,7 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
                 "interval": f"{value(row['low'], sign=True)} to {value(row['high'], sign=True)}",
                 "p_value": value(row["p_value"]),
                 "p_folds": value(row["p_folds"]),
-                "materials": row["materials"],
+                "clusters": row["clusters"],
                 "verdict": verdict(row),
             }
             for protocol in measures.ordered(by_protocol, labels.config.protocols)

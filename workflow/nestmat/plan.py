@@ -261,6 +261,11 @@ class Plan:
         """Pairs of nested and single-scale models."""
         return [list(pair) for pair in self.scale(wildcards.scale).compare]
 
+    def left_out(self, wildcards: Any) -> dict[str, str]:
+        """Column whose levels are left out, by protocol that leaves out whole levels."""
+        splits = self.scale(wildcards.scale).splits
+        return {name: split.column for name, split in splits.items() if split.column}
+
     def sweep(self, wildcards: Any) -> dict:
         """The sweep of a scale with the specification of its model."""
         scale = self.scale(wildcards.scale)

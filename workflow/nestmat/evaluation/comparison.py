@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,11 @@ COMPARISONS: Schema = {
     "target": Column("string"),
     "metric": Column("string"),
     "difference": Column("float64", description="nested minus single: negative where nesting helps"),
-    "low": Column("float64", description="lower end of the 95 % interval over materials"),
-    "high": Column("float64", description="upper end of the 95 % interval over materials"),
-    "p_value": Column("float64", description="exchange of the two models within materials, two-sided"),
+    "low": Column("float64", description="lower end of the 95 % interval over clusters"),
+    "high": Column("float64", description="upper end of the 95 % interval over clusters"),
+    "p_value": Column("float64", description="exchange of the two models within clusters, two-sided"),
     "p_folds": Column("float64", description="corrected resampled t-test over folds, two-sided"),
-    "materials": Column("int32"),
+    "clusters": Column("int32", description="materials, or levels where a protocol leaves out whole levels"),
     "unit": Column("string"),
 }
 
@@ -109,14 +109,20 @@ def corrected_t_test(differences: np.ndarray, test_share: float) -> float:
 
 
 def compare_pairs(
-    predictions: pd.DataFrame, pairs: Sequence[Sequence[str]], material: pd.Series, seed: int = 0
+    predictions: pd.DataFrame,
+    pairs: Sequence[Sequence[str]],
+    material: pd.Series,
+    levels: Mapping[str, pd.Series],
+    seed: int = 0,
 ) -> Iterator[dict[str, object]]:
     """Compare pairs of models in every protocol that both ran in.
 
     Args:
         predictions: Validation rows of ensembles over seeds (``tables.PREDICTIONS``).
         pairs: (nested, single) names of models.
-        material: Key of the material by row_id.
+        material: Key of the material by row_id: its rows are one cluster.
+        levels: By protocol that leaves out whole levels, the level by row_id, which is the cluster there: the
+            rows of a level are predicted by members that have never seen it, all wrong in the same way.
         seed: Seed of bootstrap and permutations.
 
     Yields:
@@ -132,7 +138,8 @@ def compare_pairs(
             # A row counts once, with its mean over repeats: repeats are not new materials.
             paired = (wide[nested] - wide[single]).dropna()
             rows = paired.groupby("row_id").mean()
-            found = clustered_difference(rows.to_numpy(), material.loc[rows.index].to_numpy(), seed)
+            cluster = levels.get(str(protocol), material).loc[rows.index]
+            found = clustered_difference(rows.to_numpy(), cluster.to_numpy(), seed)
             folds = paired.groupby(["repeat", "fold"]).mean().to_numpy()
             in_repeat = len(folds) / paired.index.get_level_values("repeat").nunique()
             yield {
@@ -146,5 +153,5 @@ def compare_pairs(
                 "high": found.high,
                 "p_value": found.p_value,
                 "p_folds": corrected_t_test(folds, 1.0 / (in_repeat - 1.0)) if in_repeat > 1 else np.nan,
-                "materials": found.clusters,
+                "clusters": found.clusters,
             }

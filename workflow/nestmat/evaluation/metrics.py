@@ -118,6 +118,7 @@ def evaluate_scale(
     metrics: str | Path,
     comparisons: str | Path,
     calibration: str | Path,
+    left_out: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Mapping[str, pd.DataFrame]:
     """Measure all models of a scale and compare nested with single-scale ones.
@@ -130,6 +131,7 @@ def evaluate_scale(
         metrics: Where ``tables.METRICS`` is written.
         comparisons: Where ``comparison.COMPARISONS`` is written.
         calibration: Where `CALIBRATION` is written.
+        left_out: Column whose levels are left out, by protocol that leaves out whole levels.
         seed: Seed of bootstrap and permutations.
 
     Returns:
@@ -145,8 +147,10 @@ def evaluate_scale(
     table = pd.concat(measured, ignore_index=True).assign(scale=scale)
     table["unit"] = table["target"].map(units).where(table["metric"].isin(WITH_UNIT), "")
     held = pd.concat(validation, ignore_index=True)
-    material = tables.read(features, columns=["row_id", "material"]).set_index("row_id")["material"]
-    pairs = pd.DataFrame(compare_pairs(held, compare, material, seed), columns=list(COMPARISONS))
+    rows = tables.read(features).set_index("row_id")
+    levels = {protocol: rows[column] for protocol, column in (left_out or {}).items()}
+    compared = compare_pairs(held, compare, rows["material"], levels, seed)
+    pairs = pd.DataFrame(compared, columns=list(COMPARISONS))
     found = {
         "metrics": table[list(tables.METRICS)],
         "comparisons": pairs.assign(scale=scale, unit=pairs["target"].map(units)),

@@ -14,10 +14,9 @@ SIGNIFICANT = 0.05
 def shown(comparison: Mapping[Any, Any]) -> bool:
     """Whether a comparison (low, high, p_value, p_folds) shows a difference.
 
-    The interval must leave out zero. With few materials it is too narrow, so the exchange of the models
-    within materials must agree. Where the held-out unit is coarser than a material, a solvent say, the
-    materials are not independent either, so the test over folds must agree as well. A protocol of one fold
-    has no such test.
+    The interval must leave out zero. With few clusters it is too narrow, so the exchange of the models
+    within clusters must agree. Clusters of one fold share their training rows, so the test over folds must
+    agree as well. A protocol of one fold has no such test.
     """
     tests = comparison["p_value"] < SIGNIFICANT and not comparison["p_folds"] >= SIGNIFICANT
     return bool(tests and not comparison["low"] <= 0 <= comparison["high"])

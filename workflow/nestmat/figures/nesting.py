@@ -149,8 +149,8 @@ KIND = kind.Kind(
     caption=(
         "Left: errors by fold (all repeats) of the nested model and of its single-scale ablation; thin "
         "lines join the same fold, black bars are means. Right: paired difference over rows with its 95 % "
-        "interval over materials; blue where the interval leaves out zero and the tests over materials and "
-        "over folds agree (p < 0.05)."
+        "interval over materials (over left-out levels where whole levels are left out); blue where the "
+        "interval leaves out zero and the tests over these and over folds agree (p < 0.05)."
     ),
     section="nesting",
     draw=draw,
