@@ -325,8 +325,8 @@ class Study(_Strict):
                     )
         return self
 
-    def parent_model(self, scale: str, model: str, parent: str) -> str:
-        """Name of the parent's model that a model of a scale reads."""
+    def parent_model(self, scale: str, model: str) -> str:
+        """Name of the parents' model that a model of a scale reads."""
         return self.scales[scale].models[model].specification.parent_model or model
 
     def parent_protocol(self, parent: str, protocol: str) -> str:

@@ -167,7 +167,7 @@ class Plan:
         scale, model = wildcards.scale, wildcards.model
         found = {}
         for parent in self._parents(scale, model, joint=True):
-            theirs = self.study.parent_model(scale, model, parent)
+            theirs = self.study.parent_model(scale, model)
             found[parent] = asdict(self.scale(parent).models[theirs].specification)
         return found
 
@@ -191,7 +191,7 @@ class Plan:
         """Latents of the parents that a model of ``scale`` reads, for the rows of the scale ``rows``."""
         found = []
         for parent in self._parents(scale, model):
-            theirs = self.study.parent_model(scale, model, parent)
+            theirs = self.study.parent_model(scale, model)
             where = self.study.parent_protocol(parent, protocol)
             found.append(f"{self.results}/propagated/{parent}__{rows}/{where}/{theirs}.parquet")
         return found

@@ -205,7 +205,7 @@ def _model(
         for parent in study.scales[name].parents:
             # The parents of a joint training are in the child's own file.
             if parent in specification.inputs and not specification.joint:
-                theirs = study.parent_model(name, wanted, parent)
+                theirs = study.parent_model(name, wanted)
                 add(parent, theirs, study.parent_protocol(parent, where))
         file = results / "models" / name / where / f"{wanted}.safetensors"
         if weights.setdefault(name, file) != file:

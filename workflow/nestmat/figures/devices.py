@@ -57,7 +57,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     parent, model = found[0], kind.autoencoder(study, scale)
     config = study.scales[scale]
     protocol = config.interpret.protocol if config.interpret else config.runs(model)[0]
-    theirs = study.parent_model(scale, model, parent)
+    theirs = study.parent_model(scale, model)
     where = study.parent_protocol(parent, protocol)
     passed = {"propagated": [f"propagated/{parent}__{scale}/{where}/{theirs}.parquet"]}
     return {
