@@ -37,9 +37,9 @@ class ParentLatents:
         """Index of the parent member that each child member reads, (members,).
 
         The one of the same repeat, fold and seed, the seed counted modulo the parent's seeds. A member with an
-        inner fold reads it too: its parent has seen the parent's labels of the inner fold's materials, which
-        concerns the weights of a stack and no validation row. A parent whose
-        protocol does not split these rows has no such fold: then its members trained on every row.
+        inner fold reads it too: that parent has seen its own labels of the inner fold's materials, which
+        concerns the weights of a stack and no validation row. A parent whose protocol does not split these
+        rows has no such fold: then its members trained on every row.
 
         Raises:
             InputError: The parent has neither.
