@@ -36,8 +36,8 @@ class ParentLatents:
     def of(self, repeat: np.ndarray, fold: np.ndarray, seed: np.ndarray) -> np.ndarray:
         """Index of the parent member that each child member reads, (members,).
 
-        The one of the same repeat, fold and seed, the seed counted modulo the parent's seeds. A member with an
-        inner fold reads it too: that parent has seen its own labels of the inner fold's materials, which
+        The one of the same repeat, fold and seed, the seed counted modulo the parent's seeds. A member with
+        an inner fold reads it too: that parent has seen its own labels of the inner fold's materials, which
         concerns the weights of a stack and no validation row. A parent whose protocol does not split these
         rows has no such fold: then its members trained on every row.
 
