@@ -35,8 +35,9 @@ def small_study():
         scale["baselines"] = {"ridge": scale["baselines"]["ridge"]}
         scale["baselines"]["ridge"].pop("protocols", None)
         scale["recommended"] = {"stack": ["nestmat", "ridge"], "inner_folds": 3}
-        scale["sweep"] = {"model": "nestmat", "latents": [2, 3]}
-        scale["interpret"] |= {"permutations": 99, "background": 4}
+    study["scales"]["gap"] |= {"sweep": {"model": "nestmat", "latents": [2, 3]}, "interpret": None}
+    study["scales"]["binding"]["interpret"] |= {"permutations": 99, "background": 4}
+    study["scales"]["binding"]["sweep"] = None
     return study
 
 
@@ -44,7 +45,7 @@ def small_study():
 def finished(mirror, tmp_path_factory):
     """A folder with the finished study."""
     folder = tmp_path_factory.mktemp("workflow")
-    (folder / "study.yaml").write_text(yaml.safe_dump(small_study()))
+    (folder / "study.yaml").write_text(yaml.safe_dump(small_study(), sort_keys=False))
     run(folder, "--configfile", "study.yaml")
     return folder
 
@@ -88,7 +89,9 @@ def test_a_lost_model_comes_back_the_same_to_the_bit(finished):
 
 def test_results_are_the_same_without_tracking(finished, tmp_path):
     shutil.copytree(finished / "downloads", tmp_path / "downloads")
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**small_study(), "tracking": "off"}))
+    (tmp_path / "study.yaml").write_text(
+        yaml.safe_dump({**small_study(), "tracking": "off"}, sort_keys=False)
+    )
     run(tmp_path, "results/nestedae_binding/metrics/gap.parquet", "--configfile", "study.yaml")
     assert not (tmp_path / "mlflow").exists()
     for kind in ("metrics/gap", "predictions/gap/strict/recommended"):

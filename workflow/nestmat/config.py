@@ -347,7 +347,8 @@ def _check_scale(
 
     need(scale.dataset, datasets, "dataset")
     for parent in scale.parents:
-        need(parent, seen, "parents")
+        if parent not in seen:
+            raise ValueError(f"scales.{name}.parents: {parent!r} is not a scale listed before this one")
     if "strict" in scale.splits:
         raise ValueError(f"scales.{name}.splits: strict is configured once, at the top of the study")
     if clash := (set(scale.features) & set(scale.parents)) | (set(scale.models) & set(scale.baselines)):

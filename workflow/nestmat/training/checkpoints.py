@@ -192,8 +192,8 @@ class Trained:
     def save(self, weights: str | Path, card: str | Path) -> None:
         """Write the weights (safetensors) and the card (JSON), whole or not at all."""
         with replacing(weights) as aside:
-            facts = {"format": "pt", "nestmat_version": nestmat.__version__}
-            save_file(self._tensors(), aside, metadata=facts)
+            # One entry only: safetensors writes several in an order that changes from run to run.
+            save_file(self._tensors(), aside, metadata={"nestmat_version": nestmat.__version__})
         write_text(card, json.dumps(self._card(), indent=1, default=str) + "\n")
 
     @classmethod
