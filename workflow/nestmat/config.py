@@ -153,7 +153,7 @@ class Split(_Strict):
         None, gt=1, description="Number of folds; leave_one_out takes it from the levels."
     )
     seed: int = Field(0, description="Seed of the split.")
-    repeats: list[int] = Field([], description="Further seeds, reported as repeats that nobody tunes on.")
+    repeats: list[int] = Field([], description="Further seeds, reported as repeats; choose nothing on them.")
     quantiles: int = Field(10, gt=1, description="stratified: number of quantile bins of the first target.")
     column: str | None = Field(None, description="leave_one_out: the column whose levels are left out.")
     published: bool = Field(
