@@ -1,0 +1,182 @@
+"""Crystal structures to calculate: cubic halide perovskites, their ordered alloys and the binary halides.
+
+A structure is a plain mapping, one line of the table that `scripts/run_dft.py` reads:
+
+==============  =====================================================================================
+key             meaning
+==============  =====================================================================================
+structure       unique name
+formula         formula unit as the tables write it, e.g. ``CsPb0.5Sn0.5I3``
+prototype       key of `PROTOTYPES`
+symbols         element of each atom
+positions       coordinates of each atom in units of the cell vectors
+cell            cell vectors at scale 1 in angstrom, one a row
+kpoints         k points along each reciprocal vector, Gamma-centred
+probes          scales of the cell at which the minimum of the energy is looked for; empty: it is at 1
+strains         linear strains about that minimum
+spacing         a strain this near to a probe is not calculated again
+relax           whether the positions are relaxed at the minimum
+settings        cutoff (eV), functional, smearing (eV), density, eigenstates, empty (number of bands),
+                force (eV/angstrom), steps
+==============  =====================================================================================
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nestmat.materials.ions import ion
+
+A_SITE = ("K", "Rb", "Cs")
+B_SITE = ("Ge", "Sn", "Pb", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd")
+X_SITE = ("F", "Cl", "Br", "I")
+
+SETTINGS: Mapping[str, Any] = {
+    "cutoff": 340,
+    "functional": "PBE",
+    "smearing": 0.05,
+    "density": 1e-4,
+    "eigenstates": 1e-6,
+    "empty": 5,
+    "force": 0.05,
+    "steps": 20,
+}
+STRAINS = (-0.06, -0.036, -0.012, 0.012, 0.036, 0.06)
+# The lattice constants of these crystals are 0.948 to 1.018 of the radius rule.
+PROBES = (0.935, 0.965, 0.995)
+SPACING = 0.008
+FCC = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
+
+Sites = tuple[list[str], NDArray[np.float64], NDArray[np.float64]]
+
+
+def _to_cell(positions: Sequence[Sequence[float]], cell: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cartesian positions, in the unit of ``cell``, in units of the cell vectors and within the cell."""
+    inside = np.linalg.solve(cell.T, np.asarray(positions, dtype=np.float64).T).T % 1.0
+    return np.where(np.isclose(inside, 1.0), 0.0, inside)
+
+
+def perovskite(a: str, b: str, x: str) -> Sites:
+    """Cubic ABX3, Pm-3m, five atoms; unit: the lattice constant."""
+    positions = np.array([(0.5, 0.5, 0.5), (0, 0, 0), (0.5, 0, 0), (0, 0.5, 0), (0, 0, 0.5)])
+    return [a, b, x, x, x], positions, np.eye(3)
+
+
+def ordered_perovskite(a: str, b: tuple[str, str], x: tuple[str, str]) -> Sites:
+    """Ten atoms, A2 BB' X3X'3 in the face-centred cell of twice the lattice constant; unit: the lattice constant.
+
+    The B ions alternate as sodium and chlorine do in rock salt. The three X' around every B are mutual
+    neighbours (facial order), which keeps the threefold axis: with one X species the space group is Fm-3m, with
+    one B species R-3m.
+    """
+    cell = 2 * FCC
+    axes = np.eye(3) / 2
+    positions = [(0.5, 0.5, 0.5), (1.5, 1.5, 1.5), (0, 0, 0), (1, 0, 0), *axes, *-axes]
+    symbols = [a, a, b[0], b[1], *[x[0]] * 3, *[x[1]] * 3]
+    return symbols, _to_cell(positions, cell), cell
+
+
+def rocksalt(a: str, x: str) -> Sites:
+    """AX, Fm-3m, two atoms; unit: the cubic lattice constant."""
+    return [a, x], _to_cell([(0, 0, 0), (0.5, 0, 0)], FCC), FCC
+
+
+def caesium_chloride(a: str, x: str) -> Sites:
+    """AX, Pm-3m, two atoms; unit: the lattice constant."""
+    return [a, x], np.array([(0, 0, 0), (0.5, 0.5, 0.5)]), np.eye(3)
+
+
+def fluorite(b: str, x: str) -> Sites:
+    """BX2, Fm-3m, three atoms; unit: the cubic lattice constant."""
+    quarter = (0.25, 0.25, 0.25)
+    return [b, x, x], _to_cell([(0, 0, 0), quarter, [-q for q in quarter]], FCC), FCC
+
+
+def rutile(b: str, x: str) -> Sites:
+    """BX2, P4_2/mnm, six atoms with c/a = 0.66 and six equal distances (u = 0.3044); unit: a."""
+    u, ratio = 0.3044, 0.66
+    flat = [(u, u, 0), (-u, -u, 0), (0.5 + u, 0.5 - u, 0.5), (0.5 - u, 0.5 + u, 0.5)]
+    positions = np.array([(0, 0, 0), (0.5, 0.5, 0.5), *flat]) % 1.0
+    return [b, b, x, x, x, x], positions, np.diag([1.0, 1.0, ratio])
+
+
+PROTOTYPES: Mapping[str, tuple[Callable[..., Sites], tuple[int, int, int]]] = {
+    "perovskite": (perovskite, (4, 4, 4)),
+    "ordered_perovskite": (ordered_perovskite, (3, 3, 3)),
+    "rocksalt": (rocksalt, (4, 4, 4)),
+    "caesium_chloride": (caesium_chloride, (5, 5, 5)),
+    "fluorite": (fluorite, (4, 4, 4)),
+    "rutile": (rutile, (3, 3, 4)),
+}
+"""Builder and k points of each prototype. The binaries are insulators and need their energy only."""
+
+
+def wanted(
+    prototype: str,
+    formula: str,
+    species: Sequence[Any],
+    lattice: float,
+    *,
+    probes: Sequence[float] = PROBES,
+    strains: Sequence[float] = STRAINS,
+    relax: bool = False,
+    kpoints: Sequence[int] | None = None,
+    name: str = "",
+    **settings: Any,
+) -> dict[str, Any]:
+    """One structure to calculate.
+
+    Args:
+        prototype: Key of `PROTOTYPES`.
+        formula: Formula unit.
+        species: Arguments of the prototype's builder.
+        lattice: Lattice constant at scale 1 in angstrom.
+        probes: Scales at which the minimum is looked for; empty: it is at 1.
+        strains: Linear strains about the minimum.
+        relax: Whether positions are relaxed at the minimum.
+        kpoints: Other k points than the prototype's.
+        name: Unique name, by default of formula and prototype.
+        settings: Changes to `SETTINGS`.
+    """
+    build, mesh = PROTOTYPES[prototype]
+    symbols, positions, cell = build(*species)
+    return {
+        "structure": name or f"{formula} {prototype}",
+        "formula": formula,
+        "prototype": prototype,
+        "symbols": symbols,
+        "positions": np.round(positions, 6).tolist(),
+        "cell": np.round(cell * lattice, 8).tolist(),
+        "kpoints": list(kpoints or mesh),
+        "probes": list(probes),
+        "strains": list(strains),
+        "spacing": SPACING,
+        "relax": relax,
+        "settings": {**SETTINGS, **settings},
+    }
+
+
+def ternaries() -> Iterator[dict[str, Any]]:
+    """Every cubic ABX3 of `A_SITE`, `B_SITE` and `X_SITE`, started from the radius rule."""
+    for a, b, x in itertools.product(A_SITE, B_SITE, X_SITE):
+        r_a, r_b, r_x = (ion(symbol).radius or np.nan for symbol in (a, b, x))
+        rule = max(2 * (r_b + r_x), np.sqrt(2) * (r_a + r_x))
+        yield wanted("perovskite", f"{a}{b}{x}3", (a, b, x), rule)
+
+
+def binaries() -> Iterator[dict[str, Any]]:
+    """AX and BX2 in two prototypes each, at the minimum; the lower of the two is what a perovskite decomposes to."""
+    for a, x in itertools.product(A_SITE, X_SITE):
+        distance = (ion(a).radius or np.nan) + (ion(x).radius or np.nan)
+        yield wanted("rocksalt", f"{a}{x}", (a, x), 2 * distance, strains=(0.0,))
+        yield wanted("caesium_chloride", f"{a}{x}", (a, x), 2 / np.sqrt(3) * distance, strains=(0.0,))
+    for b, x in itertools.product(B_SITE, X_SITE):
+        distance = (ion(b).radius or np.nan) + (ion(x).radius or np.nan)
+        # Eightfold coordination lengthens the bond of the sixfold radii by about 4 %.
+        yield wanted("fluorite", f"{b}{x}2", (b, x), 4 / np.sqrt(3) * 1.06 * distance, strains=(0.0,))
+        yield wanted("rutile", f"{b}{x}2", (b, x), 1.02 * distance / 0.4305, strains=(), relax=True)
