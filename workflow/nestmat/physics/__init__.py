@@ -1,0 +1,1 @@
+"""Simulated physics: structures to calculate, efficiency limits, absorbers and devices."""
