@@ -25,8 +25,8 @@ from nestmat.physics.detailed_balance import (
     photon_current,
 )
 
-# Gives 1e5 /cm at 2.25 eV (550 nm) for a gap of 1.6 eV, as measured on CH3NH3PbI3: Löper et al., J. Phys.
-# Chem. Lett. 6, 66 (2015), doi 10.1021/jz502471h.
+# Gives 1e5 /cm at 2.25 eV (550 nm) for a gap of 1.6 eV, the order measured on CH3NH3PbI3: Löper et al., J.
+# Phys. Chem. Lett. 6, 66 (2015), doi 10.1021/jz502471h.
 ABSORPTION = 2.8e5
 # Electrons in CH3NH3PbI3-xClx 0.042, holes 0.054: Stranks et al., Science 342, 341 (2013),
 # doi 10.1126/science.1243982.
