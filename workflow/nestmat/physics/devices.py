@@ -13,8 +13,8 @@ from nestmat.errors import InputError
 from nestmat.physics.absorber import efficiency
 
 # A choice, to span halide perovskite films from poor to the best. Anchors: 200 cm/s on PC61BM, Krogmeier et
-# al., Sustainable Energy Fuels 2, 1027 (2018), doi 10.1039/c7se00603a;
-# radiative efficiencies: Green and Ho-Baillie, ACS Energy Lett. 4, 1639 (2019), doi 10.1021/acsenergylett.9b01128.
+# al., Sustainable Energy Fuels 2, 1027 (2018), doi 10.1039/c7se00603a; radiative efficiencies, Green and
+# Ho-Baillie, ACS Energy Lett. 4, 1639 (2019), doi 10.1021/acsenergylett.9b01128.
 PROCESS_RANGES: Mapping[str, tuple[float, float]] = {
     "thickness": (100.0, 1000.0),  # nm
     "diffusion_length": (50.0, 5000.0),  # nm
