@@ -389,3 +389,60 @@ def test_rejects_and_table_are_written_for_a_bad_file_or_none_at_all(csv_file, o
     assert tables.read(tmp_path / "out" / "r.parquet")["reason"].tolist() == ["is not a number"]
     facts = tables.provenance(tmp_path / "out" / "t.parquet")
     assert (facts["rows_read"], facts["rows_kept"], facts["rows_rejected"]) == (2, 1, 1)
+
+
+def parquet(folder: Path, **columns: object) -> Path:
+    path = folder / "table.parquet"
+    pd.DataFrame({"formula": ["CsPbI3", "FAPbI3", "MAPbI3"], "a": [1.0, 2.0, 3.0]} | columns).to_parquet(path)
+    return path
+
+
+def test_cells_of_a_parquet_file(tmp_path, own_spec):
+    path = parquet(
+        tmp_path, formula=["CsPbI3", None, "PbI3-x"], a=["1", "n.d.", "2"], gap=[np.nan, 2, np.inf]
+    )
+    spec = own_spec()
+    with pytest.raises(InputError, match="no usable row") as caught:
+        read(spec, path)
+    assert caught.value.file == path
+    path = parquet(tmp_path, a=[1, 2, None], gap=[True, False, True])
+    reading = read(own_spec(columns={"a": {}, "gap": {"kind": "category"}}), path)
+    assert rejected(reading) == [(3, "a", "", "is missing")]
+    path = parquet(tmp_path, gap=[1.5, -999.0, np.inf])
+    reading = read(own_spec(columns={"gap": {"sentinels": [-999]}}), path)
+    assert rejected(reading) == [
+        (2, "gap", "-999.0", "is missing: -999.0 is declared to stand for no value"),
+        (3, "gap", "inf", "is not finite"),
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"formula,a,gap\nCsPbI3,1,2\n", b"PAR1" + bytes(20) + b"PAR1"])
+def test_file_that_is_not_parquet(csv_file, own_spec, content):
+    path = csv_file(content, "table.parquet")
+    with pytest.raises(InputError, match="not a readable Parquet table") as caught:
+        read(own_spec(), path)
+    assert caught.value.file == path
+    assert "CSV" in caught.value.remedy
+
+
+def test_parquet_file_cut_short(tmp_path, own_spec):
+    path = parquet(tmp_path, gap=[1.0, 2.0, 3.0])
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(InputError, match="not a readable Parquet table"):
+        read(own_spec(), path)
+
+
+def test_parquet_file_without_rows_or_without_the_column(tmp_path, own_spec):
+    path = parquet(tmp_path)
+    with pytest.raises(InputError, match=r"has no such column.*Remedy: the file has formula, a;") as caught:
+        read(own_spec(), path)
+    assert (caught.value.column, caught.value.row) == ("gap", None)
+    pd.DataFrame({"formula": [], "a": [], "gap": []}).to_parquet(path)
+    with pytest.raises(InputError, match="has no rows"):
+        read(own_spec(), path)
+
+
+def test_uncertainty_of_text_or_of_no_size():
+    for column in ({"kind": "category", "uncertainty": 0.1}, {"uncertainty": 0}, {"uncertainty": -1}):
+        with pytest.raises(ValueError, match="uncertainty"):
+            config.ColumnSpec.model_validate(column)

@@ -478,3 +478,57 @@ def test_a_category_without_value_can_be_a_level_of_its_own(csv_file, own_spec):
     reading = read(own_spec(file=str(path), columns=columns), path)
     assert list(reading.frame["speed"]) == ["10", "not stated"]
     assert reading.rejects.empty
+
+
+def typed_table(path: Path) -> pd.DataFrame:
+    """A Parquet file with every kind of column, and what went into it."""
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {
+            "formula": ["CsPbI3", "FAPbI3", "CsSnBr3", "MAPbCl3"],
+            "a": rng.normal(size=4) * 10.0 ** np.array([-300, -3, 3, 300]),
+            "gap": rng.random(4).astype("float32"),
+            "shells": [1, 2, 3, 2**53],
+            "direct": [True, False, True, True],
+            "phase": pd.Categorical(["cubic", None, "cubic", "tetragonal"]),
+            "unused": [[1], [2], [3], []],
+        }
+    )
+    frame.to_parquet(path)
+    return frame
+
+
+PARQUET_COLUMNS = {
+    "a": {"unit": "Å"},
+    "energy": {"header": "gap", "unit": "eV", "uncertainty": 0.01},
+    "shells": {},
+    "direct": {"kind": "category"},
+    "phase": {"kind": "category", "missing": "level"},
+}
+
+
+def test_parquet_is_read_to_the_bit(tmp_path, own_spec):
+    path = tmp_path / "table.parquet"
+    raw = typed_table(path)
+    reading = read(own_spec(columns=PARQUET_COLUMNS), path)
+    for key, header in (("a", "a"), ("energy", "gap"), ("shells", "shells")):
+        np.testing.assert_array_equal(reading.frame[key], raw[header].astype(float), err_msg=key)
+    assert reading.frame["direct"].tolist() == ["True", "False", "True", "True"]
+    assert reading.frame["phase"].tolist() == ["cubic", "not stated", "cubic", "tetragonal"]
+    assert reading.frame["material"].tolist()[0] == "Cs=0.2 I=0.6 Pb=0.2"
+    assert reading.frame["row"].tolist() == [1, 2, 3, 4]
+    assert reading.facts["sha256"] == sha256(path)
+    write(reading, tmp_path / "out.parquet", tmp_path / "rejects.parquet")
+    assert tables.schema(tmp_path / "out.parquet")["energy"].uncertainty == 0.01
+    assert tables.schema(tmp_path / "out.parquet")["a"].uncertainty is None
+
+
+def test_parquet_gives_what_csv_gives(tmp_path, own_spec, csv_file):
+    frame = pd.DataFrame({"formula": ["CsPbI3", "Qq3", None], "a": [0.1, 2.5e-7, 3], "gap": [1.5, 2, 3]})
+    frame.to_parquet(tmp_path / "table.parquet")
+    one = read(own_spec(), tmp_path / "table.parquet")
+    other = read(own_spec(), csv_file(frame.to_csv(index=False)))
+    pd.testing.assert_frame_equal(one.frame.drop(columns="row"), other.frame.drop(columns="row"))
+    pd.testing.assert_frame_equal(one.rejects.drop(columns="row"), other.rejects.drop(columns="row"))
+    assert one.rejects["row"].tolist() == [2, 3]
+    assert other.rejects["row"].tolist() == [3, 4]

@@ -49,18 +49,27 @@ class ColumnSpec(_Strict):
             "the targets of a study are labels in any case."
         ),
     )
+    uncertainty: float | None = Field(
+        None,
+        gt=0,
+        description=(
+            "Known standard uncertainty of the values, in their unit: shown beside the errors of the models."
+        ),
+    )
 
     @model_validator(mode="after")
-    def _levels(self) -> ColumnSpec:
+    def _fits_kind(self) -> ColumnSpec:
         if self.missing == "level" and self.kind != "category":
             raise ValueError("missing: level goes with kind: category")
+        if self.uncertainty is not None and self.kind != "number":
+            raise ValueError("uncertainty goes with kind: number")
         return self
 
 
 class Suspicion(_Strict):
     """A label that is flagged in the report and kept."""
 
-    row: int = Field(gt=0, description="Line of the file, counted from 1.")
+    row: int = Field(gt=0, description="Line of a CSV file, row of a Parquet table, counted from 1.")
     column: str = Field(description="Column of the label.")
     reason: str = Field(description="Why it is suspected.")
 
@@ -78,8 +87,10 @@ class DatasetSpec(_Strict):
         None, description="Path of the file inside the folder named by NESTMAT_MIRROR."
     )
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Checksum of the file.")
-    file: str | None = Field(None, description="Your own CSV file, relative to the working directory.")
-    generator: str | None = Field(None, description="Built-in generator of synthetic data.")
+    file: str | None = Field(
+        None, description="Your own file, CSV or `.parquet`, relative to the working directory."
+    )
+    generator: str | None = Field(None, description="Built-in generator of rows.")
     options: dict[str, Any] = Field({}, description="Arguments of the generator.")
     formula: str | None = Field(None, description="Column that holds the chemical formula.")
     formula_template: str | None = Field(
@@ -292,6 +303,69 @@ class Scale(_Strict):
         return [p for p in self.protocols if entry.protocols is None or p in entry.protocols]
 
 
+class StructureSet(_Strict):
+    """Structures to calculate: a built-in set, or your own table; exactly one of `set` and `file`."""
+
+    set: Literal["ternaries", "binaries", "convergence", "alloys"] | None = Field(
+        None, description="Built-in set, as the reference set of cubic halide perovskites is made of."
+    )
+    file: str | None = Field(
+        None,
+        description=(
+            "Your own table, relative to the working directory: a column `formula` and, where known, `lattice`, "
+            "the lattice constant in angstrom that the search starts from."
+        ),
+    )
+    after: list[Name] = Field(
+        [], description="Sets listed before this one, whose calculations the built-in set is made from."
+    )
+    options: dict[str, Any] = Field(
+        {},
+        description=(
+            "Arguments of the built-in set; for your own table changes to the settings: `cutoff`, `kpoints`, "
+            "`probes`, `strains` and others of `nestmat.physics.structures`."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> StructureSet:
+        if (self.set is None) == (self.file is None):
+            raise ValueError("give exactly one of set, file")
+        if self.file and self.after:
+            raise ValueError("after goes with a built-in set, not with a file")
+        if self.set in ("convergence", "alloys") and not self.after:
+            raise ValueError(
+                f"set {self.set!r} is made from calculations: name the set of the ternaries in after"
+            )
+        return self
+
+
+class Dft(_Strict):
+    """Calculations with GPAW, which the target `dft` runs."""
+
+    python: str = Field(
+        "python3",
+        description=(
+            "Interpreter that has GPAW, best an absolute path such as `/usr/bin/python3`; a bare name is not "
+            "looked for in the virtual environment of nestmat."
+        ),
+    )
+    parts: int = Field(16, ge=1, description="Jobs that a set is divided into.")
+    sets: dict[Name, StructureSet] = Field(min_length=1, description="Sets of structures by name.")
+
+    @model_validator(mode="after")
+    def _references(self) -> Dft:
+        seen: list[str] = []
+        for name, entry in self.sets.items():
+            if name in ("calculations", "compounds"):
+                raise ValueError(f"sets.{name}: has the name of a table of results; choose another")
+            for other in entry.after:
+                if other not in seen:
+                    raise ValueError(f"sets.{name}.after: {other!r} is not a set listed before this one")
+            seen.append(name)
+        return self
+
+
 class Study(_Strict):
     """One question: data sets, scales, protocols and what to show."""
 
@@ -309,6 +383,7 @@ class Study(_Strict):
     )
     strict: Strict = Field(Strict(), description="The leak-free protocol, shared along the chain.")
     scales: dict[Name, Scale] = Field(description="Scales, finer before coarser.")
+    dft: Dft | None = Field(None, description="Calculations with GPAW, for the target `dft`.")
 
     @model_validator(mode="after")
     def _references(self) -> Study:

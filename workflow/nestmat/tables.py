@@ -38,6 +38,7 @@ class Column:
         role: What the column is for: key, feature, target, category, site_fraction or empty.
         block: Features only: the block of the scale that the column belongs to.
         description: One line for a reader of the file.
+        uncertainty: Known standard uncertainty of the values, in their unit.
     """
 
     dtype: str
@@ -45,12 +46,13 @@ class Column:
     role: str = ""
     block: str = ""
     description: str = ""
+    uncertainty: float | None = None
 
 
 Schema = Mapping[str, Column]
 
 REJECTS: Schema = {
-    "row": Column("int64", description="line of the source file, counted from 1"),
+    "row": Column("int64", description="line of the CSV file or row of the table, counted from 1"),
     "column": Column("string"),
     "value": Column("string"),
     "reason": Column("string"),
@@ -129,6 +131,7 @@ def write(
             "role": column.role,
             "block": column.block,
             "description": column.description,
+            "uncertainty": "" if column.uncertainty is None else repr(column.uncertainty),
         }
         fields.append(pa.field(name, kind, metadata={k: v for k, v in about.items() if v}))
     facts = {"nestmat_version": nestmat.__version__, **(provenance or {})}
@@ -179,7 +182,9 @@ def schema(path: str | Path) -> dict[str, Column]:
     with _readable(path):
         fields = pq.read_schema(path)
     for field in fields:
-        about = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        about: dict[str, Any] = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        if "uncertainty" in about:
+            about["uncertainty"] = float(about["uncertainty"])
         found[field.name] = Column(names[field.type], **about)
     return found
 
@@ -188,6 +193,31 @@ def provenance(path: str | Path) -> dict[str, Any]:
     """The facts about the origin of a table that `write` kept."""
     with _readable(path):
         return json.loads((pq.read_schema(path).metadata or {}).get(b"nestmat", b"{}"))
+
+
+def foreign(data: bytes, path: str | Path) -> pa.Table:
+    """A table that another program wrote, whole and as it is.
+
+    Args:
+        data: Content of the file.
+        path: Its name, for messages.
+
+    Raises:
+        InputError: The content is not Parquet.
+    """
+    try:
+        return pq.ParquetFile(pa.BufferReader(data)).read()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"is not a readable Parquet table: {error}.",
+            file=path,
+            remedy="write it anew, or give the data as CSV, in a file whose name does not end in .parquet.",
+        ) from error
+
+
+def texts(column: pa.ChunkedArray) -> list[str]:
+    """Cells as text: a null is empty, and a float has the digits that give the same float again."""
+    return ["" if value is None else str(value) for value in column.to_pylist()]
 
 
 def number(values: Any) -> np.ndarray:

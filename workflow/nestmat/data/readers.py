@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from nestmat import tables
 from nestmat.config import ColumnSpec, DatasetSpec
@@ -32,7 +33,9 @@ _NO_NUMBER = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
 _NO_TEXT = {"", "nan", "NaN", "null", "NULL", "N/A", "#N/A"}
 _KEYS: tables.Schema = {
     "row_id": tables.Column("int64", role="key", description="data row of the source, counted from 0"),
-    "row": tables.Column("int64", role="key", description="line of the source file, counted from 1"),
+    "row": tables.Column(
+        "int64", role="key", description="line of the CSV file or row of the table, counted from 1"
+    ),
     "formula": tables.Column("string", description="formula as the source writes it"),
     "material": tables.Column("string", role="key", description="canonical key of the composition"),
     "flag": tables.Column("string", description="why a label is suspected; empty when it is not"),
@@ -91,28 +94,33 @@ def read(
     does not parse. Two rows are duplicates when they are the same material and agree in every number and
     category that is not a label; text columns are notes. Duplicates are flagged, and those whose labels
     conflict are rejected where ``spec.duplicates`` says so, all of them, for nothing tells which is right.
+    A table with types, of a Parquet file or a generator, is held to the same rules: its cells as text, a null
+    as an empty one.
 
     Args:
         spec: Columns, units and origin.
-        path: CSV file: comma separated, UTF-8 with or without byte-order mark; none for a generator.
+        path: Parquet file by its suffix ``.parquet``, or else a CSV file: comma separated, UTF-8 with or
+            without byte-order mark. A generator takes none.
         name: Key of the data set, for messages and provenance.
         targets: Columns that the study predicts: labels, beside those that ``spec`` marks.
 
     Raises:
-        InputError: The file is missing, empty, not UTF-8 or not CSV, has not the checksum of ``spec``, lacks
-            a column or has it twice, or no row of it is usable; or ``spec`` names a column or row that is not
-            there.
+        InputError: The file is missing, empty, not UTF-8, not CSV or not Parquet, has not the checksum of
+            ``spec``, lacks a column or has it twice, or no row of it is usable; or ``spec`` names a column or
+            row that is not there; or options do not fit the generator.
     """
     _check_names(spec, name, targets)
+    source, checksum = None, None
     if spec.generator:
-        return _generated(spec, name, targets)
-    if path is None:
+        rows = _generated(spec)
+    elif path is None:
         raise InputError(f"data set {name!r} needs a file to read.")
-    path = Path(path)
-    rows, checksum = _load(spec, path)
+    else:
+        source = Path(path)
+        rows, checksum = _load(spec, source)
     values = {key: _values(rows, key, column) for key, column in spec.columns.items()}
     formula, material = _formulas(rows, spec)
-    _suspicions(rows, spec, path)
+    _suspicions(rows, spec, source)
     total = len(rows.lines)
     frame = pd.DataFrame(
         {
@@ -132,15 +140,15 @@ def read(
         raise InputError(
             f"has no usable row: all {total} are rejected, the first because {first['column']!r} "
             f"{first['reason']}.",
-            file=path,
+            file=source,
             row=int(first["row"]),
             value=first["value"],
-            remedy="compare the columns that the study declares with the file.",
+            remedy="compare the columns that the study declares with the data.",
         )
     facts = _facts(spec, name, checksum, total, kept, rejects) | {"blank_lines": rows.blank}
     _LOG.info(
         "%s: %d rows read, %d kept, %d rejected, %d flagged",
-        path,
+        source or f"generator {spec.generator}",
         total,
         len(kept),
         len(rejects),
@@ -172,7 +180,9 @@ def _schema(spec: DatasetSpec, targets: Sequence[str]) -> tables.Schema:
     def column(key: str, c: ColumnSpec) -> tables.Column:
         role = "target" if key in targets else "category" if c.kind == "category" else ""
         dtype = "float64" if c.kind == "number" else "string"
-        return tables.Column(dtype, unit=c.unit, role=role, description=c.description)
+        return tables.Column(
+            dtype, unit=c.unit, role=role, description=c.description, uncertainty=c.uncertainty
+        )
 
     return {**_KEYS, **{key: column(key, c) for key, c in spec.columns.items()}}
 
@@ -192,34 +202,38 @@ def _facts(
     }
 
 
-def _generated(spec: DatasetSpec, name: str, targets: Sequence[str]) -> Reading:
+def _generated(spec: DatasetSpec) -> _Rows:
     assert spec.generator is not None
     made = generate(spec.generator, spec.options)
-    headers = {key: c.header or key for key, c in spec.columns.items()}
-    for key, header in headers.items():
-        if header in made:
-            continue
-        raise InputError(
-            f"generator {spec.generator!r} makes no such column{closest(header, made.columns)}.",
-            column=key,
-            remedy=f"it makes {', '.join(made.columns)}.",
-        )
-    number = np.arange(len(made))
-    keys = {
-        "row_id": number,
-        "row": number + 1,
-        "formula": "",
-        "material": [f"row {i}" for i in number],
-        "flag": "",
-    }
-    frame = pd.DataFrame(keys | {key: made[header] for key, header in headers.items()})
-    rejects = _Rows([], {}).rejects()
-    facts = _facts(spec, name, None, len(made), frame, rejects)
-    _LOG.info("%s: %d rows generated by %s", name, len(made), spec.generator)
-    return Reading(frame, _schema(spec, targets), rejects, facts | {"blank_lines": 0})
+    for key, header in _needed(spec).items():
+        if header not in made:
+            raise InputError(
+                f"generator {spec.generator!r} makes no such column{closest(header, made.columns)}.",
+                column=key.removeprefix("formula/"),
+                remedy=f"it makes {', '.join(made.columns)}.",
+            )
+    return _typed(spec, pa.Table.from_pandas(made, preserve_index=False), None)
 
 
-def _text(path: Path, checksum: str | None) -> tuple[str, str]:
+def _load(spec: DatasetSpec, path: Path) -> tuple[_Rows, str]:
+    data, checksum = _bytes(path, spec.sha256)
+    if path.suffix.lower() != ".parquet":
+        return _csv(spec, _text(data, path), path), checksum
+    table = tables.foreign(data, path)
+    if not table.num_rows:
+        raise InputError("has no rows.", file=path, remedy="give at least one row of data.")
+    return _typed(spec, table, path), checksum
+
+
+def _typed(spec: DatasetSpec, table: pa.Table, path: Path | None) -> _Rows:
+    """The rows of a table with types, its cells as text."""
+    places = _places(table.column_names, _needed(spec), path, None)
+    cells = {place: [text.strip() for text in tables.texts(table.column(place))] for place in places.values()}
+    lines = list(range(1, table.num_rows + 1))
+    return _Rows(lines, {key: cells[place] for key, place in places.items()})
+
+
+def _bytes(path: Path, checksum: str | None) -> tuple[bytes, str]:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -233,6 +247,10 @@ def _text(path: Path, checksum: str | None) -> tuple[str, str]:
             file=path,
             remedy="delete the file and run again to fetch it anew.",
         )
+    return data, found
+
+
+def _text(data: bytes, path: Path) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InputError("is UTF-16, not UTF-8.", file=path, remedy="save it as `CSV UTF-8`.")
     try:
@@ -247,7 +265,7 @@ def _text(path: Path, checksum: str | None) -> tuple[str, str]:
         ) from error
     if not text.strip():
         raise InputError("is empty.", file=path, remedy="give a CSV file with a header line and data.")
-    return text, found
+    return text
 
 
 def _needed(spec: DatasetSpec) -> dict[str, str]:
@@ -262,8 +280,7 @@ def template_parts(template: str) -> list[str]:
     return [part.strip() for part in re.findall(r"\{([^{}]+)\}", template)]
 
 
-def _load(spec: DatasetSpec, path: Path) -> tuple[_Rows, str]:
-    text, checksum = _text(path, spec.sha256)
+def _csv(spec: DatasetSpec, text: str, path: Path) -> _Rows:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
     places: dict[str, int] = {}
@@ -289,10 +306,10 @@ def _load(spec: DatasetSpec, path: Path) -> tuple[_Rows, str]:
         ) from error
     if not rows.lines:
         raise InputError("has a header and no data.", file=path, remedy="give at least one row of data.")
-    return rows, checksum
+    return rows
 
 
-def _places(header: list[str], needed: dict[str, str], path: Path, line: int) -> dict[str, int]:
+def _places(header: list[str], needed: dict[str, str], path: Path | None, line: int | None) -> dict[str, int]:
     places = {}
     for key, name in needed.items():
         found = [place for place, cell in enumerate(header) if cell == name]
@@ -406,7 +423,7 @@ def _key(text: str) -> tuple[str, str | None]:
         return "", " ".join(filter(None, (error.message, error.remedy)))
 
 
-def _suspicions(rows: _Rows, spec: DatasetSpec, path: Path) -> None:
+def _suspicions(rows: _Rows, spec: DatasetSpec, path: Path | None) -> None:
     index = {line: i for i, line in enumerate(rows.lines)}
     for suspicion in spec.suspicious:
         if suspicion.row not in index:
@@ -415,7 +432,7 @@ def _suspicions(rows: _Rows, spec: DatasetSpec, path: Path) -> None:
                 file=path,
                 row=suspicion.row,
                 column=suspicion.column,
-                remedy="correct the line number; the header is line 1.",
+                remedy="correct the number; in a CSV file the header is line 1.",
             )
         rows.flags.setdefault(index[suspicion.row], []).append(f"{suspicion.column}: {suspicion.reason}")
 

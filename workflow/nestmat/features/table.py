@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -281,9 +281,9 @@ def _assemble(
     for name in targets:
         values = rows.numbers(name)
         _reject_not_finite(rows, [name], values[:, None])
-        about_target = rows.schema.get(name, Column("float64"))
         found[name] = values
-        schema[name] = Column("float64", about_target.unit, "target", "", about_target.description)
+        about_target = rows.schema.get(name, Column("float64"))
+        schema[name] = replace(about_target, dtype="float64", role="target", block="")
     hot = [block.one_hot for block in configured.values() if block.one_hot]
     for name in dict.fromkeys([*categories, *hot]):
         if name not in found:
