@@ -1,14 +1,16 @@
-"""The nested functions have the truth that their documentation states."""
+"""The nested functions have the truth that their documentation states; spaces hold each composition once."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from nestmat.config import DatasetSpec
 from nestmat.data.generators import generate, nested_functions
 from nestmat.data.readers import read
 from nestmat.errors import InputError
+from nestmat.materials.formulas import parse
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])
@@ -108,3 +110,79 @@ def test_rows_are_the_same_object_in_all_scales():
 def test_bad_options(name, options, hint):
     with pytest.raises(InputError, match=hint):
         generate(name, options)
+
+
+SPACE = {
+    "a": ["K", "Rb", "Cs"],
+    "b": ["Ge", "Sn", "Pb", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd"],
+    "x": ["F", "Cl", "Br", "I"],
+}
+
+
+def space_spec(**options):
+    options = {**SPACE, **options}
+    return DatasetSpec(
+        title="space", generator="perovskite_space", options=options, formula="formula", columns={}
+    )
+
+
+def test_space_holds_each_composition_once():
+    reading = read(space_spec(), name="space")
+    frame = reading.frame
+    # 3 * 9 * 4 pure; pairs * rest * 3 fractions on each site.
+    assert len(frame) == 108 + 3 * (3 * 9 * 4 + 36 * 3 * 4 + 6 * 3 * 9) == 2214
+    assert frame["material"].is_unique
+    assert reading.rejects.empty
+    assert (frame["flag"] == "").all()
+    assert frame["formula"].iloc[0] == "KGeF3"
+    for formula in frame["formula"]:
+        sites = parse(formula).sites(tolerance=1e-9)
+        assert [set(sites[site]) <= set(SPACE[site.lower()]) for site in "ABX"] == [True] * 3
+        assert sum(len(part) - 1 for part in sites.values()) <= 1
+
+
+@pytest.mark.parametrize(
+    "formula", ["CsPb0.5Sn0.5I3", "CsSn0.5Pb0.5I3", "CsPbBr1.5I1.5", "Cs2Sn2I3Br3", "CsGeF3"]
+)
+def test_alloys_of_any_spelling_are_in_the_space(formula):
+    assert parse(formula).key in set(read(space_spec(), name="space").frame["material"])
+
+
+def test_space_of_molecular_ions_in_thirds_on_two_sites():
+    options = {"a": ["MA", "FA", "DMA"], "b": ["Pb"], "x": ["I", "Br"], "steps": 3, "mixed": ["A", "X"]}
+    frame = generate("perovskite_space", options)
+    assert len(frame) == 6 + 2 * (3 * 2 + 3)
+    keys = [parse(text).key for text in frame["formula"]]
+    assert parse("MA2FAPb3I9").key in keys
+    assert parse("FAPbI2Br").key in keys
+    assert len(generate("perovskite_space", {**options, "mixed": []})) == 6
+    assert len(generate("perovskite_space", {**options, "steps": 1})) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"a": []}, "not empty"),
+        ({"a": "Cs"}, "a list"),
+        ({"b": ["Pb", "Pb"]}, "without repetitions"),
+        ({"b": ["Cs"]}, "not an ion of site B"),
+        ({"x": ["Xx"]}, "not an ion of site X"),
+        ({"steps": 0}, "from 1 to 1000"),
+        ({"steps": 2.5}, "from 1 to 1000"),
+        ({"mixed": ["C"]}, "other than A, B and X"),
+    ],
+)
+def test_bad_options_of_a_space(options, hint):
+    with pytest.raises(InputError, match=hint):
+        generate("perovskite_space", {**SPACE, **options})
+
+
+def test_formulas_that_a_generator_makes_are_parsed_or_rejected(monkeypatch):
+    made = pd.DataFrame({"formula": ["CsPbI3", "PbI3-x", "CsPbI3"], "gap": [1.5, 2.0, np.nan]})
+    monkeypatch.setattr("nestmat.data.generators.GENERATORS", {"mine": lambda: made})
+    spec = {"title": "mine", "generator": "mine", "formula": "formula", "columns": {"gap": {"unit": "eV"}}}
+    reading = read(DatasetSpec.model_validate(spec), name="mine")
+    assert reading.frame["material"].tolist() == ["Cs=0.2 I=0.6 Pb=0.2"]
+    assert reading.rejects[["row", "column"]].to_numpy().tolist() == [[2, "formula"], [3, "gap"]]
+    with pytest.raises(InputError, match="makes no such column; did you mean 'formula'"):
+        read(DatasetSpec.model_validate(spec | {"formula": "Formula"}), name="mine")

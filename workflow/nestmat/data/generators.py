@@ -1,9 +1,9 @@
-"""Synthetic data whose truth is known."""
+"""Tables that are made instead of read: functions with a known truth, compositions, simulated devices."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
+from nestmat.materials import spaces
 
 _SEED_OF_NOISE, _SEED_OF_INPUTS = 42, 100
 
@@ -78,11 +79,29 @@ def nested_functions(scale: int, noise: float = 0.1, rows: int = 1000) -> pd.Dat
     return frame.assign(**{f"y0_{scale}": target})
 
 
-GENERATORS: Mapping[str, Callable[..., pd.DataFrame]] = {"nested_functions": nested_functions}
+def perovskite_space(
+    a: Sequence[str],
+    b: Sequence[str],
+    x: Sequence[str],
+    steps: int = 4,
+    mixed: Sequence[str] = ("A", "B", "X"),
+) -> pd.DataFrame:
+    """The compositions of `nestmat.materials.spaces.perovskites`, which explains the arguments and errors.
+
+    Returns:
+        One row a composition, with the column formula: features are derived from it.
+    """
+    return pd.DataFrame({"formula": [formula.text for formula in spaces.perovskites(a, b, x, steps, mixed)]})
+
+
+GENERATORS: Mapping[str, Callable[..., pd.DataFrame]] = {
+    "nested_functions": nested_functions,
+    "perovskite_space": perovskite_space,
+}
 
 
 def generate(name: str, options: Mapping[str, Any]) -> pd.DataFrame:
-    """Make a synthetic table.
+    """Make a table.
 
     Args:
         name: Key of `GENERATORS`.
