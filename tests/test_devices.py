@@ -11,7 +11,7 @@ import pytest
 from nestmat.errors import InputError
 from nestmat.physics.absorber import efficiency
 from nestmat.physics.detailed_balance import limit
-from nestmat.physics.devices import PROCESS_RANGES, device_table, left_out
+from nestmat.physics.devices import PROCESS_RANGES, device_table, gap_curves, left_out
 
 COMPOUNDS = pd.DataFrame(
     {
@@ -84,6 +84,59 @@ def test_compounds_of_any_index():
     assert device_table(compounds, rows=40)["formula"].nunique() == 4
 
 
+STRAINS = np.array([-0.06, -0.03, -0.01, 0.01, 0.03, 0.06])
+
+
+def strained(formula: str, gaps: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"formula": formula, "strain": STRAINS, "gap": gaps})
+
+
+@pytest.fixture(scope="module")
+def points() -> pd.DataFrame:
+    metal = strained("metal", np.maximum(0, 20 * STRAINS))
+    short = strained("short", 1 + STRAINS).iloc[2:4]
+    lost = strained("lost", 1 + STRAINS).assign(gap=np.nan)
+    narrow = strained("narrow", 0.5 + 15 * STRAINS)
+    wide = strained("wide", 3.9 - 15 * STRAINS)
+    kept = [strained("s2", 1.5 + 12 * STRAINS), strained("other", 3 - 20 * STRAINS - 50 * STRAINS**2)]
+    return pd.concat([metal, *kept, short, lost, narrow, wide]).sample(frac=1, random_state=0)
+
+
+def test_strained_devices_have_the_gap_of_their_strain(points):
+    table = device_table(points, rows=500, strain=0.02)
+    assert list(table) == ["formula", "strain", "gap", *LOGS, "pce"]
+    assert set(table["formula"]) == {"s2", "other"}
+    np.testing.assert_array_equal(np.sort(np.floor((table["strain"] / 0.02 + 1) * 250)), np.arange(500))
+    s2, other = (table[table["formula"] == name] for name in ("s2", "other"))
+    np.testing.assert_allclose(s2["gap"], 1.5 + 12 * s2["strain"], atol=1e-12)
+    expected = 3 - 20 * other["strain"] - 50 * other["strain"] ** 2
+    np.testing.assert_allclose(other["gap"], expected, atol=2e-3)
+    np.testing.assert_allclose(table["pce"], efficiency(table["gap"], *(10 ** table[LOGS].to_numpy()).T))
+    pd.testing.assert_frame_equal(table, device_table(points, rows=500, strain=0.02))
+
+
+def test_compounds_whose_gap_leaves_the_range_within_the_strain_are_left_out(points, caplog):
+    with caplog.at_level(logging.INFO):
+        device_table(points, rows=10, strain=0.02)
+    assert "5 of 7 compounds make no device" in caplog.text
+    assert all(text in caplog.text for text in ("2 gap below", "2 no gap", "1 gap above"))
+    assert set(device_table(points, rows=10, strain=0.005)["formula"]) == {
+        "s2",
+        "other",
+        "short",
+        "narrow",
+        "wide",
+    }
+
+
+def test_gap_curves_never_leave_the_gaps_of_their_points(points):
+    grid = np.linspace(-0.06, 0.06, 401)
+    for name, curve in gap_curves(points, 0.06).items():
+        gaps = points.loc[points["formula"] == name, "gap"]
+        assert curve(grid).min() >= gaps.min() - 1e-12
+        assert curve(grid).max() <= gaps.max() + 1e-12
+
+
 @pytest.mark.parametrize(
     ("compounds", "options", "hint"),
     [
@@ -96,6 +149,9 @@ def test_compounds_of_any_index():
         (COMPOUNDS, {"noise": -0.1}, "noise from 0"),
         (COMPOUNDS, {"seed": -1}, "a seed of 0"),
         (COMPOUNDS, {"gap_range": (2.0, 1.0)}, "not a range"),
+        (COMPOUNDS, {"strain": 0.02}, "column 'strain'"),
+        (COMPOUNDS, {"strain": 0.0}, "between 0 and 1"),
+        (COMPOUNDS.assign(strain=0.0), {"strain": 0.02}, "no compound has a gap within"),
     ],
 )
 def test_bad_input(compounds, options, hint):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from scipy.interpolate import PchipInterpolator
 from scipy.stats import qmc
 
 from nestmat.errors import InputError
@@ -58,12 +59,65 @@ def left_out(compounds: pd.DataFrame, gap_range: tuple[float, float] = GAP_RANGE
     return pd.Series(reasons, compounds.index, dtype=object, name="reason").loc[reasons != ""]
 
 
+def gap_curves(points: pd.DataFrame, strain: float) -> dict[str, PchipInterpolator]:
+    """The gap of each compound over strain: monotone between calculated points, hence never beyond them.
+
+    Args:
+        points: With columns ``formula``, ``strain`` and ``gap`` (eV), a row a calculation; those without a
+            strain or a gap are left aside, as are repeated strains of a compound.
+        strain: Largest strain of either sign that a curve has to reach.
+
+    Returns:
+        By formula; compounds whose points do not reach as far are missing.
+
+    Source: Fritsch and Carlson, SIAM J. Numer. Anal. 17, 238 (1980), doi 10.1137/0717021.
+    """
+    known = points.dropna(subset=["strain", "gap"]).drop_duplicates(["formula", "strain"])
+    found = {}
+    for formula, part in known.sort_values("strain").groupby("formula", sort=False):
+        x = part["strain"].to_numpy()
+        if len(x) > 1 and x[0] <= -strain and x[-1] >= strain:
+            found[str(formula)] = PchipInterpolator(x, part["gap"].to_numpy())
+    return found
+
+
+def _within(formulas: Iterable[str], curves: Mapping[str, PchipInterpolator], strain: float) -> pd.DataFrame:
+    """Least and largest gap of each formula within a strain, as gap and highest; NaN without a curve."""
+    found = []
+    for formula in formulas:
+        gaps = np.array([np.nan])
+        if formula in curves:
+            inside = curves[formula].x[abs(curves[formula].x) < strain]
+            gaps = curves[formula]([-strain, *inside, strain])
+        found.append((formula, gaps.min(), gaps.max()))
+    return pd.DataFrame(found, columns=["formula", "gap", "highest"])
+
+
+def _usable(candidates: pd.DataFrame, gap_range: tuple[float, float]) -> pd.DataFrame:
+    """The candidates that make devices; what is left out is logged."""
+    reasons = left_out(candidates, gap_range)
+    if "highest" in candidates:
+        highest = candidates.assign(gap=candidates["highest"])
+        reasons = reasons.combine_first(left_out(highest, gap_range))
+    if len(reasons) == len(candidates):
+        raise InputError(
+            f"no compound has a gap within {gap_range[0]} and {gap_range[1]} eV.",
+            column="gap",
+            remedy="check that the gaps are in eV, or widen the range.",
+        )
+    if len(reasons):
+        counts = ", ".join(f"{count} {reason}" for reason, count in reasons.value_counts().items())
+        _log.info("%d of %d compounds make no device: %s", len(reasons), len(candidates), counts)
+    return candidates.drop(index=reasons.index)
+
+
 def device_table(
     compounds: pd.DataFrame,
     rows: int = 4000,
     seed: int = 0,
     noise: float = 0.0,
     gap_range: tuple[float, float] = GAP_RANGE,
+    strain: float | None = None,
 ) -> pd.DataFrame:
     """Devices of all usable compounds, with process variables from a Latin hypercube.
 
@@ -74,50 +128,53 @@ def device_table(
 
     Args:
         compounds: With columns ``formula`` and ``gap`` (eV). `left_out` tells which make no device; their
-            number is logged.
+            number is logged. With ``strain`` also a column ``strain``, and several rows a formula.
         rows: Number of devices.
         seed: Of the order of compounds, the hypercube and the noise.
         noise: Relative standard deviation of the efficiency, 0.02 for 2 %.
         gap_range: Least and largest gap of a device in eV.
+        strain: Largest linear strain of the lattice of either sign, 0.02 for 2 %: uniform, a further variable
+            of the hypercube, with the gap by `gap_curves`. A compound whose gap leaves ``gap_range`` at any
+            strain makes no device. None for lattices without strain.
 
     Returns:
-        ``rows`` rows: formula; gap in eV; log_thickness and log_diffusion_length, log10 of nm;
-        log_front_velocity and log_back_velocity, log10 of cm/s; log_radiative_efficiency, log10; pce in
+        ``rows`` rows: formula; strain, if any; gap in eV; log_thickness and log_diffusion_length, log10 of
+        nm; log_front_velocity and log_back_velocity, log10 of cm/s; log_radiative_efficiency, log10; pce in
         percent.
 
     Raises:
         InputError: A column is missing, no compound is usable, or an argument is out of range.
     """
-    if rows < 1 or seed < 0 or not 0 <= noise < 1:
+    if rows < 1 or seed < 0 or not 0 <= noise < 1 or not (strain is None or 0 < strain < 1):
         raise InputError(
-            "a table of devices needs at least one row, a seed of 0 or more and noise from 0 to below 1.",
-            value={"rows": rows, "seed": seed, "noise": noise},
+            "a table of devices needs at least one row, a seed of 0 or more, noise from 0 to below 1 and a "
+            "strain, if any, between 0 and 1.",
+            value={"rows": rows, "seed": seed, "noise": noise, "strain": strain},
             remedy="correct the options of the data set.",
         )
-    if "formula" not in compounds:
-        raise InputError("compounds need a column 'formula'.", column="formula")
-    numbered = compounds.reset_index(drop=True)
-    reasons = left_out(numbered, gap_range)
-    usable = numbered.drop(index=reasons.index)[["formula", "gap"]]
-    if usable.empty:
-        raise InputError(
-            f"no compound has a gap within {gap_range[0]} and {gap_range[1]} eV.",
-            column="gap",
-            remedy="check that the gaps are in eV, or widen the range.",
-        )
-    if len(reasons):
-        counts = ", ".join(f"{count} {reason}" for reason, count in reasons.value_counts().items())
-        _log.info("%d of %d compounds make no device: %s", len(reasons), len(compounds), counts)
+    for column in ["formula"] if strain is None else ["formula", "strain", "gap"]:
+        if column not in compounds:
+            raise InputError(f"compounds need a column {column!r}.", column=column)
+    curves = {} if strain is None else gap_curves(compounds, strain)
+    candidates = compounds.reset_index(drop=True)
+    if strain is not None:
+        candidates = _within(compounds["formula"].unique(), curves, strain)
+    usable = _usable(candidates, gap_range)[["formula", "gap"]]
 
     of_compounds, of_processes, of_noise = np.random.default_rng(seed).spawn(3)
     order = of_compounds.permutation(np.resize(of_compounds.permutation(len(usable)), rows))
     low, high = np.log10(list(PROCESS_RANGES.values())).T
     # `seed` is called `rng` from scipy 1.15 on, which takes both.
-    cube = qmc.LatinHypercube(len(PROCESS_RANGES), seed=of_processes).random(rows)
-    processes = low + (high - low) * cube
+    cube = qmc.LatinHypercube(len(low) + (strain is not None), seed=of_processes).random(rows)
+    processes = low + (high - low) * cube[:, : len(low)]
     spread = np.sqrt(np.log1p(noise**2))
     factor = np.exp(spread * of_noise.standard_normal(rows) - spread**2 / 2)
 
     frame = usable.iloc[order].reset_index(drop=True)
+    if strain is not None:
+        frame.insert(1, "strain", strain * (2 * cube[:, -1] - 1))
+        for formula in usable["formula"]:
+            mine = frame["formula"] == formula
+            frame.loc[mine, "gap"] = curves[formula](frame.loc[mine, "strain"])
     frame = frame.assign(**{f"log_{name}": processes[:, k] for k, name in enumerate(PROCESS_RANGES)})
     return frame.assign(pce=efficiency(frame["gap"].to_numpy(), *(10**processes).T) * factor)
