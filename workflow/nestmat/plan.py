@@ -12,7 +12,7 @@ from typing import Any
 
 from nestmat import figures, report
 from nestmat.config import DatasetSpec, Scale, Study
-from nestmat.data.registry import resolve
+from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
 
 PACKAGE = Path(__file__).parent
@@ -90,8 +90,10 @@ class Plan:
         return self.dataset(wildcards.dataset).model_dump()
 
     def raw_file(self, wildcards: Any) -> list[str]:
-        """The file a data set is read from: downloaded, the user's own, or none for a generator."""
+        """The file a data set is read from: downloaded or the user's own; or what its generator reads."""
         spec = self.dataset(wildcards.dataset)
+        if spec.generator:
+            return [resource(name) for name in READS.get(spec.generator, ())]
         if spec.url and spec.sha256:
             return [f"downloads/{wildcards.dataset}-{spec.sha256[:12]}.csv"]
         return [spec.file] if spec.file else []

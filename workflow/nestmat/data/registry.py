@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from nestmat.errors import InputError
 from nestmat.paths import RESOURCES
 
 REGISTRY = RESOURCES / "datasets.yaml"
+# Here, and not beside the generators, because the rules ask for it while they are read.
+READS: Mapping[str, tuple[str, ...]] = {"perovskite_devices": ("reference/calculations.parquet",)}
+"""Files of resources/ that a generator reads, by its name."""
 
 
 def load(path: str | Path = REGISTRY) -> dict[str, DatasetSpec]:
