@@ -6,7 +6,8 @@ min_version("9.27")
 from nestmat.config import study_from
 
 # Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
-shell.prefix(f"export PYTHONPATH='{workflow.basedir}/workflow'; ")
+# What a user's PYTHONPATH holds stays behind it: an interpreter with GPAW may need it.
+shell.prefix("export PYTHONPATH='{workflow.basedir}/workflow'\"${{PYTHONPATH:+:$PYTHONPATH}}\"; ")
 
 CHOSEN = " ".join(f"--configfile {file}" for file in workflow.configfiles)
 
@@ -27,6 +28,11 @@ include: "rules/scales.smk"
 include: "rules/evaluation.smk"
 include: "rules/figures.smk"
 include: "rules/tracking.smk"
+
+
+if STUDY.dft:
+
+    include: "rules/dft.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -57,3 +63,12 @@ rule figures:
 rule metrics:
     input:
         metrics=expand(f"{RESULTS}/metrics/{{scale}}.parquet", scale=STUDY.scales),
+
+
+if STUDY.dft:
+
+    rule dft:
+        input:
+            calculations=f"{RESULTS}/dft/calculations.parquet",
+            compounds=f"{RESULTS}/dft/compounds.parquet",
+        localrule: True

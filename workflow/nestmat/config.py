@@ -312,8 +312,8 @@ class StructureSet(_Strict):
     file: str | None = Field(
         None,
         description=(
-            "Your own table, relative to the working directory: a column `formula` and, where known, `lattice`, "
-            "the lattice constant in angstrom that the search starts from."
+            "Your own CSV file, relative to the working directory: a column `formula` and, where known, "
+            "`lattice`, the lattice constant in angstrom that the search starts from."
         ),
     )
     after: list[Name] = Field(

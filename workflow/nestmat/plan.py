@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures, report
-from nestmat.config import DatasetSpec, Scale, Study
+from nestmat.config import DatasetSpec, Dft, Scale, Study
 from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
 
@@ -62,6 +62,11 @@ def code(script: str) -> list[str]:
 def resource(name: str) -> str:
     """A file of resources/, relative to the working directory."""
     return os.path.relpath(RESOURCES / name)
+
+
+def program(name: str) -> str:
+    """A script of the repository that is run as a command, relative to the working directory."""
+    return os.path.relpath(ROOT / name)
 
 
 class Plan:
@@ -320,6 +325,35 @@ class Plan:
         """Latents of those parents, in the same order."""
         name, interpret = wildcards.scale, self.scale(wildcards.scale).interpret
         return self._latents_for(name, interpret.model, interpret.protocol, rows=name) if interpret else []
+
+    # DFT
+
+    @property
+    def dft(self) -> Dft:
+        """Configuration of the calculations; the rules that ask are there only where the study has it."""
+        assert self.study.dft is not None
+        return self.study.dft
+
+    def structure_set(self, wildcards: Any) -> dict:
+        """The set as plain values."""
+        return self.dft.sets[wildcards.set].model_dump()
+
+    def structure_file(self, wildcards: Any) -> list[str]:
+        """The user's own table of structures, or none."""
+        file = self.dft.sets[wildcards.set].file
+        return [file] if file else []
+
+    def calculations_before(self, wildcards: Any) -> list[str]:
+        """Calculations that a set is made from."""
+        return [f"{self.results}/dft/{other}.parquet" for other in self.dft.sets[wildcards.set].after]
+
+    def calculated_parts(self, wildcards: Any) -> list[str]:
+        """Finished parts of a set."""
+        return [f"{self.results}/dft/parts/{wildcards.set}/{k}.jsonl" for k in range(self.dft.parts)]
+
+    def calculated_sets(self) -> list[str]:
+        """Calculations of every set."""
+        return [f"{self.results}/dft/{name}.parquet" for name in self.dft.sets]
 
     # everything, for the report and for tracking
 

@@ -1,0 +1,22 @@
+"""Check that the interpreter of the calculations has GPAW, before any of them starts.
+
+In: its path or name. Out: the versions of GPAW, ASE, Python and numpy, and the folder of the PAW data sets.
+"""
+
+import json
+from typing import Any
+
+from nestmat.files import write_text
+from nestmat.logs import job_log
+from nestmat.physics.dft import check
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.physics.dft.check`."""
+    with job_log(snakemake.log[0]):
+        found = check(snakemake.params.python)
+        write_text(snakemake.output.json, json.dumps(found, indent=2) + "\n")
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,20 @@
+"""Collect the calculations of a set.
+
+In: its parts, one JSON line a calculation. Out: a table with one row a calculation, failed ones with status
+and message.
+"""
+
+from typing import Any
+
+from nestmat.logs import job_log
+from nestmat.physics.dft import read_parts, write_records
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files to `nestmat.physics.dft.write_records`."""
+    with job_log(snakemake.log[0]):
+        write_records(read_parts(snakemake.input.parts), snakemake.output.table, set=snakemake.wildcards.set)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

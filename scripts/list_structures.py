@@ -1,0 +1,29 @@
+"""List the structures of a set.
+
+In: a user's table, or the calculations that a built-in set is made from. Out: one JSON line a structure, as
+`nestmat.physics.structures` describes it; the rows left out, with line, column, value and reason.
+"""
+
+from typing import Any
+
+from nestmat import tables
+from nestmat.config import StructureSet
+from nestmat.logs import job_log
+from nestmat.physics.dft import list_structures, read_records, write_structures
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.physics.dft.list_structures`."""
+    with job_log(snakemake.log[0]) as log:
+        structures, rejects = list_structures(
+            StructureSet.model_validate(snakemake.params.spec),
+            snakemake.wildcards.set,
+            read_records(snakemake.input.calculations),
+        )
+        log.info("%d structures, %d rows rejected", len(structures), len(rejects))
+        tables.write(snakemake.output.rejects, rejects, tables.REJECTS)
+        write_structures(structures, snakemake.output.structures)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

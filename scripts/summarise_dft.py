@@ -1,0 +1,27 @@
+"""Summarise the calculations of all sets.
+
+In: their tables. Out: one row a calculation, with energies in eV per formula unit and the strain about the
+minimum; one row a perovskite, with lattice constant (angstrom), bulk modulus (GPa), gaps and formation energy
+(eV).
+"""
+
+from typing import Any
+
+from nestmat.logs import job_log
+from nestmat.physics.dft import summarise
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.physics.dft.summarise`."""
+    with job_log(snakemake.log[0]):
+        summarise(
+            snakemake.input.tables,
+            snakemake.output.calculations,
+            snakemake.output.compounds,
+            study=snakemake.params.study,
+            sets=snakemake.params.sets,
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
