@@ -1,0 +1,128 @@
+"""The reference set beside published values: matching, differences, and what is left out."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from nestmat.data import registry
+from nestmat.data.readers import read
+from nestmat.errors import InputError
+from nestmat.materials.formulas import parse
+from nestmat.physics import checks
+from nestmat.physics.structures import PROTOTYPES
+
+
+@pytest.fixture
+def compounds() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "formula": ["CsPbI3", "KMgF3", "CsPb0.5Sn0.5I3"],
+            "lattice": [6.4, 4.08, 6.3],
+            "gap": [1.45, 6.7, 0.9],
+            "formation_energy": [0.1, -0.3, 0.0],
+        }
+    )
+
+
+def test_published_values_have_units_of_ours_and_a_source():
+    frame = checks.load()
+    assert not frame.duplicated(["formula", "prototype", "quantity", "citation"]).any()
+    assert frame["citation"].str.contains("doi:").all()
+    assert set(frame["prototype"]) <= set(PROTOTYPES)
+    assert frame.loc[frame["quantity"] == "lattice", "value"].between(4, 7.1).all()
+    assert frame.loc[frame["quantity"] == "gap", "value"].between(0.4, 5).all()
+    perovskites = frame[frame["prototype"] == "perovskite"]
+    assert perovskites.groupby("quantity")["formula"].nunique().to_dict() == {"gap": 18, "lattice": 23}
+    for formula in perovskites["formula"]:
+        assert all(len(ions) == 1 for ions in parse(formula).sites().values())
+
+
+def test_two_sources_of_one_lattice_constant_agree():
+    lattice = checks.load().query("quantity == 'lattice' and prototype == 'perovskite'")
+    spread = lattice.groupby("formula")["value"].agg(["size", "min", "max"])
+    assert (spread["size"] == 2).sum() == 2
+    assert (spread["max"] / spread["min"] - 1).max() < 0.003
+
+
+def test_a_faulty_file_names_its_key(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(checks.PUBLISHED.read_text().replace("quantity: gap", "quantity: gpa"))
+    with pytest.raises(InputError) as caught:
+        checks.load(path)
+    assert caught.value.file == path
+    assert "quantity" in caught.value.column
+    path.write_text(checks.PUBLISHED.read_text().replace("citation: gbrv", "citation: nobody"))
+    with pytest.raises(InputError, match="nobody"):
+        checks.load(path)
+
+
+def test_against_published(compounds):
+    frame = checks.against_published(compounds, checks.load())
+    assert list(frame) == ["formula", "quantity", "ours", "published", "difference", "source"]
+    assert frame.groupby(["formula", "quantity"]).size().to_dict() == {
+        ("CsPbI3", "gap"): 1,
+        ("CsPbI3", "lattice"): 2,
+        ("KMgF3", "lattice"): 1,
+    }
+    pd.testing.assert_series_equal(frame["difference"], frame["ours"] - frame["published"], check_names=False)
+    row = frame.set_index("formula").loc["KMgF3"]
+    assert row["difference"] == pytest.approx(0.021)
+    assert "Garrity" in row["source"]
+
+
+def test_formulas_are_matched_as_compositions_of_one_structure(compounds):
+    published = checks.load()
+    written = compounds.assign(formula=["I3PbCs", "MgKF3", "CsPb0.5Sn0.5I3"])
+    assert checks.against_published(written, published).equals(checks.against_published(compounds, published))
+    salts = pd.DataFrame({"formula": ["KCl", "CsCl"], "prototype": ["rocksalt", "caesium_chloride"]})
+    found = checks.against_published(salts.assign(lattice=[6.4, 4.2]), published)
+    assert found["formula"].tolist() == ["KCl"]
+    missing = compounds.assign(lattice=float("nan"))
+    assert set(checks.against_published(missing, published)["quantity"]) == {"gap"}
+
+
+def test_against_cubic_rows(compounds):
+    formulas = ["CsPbI_3", "CsPbI_3", "CsPb_0.5Sn_0.5I_3", "CsPbBr_3"]
+    table = pd.DataFrame(
+        {
+            "row": [2, 3, 4, 5],
+            "formula": formulas,
+            "material": [parse(formula).key for formula in formulas],
+            "flag": ["", "", "", ""],
+            "Gap": [1.48, 2.5, 1.0, 1.77],
+            "Decomp": [0.07, 0.0, 0.0, -0.17],
+            "Cubic": [1.0, 0.0, 1.0, 1.0],
+        }
+    )
+    frame = checks.against_cubic_rows(compounds, table)
+    assert frame[["formula", "row"]].to_numpy().tolist() == [["CsPbI3", 2]]
+    assert frame["gap_difference"].tolist() == pytest.approx([-0.03])
+    assert frame["formation_energy_difference"].tolist() == pytest.approx([0.03])
+
+
+@pytest.mark.mirror
+def test_the_published_table_holds_54_pure_cubic_halides(mirror):
+    spec = registry.resolve("perovskites_pbe")
+    table = read(spec, mirror / spec.mirror, name="perovskites_pbe", targets=["Gap"]).frame
+    every = pd.DataFrame({"formula": [f"{a}{b}{x}3" for a in _A for b in _B for x in _X]})
+    frame = checks.against_cubic_rows(every.assign(gap=0.0, formation_energy=0.0), table)
+    assert len(frame) == frame["formula"].nunique() == 54
+    # The flagged rows have one of four binary halides as a product, and an energy out of line.
+    flagged = frame["flag"].str.startswith("Decomp")
+    assert flagged.sum() == 24
+    assert frame.loc[flagged, "formation_energy_published"].min() > 1.2
+    assert frame.loc[~flagged, "formation_energy_published"].max() < 0.8
+
+
+@pytest.mark.mirror
+def test_gaps_quoted_from_the_article_are_those_of_the_table(mirror):
+    spec = registry.resolve("perovskites_pbe")
+    table = read(spec, mirror / spec.mirror, name="perovskites_pbe", targets=["Gap"]).frame
+    quoted = checks.load().query("quantity == 'gap'").rename(columns={"value": "gap"})
+    frame = checks.against_cubic_rows(quoted.assign(formation_energy=0.0), table)
+    assert len(frame) == len(quoted)
+    assert frame["gap_difference"].abs().max() <= 0.005 + 1e-9
+
+
+_A, _B, _X = ("K", "Rb", "Cs"), ("Ge", "Sn", "Pb", "Ca", "Sr", "Ba"), ("Cl", "Br", "I")
