@@ -1,4 +1,4 @@
-"""The command line: `nestmat validate | new | report | predict | schema`."""
+"""The command line: `nestmat validate | new | report | predict | dft | schema`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nestmat
-from nestmat.config import Study, load_study
+from nestmat.config import Dft, Study, load_study
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES, ROOT
 
@@ -88,6 +88,36 @@ def predict(arguments: argparse.Namespace) -> None:
         print(f"{output.with_suffix('.rejects.parquet')}: {rejected} rows rejected, with the reason")
 
 
+def dft_check(arguments: argparse.Namespace) -> int:
+    """Say whether the interpreter of the DFT calculations has GPAW, or how to get it; exit status 0 or 1."""
+    from nestmat.physics.dft import check
+
+    python = arguments.python or Dft.model_fields["python"].default
+    if arguments.configfile:
+        study, file = _load(arguments.configfile)
+        if study.dft is None:
+            raise InputError("is not in this study.", file=file, column="dft", remedy="see docs/dft.md.")
+        python = study.dft.python
+    try:
+        found = check(python)
+    except InputError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    for name, value in found.items():
+        print(f"{name:12} {value}")
+    return 0
+
+
+def dft_export(arguments: argparse.Namespace) -> None:
+    """Copy the tables of DFT results into a folder, with what is needed to publish them."""
+    from nestmat import versions
+    from nestmat.physics.dft import export
+
+    command = f"nestmat dft export {arguments.results} {arguments.folder}"
+    for path in export(arguments.results, arguments.folder, command, versions.commit()):
+        print(path)
+
+
 def schema(arguments: argparse.Namespace) -> None:
     """Write the JSON schema of a study and the configuration reference."""
     from nestmat.reference import write_all
@@ -106,9 +136,9 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"nestmat {nestmat.__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, function) -> argparse.ArgumentParser:
+    def command(name: str, function, group=commands) -> argparse.ArgumentParser:
         text = function.__doc__
-        added = commands.add_parser(name, help=text.splitlines()[0], description=text)
+        added = group.add_parser(name, help=text.splitlines()[0], description=text)
         added.set_defaults(function=function)
         return added
 
@@ -145,6 +175,17 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("--output", required=True, help="Parquet file to write")
     added.add_argument("--scale", help="scale to predict with its finer ones, by default the last")
     added.add_argument("--results", help="folder of the study's results, by default results/<study>")
+
+    about = "Look after the DFT calculations with GPAW, which `snakemake dft` runs."
+    dft = commands.add_parser("dft", help=about, description=about)
+    of_dft = dft.add_subparsers(metavar="COMMAND", required=True)
+    added = command("check", dft_check, of_dft)
+    chosen = added.add_mutually_exclusive_group()
+    chosen.add_argument("--python", help="interpreter to check, by default python3")
+    chosen.add_argument("--configfile", help=f"{study_help}, whose dft.python is checked")
+    added = command("export", dft_export, of_dft)
+    added.add_argument("results", help="folder of the results, as results/<study>/dft")
+    added.add_argument("folder", help="folder to write to, as resources/reference")
 
     command("schema", schema)
     return top
