@@ -122,7 +122,14 @@ def solve(structure: dict, kind: str, cell: np.ndarray, positions: np.ndarray) -
                 "positions": np.round(atoms.get_scaled_positions(), 10).tolist(),
                 **band_edges(atoms.calc),
             }
-        except (gpaw.KohnShamConvergenceError, RuntimeError, ValueError, np.linalg.LinAlgError) as error:
+        # FileNotFoundError: there is no PAW data set of an element.
+        except (
+            gpaw.KohnShamConvergenceError,
+            RuntimeError,
+            ValueError,
+            FileNotFoundError,
+            np.linalg.LinAlgError,
+        ) as error:
             messages.append(f"attempt {attempt}: {type(error).__name__}: {error}".strip())
             traceback.print_exc()
     return {"status": "failed", "message": "; ".join(messages), "attempt": attempt}
