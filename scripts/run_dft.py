@@ -9,9 +9,10 @@ folder is read first: a killed run loses the calculation it was in, and nothing 
 
 Of each structure, by linear scale of its cell:
 
-1. the ``probes``, if any; the minimum of a Birch-Murnaghan curve of second order through their energies is the
-   ``centre``, and probes are added downhill while it lies outside them. Without probes the centre is 1.
-2. with ``relax``, the positions at the centre until no force is above ``settings.force``; later steps keep them.
+1. the ``probes``, if any; the minimum of a Birch-Murnaghan curve of second order through their energies is
+   the ``centre``, and probes are added downhill while it lies outside them. Without probes the centre is 1.
+2. with ``relax``, the positions at the centre until no force is above ``settings.force``; later steps keep
+   them.
 3. the ``strains``: cells of scale centre * (1 + strain).
 """
 
@@ -54,7 +55,7 @@ def key(structure: dict, kind: str, cell: np.ndarray, positions: np.ndarray) -> 
 
 
 def calculator(structure: dict, attempt: int) -> GPAW:
-    """GPAW with the structure's settings; from the second attempt on the density is mixed with more caution."""
+    """GPAW with the structure's settings; the second attempt mixes the density with more caution."""
     settings = structure["settings"]
     cautious = {"mixer": Mixer(0.02, 5, 100), "maxiter": 500} if attempt > 1 else {}
     return GPAW(
@@ -187,7 +188,7 @@ class Journal:
 
 
 def minimum(scales: list, energies: list) -> float:
-    """Scale of the lowest energy on a parabola in scale^-2 (Birch-Murnaghan, second order) through the lowest points."""
+    """Scale of the lowest energy: a Birch-Murnaghan curve of second order through the lowest points."""
     order = np.argsort(energies)[:4]
     x = np.array(scales)[order] ** -2.0
     curvature, slope, _ = np.polyfit(x, np.array(energies)[order], 2)
@@ -252,7 +253,7 @@ def main() -> None:
     journal = Journal(options.journal)
     records = []
     for structure in wanted[options.part :: options.parts]:
-        # A calculation may serve a structure under another name: the record takes the name that was asked for.
+        # A calculation may serve a structure under another name: the record takes the name asked for.
         own = {fact: structure[fact] for fact in FACTS}
         records += [{**record, **own} for record in study(structure, journal)]
     aside = options.output.with_name(options.output.name + ".part")

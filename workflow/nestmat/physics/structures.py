@@ -36,8 +36,10 @@ A_SITE = ("K", "Rb", "Cs")
 B_SITE = ("Ge", "Sn", "Pb", "Mg", "Ca", "Sr", "Ba", "Zn", "Cd")
 X_SITE = ("F", "Cl", "Br", "I")
 
+# Of the halogens fluorine has by far the hardest pseudo wave function: at 340 eV the energies of a fluoride
+# scatter by 0.08 eV about its equation of state, and its gap is off by 0.1 eV.
+CUTOFF, CUTOFF_OF_FLUORIDES = 340, 600
 SETTINGS: Mapping[str, Any] = {
-    "cutoff": 340,
     "functional": "PBE",
     "smearing": 0.05,
     "density": 1e-4,
@@ -68,11 +70,11 @@ def perovskite(a: str, b: str, x: str) -> Sites:
 
 
 def ordered_perovskite(a: str, b: tuple[str, str], x: tuple[str, str]) -> Sites:
-    """Ten atoms, A2 BB' X3X'3 in the face-centred cell of twice the lattice constant; unit: the lattice constant.
+    """Ten atoms, A2 BB' X3X'3 in the face-centred cell of twice the lattice constant; unit: that constant.
 
     The B ions alternate as sodium and chlorine do in rock salt. The three X' around every B are mutual
-    neighbours (facial order), which keeps the threefold axis: with one X species the space group is Fm-3m, with
-    one B species R-3m.
+    neighbours (facial order), which keeps the threefold axis: with one X species the space group is Fm-3m,
+    with one B species R-3m.
     """
     cell = 2 * FCC
     axes = np.eye(3) / 2
@@ -141,7 +143,7 @@ def wanted(
         relax: Whether positions are relaxed at the minimum.
         kpoints: Other k points than the prototype's.
         name: Unique name, by default of formula and prototype.
-        settings: Changes to `SETTINGS`.
+        settings: Changes to `SETTINGS`, or another ``cutoff`` in eV.
     """
     build, mesh = PROTOTYPES[prototype]
     symbols, positions, cell = build(*species)
@@ -157,7 +159,7 @@ def wanted(
         "strains": list(strains),
         "spacing": SPACING,
         "relax": relax,
-        "settings": {**SETTINGS, **settings},
+        "settings": {"cutoff": CUTOFF_OF_FLUORIDES if "F" in symbols else CUTOFF, **SETTINGS, **settings},
     }
 
 
@@ -170,7 +172,7 @@ def ternaries() -> Iterator[dict[str, Any]]:
 
 
 def binaries() -> Iterator[dict[str, Any]]:
-    """AX and BX2 in two prototypes each, at the minimum; the lower of the two is what a perovskite decomposes to."""
+    """AX and BX2 in two prototypes each, at the minimum; perovskites decompose to the lower of the two."""
     for a, x in itertools.product(A_SITE, X_SITE):
         distance = (ion(a).radius or np.nan) + (ion(x).radius or np.nan)
         yield wanted("rocksalt", f"{a}{x}", (a, x), 2 * distance, strains=(0.0,))
