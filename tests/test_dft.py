@@ -1,0 +1,507 @@
+"""DFT calculations: configuration, structures, journal, tables, rules; and GPAW itself where it is there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+import typing
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from nestmat import cli, tables
+from nestmat.config import StructureSet, study_from
+from nestmat.errors import InputError
+from nestmat.paths import ROOT
+from nestmat.physics import dft, reference, structures
+
+PYTHON = "/usr/bin/python3"
+PROGRAM = ROOT / "scripts/run_dft.py"
+REFERENCE = ROOT / "resources/reference/calculations.parquet"
+TABLE = """\
+formula,lattice
+CsPbI3,6.4
+Cs2SnPbI6,
+CsPbBr1.5I1.5,
+Cs2AgBiBr6,
+CsPbI2Br,
+Cs0.5Rb0.5PbI3,
+CsSn0.5Pb0.5Br1.5I1.5,
+MAPbI3,
+CsMnCl3,
+CsBiI3,
+CsPbI,
+CsPbQq3,
+CsPbI3,6.3
+KMgF3,0.41
+RbCaF3,wide
+"""
+
+
+@pytest.fixture(scope="module")
+def gpaw():
+    """An interpreter with GPAW."""
+    try:
+        return dft.check(PYTHON)["interpreter"]
+    except InputError as error:
+        pytest.skip(f"needs GPAW: {error}")
+
+
+def study(**dft_block):
+    """The least study, with calculations."""
+    model = {
+        "inputs": ["inputs"],
+        "encoder": {"latents": 1, "hidden": [4]},
+        "heads": {"inputs": {"hidden": [4], "loss": "mse"}},
+    }
+    return {
+        "study": "small",
+        "title": "Small",
+        "question": "Does it run?",
+        "tracking": "off",
+        "datasets": {
+            "data": {
+                "title": "data",
+                "generator": "nested_functions",
+                "options": {"scale": 1, "noise": 0.1},
+                "columns": {"x0_1": {}, "y0_1": {"label": True}},
+            }
+        },
+        "scales": {
+            "one": {
+                "dataset": "data",
+                "features": {"inputs": {"columns": ["x0_1"]}},
+                "models": {"nestmat": {"specification": model}},
+            }
+        },
+        "dft": dft_block,
+    }
+
+
+def snakemake(folder, *arguments):
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--snakefile", str(ROOT / "Snakefile")]
+    return subprocess.run(
+        [*command, "--configfile", "study.yaml", *arguments], cwd=folder, capture_output=True, text=True
+    )
+
+
+def write_study(folder, **dft_block):
+    (folder / "study.yaml").write_text(yaml.safe_dump(study(**dft_block), sort_keys=False))
+
+
+# configuration
+
+TERNARIES = {"set": "ternaries"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        ({}, "at least 1"),
+        ({"mine": {}}, "exactly one of set, file"),
+        ({"mine": {"set": "ternaries", "file": "a.csv"}}, "exactly one of set, file"),
+        ({"mine": {"file": "a.csv", "after": ["mine"]}}, "not with a file"),
+        ({"mine": {"set": "perovskites"}}, "dft.sets.mine.set"),
+        ({"alloys": {"set": "alloys"}}, "name the set of the ternaries in after"),
+        ({"alloys": {"set": "alloys", "after": ["t"]}, "t": TERNARIES}, "'t' is not a set listed before"),
+        ({"compounds": TERNARIES}, "the name of a table of results"),
+        ({"a b": TERNARIES}, "dft.sets"),
+    ],
+)
+def test_a_faulty_block_is_told_by_its_key(sets, message):
+    with pytest.raises(InputError) as caught:
+        study_from(study(sets=sets))
+    assert message in str(caught.value)
+    assert "dft" in str(caught.value)
+
+
+def test_the_sets_of_the_configuration_are_those_there_are():
+    literal = typing.get_args(StructureSet.model_fields["set"].annotation)[0]
+    assert set(typing.get_args(literal)) == set(reference.SETS)
+
+
+# structures
+
+
+def test_a_users_table_gives_structures_and_a_reason_for_every_other_row(csv_file):
+    found, rejects = dft.read_structures(csv_file(TABLE), "mine")
+    assert [(s["formula"], s["prototype"]) for s in found] == [
+        ("CsPbI3", "perovskite"),
+        ("CsSn0.5Pb0.5I3", "ordered_perovskite"),
+        ("CsPbBr1.5I1.5", "ordered_perovskite"),
+        ("CsAg0.5Bi0.5Br3", "ordered_perovskite"),
+    ]
+    assert [s["relax"] for s in found] == [False, True, True, True]
+    assert found[0]["cell"] == (6.4 * np.eye(3)).tolist()
+    assert found[0]["probes"] == [0.97, 1.0, 1.03]
+    assert found[1]["symbols"] == ["Cs", "Cs", "Sn", "Pb"] + ["I"] * 6
+    # The radius rule, with the mean of the two: 2 (r_B + r_X).
+    assert np.linalg.det(found[1]["cell"]) / 2 == pytest.approx((2 * (1.19 / 2 + 1.15 / 2 + 2.2)) ** 3)
+    reasons = {row: (column, value, reason) for row, column, value, reason in rejects.to_numpy()}
+    assert list(reasons) == [6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
+    for row, column, value, part in [
+        (6, "formula", "CsPbI2Br", "in equal parts"),
+        (7, "formula", "Cs0.5Rb0.5PbI3", "in equal parts on B or on X alone"),
+        (8, "formula", "CsSn0.5Pb0.5Br1.5I1.5", "in equal parts on B or on X alone"),
+        (9, "formula", "MAPbI3", "molecule MA"),
+        (10, "formula", "CsMnCl3", "unpaired electrons"),
+        (11, "formula", "CsBiI3", "sum to +1"),
+        (12, "formula", "CsPbI", "not an ABX3"),
+        (13, "formula", "CsPbQq3", "neither an element"),
+        (14, "formula", "CsPbI3", "row 2 again"),
+        (15, "lattice", "0.41", "not the lattice constant"),
+        (16, "lattice", "wide", "not a number"),
+    ]:
+        assert reasons[row][:2] == (column, value)
+        assert part in reasons[row][2]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("compound\nCsPbI3\n", "has no such column"),
+        ("formula\nNaCl\n", "no structure to calculate"),
+        ("", "is empty"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_told_by_its_name(csv_file, content, message):
+    with pytest.raises(InputError, match=message) as caught:
+        dft.read_structures(csv_file(content, "odd.csv"), "mine")
+    assert "odd.csv" in str(caught.value)
+
+
+def test_options_are_handed_on_or_named_as_unknown(csv_file):
+    path = csv_file("formula\nCsPbI3\n")
+    [structure], _ = dft.read_structures(path, "mine", cutoff=250, strains=[0.0], kpoints=[2, 2, 2])
+    assert structure["settings"]["cutoff"] == 250
+    assert structure["strains"] == [0.0]
+    assert structure["kpoints"] == [2, 2, 2]
+    for spec in (
+        StructureSet(file=str(path), options={"cutof": 250}),
+        StructureSet(set="alloys", after=["t"], options={"cont": 3}),
+        StructureSet(set="ternaries", options={"count": 3}),
+    ):
+        with pytest.raises(InputError, match="is not an option of this set"):
+            dft.list_structures(spec, "mine")
+
+
+def test_built_in_sets_are_those_of_the_library():
+    found, rejects = dft.list_structures(StructureSet(set="ternaries"), "ternaries")
+    assert found == list(structures.ternaries())
+    assert rejects.empty
+    assert set(rejects) == set(tables.REJECTS)
+
+
+# the program, with a stand-in for GPAW: energies are a parabola about the scale 0.97
+
+
+@pytest.fixture
+def program(monkeypatch):
+    """`scripts/run_dft.py` as a module."""
+
+    class Anything(types.ModuleType):
+        def __getattr__(self, name):
+            return Exception if name.endswith("Error") else self
+
+    for name in ("ase", "ase.optimize", "ase.units", "gpaw"):
+        module = Anything(name)
+        module.__version__ = "0"
+        monkeypatch.setitem(sys.modules, name, module)
+    spec = importlib.util.spec_from_file_location("run_dft", PROGRAM)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def solve(structure, kind, cell, positions):
+        module.solved += 1
+        if "Pb" in structure["symbols"]:
+            return {"status": "failed", "message": "attempt 1: no", "attempt": 2}
+        scale = np.sum(cell) / np.sum(structure["cell"])
+        results = {"energy": 100 * (scale**-2 - 0.97**-2) ** 2, "gap": 1.0, "positions": positions.tolist()}
+        return {"status": "converged", "message": "", "attempt": 1, "steps": 0, **results}
+
+    module.solved = 0
+    monkeypatch.setattr(module, "solve", solve)
+    return module
+
+
+@pytest.fixture
+def call(program, tmp_path, monkeypatch):
+    """Run the program on three structures; the records of its output."""
+    wanted = [structures.wanted("rocksalt", f"{a}Cl", (a, "Cl"), 6.0) for a in ("K", "Rb", "Pb")]
+    dft.write_structures(wanted, tmp_path / "wanted.jsonl")
+
+    def run(part=0, parts=1):
+        options = {
+            "structures": "wanted.jsonl",
+            "journal": f"journal/{part}.jsonl",
+            "output": f"{part}.jsonl",
+        }
+        arguments = [text for key, file in options.items() for text in (f"--{key}", str(tmp_path / file))]
+        monkeypatch.setattr(
+            sys, "argv", ["run_dft.py", *arguments, "--part", str(part), "--parts", str(parts)]
+        )
+        program.main()
+        return dft.read_parts([tmp_path / f"{part}.jsonl"])
+
+    return run
+
+
+def test_strains_are_about_the_minimum_and_a_failed_structure_stays(call):
+    records = call()
+    scales = [r["scale"] for r in records if r["formula"] == "KCl" and r["kind"] == "strain"]
+    # Probes stand for the strains -0.036 and -0.012.
+    assert scales == pytest.approx([0.97 * (1 + strain) for strain in (-0.06, 0.012, 0.036, 0.06)], rel=1e-3)
+    failed = [r for r in records if r["status"] == "failed"]
+    assert [r["scale"] for r in failed] == list(structures.PROBES)
+    assert {r["message"] for r in failed} == {"attempt 1: no"}
+    assert not {"energy", "gap"} & set(failed[0])
+
+
+def test_a_second_run_calculates_nothing(call, program, tmp_path):
+    first, solved = call(), program.solved
+    journal = (tmp_path / "journal/0.jsonl").read_bytes()
+    assert len(journal.splitlines()) == solved == len(first)
+    assert call() == first
+    assert program.solved == solved
+    assert (tmp_path / "journal/0.jsonl").read_bytes() == journal
+
+
+def test_a_line_cut_short_is_calculated_again_and_nothing_else(call, program, tmp_path):
+    first, solved = call(), program.solved
+    journal = tmp_path / "journal/0.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-30])
+    again = call()
+    assert program.solved == solved + 1
+    assert [r["key"] for r in again] == [r["key"] for r in first]
+    lines = journal.read_bytes().split(b"\n")
+    assert lines[:-2] == whole.split(b"\n")[:-2]
+    assert json.loads(lines[-2])["key"] == first[-1]["key"]
+
+
+def test_other_parts_find_what_is_calculated(call, program):
+    first, solved = call(), program.solved
+    parts = [record for part in range(3) for record in call(part, 3)]
+    assert program.solved == solved
+    assert parts == first
+
+
+# records and tables
+
+
+def records_of(call):
+    """Records with what the stand-in leaves out."""
+    rest = {"pressure": 0.0, "force": 0.0, "direct_gap": 1.0, "direct": True, "valence_edge": 0.0}
+    rest |= {"conduction_edge": 1.0, "k_valence": [0.5, 0.5, 0.5], "k_conduction": [0.0, 0.0, 0.0]}
+    return [{**r, **(rest if r["status"] == "converged" else {})} for r in call()]
+
+
+def test_records_come_back_from_their_table(call, tmp_path):
+    records = records_of(call)
+    dft.write_records(records, tmp_path / "t.parquet", set="t")
+    assert dft.read_records([tmp_path / "t.parquet"]) == records
+    assert tables.schema(tmp_path / "t.parquet")["energy"].unit == "eV"
+
+
+def test_the_summary_keeps_failed_calculations_and_says_what_it_was_made_with(call, tmp_path, capsys):
+    records = records_of(call)
+    dft.write_records(records, tmp_path / "t.parquet")
+    results = tmp_path / "calculations.parquet", tmp_path / "compounds.parquet"
+    dft.summarise([tmp_path / "t.parquet"], *results, study="small", sets=["t"])
+    frame = tables.read(results[0])
+    assert len(frame) == len(records)
+    failed = frame[frame["status"] == "failed"]
+    assert set(failed["message"]) == {"attempt 1: no"}
+    assert failed[["energy", "gap", "strain"]].isna().all(axis=None)
+    # Binaries are no compounds of their own: the table is empty, with its columns.
+    assert tables.read(results[1]).empty
+    assert cli.main(["dft", "export", str(tmp_path), str(tmp_path / "out")]) == 0
+    assert str(tmp_path / "out/compounds.parquet") in capsys.readouterr().out
+    exported = tmp_path / "out/calculations.parquet"
+    pd.testing.assert_frame_equal(tables.read(exported), frame)
+    assert tables.schema(exported) == tables.schema(results[0])
+    facts = tables.provenance(exported)
+    assert facts["licence"] == "CC0-1.0"
+    assert facts["versions"]["gpaw"] == "0"
+    assert facts["settings"]["functional"] == "PBE"
+    assert facts["command"].startswith("nestmat dft export")
+    assert (facts["calculations"], facts["failed"]) == (len(records), 3)
+
+
+def test_export_without_results_names_the_table(tmp_path, capsys):
+    assert cli.main(["dft", "export", str(tmp_path), str(tmp_path / "out")]) == 2
+    assert "calculations.parquet" in capsys.readouterr().err
+
+
+# the interpreter
+
+
+def test_check_says_how_to_get_gpaw(tmp_path, capsys):
+    assert cli.main(["dft", "check", "--python", sys.executable]) == 1
+    told = capsys.readouterr().err
+    for part in (sys.executable, "has no GPAW", "apt-get install gpaw gpaw-data", "conda-forge"):
+        assert part in told
+    assert cli.main(["dft", "check", "--python", "no-such-python"]) == 1
+    assert "is not a program" in capsys.readouterr().err
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study(python="other-python", sets={"t": TERNARIES})))
+    assert cli.main(["dft", "check", "--configfile", str(tmp_path / "study.yaml")]) == 1
+    assert "other-python" in capsys.readouterr().err
+
+
+def test_check_prints_versions_and_data_sets(gpaw, capsys):
+    assert cli.main(["dft", "check", "--python", gpaw]) == 0
+    told = capsys.readouterr().out
+    for part in ("gpaw", "ase", "data"):
+        assert f"\n{part} " in told
+
+
+def test_a_bare_name_is_not_that_of_the_virtual_environment(monkeypatch):
+    if sys.prefix == sys.base_prefix:
+        pytest.skip("needs a virtual environment")
+    own = f"{sys.prefix}/bin"
+    monkeypatch.setenv("PATH", f"{own}:/usr/bin:/bin")
+    assert dft.search_path() == "/usr/bin:/bin"
+    # Jobs do the same in the shell, on their own machine.
+    command = f"{dft.shell_search_path()} echo $PATH"
+    told = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "/usr/bin:/bin"
+
+
+# rules
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["workstation", "slurm"])
+def test_the_stage_can_be_planned_and_the_report_does_not_need_it(tmp_path, profile):
+    (tmp_path / "mine.csv").write_text("formula\nCsPbI3\n")
+    after = {"after": ["ternaries"]}
+    sets = {
+        "ternaries": TERNARIES,
+        "convergence": {"set": "convergence", **after},
+        "alloys": {"set": "alloys", **after, "options": {"count": 4}},
+        "mine": {"file": "mine.csv"},
+    }
+    write_study(tmp_path, sets=sets, parts=3)
+    plan = ["--dry-run", "--quiet", "rules", "--workflow-profile", f"{ROOT}/workflow/profiles/{profile}"]
+    planned = snakemake(tmp_path, *plan, "dft")
+    assert planned.returncode == 0, planned.stderr
+    jobs = dict(line.split() for line in (planned.stdout + planned.stderr).splitlines() if "_" in line)
+    assert jobs["run_dft"] == "12"
+    assert jobs["list_structures"] == jobs["collect_dft"] == "4"
+    report = snakemake(tmp_path, *plan)
+    assert report.returncode == 0, report.stderr
+    assert "write_report" in report.stdout + report.stderr
+    assert "dft" not in report.stdout + report.stderr
+
+
+@pytest.mark.slow
+def test_an_interpreter_without_gpaw_stops_the_run_before_any_calculation(tmp_path):
+    write_study(tmp_path, python=sys.executable, sets={"t": TERNARIES}, parts=1)
+    done = snakemake(tmp_path, "dft")
+    assert done.returncode != 0
+    assert "has no GPAW" in done.stderr
+    assert "nestmat dft check" in done.stderr
+    assert not list(tmp_path.rglob("journal"))
+
+
+@pytest.fixture(scope="module")
+def finished(gpaw, tmp_path_factory):
+    """A finished run of two structures; of ytterbium there are no PAW data sets."""
+    folder = tmp_path_factory.mktemp("dft")
+    (folder / "mine.csv").write_text("formula,lattice\nKMgCl3,4.95\nCsYbI3,6.2\nNaCl,\n")
+    options = {"cutoff": 200, "kpoints": [1, 1, 1], "probes": [], "strains": [0.0, 0.02]}
+    write_study(folder, python=gpaw, parts=1, sets={"mine": {"file": "mine.csv", "options": options}})
+    done = snakemake(folder, "dft")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_a_structure_that_fails_is_kept_with_its_message(finished):
+    frame = tables.read(finished / "results/small/dft/calculations.parquet").set_index("formula")
+    assert (frame.loc["KMgCl3", "status"] == "converged").all()
+    assert frame.loc["KMgCl3", "gap"].between(3, 6).all()
+    assert frame.loc["KMgCl3", "lattice"].to_numpy() == pytest.approx([4.95, 4.95 * 1.02])
+    failed = frame.loc["CsYbI3"]
+    assert (failed["status"] == "failed").all()
+    assert failed["message"].str.contains("PAW dataset").all()
+    assert failed["energy"].isna().all()
+    rejects = tables.read(finished / "results/small/dft/mine.rejects.parquet")
+    assert list(zip(rejects["row"], rejects["value"], strict=True)) == [(4, "NaCl")]
+
+
+@pytest.mark.slow
+def test_a_part_that_was_lost_comes_back_from_the_journal(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy")
+    part = folder / "results/small/dft/parts/mine/0.jsonl"
+    journal = folder / "results/small/dft/journal/mine/0.jsonl"
+    before, kept = part.read_text(), journal.read_bytes()
+    part.unlink()
+    done = snakemake(folder, "dft")
+    assert done.returncode == 0, done.stderr
+    assert part.read_text() == before
+    assert journal.read_bytes() == kept
+    assert "Nothing to be done" in snakemake(folder, "dft").stderr
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_goes_on_where_it_was(gpaw, tmp_path):
+    rocksalt = structures.wanted(
+        "rocksalt",
+        "KCl",
+        ("K", "Cl"),
+        6.3,
+        kpoints=(1, 1, 1),
+        cutoff=150,
+        strains=np.linspace(-0.05, 0.05, 6),
+    )
+    dft.write_structures([rocksalt], tmp_path / "wanted.jsonl")
+    journal = tmp_path / "journal/0.jsonl"
+    command = [gpaw, str(PROGRAM), "--structures", "wanted.jsonl", "--journal", "journal/0.jsonl"]
+    command += ["--output", "0.jsonl"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    while not (journal.exists() and b"\n" in journal.read_bytes()):
+        assert process.poll() is None, "ended before it was killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = journal.read_bytes()
+    kept = kept[: kept.rfind(b"\n") + 1]
+    assert not (tmp_path / "0.jsonl").exists()
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    records = dft.read_parts([tmp_path / "0.jsonl"])
+    assert journal.read_bytes().startswith(kept)
+    assert len(records) == len(set(r["key"] for r in records)) == len(journal.read_bytes().splitlines())
+    assert len(done.stdout.splitlines()) == len(records) - len(kept.splitlines())
+    assert {r["status"] for r in records} == {"converged"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("formula", ["KGeCl3", "KSnCl3", "KMgCl3"])
+def test_the_reference_set_comes_out_again(gpaw, tmp_path, formula):
+    if not REFERENCE.is_file():
+        pytest.skip(f"needs {REFERENCE.relative_to(ROOT)}")
+    name = f"{formula} perovskite"
+    known = tables.read(REFERENCE, structure=name, status="converged")
+    known = known.loc[known["strain"].abs().idxmin()]
+    [structure] = [s for s in structures.ternaries() if s["structure"] == name]
+    dft.write_structures(
+        [{**structure, "probes": [], "strains": [known["scale"] - 1]}], tmp_path / "wanted.jsonl"
+    )
+    command = [gpaw, str(PROGRAM), "--structures", "wanted.jsonl", "--journal", "journal/0.jsonl"]
+    command += ["--output", "0.jsonl"]
+    subprocess.run(command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
+    [again] = reference.calculations(dft.read_parts([tmp_path / "0.jsonl"])).to_dict("records")
+    assert again["lattice"] == pytest.approx(known["lattice"], abs=1e-6)
+    assert again["energy"] == pytest.approx(known["energy"], abs=1e-3)
+    assert again["gap"] == pytest.approx(known["gap"], abs=1e-3)
