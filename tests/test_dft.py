@@ -337,6 +337,18 @@ def test_the_summary_keeps_failed_calculations_and_says_what_it_was_made_with(ca
     assert (facts["calculations"], facts["failed"]) == (len(records), 3)
 
 
+def test_of_a_structure_in_two_sets_the_first_counts(call, tmp_path):
+    records = records_of(call)
+    dft.write_records(records, tmp_path / "one.parquet")
+    other = [{**r, "structure": r["structure"].replace("KCl", "NaCl"), "seconds": 99.0} for r in records]
+    dft.write_records(other, tmp_path / "two.parquet")
+    results = tmp_path / "calculations.parquet", tmp_path / "compounds.parquet"
+    dft.summarise([tmp_path / "one.parquet", tmp_path / "two.parquet"], *results)
+    frame = tables.read(results[0])
+    assert set(frame.loc[frame["seconds"] == 99, "structure"]) == {"NaCl rocksalt"}
+    assert frame["structure"].nunique() == 4
+
+
 def test_export_without_results_names_the_table(tmp_path, capsys):
     assert cli.main(["dft", "export", str(tmp_path), str(tmp_path / "out")]) == 2
     assert "calculations.parquet" in capsys.readouterr().err

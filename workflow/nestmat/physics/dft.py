@@ -236,7 +236,7 @@ def read_structures(path: str | Path, name: str, **options: Any) -> tuple[list[d
 
     Args:
         path: CSV file with the column ``formula`` and, if wanted, ``lattice`` in angstrom or empty.
-        name: Name of the set, part of the names of the structures.
+        name: Name of the set, for messages.
         options: Changes to the arguments of `nestmat.physics.structures.wanted`.
 
     Returns:
@@ -258,7 +258,7 @@ def read_structures(path: str | Path, name: str, **options: Any) -> tuple[list[d
     rejected = []
     for line, text, lattice in zip(reading.frame["row"], reading.frame["formula"], lattices, strict=True):
         try:
-            made = _structure(text, float(lattice), name, **options)
+            made = _structure(text, float(lattice), **options)
             if (first := lines.setdefault(made["structure"], line)) != line:
                 raise InputError(f"is the material of row {first} again.", column="formula", value=text)
             structures[made["structure"]] = made
@@ -292,7 +292,7 @@ def _header(path: Path) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _structure(text: str, lattice: float, name: str, **options: Any) -> dict[str, Any]:
+def _structure(text: str, lattice: float, **options: Any) -> dict[str, Any]:
     prototype, formula, species, start = _prototype(text)
     if not np.isnan(lattice):
         low, high = _LATTICES
@@ -309,7 +309,6 @@ def _structure(text: str, lattice: float, name: str, **options: Any) -> dict[str
         species,
         start,
         relax=prototype == "ordered_perovskite",
-        name=f"{formula} {prototype} of {name}",
         **options,
     )
 
@@ -411,12 +410,21 @@ def summarise(
     """Write the tables of all sets: one row a calculation, and one row a perovskite.
 
     Args:
-        paths: Tables of the sets, as `write_records` wrote them.
+        paths: Tables of the sets, as `write_records` wrote them. Of a structure that several sets list, the
+            calculations of the first count, for the others may have other settings.
         calculations: Table to write, with the columns `CALCULATIONS`.
         compounds: Table to write, with the columns `COMPOUNDS`.
         facts: Origin, kept in both files beside versions and settings.
     """
-    records = read_records(paths)
+    records: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    for path in paths:
+        found = read_records([path])
+        names = {record["structure"] for record in found}
+        if again := sorted(names & seen):
+            _LOG.warning("%s: left out what an earlier set has calculated: %s", path, ", ".join(again))
+        records += [record for record in found if record["structure"] not in seen]
+        seen |= names
     frame = reference.calculations(records)
     provenance = {
         "versions": _values(record["versions"] for record in records),
