@@ -83,7 +83,8 @@ def equation_of_state(volume: ArrayLike, energy: ArrayLike) -> EquationOfState:
     x = v ** (-2 / 3)
     curve = np.polynomial.Polynomial.fit(x, e, 3 if len(v) >= 5 else 2)
     slope, curvature = curve.deriv(1), curve.deriv(2)
-    roots = [r.real for r in slope.roots() if abs(r.imag) < 1e-12 and r.real > 0 and curvature(r.real) > 0]
+    extrema = np.asarray(slope.roots(), dtype=np.complex128)
+    roots = [float(r.real) for r in extrema if abs(r.imag) < 1e-12 < r.real and curvature(r.real) > 0]
     if not roots:
         raise ValueError("the energies have no minimum")
     best = min(roots, key=lambda r: abs(r - x[e.argmin()]))
@@ -106,7 +107,7 @@ def calculations(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     for record in records:
         prototype = record["prototype"]
         units = len(record["symbols"]) / _ATOMS[prototype]
-        volume = abs(np.linalg.det(record["cell"])) / units
+        volume = abs(float(np.linalg.det(record["cell"]))) / units
         rows.append(
             {
                 **{key: record[key] for key in ("structure", "formula", "prototype", "kind", "scale")},
@@ -242,6 +243,23 @@ def compounds(frame: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def electronic(frame: pd.DataFrame, strain: float = 0.07) -> pd.DataFrame:
+    """What the electronic scale learns from: every converged volume of every perovskite.
+
+    Args:
+        frame: What `calculations` makes.
+        strain: Largest linear strain of either sign; beyond it lie volumes met on the way to the minimum.
+
+    Returns:
+        ``formula``, ``strain``, ``gap`` (eV, 0 for a metal) at that strain, and for the compound ``lattice``
+        (angstrom) and ``formation_energy`` (eV per formula unit) without strain.
+    """
+    known = compounds(frame)[["formula", "prototype", "lattice", "formation_energy"]]
+    points = [branch(rows) for _, rows in standard(frame).groupby("structure", sort=False)]
+    rows = pd.concat(points)[["formula", "prototype", "strain", "gap"]]
+    return rows[rows["strain"].abs() <= strain].merge(known, on=["formula", "prototype"])
 
 
 def convergence(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
