@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from nestmat.config import DatasetSpec
-from nestmat.data.generators import generate, nested_functions
+from nestmat.config import DatasetSpec, study_from
+from nestmat.data.generators import GENERATORS, generate, nested_functions
 from nestmat.data.readers import read
+from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
+from nestmat.paths import RESOURCES
+from nestmat.physics.structures import PROTOTYPES
+from nestmat.plan import Plan
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])
@@ -186,3 +193,67 @@ def test_formulas_that_a_generator_makes_are_parsed_or_rejected(monkeypatch):
     assert reading.rejects[["row", "column"]].to_numpy().tolist() == [[2, "formula"], [3, "gap"]]
     with pytest.raises(InputError, match="makes no such column; did you mean 'formula'"):
         read(DatasetSpec.model_validate(spec | {"formula": "Formula"}), name="mine")
+
+
+def test_devices_have_the_gaps_of_the_calculations(monkeypatch, tmp_path):
+    strains = np.array([-0.06, -0.02, 0.0, 0.03])
+    calculated = pd.concat(
+        pd.DataFrame(
+            {
+                "structure": f"{formula} {prototype}",
+                "formula": formula,
+                "prototype": prototype,
+                "kind": "strain",
+                "status": "converged",
+                "strain": strains,
+                "volume": 200 * (1 + strains) ** 3,
+                "gap": gap + 10 * strains,
+                "cutoff": 340.0,
+                "kpoints": "x".join(map(str, PROTOTYPES[prototype][1])),
+            }
+        )
+        for formula, prototype, gap in [
+            ("CsPbI3", "perovskite", 1.6),
+            ("CsPbBr1.5I1.5", "ordered_perovskite", 1.9),
+            ("CsI", "rocksalt", 3.5),
+        ]
+    )
+    other_settings = calculated.assign(cutoff=500.0, gap=0.0)
+    failed = calculated.iloc[:1].assign(strain=-0.01, gap=np.nan, status="failed")
+    path = tmp_path / "reference" / "calculations.parquet"
+    path.parent.mkdir()
+    pd.concat([calculated, other_settings, failed]).to_parquet(path)
+    monkeypatch.setattr("nestmat.data.generators.RESOURCES", tmp_path)
+    spec = DatasetSpec(
+        title="devices",
+        generator="perovskite_devices",
+        options={"rows": 50, "gap_range": [0.5, 3.0]},
+        formula="formula",
+        columns={"strain": {}, "gap": {"unit": "eV"}, "PCE": {"header": "pce", "unit": "%"}},
+    )
+    frame = read(spec, name="devices", targets=["PCE"]).frame
+    assert set(frame["formula"]) == {"CsPbI3", "CsPbBr1.5I1.5"}
+    assert frame["strain"].abs().max() <= 0.02
+    at_rest = frame["formula"].map({"CsPbI3": 1.6, "CsPbBr1.5I1.5": 1.9})
+    np.testing.assert_allclose(frame["gap"], at_rest + 10 * frame["strain"], atol=1e-12)
+    path.unlink()
+    with pytest.raises(InputError, match="is missing"):
+        generate("perovskite_devices", {})
+
+
+def test_rules_know_the_files_that_generators_read():
+    study = {
+        "study": "s",
+        "title": "t",
+        "question": "q",
+        "datasets": {
+            name: {"title": name, "generator": name, "columns": {}}
+            for name in ("perovskite_devices", "nested_functions")
+        },
+        "scales": {},
+    }
+    plan = Plan(study_from(study), "results")
+    [file] = plan.raw_file(SimpleNamespace(dataset="perovskite_devices"))
+    assert Path(file).resolve() == RESOURCES / "reference" / "calculations.parquet"
+    assert plan.raw_file(SimpleNamespace(dataset="nested_functions")) == []
+    assert set(READS) <= set(GENERATORS)

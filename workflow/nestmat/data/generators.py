@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nestmat.data.registry import closest
+from nestmat import tables
+from nestmat.data.registry import READS, closest
 from nestmat.errors import InputError
 from nestmat.materials import spaces
+from nestmat.paths import RESOURCES
+from nestmat.physics.devices import GAP_RANGE, device_table
+from nestmat.physics.reference import PEROVSKITES, branch, standard
 
 _SEED_OF_NOISE, _SEED_OF_INPUTS = 42, 100
 
@@ -94,8 +98,42 @@ def perovskite_space(
     return pd.DataFrame({"formula": [formula.text for formula in spaces.perovskites(a, b, x, steps, mixed)]})
 
 
+def perovskite_devices(
+    rows: int = 4000,
+    seed: int = 0,
+    noise: float = 0.0,
+    strain: float = 0.02,
+    gap_range: Sequence[float] = GAP_RANGE,
+) -> pd.DataFrame:
+    """Simulated devices of the calculated perovskites and alloys, on strained lattices.
+
+    Args:
+        rows: Number of devices.
+        seed: Seed of all that is drawn.
+        noise: Relative standard deviation of the efficiency.
+        strain: Largest linear strain of the lattice of either sign.
+        gap_range: Least and largest gap of a device in eV.
+
+    Returns:
+        The table of `nestmat.physics.devices.device_table`: formula, strain, gap, the process variables and
+        pce. Gaps are those of the reference calculations, interpolated over strain.
+
+    Raises:
+        InputError: An option is out of range, or the reference calculations are not there.
+    """
+    [path] = (RESOURCES / name for name in READS["perovskite_devices"])
+    if not path.is_file():
+        raise InputError("is missing.", file=path, remedy="it is part of the repository: restore it.")
+    points = standard(tables.read(path))
+    points = points[points["prototype"].isin(PEROVSKITES)]
+    branches = [branch(part) for _, part in points.groupby("structure", sort=False)]
+    low, high = gap_range
+    return device_table(pd.concat(branches), rows, seed, noise, (low, high), strain)
+
+
 GENERATORS: Mapping[str, Callable[..., pd.DataFrame]] = {
     "nested_functions": nested_functions,
+    "perovskite_devices": perovskite_devices,
     "perovskite_space": perovskite_space,
 }
 
