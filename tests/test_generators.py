@@ -16,7 +16,6 @@ from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES
-from nestmat.physics.structures import PROTOTYPES
 from nestmat.plan import Plan
 
 
@@ -208,8 +207,6 @@ def test_devices_have_the_gaps_of_the_calculations(monkeypatch, tmp_path):
                 "strain": strains,
                 "volume": 200 * (1 + strains) ** 3,
                 "gap": gap + 10 * strains,
-                "cutoff": 340.0,
-                "kpoints": "x".join(map(str, PROTOTYPES[prototype][1])),
             }
         )
         for formula, prototype, gap in [
@@ -218,7 +215,7 @@ def test_devices_have_the_gaps_of_the_calculations(monkeypatch, tmp_path):
             ("CsI", "rocksalt", 3.5),
         ]
     )
-    other_settings = calculated.assign(cutoff=500.0, gap=0.0)
+    other_settings = calculated.assign(structure=calculated["structure"] + " 500 eV", gap=0.0)
     failed = calculated.iloc[:1].assign(strain=-0.01, gap=np.nan, status="failed")
     path = tmp_path / "reference" / "calculations.parquet"
     path.parent.mkdir()
