@@ -69,6 +69,5 @@ if STUDY.dft:
 
     rule dft:
         input:
-            calculations=f"{RESULTS}/dft/calculations.parquet",
-            compounds=f"{RESULTS}/dft/compounds.parquet",
+            tables=rules.summarise_dft.output,
         localrule: True

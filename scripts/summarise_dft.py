@@ -2,7 +2,7 @@
 
 In: their tables. Out: one row a calculation, with energies in eV per formula unit and the strain about the
 minimum; one row a perovskite, with lattice constant (angstrom), bulk modulus (GPa), gaps and formation energy
-(eV).
+(eV); one row a perovskite and strain, with the gap.
 """
 
 from typing import Any
@@ -16,8 +16,7 @@ def main(snakemake: Any) -> None:
     with job_log(snakemake.log[0]):
         summarise(
             snakemake.input.tables,
-            snakemake.output.calculations,
-            snakemake.output.compounds,
+            dict(snakemake.output.items()),
             study=snakemake.params.study,
             sets=snakemake.params.sets,
         )

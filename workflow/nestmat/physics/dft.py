@@ -117,6 +117,16 @@ COMPOUNDS: tables.Schema = {
     "residual": tables.Column("float64", unit="eV", description="of the equation of state, root mean square"),
     "volumes": tables.Column("int64", description="calculations in the equation of state"),
 }
+ELECTRONIC: tables.Schema = {
+    "formula": tables.Column("string", role="key"),
+    "prototype": COMPOUNDS["prototype"],
+    "strain": CALCULATIONS["strain"],
+    "gap": tables.Column("float64", unit="eV", description="PBE band gap at the strain; 0 for a metal"),
+    "lattice": tables.Column("float64", unit="Å", description="lattice constant without strain"),
+    "formation_energy": COMPOUNDS["formation_energy"],
+}
+TABLES = ("calculations", "compounds", "electronic")
+"""What is told of all sets: one row a calculation, a perovskite, a strained perovskite."""
 
 
 # the interpreter
@@ -404,17 +414,14 @@ def read_records(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     return records
 
 
-def summarise(
-    paths: Sequence[str | Path], calculations: str | Path, compounds: str | Path, **facts: Any
-) -> None:
-    """Write the tables of all sets: one row a calculation, and one row a perovskite.
+def summarise(paths: Sequence[str | Path], outputs: Mapping[str, str | Path], **facts: Any) -> None:
+    """Write the tables of all sets.
 
     Args:
         paths: Tables of the sets, as `write_records` wrote them. Of a structure that several sets list, the
             calculations of the first count, for the others may have other settings.
-        calculations: Table to write, with the columns `CALCULATIONS`.
-        compounds: Table to write, with the columns `COMPOUNDS`.
-        facts: Origin, kept in both files beside versions and settings.
+        outputs: File to write for each of `TABLES`.
+        facts: Origin, kept in every file beside versions and settings.
     """
     records: list[dict[str, Any]] = []
     seen: set[str] = set()
@@ -433,12 +440,17 @@ def summarise(
         "failed": int((frame["status"] == "failed").sum()),
         **facts,
     }
-    tables.write(calculations, frame, CALCULATIONS, provenance)
-    fitted = reference.compounds(frame)
-    if fitted.empty:
-        fitted = pd.DataFrame(columns=list(COMPOUNDS))
-    _LOG.info("%d calculations, %d perovskites", len(frame), len(fitted))
-    tables.write(compounds, fitted, COMPOUNDS, provenance)
+    found = {
+        "calculations": (frame, CALCULATIONS),
+        "compounds": (reference.compounds(frame), COMPOUNDS),
+        "electronic": (reference.electronic(frame), ELECTRONIC),
+    }
+    _LOG.info("%d calculations, %d perovskites", len(frame), len(found["compounds"][0]))
+    for name in TABLES:
+        rows, schema = found[name]
+        tables.write(
+            outputs[name], rows if len(rows) else pd.DataFrame(columns=list(schema)), schema, provenance
+        )
 
 
 def _values(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -455,7 +467,7 @@ def export(results: str | Path, folder: str | Path, command: str, commit: str | 
     """Copy the tables of all sets into a folder, to be published.
 
     Args:
-        results: Folder with ``calculations.parquet`` and ``compounds.parquet``.
+        results: Folder with a file for each of `TABLES`.
         folder: Folder to write to.
         command: The command, for the provenance.
         commit: Commit of the code.
@@ -467,7 +479,7 @@ def export(results: str | Path, folder: str | Path, command: str, commit: str | 
         InputError: A table is missing.
     """
     written = []
-    for name in ("calculations", "compounds"):
+    for name in TABLES:
         source, target = Path(results) / f"{name}.parquet", Path(folder) / f"{name}.parquet"
         facts = {**tables.provenance(source), "licence": "CC0-1.0", "command": command, "commit": commit}
         tables.write(target, tables.read(source), tables.schema(source), facts)

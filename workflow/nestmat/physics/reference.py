@@ -256,7 +256,10 @@ def electronic(frame: pd.DataFrame, strain: float = 0.07) -> pd.DataFrame:
         ``formula``, ``strain``, ``gap`` (eV, 0 for a metal) at that strain, and for the compound ``lattice``
         (angstrom) and ``formation_energy`` (eV per formula unit) without strain.
     """
-    known = compounds(frame)[["formula", "prototype", "lattice", "formation_energy"]]
+    known = compounds(frame)
+    if known.empty:
+        return known
+    known = known[["formula", "prototype", "lattice", "formation_energy"]]
     points = [branch(rows) for _, rows in standard(frame).groupby("structure", sort=False)]
     rows = pd.concat(points)[["formula", "prototype", "strain", "gap"]]
     return rows[rows["strain"].abs() <= strain].merge(known, on=["formula", "prototype"])
