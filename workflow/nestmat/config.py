@@ -15,6 +15,8 @@ from nestmat.models.specification import Model
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Site = Literal["A", "B", "X"]
+DEVICES = "perovskite_devices"
+"""The generator whose tables are simulated devices."""
 
 
 class _Strict(BaseModel):
@@ -122,6 +124,11 @@ class DatasetSpec(_Strict):
                 "file's as header"
             )
         return self
+
+    def named(self, header: str) -> str | None:
+        """Name of the column that has a header in the file, or that a generator makes under this name."""
+        found = (name for name, column in self.columns.items() if (column.header or name) == header)
+        return next(found, None)
 
 
 class FeatureBlock(_Strict):
@@ -252,6 +259,19 @@ class Interpretation(_Strict):
     )
 
 
+class Truth(_Strict):
+    """Hold a model of simulated devices against the simulator, for compounds that no scale trained on.
+
+    For a scale whose data set has the generator `perovskite_devices`.
+    """
+
+    model: str = Field(description="Model of the scale, which runs in the strict protocol.")
+    points: int = Field(25, gt=1, description="Devices along each variable.")
+    compounds: int = Field(
+        5, gt=0, description="Compounds followed along the variables, spread over the gap."
+    )
+
+
 class Scale(_Strict):
     """One physical scale: data, features, targets, models, parents."""
 
@@ -283,6 +303,9 @@ class Scale(_Strict):
     )
     sweep: Sweep | None = Field(None, description="Latent-size sweep.")
     interpret: Interpretation | None = Field(None, description="Interpretation.")
+    truth: Truth | None = Field(
+        None, description="The physics beside the predictions, for simulated devices."
+    )
 
     @property
     def competitors(self) -> dict[str, ScaleModel | Baseline]:
@@ -400,6 +423,36 @@ class Study(_Strict):
                     )
         return self
 
+    def ancestors(self, scale: str) -> set[str]:
+        """Scales whose latents a scale reads, directly or through others."""
+        parents = self.scales[scale].parents
+        return set(parents).union(*(self.ancestors(parent) for parent in parents))
+
+    def chain(self, scale: str, model: str, protocol: str) -> dict[str, str]:
+        """The models that a prediction needs, ``<scale>/<protocol>/<model>`` by scale, parents first.
+
+        Parents that were trained jointly with a child are in the child's own files.
+
+        Raises:
+            InputError: A scale is read along two ways, by different models.
+        """
+        found: dict[str, str] = {}
+
+        def add(name: str, wanted: str, where: str) -> None:
+            specification = self.scales[name].models[wanted].specification
+            for parent in self.scales[name].parents:
+                if parent in specification.inputs and not specification.joint:
+                    add(parent, self.parent_model(name, wanted), self.parent_protocol(parent, where))
+            mine = f"{name}/{where}/{wanted}"
+            if found.setdefault(name, mine) != mine:
+                raise InputError(
+                    f"{scale} reads {name} along two ways, by different models: {found[name]} and {mine}.",
+                    remedy="let both ways read the same model of that scale.",
+                )
+
+        add(scale, model, protocol)
+        return found
+
     def parent_model(self, scale: str, model: str) -> str:
         """Name of the parents' model that a model of a scale reads."""
         return self.scales[scale].models[model].specification.parent_model or model
@@ -473,6 +526,25 @@ def _check_scale(
         if scale.models[use.model].specification.joint:
             raise ValueError(f"scales.{name}: {use.model!r} is trained jointly; sweep and interpret another")
         need(use.protocol, scale.runs(use.model), "protocol")
+    if scale.truth:
+        _check_truth(name, scale, datasets[scale.dataset])
+
+
+def _check_truth(name: str, scale: Scale, spec: str | DatasetSpec) -> None:
+    assert scale.truth is not None
+    model = scale.truth.model
+    if model not in scale.models or "strict" not in scale.runs(model):
+        raise ValueError(
+            f"scales.{name}.truth.model: {model!r} is not a model of the scale that runs in strict"
+        )
+    if not isinstance(spec, DatasetSpec) or spec.generator != DEVICES:
+        raise ValueError(
+            f"scales.{name}.truth: needs a data set with the generator {DEVICES}, whose truth is known; "
+            f"{scale.dataset!r} is none"
+        )
+    target = spec.named("pce")
+    if target not in scale.targets or target not in scale.models[model].specification.heads:
+        raise ValueError(f"scales.{name}.truth.model: {model!r} does not predict the simulated column pce")
 
 
 def _explain(error: ValidationError) -> list[str]:

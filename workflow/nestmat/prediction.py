@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.config import ColumnSpec, DatasetSpec, Scale, Study
+from nestmat.config import ColumnSpec, DatasetSpec, FeatureBlock, Scale, Study
 from nestmat.data.readers import read, template_parts
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
@@ -63,21 +63,17 @@ def predict(
         raise InputError(
             "is not a scale of the study.", value=wanted, remedy=f"choose one of {', '.join(study.scales)}."
         )
-    chain = [name for name in study.scales if name == wanted or name in ancestors(study, wanted)]
+    chain = [name for name in study.scales if name == wanted or name in study.ancestors(wanted)]
     spec = _input_spec(study, chain, source)
     reading = read(spec, source, name=source.name)
-    rejects, made = [reading.rejects], {}
-    for name in chain:
-        features = results / "features" / f"{name}.parquet"
-        made[name] = featurize(
-            reading.frame,
-            study.scales[name].features,
-            levels=levels_of(tables.provenance(features)["blocks"]),
-            training=tables.read(features),
-            schema=reading.schema,
-            source=source,
-        )
-        rejects.append(made[name].rejects)
+    made = featurize_chain(
+        reading.frame,
+        {name: study.scales[name].features for name in chain},
+        {name: results / "features" / f"{name}.parquet" for name in chain},
+        schema=reading.schema,
+        source=source,
+    )
+    rejects = [reading.rejects, *(found.rejects for found in made.values())]
     lost = pd.concat(rejects, ignore_index=True).drop_duplicates("row").sort_values("row")
     kept = reading.frame[~reading.frame["row"].isin(lost["row"])]
     if kept.empty:
@@ -100,12 +96,37 @@ def predict(
     return len(kept), len(lost)
 
 
-def ancestors(study: Study, scale: str) -> set[str]:
-    """Scales whose latents a scale reads, directly or through others."""
-    found = set(study.scales[scale].parents)
-    for parent in study.scales[scale].parents:
-        found |= ancestors(study, parent)
-    return found
+def featurize_chain(
+    frame: pd.DataFrame,
+    blocks: Mapping[str, Mapping[str, FeatureBlock]],
+    features: Mapping[str, str | Path],
+    *,
+    schema: tables.Schema | None = None,
+    source: str | Path | None = None,
+) -> dict[str, Featurized]:
+    """Features of new rows for each scale of a chain, as its models know them.
+
+    Args:
+        frame: Rows with ``row_id``, ``row``, ``formula``, ``material`` and columns of the scales.
+        blocks: Feature blocks by scale.
+        features: Features that the scale was trained on, by scale.
+        schema: Units and descriptions of the frame's columns.
+        source: File of the rows, for messages.
+
+    Raises:
+        InputError: As `nestmat.features.table.featurize`.
+    """
+    return {
+        name: featurize(
+            frame,
+            blocks[name],
+            levels=levels_of(tables.provenance(path)["blocks"]),
+            training=tables.read(path),
+            schema=schema,
+            source=source,
+        )
+        for name, path in features.items()
+    }
 
 
 def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
@@ -198,23 +219,8 @@ def _model(
     features: Mapping[str, pd.DataFrame],
 ) -> Predictions:
     """Mean and standard deviation, (n,) each, of the members that trained on every row, by target."""
-    weights: dict[str, Path] = {}
-
-    def add(name: str, wanted: str, where: str) -> None:
-        specification = study.scales[name].models[wanted].specification
-        for parent in study.scales[name].parents:
-            # The parents of a joint training are in the child's own file.
-            if parent in specification.inputs and not specification.joint:
-                theirs = study.parent_model(name, wanted)
-                add(parent, theirs, study.parent_protocol(parent, where))
-        file = results / "models" / name / where / f"{wanted}.safetensors"
-        if weights.setdefault(name, file) != file:
-            raise InputError(
-                f"{scale} reads {name} along two ways, by different models: {weights[name]} and {file}.",
-                remedy="let both ways read the same model of that scale.",
-            )
-
-    add(scale, model, protocol)
+    chain = study.chain(scale, model, protocol)
+    weights = {name: results / "models" / f"{stem}.safetensors" for name, stem in chain.items()}
     found: ScalePrediction = predict_chain(weights, features)[scale]
     return found.targets
 

@@ -121,14 +121,25 @@ def perovskite_devices(
     Raises:
         InputError: An option is out of range, or the reference calculations are not there.
     """
+    low, high = gap_range
+    return device_table(calculated_gaps(), rows, seed, noise, (low, high), strain)
+
+
+def calculated_gaps() -> pd.DataFrame:
+    """The reference calculations that gaps of devices are interpolated between.
+
+    Returns:
+        One row a volume of a perovskite or alloy, with formula, strain and gap (eV) among its columns.
+
+    Raises:
+        InputError: The reference calculations are not there.
+    """
     [path] = (RESOURCES / name for name in READS["perovskite_devices"])
     if not path.is_file():
         raise InputError("is missing.", file=path, remedy="it is part of the repository: restore it.")
     points = standard(tables.read(path))
     points = points[points["prototype"].isin(PEROVSKITES)]
-    branches = [branch(part) for _, part in points.groupby("structure", sort=False)]
-    low, high = gap_range
-    return device_table(pd.concat(branches), rows, seed, noise, (low, high), strain)
+    return pd.concat([branch(part) for _, part in points.groupby("structure", sort=False)])
 
 
 GENERATORS: Mapping[str, Callable[..., pd.DataFrame]] = {
