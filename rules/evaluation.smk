@@ -58,6 +58,7 @@ rule recommend_predictor:
 rule evaluate_scale:
     input:
         predictions=PLAN.predictions,
+        cards=PLAN.cards,
         features=f"{RESULTS}/features/{{scale}}.parquet",
         code=code("evaluate_scale"),
     output:

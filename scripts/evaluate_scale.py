@@ -1,7 +1,7 @@
 """Measure all models of a scale.
 
-Inputs: predictions of all models and protocols, features. Outputs: metrics, comparison of nested with
-single-scale models, calibration curves; errors are in the unit of the target.
+Inputs: predictions of all models and protocols, cards of the autoencoders, features. Outputs: metrics,
+comparison of nested with single-scale models, calibration curves; errors are in the unit of the target.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ def main(snakemake: Any) -> None:
     with job_log(snakemake.log[0]):
         evaluate_scale(
             predictions=snakemake.input.predictions,
+            cards=snakemake.input.cards,
             features=snakemake.input.features,
             scale=snakemake.wildcards.scale,
             compare=snakemake.params.compare,

@@ -51,7 +51,12 @@ def configuration() -> dict:
                 "formula": "Formula",
                 "columns": {
                     "Formula": {"kind": "text"},
-                    "Gap": {"unit": "eV", "description": "Band gap (PBE).", "label": True},
+                    "Gap": {
+                        "unit": "eV",
+                        "description": "Band gap (PBE).",
+                        "label": True,
+                        "uncertainty": 0.015,
+                    },
                     "B_IE": {"unit": "eV"},
                     "X_IONRAD": {"unit": "Å"},
                     "A_MASS": {"unit": "u"},
@@ -378,7 +383,13 @@ def _write_features(root: Path, config: Study, scale: str, frame: pd.DataFrame) 
     for target in about.targets:
         features[target] = frame[target]
         spec = columns[target]
-        schema[target] = Column("float64", unit=spec.unit, role="target", description=spec.description)
+        schema[target] = Column(
+            "float64",
+            unit=spec.unit,
+            role="target",
+            description=spec.description,
+            uncertainty=spec.uncertainty,
+        )
     tables.write(root / f"features/{scale}.parquet", features, schema)
 
 

@@ -19,7 +19,7 @@ from nestmat.evaluation import calibration
 from nestmat.evaluation.baselines import KINDS, compare_baselines, predict_baseline
 from nestmat.evaluation.comparison import clustered_difference, corrected_t_test
 from nestmat.evaluation.gaussian_process import MaternProcess
-from nestmat.evaluation.metrics import error_metrics, evaluate_scale, measure, summarise
+from nestmat.evaluation.metrics import error_metrics, evaluate_scale, measure, reconstructions, summarise
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixture, recommend_predictor
 
@@ -397,6 +397,29 @@ def test_metrics_a_fold_and_pooled():
     )
     assert set(found.index.get_level_values("fold")) == {-1, 0, 1, 2}
     assert ("train", "nll") not in {(split, metric) for _, split, _, metric in found.index}
+
+
+def test_reconstruction_is_averaged_over_seeds_then_folds(tmp_path):
+    members = [(0, 0, -1, 0), (0, 0, -1, 1), (0, 1, -1, 0), (0, 1, -1, 1), (0, -1, -1, 0), (0, 0, 0, 0)]
+    columns = dict(
+        zip(("repeat", "fold", "inner", "seed"), map(list, zip(*members, strict=True)), strict=True)
+    )
+    facts = {"reconstruction": {"ions": [0.9, 0.7, 0.4, 0.6, None, None], "constant": [None] * 6}}
+    card = {"protocol": "strict", "model": "m", "members": columns, "facts": facts}
+    (tmp_path / "m.json").write_text(json.dumps(card))
+    found = reconstructions([tmp_path / "m.json"])
+    assert found["value"].tolist() == pytest.approx([0.65, 0.8, 0.5])
+    assert found["fold"].tolist() == [-1, 0, 1]
+    assert set(found["target"]) == {"ions"}
+    frame = pd.DataFrame({"material": ["a", "b"], "x": 0.0})
+    features = write_features(tmp_path / "features.parquet", frame, {"inputs": ["x"]}, [])
+    tables.write(tmp_path / "none.parquet", predictions_of("m", 0.1).iloc[:0], tables.PREDICTIONS)
+    outputs = {key: tmp_path / f"{key}.parquet" for key in ("metrics", "comparisons", "calibration")}
+    evaluate_scale([tmp_path / "none.parquet"], features, "space", [], **outputs, cards=[tmp_path / "m.json"])
+    metrics = tables.read(outputs["metrics"])
+    assert set(metrics["metric"]) == {"reconstruction_r2"}
+    assert set(metrics["unit"]) == {""}
+    assert len(tables.read(outputs["comparisons"])) == len(tables.read(outputs["calibration"])) == 0
 
 
 def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):

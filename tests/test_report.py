@@ -199,6 +199,10 @@ def test_published_values_stay_under_their_split(page):
     assert "published" not in strict.lower()
 
 
+def test_a_known_uncertainty_of_the_values_is_shown_beside_the_errors(page):
+    assert page.count("themselves have a standard uncertainty of 0.015\u00a0eV.") == 2
+
+
 def test_repeats_are_shown_apart_with_their_seeds(page):
     text = Text(page).text
     assert "Other split seeds" in text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,6 +135,28 @@ def test_a_scale_without_targets_predicts_nothing_and_has_latents(tmp_path):
     assert found.empty
     assert list(found) == list(tables.PREDICTIONS)
     assert len(tables.read(tmp_path / "fine.latents.parquet")) == 2 * (FOLDS + 1) * 12
+
+
+def test_reconstruction_is_that_of_rows_left_out(tmp_path):
+    write_scale(tmp_path, "fine", 60, lambda d, k: d[:, 0])
+    heads = {"descriptors": Head(), "layer": Head(loss="cross_entropy")}
+    specification = model("fine_y", "layer", heads=heads, epochs=200)
+    trained = train(tmp_path, "fine", specification, inner_folds=2)
+    found = json.loads((tmp_path / "fine.json").read_text())["facts"]["reconstruction"]
+    assert set(found) == set(heads)
+    known = ((trained.members["fold"] >= 0) & (trained.members["inner"] == -1)).to_numpy()
+    for block, values in found.items():
+        assert [value is not None for value in values] == known.tolist(), block
+        assert all(value <= 1 for value in values if value is not None)
+    first = int(np.flatnonzero(known)[0])
+    data = ScaleData.read(tmp_path / "fine.parquet")
+    folds = tables.read(tmp_path / "fine.folds.parquet")
+    rows = (folds["fold"] == trained.members["fold"][first]).to_numpy()
+    z, _ = trained.apply({name: data.x[name][rows] for name in ("descriptors", "layer")}, np.array([first]))
+    decoded = trained.network(np.array([first])).decode(torch.from_numpy(z))["layer"][0].numpy()
+    true = data.x["layer"][rows]
+    expected = 1 - ((true - decoded) ** 2).sum() / ((true - true.mean(axis=0)) ** 2).sum()
+    assert found["layer"][first] == pytest.approx(expected, abs=1e-5)
 
 
 def test_ensemble_is_the_mixture_of_its_seeds(chain):

@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import shutil
 import types
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -202,6 +203,42 @@ def test_models_are_logged_with_signature_and_without_pickle_and_predict_as_the_
         out = model.predict(frame)
         np.testing.assert_allclose(out["gap (eV).mean"], mean, rtol=1e-5)
         np.testing.assert_allclose(out["gap (eV).std"], std, rtol=1e-4, atol=1e-6)
+
+
+def test_a_model_without_targets_gives_latents(store, tmp_path):
+    import mlflow
+
+    rng, stem = np.random.default_rng(0), tmp_path / "models/space/strict/nested"
+    _features(tmp_path / "features/space.parquet", rng)
+    _folds(tmp_path / "folds.parquet")
+    trained = train_scale(
+        tmp_path / "features/space.parquet",
+        tmp_path / "folds.parquet",
+        scale="space",
+        protocol="strict",
+        name="nested",
+        specification=replace(FINE, heads={"x": Head(loss="mse")}),
+        weights=stem.with_suffix(".safetensors"),
+        card=stem.with_suffix(".json"),
+        history=stem.with_suffix(".history.parquet"),
+        predictions=tmp_path / "predictions.parquet",
+        latents=tmp_path / "latents.parquet",
+        device="cpu",
+    )
+    _metrics(tmp_path / "metrics/space.parquet", "space", ["nested"])
+    found = tracking.track("space", tmp_path, store)
+    assert "error" not in found
+    mlflow.set_tracking_uri(store)
+    run_id = found["runs"]["space/strict/nested"]
+    [logged] = mlflow.search_logged_models(
+        filter_string=f"source_run_id = '{run_id}'", output_format="list", experiment_ids=["1"]
+    )
+    rows = tables.read(tmp_path / "features/space.parquet")[["a", "b"]]
+    out = mlflow.pyfunc.load_model(logged.model_uri).predict(rows)
+    assert list(out) == ["0.z0", "0.z1", "1.z0", "1.z1"]
+    whole = trained.members.index[trained.members["fold"] == -1].to_numpy()
+    latents, _ = trained.apply({"x": rows.to_numpy()}, whole)
+    np.testing.assert_allclose(out, np.concatenate(list(latents), axis=1), rtol=1e-5)
 
 
 def _path(uri):

@@ -20,6 +20,7 @@ from nestmat import figures, findings, published, tables
 from nestmat.config import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
+from nestmat.evaluation.metrics import RECONSTRUCTION
 from nestmat.figures import kind, measures
 from nestmat.figures.style import Labels
 
@@ -148,6 +149,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
             "optimism": findings.optimism(metrics, labels, target),
             "nesting": findings.nesting(comparisons, labels, target),
             "coverage": findings.coverage(metrics, labels, target),
+            "uncertainty": findings.uncertainty(labels, target),
             "latent_size": latent_size,
             "tables": [
                 _metrics_table(metrics, theirs, labels, target, protocol) for protocol in config.protocols
@@ -164,6 +166,9 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
         "rows": len(tables.read(source.path(f"features/{name}.parquet"), columns=["row_id"])),
         "parents": [Labels(source.study, parent).title() for parent in config.parents],
         "targets": targets,
+        "kept": findings.reconstruction(metrics, labels),
+        "latent_size": latent_size,
+        "reconstruction": _reconstruction(metrics, labels),
         "protocols": [
             (labels.protocol(p), findings.protocol_in_words(source.study, name, p)) for p in config.protocols
         ],
@@ -247,6 +252,22 @@ def _metrics_table(
             if note
         ],
     }
+
+
+def _reconstruction(metrics: pd.DataFrame, labels: Labels) -> dict[str, Any] | None:
+    """R2 of the blocks that the autoencoders decode: a row a model and protocol, a column a block."""
+    table = measures.summary(metrics, metric=RECONSTRUCTION)
+    table = table[table["repeat"] == 0]
+    if table.empty:
+        return None
+    blocks = measures.ordered(table["target"], list(labels.config.features))
+    found = {(row["model"], row["protocol"], row["target"]): row for row in table.to_dict("records")}
+    rows = []
+    for model, protocol in dict.fromkeys((model, protocol) for model, protocol, _ in found):
+        mine = [found.get((model, protocol, block)) for block in blocks]
+        cells = [findings.spread(r["mean"], r["std"], folds=r["folds"]) if r else "" for r in mine]
+        rows.append((labels.model(model), labels.protocol(protocol), cells))
+    return {"blocks": blocks, "rows": rows}
 
 
 def _family(model: str, labels: Labels) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat.config import Split, Strict, Study
+from nestmat.evaluation.metrics import RECONSTRUCTION
 from nestmat.figures import kind, measures
 from nestmat.figures.style import Labels, lower_first, word
 
@@ -148,6 +149,44 @@ def accuracy(
             )
         found.append((labels.protocol(protocol), text))
     return found
+
+
+def reconstruction(metrics: pd.DataFrame, labels: Labels) -> list[tuple[str, str]]:
+    """How much of its blocks a scale without targets keeps in its latents, a sentence a protocol.
+
+    Args:
+        metrics: Metrics of the scale.
+        labels: Names and units.
+
+    Returns:
+        Protocol's name and sentence, of the first model; nothing for a scale that predicts.
+    """
+    if labels.config.targets:
+        return []
+    first = kind.headline(labels.study, labels.scale)
+    size = labels.config.models[first].specification.encoder.latents
+    table = measures.summary(metrics, metric=RECONSTRUCTION)
+    table = table[(table["model"] == first) & (table["repeat"] == 0)]
+    found = []
+    for protocol in measures.ordered(table["protocol"], labels.config.protocols):
+        rows = table[table["protocol"] == protocol].to_dict("records")
+        kept = ", ".join(
+            f"{row['target']} {spread(row['mean'], row['std'], folds=row['folds'])}" for row in rows
+        )
+        text = f"{size} latents give back the blocks of materials left out of training with R²: {kept}."
+        found.append((labels.protocol(protocol), text))
+    return found
+
+
+def uncertainty(labels: Labels, target: str) -> str:
+    """What is known of the uncertainty of a target's values themselves; empty where it is not stated."""
+    known = labels.columns[target].uncertainty if target in labels.columns else None
+    if known is None:
+        return ""
+    size = value(known, labels.unit(target))
+    return (
+        f"The values of {lower_first(labels.name(target))} themselves have a standard uncertainty of {size}."
+    )
 
 
 def _validation(table: pd.DataFrame, target: str) -> pd.DataFrame:

@@ -264,6 +264,14 @@ class Plan:
             found += [f"{self._predictions(wildcards.scale, protocol)}/{name}.parquet" for name in names]
         return found
 
+    def cards(self, wildcards: Any) -> list[str]:
+        """Cards of the autoencoders of a scale."""
+        return [
+            f"{self.results}/models/{name}/{protocol}/{model}.json"
+            for name, protocol, model in self.trained()
+            if name == wildcards.scale
+        ]
+
     def compare(self, wildcards: Any) -> list:
         """Pairs of nested and single-scale models."""
         return [list(pair) for pair in self.scale(wildcards.scale).compare]

@@ -351,7 +351,7 @@ class _Copy:
         from mlflow.models import ModelSignature
         from mlflow.types import ColSpec, Schema
 
-        from nestmat.tracking_model import input_columns
+        from nestmat.tracking_model import input_columns, output_columns
         from nestmat.training.checkpoints import Trained
 
         trained = Trained.load(card.with_suffix(".safetensors"), card)
@@ -366,9 +366,7 @@ class _Copy:
             members=trained.members[deployed].reset_index(drop=True),
         )
         inputs = Schema([ColSpec("double", name) for name in input_columns(small)])
-        outputs = [
-            f"{t}.{part}" for t in small.targets if t in small.specification.heads for part in ("mean", "std")
-        ]
+        outputs = Schema([ColSpec("double", name) for name in output_columns(small)])
         with tempfile.TemporaryDirectory() as folder:
             weights, copy = Path(folder) / "model.safetensors", Path(folder) / "model.json"
             small.save(weights, copy)
@@ -376,7 +374,7 @@ class _Copy:
                 name=f"{small.scale}-{small.model}",
                 python_model=str(Path(__file__).with_name("tracking_model.py")),
                 artifacts={"weights": str(weights), "card": str(copy)},
-                signature=ModelSignature(inputs, Schema([ColSpec("double", name) for name in outputs])),
+                signature=ModelSignature(inputs, outputs),
                 pip_requirements=[f"nestmat=={nestmat.__version__}"],
             )
 

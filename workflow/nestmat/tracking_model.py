@@ -27,19 +27,31 @@ def input_columns(trained: Trained) -> list[str]:
     return found
 
 
+def output_columns(trained: Trained) -> list[str]:
+    """Columns of the model's output: mean and standard deviation of targets, or the latents of each seed."""
+    targets = [name for name in trained.targets if name in trained.specification.heads]
+    if targets:
+        return [f"{target}.{part}" for target in targets for part in ("mean", "std")]
+    latents = range(trained.specification.encoder.latents)
+    return [f"{seed}.z{i}" for seed in trained.members["seed"] for i in latents]
+
+
 def _parents(trained: Trained) -> list[str]:
     return [name for name in trained.specification.inputs if name in trained.parents]
 
 
 class ScaleModel(PythonModel):
-    """Mean and standard deviation of every target, over the members trained on all rows."""
+    """Mean and standard deviation of every target, over the members trained on all rows.
+
+    A scale without targets gives the latents of each of these members.
+    """
 
     def load_context(self, context: Any) -> None:
         """Read weights and card."""
         self.trained = Trained.load(context.artifacts["weights"], context.artifacts["card"])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
-        """Columns ``<target>.mean`` and ``<target>.std`` in the target's unit, one row a row of the input."""
+        """The columns of `output_columns`, targets in their unit, one row a row of the input."""
         trained = self.trained
         blocks = {name: model_input[columns].to_numpy(np.float64) for name, columns in trained.inputs.items()}
         for parent in _parents(trained):
@@ -48,11 +60,13 @@ class ScaleModel(PythonModel):
                 for seed in trained.members["seed"]
             ]
             blocks[parent] = np.stack(seeds)
-        _, predicted = trained.apply(blocks, np.arange(len(trained.members)))
-        found = {}
-        for target, (means, stds) in predicted.items():
-            found[f"{target}.mean"], found[f"{target}.std"] = ensemble(means, stds)
-        return pd.DataFrame(found, index=model_input.index)
+        latents, predicted = trained.apply(blocks, np.arange(len(trained.members)))
+        if predicted:
+            found = [part for means, stds in predicted.values() for part in ensemble(means, stds)]
+        else:
+            found = [z for member in latents for z in member.T]
+        columns = dict(zip(output_columns(trained), found, strict=True))
+        return pd.DataFrame(columns, index=model_input.index)
 
 
 mlflow.models.set_model(ScaleModel())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,9 @@ CALIBRATION: Schema = {
 
 WITH_UNIT = {"mae", "rmse", "sharpness"}
 """Metrics in the unit of the target; the others are pure numbers."""
+
+RECONSTRUCTION = "reconstruction_r2"
+"""Metric of a block that a head decodes: R2 of its scaled columns."""
 
 _GROUP = ["protocol", "model", "target", "repeat", "seed", "split"]
 
@@ -79,6 +83,31 @@ def measure(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*_GROUP, "fold", "metric", "value"])
 
 
+def reconstructions(cards: Sequence[str | Path]) -> pd.DataFrame:
+    """How much of each block the autoencoders give back, on rows left out of training.
+
+    Args:
+        cards: Cards of the trained models of a scale.
+
+    Returns:
+        As `measure`, with the block as target and the metric `RECONSTRUCTION`: R2 of the scaled block, mean
+        over seeds; fold -1 is the mean over the folds of a repeat.
+    """
+    parts = []
+    for path in cards:
+        card = json.loads(Path(path).read_text(encoding="utf-8"))
+        members = pd.DataFrame(card["members"])[["repeat", "fold"]]
+        for block, values in card["facts"]["reconstruction"].items():
+            known = members.assign(value=pd.Series(values, dtype=float)).dropna()
+            by_fold = known.groupby(["repeat", "fold"], as_index=False)["value"].mean()
+            over_all = by_fold.groupby("repeat", as_index=False)["value"].mean().assign(fold=-1)
+            part = pd.concat([over_all, by_fold], ignore_index=True)
+            parts.append(part.assign(protocol=card["protocol"], model=card["model"], target=block))
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    frame = frame.assign(seed=-1, split="validation", metric=RECONSTRUCTION)
+    return frame.reindex(columns=[*_GROUP, "fold", "metric", "value"])
+
+
 def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
     """Mean and standard deviation over folds, as publications state them.
 
@@ -120,6 +149,7 @@ def evaluate_scale(
     calibration: str | Path,
     left_out: Mapping[str, str] | None = None,
     seed: int = 0,
+    cards: Sequence[str | Path] = (),
 ) -> Mapping[str, pd.DataFrame]:
     """Measure all models of a scale and compare nested with single-scale ones.
 
@@ -133,18 +163,21 @@ def evaluate_scale(
         calibration: Where `CALIBRATION` is written.
         left_out: Column whose levels are left out, by protocol that leaves out whole levels.
         seed: Seed of bootstrap and permutations.
+        cards: Cards of the scale's autoencoders, of all protocols.
 
     Returns:
         The three tables by name.
     """
     units = {name: column.unit for name, column in tables.schema(features).items()}
-    measured, validation = [], []
+    measured, validation = [reconstructions(cards)], []
     for path in predictions:
         frame = tables.read(path)
         measured.append(measure(frame))
         held = frame[(frame["split"] == "validation") & (frame["seed"] == -1) & np.isfinite(frame["true"])]
         validation.append(held)
-    table = pd.concat(measured, ignore_index=True).assign(scale=scale)
+    # An empty table has no types, and would take those of the others away.
+    filled = [part for part in measured if not part.empty] or measured[:1]
+    table = pd.concat(filled, ignore_index=True).assign(scale=scale)
     table["unit"] = table["target"].map(units).where(table["metric"].isin(WITH_UNIT), "")
     held = pd.concat(validation, ignore_index=True)
     rows = tables.read(features).set_index("row_id")

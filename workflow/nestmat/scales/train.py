@@ -187,6 +187,7 @@ def train_scale(
             data, members, flat, scalers, specification, scale=scale, name=name, protocol=protocol
         )
         z, predicted = trained.predict_rows(data, members)
+    trained.facts["reconstruction"] = trained.reconstruction(data, members, z)
     provenance = {"scale": scale, "protocol": protocol, "model": name}
     trained.save(weights, card)
     tables.write(history, curves, tables.HISTORY, provenance)

@@ -170,6 +170,35 @@ class Trained:
         blocks = {name: data.block(name, *keys) for name in self.specification.inputs}
         return self.apply(blocks, np.arange(len(members)))
 
+    @torch.no_grad()
+    def reconstruction(
+        self, data: ScaleData, members: Members, z: np.ndarray
+    ) -> dict[str, list[float | None]]:
+        """How much of each block comes back from the latents of rows that a member left out.
+
+        Args:
+            data: Rows of the scale.
+            members: The members.
+            z: Their latents, (members, n, latents).
+
+        Returns:
+            For each feature block that a head decodes, by member: R2, which is
+            1 - sum (x - x')^2 / sum (x - mean x)^2 over validation rows and scaled columns; None for a member
+            without validation rows, for one with an inner fold, and where the block does not vary.
+        """
+        found: dict[str, list[float | None]] = {
+            name: [None] * len(members) for name in self.specification.heads if name in data.x
+        }
+        for i in np.flatnonzero((members.inner == -1) & members.validation.any(axis=1)) if found else ():
+            rows, index = members.validation[i], np.array([i])
+            decoded = self.network(index).decode(torch.from_numpy(z[index][:, rows]))
+            for name in found:
+                true = self.scalers[name][index].transform(data.x[name][rows])
+                variation = np.square(true - true.mean(axis=1, keepdims=True)).sum()
+                left = np.square(true - decoded[name].double().numpy()).sum()
+                found[name][i] = float(1 - left / variation) if variation > 0 else None
+        return found
+
     def _tensors(self) -> dict[str, torch.Tensor]:
         network = Autoencoder(self.specification, self.shapes, [])
         tensors = {name: view.contiguous() for name, view in network.layout.views(self.flat).items()}
