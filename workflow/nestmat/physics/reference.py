@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pymatgen.core import Composition
 from scipy.optimize import linprog
 
@@ -65,6 +65,12 @@ class EquationOfState:
     inside: bool
 
 
+def _roots(c: float, b: float, a: float) -> NDArray[np.float64]:
+    """Roots of a t^2 + b t + c, accurate also where a is next to nothing; not finite where there is none."""
+    q = -(b + np.copysign(np.sqrt(b * b - 4 * a * c), b)) / 2
+    return np.array([q / a, c / q])
+
+
 def equation_of_state(volume: ArrayLike, energy: ArrayLike) -> EquationOfState:
     """Fit energies over volumes: a polynomial in volume^(-2/3), which is what Birch-Murnaghan curves are.
 
@@ -83,11 +89,14 @@ def equation_of_state(volume: ArrayLike, energy: ArrayLike) -> EquationOfState:
     x = v ** (-2 / 3)
     curve = np.polynomial.Polynomial.fit(x, e, 3 if len(v) >= 5 else 2)
     slope, curvature = curve.deriv(1), curve.deriv(2)
-    extrema = np.asarray(slope.roots(), dtype=np.complex128)
-    roots = [float(r.real) for r in extrema if abs(r.imag) < 1e-12 < r.real and curvature(r.real) > 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        extrema = _roots(*np.pad(slope.coef, (0, 3 - len(slope.coef))))
+    # From the variable of the fit, which is scaled to [-1, 1], to x.
+    offset, factor = slope.mapparms()
+    roots = [r for r in (extrema - offset) / factor if np.isfinite(r) and r > 0 and curvature(r) > 0]
     if not roots:
         raise ValueError("the energies have no minimum")
-    best = min(roots, key=lambda r: abs(r - x[e.argmin()]))
+    best = float(min(roots, key=lambda r: abs(r - x[e.argmin()])))
     v0 = best**-1.5
     # d2E/dV2 at the minimum, where dE/dx is zero: E'' (dx/dV)^2.
     bulk = v0 * float(curvature(best)) * (2 / 3 * v0 ** (-5 / 3)) ** 2
@@ -282,6 +291,45 @@ def convergence(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
                 "perovskite", formula, species, base, probes=(), strains=strains,
                 name=f"{formula} perovskite {label}", **change,
             )  # fmt: skip
+
+
+def convergence_errors(frame: pd.DataFrame) -> pd.DataFrame:
+    """What a higher cutoff and a denser mesh change, compound by compound.
+
+    Args:
+        frame: Calculations of the ternaries and of the set `convergence`.
+
+    Returns:
+        ``formula``, ``change`` (cutoff or mesh), ``cutoff`` (eV), ``kpoints``, ``gap`` (largest change of the
+        gap over the volumes, eV) and ``lattice`` (relative change of the lattice constant of the minimum,
+        fitted to the same volumes on both sides).
+    """
+    rows = []
+    for formula in CONVERGENCE:
+        base = frame[frame["structure"] == f"{formula} perovskite"]
+        for change in ("cutoff", "mesh"):
+            finer = branch(frame[frame["structure"] == f"{formula} perovskite {change}"])
+            if len(finer) < 3:
+                continue
+            pairs = pd.merge_asof(
+                finer,
+                branch(base)[["volume", "energy", "gap"]],
+                on="volume",
+                direction="nearest",
+                suffixes=("", "_base"),
+            )
+            volumes = [equation_of_state(pairs["volume"], pairs[e]).volume for e in ("energy", "energy_base")]
+            rows.append(
+                {
+                    "formula": formula,
+                    "change": change,
+                    "cutoff": finer["cutoff"].iloc[0],
+                    "kpoints": finer["kpoints"].iloc[0],
+                    "gap": float((pairs["gap"] - pairs["gap_base"]).abs().max()),
+                    "lattice": (volumes[0] / volumes[1]) ** (1 / 3) - 1,
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,229 @@
+"""The reference set: equations of state, formation energies, and which structures are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import spglib
+from hypothesis import given
+from hypothesis import strategies as st
+from pymatgen.core import Element
+
+from nestmat.materials.formulas import parse
+from nestmat.physics import reference, structures
+
+GPA = 160.21766208
+
+
+def birch_murnaghan(v: np.ndarray, e0: float, v0: float, b0: float, b1: float) -> np.ndarray:
+    """The energy as the textbook writes it; b0 in eV per cubic angstrom."""
+    x = (v0 / v) ** (2 / 3)
+    return e0 + 9 / 16 * v0 * b0 * ((x - 1) ** 3 * b1 + (x - 1) ** 2 * (6 - 4 * x))
+
+
+def records(
+    structure: dict[str, Any],
+    gap: Callable[[float], float] = lambda scale: 1.0,
+    energy: Callable[[float], float] | None = None,
+    best: float = 1.0,
+    **more: Any,
+) -> list[dict[str, Any]]:
+    """Records of a structure whose energy is a Birch-Murnaghan curve with its minimum at a scale."""
+    cell = np.array(structure["cell"])
+    volume = abs(np.linalg.det(cell))
+    curve = energy or (
+        lambda scale: birch_murnaghan(
+            np.array(volume * scale**3), -3.0 * len(structure["symbols"]), volume * best**3, 0.15, 4.5
+        ).item()
+    )
+    return [
+        {
+            **{
+                key: structure[key]
+                for key in ("structure", "formula", "prototype", "symbols", "kpoints", "settings")
+            },
+            "kind": "strain",
+            "scale": scale,
+            "cell": (cell * scale).tolist(),
+            "status": "converged",
+            "message": "",
+            "seconds": 1.0,
+            "energy": curve(scale),
+            "gap": gap(scale),
+            "direct_gap": gap(scale) + 0.1,
+            "direct": False,
+            "k_valence": [0.5, 0.5, 0.5],
+            "k_conduction": [0.0, 0.0, 0.0],
+            **more,
+        }
+        for scale in (0.94, 0.97, 0.99, 1.01, 1.04, 1.07)
+    ]
+
+
+@given(e0=st.floats(-50, 0), v0=st.floats(50, 400), b0=st.floats(0.05, 0.6), b1=st.floats(3, 6))
+def test_equation_of_state_recovers_a_birch_murnaghan_curve(e0, v0, b0, b1):
+    v = v0 * np.linspace(0.96, 1.05, 7) ** 3
+    fit = reference.equation_of_state(v, birch_murnaghan(v, e0, v0, b0, b1))
+    assert fit.volume == pytest.approx(v0, rel=1e-6)
+    assert fit.energy == pytest.approx(e0, abs=1e-6)
+    assert fit.bulk_modulus == pytest.approx(b0, rel=1e-4)
+    assert fit.inside
+    assert fit.residual < 1e-6
+
+
+def test_three_volumes_give_a_curve_of_second_order():
+    v = 200 * np.array([0.97, 1.0, 1.03]) ** 3
+    fit = reference.equation_of_state(v, birch_murnaghan(v, -1.0, 201.0, 0.1, 4.0))
+    assert fit.volume == pytest.approx(201.0, rel=1e-9)  # b1 = 4 is the second order, exactly
+    with pytest.raises(ValueError, match="2 volumes"):
+        reference.equation_of_state(v[:2], v[:2])
+    with pytest.raises(ValueError, match="no minimum"):
+        reference.equation_of_state(v, [0.0, 1.0, 0.0])
+
+
+def test_calculations_hold_strain_about_the_minimum_and_failures():
+    wanted = structures.wanted("ordered_perovskite", "CsPb0.5Sn0.5I3", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.3)
+    failed = {**records(wanted)[0], "status": "failed", "message": "attempt 1: it diverged"}
+    for key in ("energy", "gap", "direct_gap", "direct", "k_valence", "k_conduction"):
+        del failed[key]
+    frame = reference.calculations([*records(wanted, best=1.01), failed])
+    good = frame[frame["status"] == "converged"]
+    assert good["lattice"].to_numpy() == pytest.approx(6.3 * good["scale"].to_numpy())
+    assert good["strain"].to_numpy() == pytest.approx(good["scale"].to_numpy() / 1.01 - 1, abs=1e-6)
+    assert good["energy"].to_numpy() == pytest.approx([r["energy"] / 2 for r in records(wanted, best=1.01)])
+    assert frame["k_valence"].iloc[0] == "0.5 0.5 0.5"
+    assert frame["message"].iloc[-1] == "attempt 1: it diverged"
+    assert np.isnan(frame["energy"].iloc[-1])
+
+
+def test_probes_of_unrelaxed_positions_are_no_points_of_the_curve():
+    wanted = structures.wanted("ordered_perovskite", "CsPb0.5Sn0.5I3", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.3)
+    relaxed = records(wanted, best=1.0)
+    relaxed[0]["kind"] = "relaxation"
+    probes = [{**r, "kind": "probe", "energy": r["energy"] + 5 * r["scale"]} for r in records(wanted)]
+    frame = reference.calculations(probes + relaxed)
+    assert reference.compounds(frame)["lattice"].tolist() == pytest.approx([6.3], rel=1e-6)
+
+
+def reference_records() -> list[dict[str, Any]]:
+    """CsPbI3 and the binaries it decomposes to, in two prototypes each."""
+    perovskite = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    found = records(perovskite, gap=lambda scale: 1.5 + 5 * (scale - 1), best=1.0)
+    for prototype, formula, species, size, energy in (
+        ("rocksalt", "CsI", ("Cs", "I"), 2, -6.0),
+        ("caesium_chloride", "CsI", ("Cs", "I"), 2, -6.3),
+        ("fluorite", "PbI2", ("Pb", "I"), 3, -8.4),
+        ("rutile", "PbI2", ("Pb", "I"), 3, -8.2),
+    ):
+        wanted = structures.wanted(prototype, formula, species, 6.0)
+        total = energy * len(wanted["symbols"]) / size
+        found += records(wanted, energy=lambda _scale, e=total: e)
+    return found
+
+
+def test_compounds_have_gap_and_formation_energy_at_the_minimum():
+    frame = reference.calculations(reference_records())
+    [row] = reference.compounds(frame).to_dict("records")
+    assert row["formula"] == "CsPbI3"
+    assert row["lattice"] == pytest.approx(6.4, rel=1e-6)
+    assert row["gap"] == pytest.approx(1.5, abs=1e-6)
+    assert row["bulk_modulus"] == pytest.approx(0.15 * GPA, rel=1e-3)
+    # the lower of each pair of binaries: CsCl and fluorite
+    assert row["formation_energy"] == pytest.approx(-15.0 + 6.3 + 8.4, abs=1e-6)
+    assert row["products"] == "1 CsI + 1 PbI2"
+    assert row["volumes"] == 6
+    assert not row["direct"]
+    points = reference.electronic(frame)
+    assert list(points) == ["formula", "prototype", "strain", "gap", "lattice", "formation_energy"]
+    assert points["gap"].to_numpy() == pytest.approx(1.5 + 5 * points["strain"].to_numpy(), abs=1e-5)
+    assert len(reference.electronic(frame, strain=0.02)) == 2
+
+
+def test_a_minimum_outside_of_the_volumes_is_no_compound():
+    wanted = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    assert reference.compounds(reference.calculations(records(wanted, best=1.1))).empty
+
+
+def test_an_alloy_decomposes_to_the_mixture_of_lowest_energy():
+    energies = {"CsI": -6.0, "CsBr": -6.8, "PbI2": -8.0, "PbBr2": -9.0, "KI": -100.0}
+    products, energy = reference.decomposition("CsPbI1.5Br1.5", energies)
+    # bromine gains 0.8 eV in CsBr, and 0.5 eV an atom in PbBr2
+    assert products == pytest.approx({"CsBr": 1.0, "PbI2": 0.75, "PbBr2": 0.25})
+    assert energy == pytest.approx(-6.8 - 6.0 - 2.25)
+    assert reference.decomposition("CsPbF3", energies)[0] == {}
+
+
+def test_convergence_compares_the_same_volumes():
+    lattice = {f: 6.0 for f in reference.CONVERGENCE}
+    base = []
+    for formula, a in lattice.items():
+        species = [s for s in parse(formula).sites()["A"]] + [s for s in parse(formula).sites()["B"]]
+        x = next(iter(parse(formula).sites()["X"]))
+        base += records(structures.wanted("perovskite", formula, (*species, x), a), best=1.003)
+    frame = reference.calculations(base)
+    asked = list(reference.convergence(frame))
+    assert len(asked) == 20
+    by_name = {entry["structure"]: entry for entry in asked}
+    assert by_name["RbMgF3 perovskite cutoff"]["settings"]["cutoff"] == 700
+    assert by_name["CsPbI3 perovskite cutoff"]["settings"]["cutoff"] == 500
+    assert by_name["CsPbI3 perovskite mesh"]["kpoints"] == [6, 6, 6]
+    scales = [round(1 + strain, 8) for strain in by_name["CsPbI3 perovskite mesh"]["strains"]]
+    assert scales == [0.97, 0.99, 1.01, 1.04]
+    finer = [
+        {**r, "gap": r["gap"] + 0.01}
+        for r in records(by_name["CsPbI3 perovskite mesh"], best=1.006)
+        if r["scale"] in scales
+    ]
+    [row] = reference.convergence_errors(reference.calculations([*base, *finer])).to_dict("records")
+    assert row["gap"] == pytest.approx(0.01)
+    assert row["kpoints"] == "6x6x6"
+    assert row["lattice"] == pytest.approx(1.006 / 1.003 - 1, rel=0.1)
+    assert len(reference.standard(reference.calculations([*base, *finer]))) == len(base)
+
+
+def test_alloys_may_be_cut_anywhere():
+    base = [r for w in structures.ternaries() for r in records(w)]
+    frame = reference.calculations(base)
+    many = list(reference.alloys(frame, count=60))
+    assert [w["structure"] for w in reference.alloys(frame, count=20)] == [w["structure"] for w in many[:20]]
+    assert len({w["formula"] for w in many}) == 60
+    assert sum(len(parse(w["formula"]).sites()["B"]) == 2 for w in many) == 36
+    assert not any("F" in w["symbols"] for w in many)
+    assert all(w["relax"] and not w["probes"] for w in many)
+    by_formula = {w["formula"]: w for w in structures.ternaries()}
+    for alloy in many[:10]:
+        a, b, x = (list(parse(alloy["formula"]).sites()[site]) for site in "ABX")
+        ends = [by_formula[f"{a[0]}{i}{j}3"]["cell"][0][0] for i in b for j in x]
+        assert np.linalg.det(alloy["cell"]) == pytest.approx(2 * np.mean(ends) ** 3, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("prototype", "species", "group"),
+    [
+        ("perovskite", ("Cs", "Pb", "I"), 221),
+        ("ordered_perovskite", ("Cs", ("Pb", "Sn"), ("I", "I")), 225),
+        ("ordered_perovskite", ("Cs", ("Pb", "Pb"), ("I", "Br")), 166),
+        ("rocksalt", ("K", "Cl"), 225),
+        ("caesium_chloride", ("Cs", "Cl"), 221),
+        ("fluorite", ("Ba", "F"), 225),
+        ("rutile", ("Mg", "F"), 136),
+    ],
+)
+def test_prototypes_have_their_space_group(prototype, species, group):
+    made = structures.wanted(prototype, "", species, 5.0)
+    numbers = [Element(symbol).Z for symbol in made["symbols"]]
+    found = spglib.get_spacegroup((made["cell"], made["positions"], numbers))
+    assert found.endswith(f"({group})")
+
+
+def test_the_set_of_ternaries():
+    made = list(structures.ternaries())
+    assert len({w["formula"] for w in made}) == 108
+    by_formula = pd.DataFrame(made).set_index("formula")
+    assert by_formula.loc["CsPbI3", "cell"][0][0] == pytest.approx(6.78, abs=0.01)
+    assert {s["cutoff"] for f, s in by_formula["settings"].items() if f.endswith("F3")} == {600}
+    assert len(list(structures.binaries())) == 2 * 12 + 2 * 36
