@@ -89,10 +89,9 @@ def study(**dft_block):
 
 
 def snakemake(folder, *arguments):
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--snakefile", str(ROOT / "Snakefile")]
-    return subprocess.run(
-        [*command, "--configfile", "study.yaml", *arguments], cwd=folder, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "1"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 def write_study(folder, **dft_block):
@@ -473,9 +472,10 @@ def test_a_run_that_is_killed_goes_on_where_it_was(gpaw, tmp_path):
         "KCl",
         ("K", "Cl"),
         6.3,
-        kpoints=(1, 1, 1),
-        cutoff=150,
-        strains=np.linspace(-0.05, 0.05, 6),
+        kpoints=(2, 2, 2),
+        cutoff=200,
+        probes=(),
+        strains=(-0.02, 0.0, 0.02, 0.04),
     )
     dft.write_structures([rocksalt], tmp_path / "wanted.jsonl")
     journal = tmp_path / "journal/0.jsonl"
@@ -494,7 +494,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(gpaw, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     records = dft.read_parts([tmp_path / "0.jsonl"])
     assert journal.read_bytes().startswith(kept)
-    assert len(records) == len(set(r["key"] for r in records)) == len(journal.read_bytes().splitlines())
+    assert len(records) == len(journal.read_bytes().splitlines()) == 4
     assert len(done.stdout.splitlines()) == len(records) - len(kept.splitlines())
     assert {r["status"] for r in records} == {"converged"}
 
