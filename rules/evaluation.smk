@@ -1,6 +1,6 @@
 # Evaluation.
 # In: predictions of models. Out: predictions of the baselines and of the recommended stack, metrics, the comparison of
-# nested with single-scale models, interpretation and maps of the latents.
+# nested with single-scale models, simulated devices beside their physics, interpretation and maps of the latents.
 
 
 rule compare_baselines:
@@ -82,6 +82,36 @@ rule evaluate_scale:
         "Evaluate scale {wildcards.scale}"
     script:
         "../scripts/evaluate_scale.py"
+
+
+rule trace_truth:
+    input:
+        weights=PLAN.traced_weights,
+        cards=PLAN.traced_cards,
+        features=PLAN.traced_features,
+        data=PLAN.table_of_scale,
+        predictions=PLAN.traced_predictions,
+        calculations=PLAN.simulated_from,
+        code=code("trace_truth"),
+    output:
+        truth=f"{RESULTS}/truth/{{scale}}.parquet",
+    log:
+        f"{RESULTS}/logs/trace_truth/{{scale}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/trace_truth/{{scale}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        models=PLAN.traced_models,
+        truth=PLAN.truth,
+    message:
+        "Hold scale {wildcards.scale} against the physics"
+    script:
+        "../scripts/trace_truth.py"
 
 
 rule interpret_scale:

@@ -139,6 +139,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
     )
     theirs = source.published(name)
     swept = source.table(f"sweeps/{name}.parquet") if config.sweep else None
+    traced = source.table(f"truth/{name}.parquet") if config.truth else None
     latent_size = findings.latent_size(swept, labels) if swept is not None else ""
     targets = [
         {
@@ -150,6 +151,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
             "nesting": findings.nesting(comparisons, labels, target),
             "coverage": findings.coverage(metrics, labels, target),
             "uncertainty": findings.uncertainty(labels, target),
+            "truth": findings.truth(traced, labels, target) if traced is not None else "",
             "latent_size": latent_size,
             "tables": [
                 _metrics_table(metrics, theirs, labels, target, protocol) for protocol in config.protocols

@@ -542,6 +542,10 @@ def _check_truth(name: str, scale: Scale, spec: str | DatasetSpec) -> None:
             f"scales.{name}.truth: needs a data set with the generator {DEVICES}, whose truth is known; "
             f"{scale.dataset!r} is none"
         )
+    if spec.named("gap") is None:
+        raise ValueError(
+            f"scales.{name}.truth: needs the generated column gap in the data set {scale.dataset!r}"
+        )
     target = spec.named("pce")
     if target not in scale.targets or target not in scale.models[model].specification.heads:
         raise ValueError(f"scales.{name}.truth.model: {model!r} does not predict the simulated column pce")

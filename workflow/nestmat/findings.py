@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat.config import Split, Strict, Study
+from nestmat.data.registry import resolve
 from nestmat.evaluation.metrics import RECONSTRUCTION
 from nestmat.figures import kind, measures
 from nestmat.figures.style import Labels, lower_first, word
@@ -176,6 +177,34 @@ def reconstruction(metrics: pd.DataFrame, labels: Labels) -> list[tuple[str, str
         text = f"{size} latents give back the blocks of materials left out of training with R²: {kept}."
         found.append((labels.protocol(protocol), text))
     return found
+
+
+def truth(traced: pd.DataFrame, labels: Labels, target: str) -> str:
+    """How far a chain is from the physics for compounds it never saw, and how often above the limit.
+
+    Args:
+        traced: What `nestmat.evaluation.truth` traced of the scale.
+        labels: Names and units.
+        target: Column that is predicted.
+
+    Returns:
+        Two sentences; empty for a target that is not the simulated one.
+    """
+    if labels.config.truth is None or target != resolve(labels.study.datasets[labels.config.dataset]).named(
+        "pce"
+    ):
+        return ""
+    unit, model = labels.unit(target), lower_first(labels.model(labels.config.truth.model))
+    points, devices = (traced[traced["kind"] == name] for name in ("gap", "device"))
+    error = (points["mean"] - points["true"]).abs().mean()
+    excess = devices["mean"] - devices["limit"]
+    above = excess > 0
+    text = (
+        f"At one process and without strain, {model} is off the physics by {value(error, unit)} on average "
+        f"over {len(points)} compounds, each left out of every scale. It predicts {above.sum()} of {len(devices)} "
+        f"left-out devices ({percent(above.mean())}) above the detailed-balance limit of their gap"
+    )
+    return f"{text}, by {value(excess.max(), unit)} at most." if above.any() else f"{text}."
 
 
 def uncertainty(labels: Labels, target: str) -> str:

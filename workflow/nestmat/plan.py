@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures, report
-from nestmat.config import DatasetSpec, Dft, Scale, Study
+from nestmat.config import DEVICES, DatasetSpec, Dft, Scale, Study
 from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
 
@@ -298,6 +298,56 @@ class Plan:
         """Latents of those parents, in the same order."""
         name, sweep = wildcards.scale, self.scale(wildcards.scale).sweep
         return self._latents_for(name, sweep.model, sweep.protocol, rows=name) if sweep else []
+
+    # the physics beside the predictions
+
+    def truth(self, wildcards: Any) -> dict:
+        """What is traced of a scale's model: effort, data set, and the feature blocks along its chain."""
+        truth = self.scale(wildcards.scale).truth
+        if truth is None:
+            return {}
+        blocks = {
+            name: {
+                key: block.model_dump(exclude_none=True) for key, block in self.scale(name).features.items()
+            }
+            for name in self._scales_of_chain(wildcards.scale)
+        }
+        dataset = self.dataset(self.scale(wildcards.scale).dataset).model_dump()
+        return {"points": truth.points, "compounds": truth.compounds, "dataset": dataset, "blocks": blocks}
+
+    def _scales_of_chain(self, scale: str) -> list[str]:
+        return [name for name in self.study.scales if name == scale or name in self.study.ancestors(scale)]
+
+    def _traced(self, scale: str) -> dict[str, str]:
+        truth = self.scale(scale).truth
+        return self.study.chain(scale, truth.model, "strict") if truth else {}
+
+    def traced_models(self, wildcards: Any) -> list[str]:
+        """Scales whose models the prediction needs, parents first."""
+        return list(self._traced(wildcards.scale))
+
+    def traced_weights(self, wildcards: Any) -> list[str]:
+        """Weights of those models, in the same order."""
+        return [
+            f"{self.results}/models/{stem}.safetensors" for stem in self._traced(wildcards.scale).values()
+        ]
+
+    def traced_cards(self, wildcards: Any) -> list[str]:
+        """Their cards."""
+        return [f"{self.results}/models/{stem}.json" for stem in self._traced(wildcards.scale).values()]
+
+    def traced_features(self, wildcards: Any) -> list[str]:
+        """Features of every scale of the chain, in the order of the blocks of `truth`."""
+        return [f"{self.results}/features/{name}.parquet" for name in self._scales_of_chain(wildcards.scale)]
+
+    def traced_predictions(self, wildcards: Any) -> list[str]:
+        """Strict predictions of the model for the rows of the data set."""
+        stem = self._traced(wildcards.scale).get(wildcards.scale)
+        return [f"{self.results}/predictions/{stem}.parquet"] if stem else []
+
+    def simulated_from(self, _wildcards: Any = None) -> list[str]:
+        """Calculations that the gaps of simulated devices are taken from."""
+        return [resource(name) for name in READS[DEVICES]]
 
     # interpretation
 

@@ -32,6 +32,7 @@ def needs(study: Study) -> dict[str, list[str]]:
         "metrics": [f"metrics/{name}.parquet" for name in study.scales],
         "comparisons": [f"comparisons/{name}.parquet" for name in study.scales],
         "sweeps": [f"sweeps/{name}.parquet" for name, scale in study.scales.items() if scale.sweep],
+        "truths": [f"truth/{name}.parquet" for name, scale in study.scales.items() if scale.truth],
         "stacks": [
             f"predictions/{name}/{protocol}/recommended.json"
             for name, scale in study.scales.items()

@@ -23,6 +23,7 @@ from nestmat.figures import (
     shapley,
     style,
     sweeps,
+    truth,
 )
 from nestmat.figures.kind import Kind
 
@@ -33,6 +34,7 @@ FIGURES: dict[str, Kind] = {
     "parity": parity.KIND,
     "errors": errors.KIND,
     "devices": devices.KIND,
+    "truth": truth.KIND,
     "nesting": nesting.KIND,
     "calibration": calibration.KIND,
     "sweep": sweeps.KIND,

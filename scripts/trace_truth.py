@@ -1,0 +1,34 @@
+"""Hold the predicted efficiency of simulated devices against the simulator.
+
+In: strict weights of the chain, features of its scales, the scale's data set and predictions, and the
+calculations that gaps are taken from. Out: efficiency (percent), simulated and predicted by members that left
+the compound out, over the gap (eV), each process variable and the strain; the detailed-balance limit.
+"""
+
+from typing import Any
+
+import torch
+
+from nestmat.config import DatasetSpec
+from nestmat.evaluation.truth import trace_truth
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.evaluation.truth.trace_truth`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        given = snakemake.params.truth
+        trace_truth(
+            dict(zip(snakemake.params.models, snakemake.input.weights, strict=True)),
+            dict(zip(given["blocks"], snakemake.input.features, strict=True)),
+            snakemake.input.data,
+            str(snakemake.input.predictions),
+            snakemake.output.truth,
+            scale=snakemake.wildcards.scale,
+            **{**given, "dataset": DatasetSpec.model_validate(given["dataset"])},
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

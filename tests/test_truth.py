@@ -1,0 +1,322 @@
+"""The truth curve: the physics is that of the simulator, the predictions are those of members left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nestmat import figures, findings, tables
+from nestmat.config import Study, study_from
+from nestmat.data.readers import read, write
+from nestmat.errors import InputError
+from nestmat.evaluation.protocols import assign_folds
+from nestmat.evaluation.truth import UNITS, followed, simulated, trace_truth
+from nestmat.features.table import write_features, write_features_for_parent
+from nestmat.figures import style
+from nestmat.physics.absorber import efficiency
+from nestmat.physics.detailed_balance import limit
+from nestmat.scales.propagate import propagate_latents
+from nestmat.scales.train import train_scale
+from nestmat.training.checkpoints import Trained
+
+STRAINS = np.array([-0.06, -0.02, 0.0, 0.03])
+GAPS = {f"{a}{b}{x}3": 0.8 + 0.3 * i + 0.25 * j + 0.15 * k for i, a in enumerate(("K", "Cs"))
+        for j, b in enumerate(("Sn", "Pb")) for k, x in enumerate(("I", "Br", "Cl"))}  # fmt: skip
+TRAINING = {"epochs": 5, "seeds": 2, "learning_rate": 0.01}
+LOGS = ("thickness", "diffusion_length", "front_velocity", "back_velocity", "radiative_efficiency")
+
+
+def configuration() -> dict:
+    """Gaps, then devices whose efficiency has another name than the generator gives it."""
+    sites = {"B": {"site": "B"}, "X": {"site": "X"}}
+
+    def model(target: str, *inputs: str) -> dict:
+        encoder = {"latents": 3, "hidden": [8]}
+        return {"inputs": inputs, "encoder": encoder, "heads": {target: {}}, "training": TRAINING}
+
+    return {
+        "study": "small",
+        "title": "t",
+        "question": "q",
+        "datasets": {
+            "gaps": {
+                "title": "Gaps",
+                "file": "gaps.parquet",
+                "formula": "formula",
+                "columns": {"strain": {}, "gap": {"unit": "eV", "label": True}},
+            },
+            "cells": {
+                "title": "Cells",
+                "generator": "perovskite_devices",
+                "options": {"rows": 60, "gap_range": [0.3, 2.6], "strain": 0.015},
+                "formula": "formula",
+                "columns": {
+                    "strain": {},
+                    "given": {"header": "gap", "unit": "eV", "label": True},
+                    **{f"log_{name}": {} for name in LOGS},
+                    "PCE": {"header": "pce", "unit": "%", "description": "efficiency", "label": True},
+                },
+            },
+        },
+        "strict": {"folds": 3},
+        "scales": {
+            "electronic": {
+                "dataset": "gaps",
+                "targets": ["gap"],
+                "features": {**sites, "strain": {"columns": ["strain"]}},
+                "models": {"nested": {"specification": model("gap", "B", "X", "strain")}},
+            },
+            "device": {
+                "dataset": "cells",
+                "parents": ["electronic"],
+                "targets": ["PCE"],
+                "features": {"process": {"columns": [f"log_{name}" for name in LOGS]}},
+                "models": {"nested": {"specification": model("PCE", "electronic", "process")}},
+                "truth": {"model": "nested", "points": 4, "compounds": 3},
+            },
+        },
+    }
+
+
+@dataclass
+class Traced:
+    """A trained chain and what was traced of it."""
+
+    study: Study
+    results: Path
+    table: pd.DataFrame
+    trace: Callable[..., pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory) -> Traced:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("truth")
+    points = pd.concat(
+        pd.DataFrame(
+            {
+                "structure": f"{formula} perovskite",
+                "formula": formula,
+                "prototype": "perovskite",
+                "kind": "strain",
+                "status": "converged",
+                "strain": STRAINS,
+                "volume": 200 * (1 + STRAINS) ** 3,
+                "gap": gap + 5 * STRAINS,
+            }
+        )
+        for formula, gap in GAPS.items()
+    )
+    (folder / "reference").mkdir()
+    points.to_parquet(folder / "reference" / "calculations.parquet")
+    points[["formula", "strain", "gap"]].to_parquet(folder / "gaps.parquet")
+    patch = pytest.MonkeyPatch()
+    patch.setattr("nestmat.data.generators.RESOURCES", folder)
+    study, results = study_from(configuration()), folder / "results"
+    features = {name: results / f"features/{name}.parquet" for name in study.scales}
+    tables_of = {name: results / f"data/{scale.dataset}.parquet" for name, scale in study.scales.items()}
+    for name, scale in study.scales.items():
+        spec = study.datasets[scale.dataset]
+        reading = read(spec, folder / "gaps.parquet", name=scale.dataset, targets=scale.targets)
+        write(reading, tables_of[name], folder / "rejects.parquet")
+        blocks = {key: block.model_dump(exclude_none=True) for key, block in scale.features.items()}
+        write_features(
+            tables_of[name],
+            features[name],
+            folder / "rejects.parquet",
+            features=blocks,
+            targets=scale.targets,
+        )
+    folds = {name: results / f"folds/{name}.parquet" for name in study.scales}
+    nothing = {name: {} for name in study.scales}
+    assign_folds(features, folds, study.strict, nothing, {n: s.targets for n, s in study.scales.items()})
+    stems = {
+        name: results / "models" / stem for name, stem in study.chain("device", "nested", "strict").items()
+    }
+    weights = {name: stem.with_suffix(".safetensors") for name, stem in stems.items()}
+    latents = {}
+    for name, scale in study.scales.items():
+        stem = stems[name]
+        if name == "device":
+            theirs, latents = folder / "parent.parquet", {"electronic": folder / "propagated.parquet"}
+            write_features_for_parent(
+                tables_of[name], features["electronic"], theirs, folder / "rejects.parquet",
+                features=study.scales["electronic"].features,
+            )  # fmt: skip
+            propagate_latents(weights["electronic"], theirs, latents["electronic"])
+        train_scale(
+            features[name],
+            folds[name],
+            scale=name,
+            protocol="strict",
+            name="nested",
+            specification=scale.models["nested"].specification,
+            parents=latents,
+            weights=weights[name],
+            card=stem.with_suffix(".json"),
+            history=folder / "history.parquet",
+            predictions=folder / f"{name}.predictions.parquet",
+            latents=folder / "latents.parquet",
+        )
+
+    def trace(**changes) -> pd.DataFrame:
+        given = {
+            "weights": weights,
+            "features": features,
+            "data": tables_of["device"],
+            "predictions": folder / "device.predictions.parquet",
+            "truth": results / "truth/device.parquet",
+            "scale": "device",
+            "dataset": study.datasets["cells"],
+            "blocks": {name: scale.features for name, scale in study.scales.items()},
+            "points": 4,
+            "compounds": 3,
+        }
+        return trace_truth(**(given | changes))
+
+    yield Traced(study, results, trace(), trace)
+    patch.undo()
+
+
+def test_the_table_holds_a_curve_each_compound_and_each_variable(traced):
+    found = tables.read(traced.results / "truth/device.parquet")
+    pd.testing.assert_frame_equal(found, traced.table, check_dtype=False)
+    counts = found["kind"].value_counts()
+    assert counts["device"] == 60
+    assert counts["gap"] == len(GAPS)
+    assert {name: counts[name] for name in UNITS} == dict.fromkeys(UNITS, 3 * 4)
+    assert found.loc[found["kind"] == "thickness", "x"].unique() == pytest.approx(
+        [100, 215.443469, 464.158883, 1000]
+    )
+    assert found.loc[found["kind"] == "strain", "x"].abs().max() == pytest.approx(0.015)
+    curve = found[found["kind"] == "curve"]
+    assert (curve["x"].min(), curve["x"].max()) == (0.3, 2.6)
+    rest = found[found["kind"] != "curve"]
+    assert rest[["true", "mean", "std", "limit"]].notna().all(axis=None)
+    assert (rest["true"] < rest["limit"]).all()
+
+
+def test_the_truth_is_the_simulator(traced):
+    gaps = traced.table[traced.table["kind"] == "gap"]
+    assert gaps["x"].to_numpy() == pytest.approx(gaps["formula"].map(GAPS).to_numpy())
+    process = (10**2.5, 500.0, 100.0, 100.0, 10**-3.5)
+    np.testing.assert_allclose(gaps["true"], efficiency(gaps["x"], *process))
+    np.testing.assert_allclose(gaps["limit"], limit(gaps["x"]).pce)
+    strained = traced.table[traced.table["kind"] == "strain"]
+    gap = strained["formula"].map(GAPS) + 5 * strained["x"]
+    np.testing.assert_allclose(strained["true"], efficiency(gap, *process), rtol=1e-6)
+    for place, name in enumerate(LOGS):
+        rows = traced.table[traced.table["kind"] == name]
+        varied = [*process[:place], rows["x"], *process[place + 1 :]]
+        np.testing.assert_allclose(rows["true"], efficiency(rows["formula"].map(GAPS), *varied))
+    cells = tables.read(traced.results / "data/cells.parquet").rename(columns={"given": "gap"})
+    np.testing.assert_allclose(cells["PCE"], simulated(cells))
+
+
+def test_predictions_are_those_of_members_that_left_the_compound_out(traced, tmp_path):
+    fold_of = tables.read(traced.results / "folds/device.parquet", protocol="strict")
+    fold_of = fold_of.drop_duplicates("material").set_index("material")["fold"]
+    rows = traced.table[traced.table["kind"] != "curve"]
+    assert (rows["fold"].to_numpy() == fold_of[rows["material"]].to_numpy()).all()
+    # Spoil the members of fold 0 at both scales, one at a time: only compounds of fold 0 may feel it.
+    chain = traced.study.chain("device", "nested", "strict")
+    for spoilt in chain:
+        weights = {}
+        for name, stem in chain.items():
+            trained = Trained.load(traced.results / "models" / f"{stem}.safetensors")
+            if name == spoilt:
+                trained.flat[(trained.members["fold"] == 0).to_numpy()] += 0.5
+            weights[name] = tmp_path / f"{spoilt}.{name}.safetensors"
+            trained.save(weights[name], weights[name].with_suffix(".json"))
+        other = traced.trace(weights=weights, truth=tmp_path / "truth.parquet")
+        made = (other["kind"] != "device") & (other["kind"] != "curve")
+        changed = ~np.isclose(other["mean"], traced.table["mean"])
+        assert changed[made].any()
+        assert set(other.loc[made & changed, "fold"]) == {0}
+
+
+def test_devices_of_the_data_set_have_the_predictions_of_the_ensemble_that_left_them_out(traced):
+    devices = tables.read(traced.results / "data/cells.parquet")
+    found = traced.table[traced.table["kind"] == "device"]
+    assert sorted(found["true"]) == sorted(devices["PCE"])
+    predicted = tables.read(traced.results.parent / "device.predictions.parquet", split="validation", seed=-1)
+    assert sorted(found["mean"]) == sorted(predicted["mean"])
+
+
+def test_compounds_are_spread_over_the_gaps_that_make_a_cell():
+    gaps = pd.Series({"a": 0.5, "b": 1.0, "c": 1.5, "d": 1.2, "e": 2.4, "f": 2.6})
+    assert followed(gaps, 2) == ["d", "e"]
+    assert followed(gaps, 9) == ["b", "d", "c", "e"]
+    assert followed(gaps[["a", "f"]], 3) == []
+
+
+def test_the_figure_draws_physics_and_predictions(traced, tmp_path):
+    assert ("device", "truth") in figures.available(traced.study)
+    assert ("electronic", "truth") not in figures.available(traced.study)
+    needed = figures.needs(traced.study, "device", "truth")
+    inputs = {name: [traced.results / path for path in paths] for name, paths in needed.items()}
+    figures.draw("truth", inputs, traced.study, "device", tmp_path / "figure.svg")
+    labels = style.Labels(traced.study, "device", tables.schema(traced.results / "features/device.parquet"))
+    with style.sheet():
+        figure = figures.FIGURES["truth"].draw({"truth": traced.table}, labels)
+        figure.draw_without_rendering()
+    assert len(figure.axes) == 1 + len(UNITS)
+    told = {ax.get_xlabel() for ax in figure.axes}
+    assert {"Band gap (eV)", "Thickness (nm)", "Front velocity (cm/s)", "Strain (%)"} <= told
+    ticks = [label.get_text() for label in figure.axes[1].get_xticklabels() if label.get_text()]
+    assert {"100", "1000"} <= set(ticks)
+    none = traced.table[traced.table["kind"].isin(["curve", "gap", "device"])]
+    with style.sheet():
+        assert len(figures.FIGURES["truth"].draw({"truth": none}, labels).axes) == 1
+
+
+def test_the_report_states_error_and_share_above_the_limit(traced):
+    labels = style.Labels(traced.study, "device", tables.schema(traced.results / "features/device.parquet"))
+    table = traced.table.copy()
+    gaps = table["kind"] == "gap"
+    table.loc[gaps, "mean"] = table.loc[gaps, "true"] + 1.5
+    devices = np.flatnonzero(table["kind"] == "device")
+    table.loc[devices, "mean"] = table.loc[devices, "limit"] - 1
+    table.loc[devices[:3], "mean"] += 1.25
+    text = findings.truth(table, labels, "PCE")
+    assert "12 compounds" in text
+    assert f"1.500{findings.GAP}%" in text
+    assert "3 of 60" in text
+    assert f"0.250{findings.GAP}%" in text
+    assert findings.truth(table, labels, "other") == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda s: s["scales"]["device"]["truth"].update(model="other"), "'other' is not a model"),
+        (lambda s: s["scales"]["device"].update(dataset="gaps", targets=[]), "generator perovskite_devices"),
+        (lambda s: s["datasets"].update(cells="somewhere"), "generator perovskite_devices"),
+        (lambda s: s["datasets"]["cells"]["columns"].pop("given"), "column gap"),
+        (lambda s: s["datasets"]["cells"]["columns"]["PCE"].update(header="strain"), "does not predict"),
+        (lambda s: s["scales"]["device"]["truth"].update(points=1), "greater than 1"),
+    ],
+)
+def test_bad_configurations(change, hint):
+    content = deepcopy(configuration())
+    change(content)
+    if content["scales"]["device"]["dataset"] == "gaps":
+        content["scales"]["device"]["models"]["nested"]["specification"]["heads"] = {"process": {}}
+    with pytest.raises(InputError, match=hint):
+        study_from(content)
+
+
+def test_a_compound_without_calculations_is_an_error(traced, monkeypatch, tmp_path):
+    monkeypatch.setattr(
+        "nestmat.evaluation.truth.calculated_gaps",
+        lambda: pd.DataFrame({"formula": "CsPbI3", "strain": STRAINS, "gap": 1.0}),
+    )
+    with pytest.raises(InputError, match="without calculated gaps"):
+        traced.trace(truth=tmp_path / "truth.parquet")

@@ -1,0 +1,222 @@
+"""The truth curve of the physics: a chain's predictions of compounds it never saw, beside the simulator."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from nestmat import tables
+from nestmat.config import DatasetSpec, FeatureBlock
+from nestmat.data.generators import calculated_gaps, perovskite_devices
+from nestmat.errors import InputError
+from nestmat.features.table import Featurized
+from nestmat.physics.absorber import efficiency
+from nestmat.physics.detailed_balance import limit
+from nestmat.physics.devices import PROCESS_RANGES, gap_curves
+from nestmat.prediction import featurize_chain
+from nestmat.scales.chain import predict_chain
+
+UNITS: Mapping[str, str] = {
+    "thickness": "nm",
+    "diffusion_length": "nm",
+    "front_velocity": "cm/s",
+    "back_velocity": "cm/s",
+    "radiative_efficiency": "",
+    "strain": "",
+}
+"""What a device is varied in, with the unit of ``x`` in `TRUTH`."""
+FOLLOWED = (0.9, 2.5)
+"""Gaps in eV between which compounds are chosen to be followed: those that make a cell worth its name."""
+CURVE = 200
+"""Points of the continuous curve over the gap."""
+
+TRUTH: tables.Schema = {
+    "formula": tables.Column("string", description="empty for the curve, which is of no compound"),
+    "material": tables.Column("string", role="key", description="canonical key of the composition"),
+    "fold": tables.Column("int32", description="fold that held the compound out; its members predict"),
+    "kind": tables.Column(
+        "string",
+        description=(
+            "curve and gap: devices at the middle process and no strain, of any gap and of the compounds; "
+            "device: rows of the data set; else the variable that runs, with all others as for gap"
+        ),
+    ),
+    "x": tables.Column("float64", description="the gap, or the variable that runs, in `unit`"),
+    "unit": tables.Column("string", description="unit of x"),
+    "true": tables.Column("float64", unit="%", description="efficiency by the simulator"),
+    "mean": tables.Column("float64", unit="%", description="predicted efficiency"),
+    "std": tables.Column("float64", unit="%", description="predicted standard deviation"),
+    "limit": tables.Column("float64", unit="%", description="detailed-balance limit of the gap"),
+}
+
+
+def middle() -> dict[str, float]:
+    """The process at the middle of all ranges on their logarithmic axes, as the simulator's columns."""
+    return {f"log_{name}": float(np.log10(ends).mean()) for name, ends in PROCESS_RANGES.items()}
+
+
+def simulated(devices: pd.DataFrame) -> NDArray[np.float64]:
+    """Efficiency in percent of devices with the columns gap (eV) and log_<process variable>."""
+    processes = devices[[f"log_{name}" for name in PROCESS_RANGES]].to_numpy(np.float64)
+    return efficiency(devices["gap"].to_numpy(np.float64), *(10**processes).T)
+
+
+def followed(gaps: pd.Series, count: int) -> list[str]:
+    """Compounds at the middles of equal shares of those whose gap is within `FOLLOWED`.
+
+    Args:
+        gaps: Gap in eV by formula.
+        count: How many to choose; fewer where there are not as many.
+    """
+    low, high = FOLLOWED
+    ordered = gaps[gaps.between(low, high)].sort_index().sort_values(kind="stable")
+    count = min(count, len(ordered))
+    return [str(ordered.index[int((k + 0.5) / count * len(ordered))]) for k in range(count)]
+
+
+def made_up(
+    compounds: pd.DataFrame,
+    curves: Mapping[str, PchipInterpolator],
+    variables: list[str],
+    *,
+    strain: float,
+    points: int,
+    count: int,
+) -> pd.DataFrame:
+    """Devices at the middle process without strain, then devices along each variable.
+
+    Args:
+        compounds: With the columns formula, material and fold, one row a compound.
+        curves: Gap over strain by formula.
+        variables: Keys of `UNITS` to follow compounds along.
+        strain: Largest strain of either sign.
+        points: Devices along a variable.
+        count: Number of compounds to follow.
+
+    Returns:
+        The columns of ``compounds``, kind, x and unit as in `TRUTH`, the inputs of the simulator, and the
+        number of the row as row_id and row.
+    """
+    rest = compounds.assign(kind="gap", unit="eV", strain=0.0, **middle())
+    rest["gap"] = rest["x"] = [float(curves[formula](0.0)) for formula in compounds["formula"]]
+    chosen = rest.set_index("formula", drop=False).loc[followed(rest.set_index("formula")["gap"], count)]
+    parts = [rest]
+    for variable in variables:
+        part = chosen.loc[chosen.index.repeat(points)].assign(kind=variable, unit=UNITS[variable])
+        if variable == "strain":
+            x = np.tile(np.linspace(-strain, strain, points), len(chosen))
+            pairs = zip(part["formula"], x, strict=True)
+            part = part.assign(x=x, strain=x, gap=[float(curves[formula](at)) for formula, at in pairs])
+        else:
+            low, high = np.log10(PROCESS_RANGES[variable])
+            log = np.tile(np.linspace(low, high, points), len(chosen))
+            part = part.assign(x=10**log, **{f"log_{variable}": log})
+        parts.append(part)
+    made = pd.concat(parts, ignore_index=True)
+    return made.assign(row_id=made.index, row=made.index)
+
+
+def trace_truth(
+    weights: Mapping[str, str | Path],
+    features: Mapping[str, str | Path],
+    data: str | Path,
+    predictions: str | Path,
+    truth: str | Path,
+    *,
+    scale: str,
+    dataset: DatasetSpec,
+    blocks: Mapping[str, Mapping[str, FeatureBlock]],
+    points: int = 25,
+    compounds: int = 5,
+) -> pd.DataFrame:
+    """Hold a chain against the simulator that its devices come from.
+
+    Every prediction is of members that the compound trained at no scale: those of the strict fold that
+    validates it.
+
+    Args:
+        weights: Weights of the chain's models in the strict protocol by scale, parents first; the cards lie
+            beside them.
+        features: Features that each scale of the chain was trained on.
+        data: The data set of the scale, read.
+        predictions: Predictions of the scale's model in the strict protocol.
+        truth: Table to write, `TRUTH`.
+        scale: Name of the scale.
+        dataset: Its data set, of the generator `perovskite_devices`.
+        blocks: Feature blocks of each scale of the chain.
+        points: Devices along each variable.
+        compounds: Number of compounds that are followed along the variables.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: A table is missing or lacks a column, the reference calculations are not there or have no
+            gap for a compound of the data set, or a device has no features.
+    """
+    options = inspect.signature(perovskite_devices).bind(**dataset.options)
+    options.apply_defaults()
+    strain, (low, high) = (options.arguments[name] for name in ("strain", "gap_range"))
+    headers = {column.header or name: name for name, column in dataset.columns.items()}
+    devices = _devices(data, predictions, headers)
+    held_out = devices.drop_duplicates("material")[["formula", "material", "fold"]].sort_values("formula")
+    curves = gap_curves(calculated_gaps(), strain)
+    if unknown := sorted(set(held_out["formula"]) - set(curves)):
+        raise InputError(
+            f"has compounds without calculated gaps up to a strain of {strain}: {', '.join(unknown[:5])}.",
+            file=data,
+            remedy="make the data set again: its reference calculations have changed.",
+        )
+    variables = [name for name in UNITS if {name, f"log_{name}"} & set(headers)]
+    made = made_up(held_out, curves, variables, strain=strain, points=points, count=compounds)
+    made["true"] = simulated(made)
+    columns = {name: made[header] for header, name in headers.items() if header != "pce"}
+    inputs = featurize_chain(
+        made[["row_id", "row", "formula", "material"]].assign(**columns), blocks, features
+    )
+    _none_lost(inputs, made, features)
+    made[["mean", "std"]] = np.nan
+    for fold in sorted(set(held_out["fold"])):
+        index = np.flatnonzero(made["fold"] == fold)
+        rows = {name: found.frame.iloc[index].reset_index(drop=True) for name, found in inputs.items()}
+        predicted = predict_chain(weights, rows, fold=fold)[scale].targets[headers["pce"]]
+        made.loc[index, ["mean", "std"]] = np.column_stack(predicted)
+    grid = pd.DataFrame({"gap": np.linspace(low, high, CURVE)}).assign(**middle())
+    curve = grid.assign(
+        formula="", material="", fold=-1, kind="curve", x=grid["gap"], unit="eV", true=simulated(grid)
+    )
+    frame = pd.concat([curve, made, devices], ignore_index=True)
+    frame = frame.assign(limit=limit(frame["gap"].to_numpy(np.float64)).pce)[list(TRUTH)]
+    facts = {"scale": scale, "process": middle(), "strain": strain, "options": dict(options.arguments)}
+    tables.write(truth, frame, TRUTH, facts)
+    return frame
+
+
+def _devices(data: str | Path, predictions: str | Path, headers: Mapping[str, str]) -> pd.DataFrame:
+    """The data set's rows, each with the prediction of the ensemble that left it out."""
+    ensemble = {"target": headers["pce"], "split": "validation", "repeat": 0, "inner": -1, "seed": -1}
+    found = tables.read(predictions, columns=["row_id", "fold", "true", "mean", "std"], **ensemble)
+    wanted = ["row_id", "formula", "material", headers["gap"]]
+    rows = tables.read(data, columns=wanted).rename(columns={headers["gap"]: "gap"})
+    rows = rows.merge(found, on="row_id", validate="one_to_one")
+    return rows.assign(kind="device", x=rows["gap"], unit="eV")
+
+
+def _none_lost(
+    inputs: Mapping[str, Featurized], made: pd.DataFrame, features: Mapping[str, str | Path]
+) -> None:
+    for name, found in inputs.items():
+        if not found.rejects.empty:
+            first = found.rejects.iloc[0]
+            raise InputError(
+                f"{made['formula'][first['row']]} has no features at scale {name}: {first['reason']}",
+                file=features[name],
+                column=first["column"],
+                value=first["value"],
+            )
