@@ -201,8 +201,8 @@ def truth(traced: pd.DataFrame, labels: Labels, target: str) -> str:
     above = excess > 0
     text = (
         f"At one process and without strain, {model} is off the physics by {value(error, unit)} on average "
-        f"over {len(points)} compounds, each left out of every scale. It predicts {above.sum()} of {len(devices)} "
-        f"left-out devices ({percent(above.mean())}) above the detailed-balance limit of their gap"
+        f"over {len(points)} compounds, each left out of every scale. It predicts {above.sum()} of "
+        f"{len(devices)} left-out devices ({percent(above.mean())}) above the limit of detailed balance"
     )
     return f"{text}, by {value(excess.max(), unit)} at most." if above.any() else f"{text}."
 
