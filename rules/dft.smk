@@ -4,10 +4,6 @@
 # dft/<set>.rejects.parquet with a reason for every row of a user's table left out.
 # Steps: check the interpreter; list the structures; calculate them in parts, each calculation kept in dft/journal as
 # soon as it ends; collect; fit equations of state.
-from nestmat.physics.dft import shell_search_path
-
-# A bare name of an interpreter is not that of the virtual environment.
-OUTSIDE = shell_search_path()
 
 
 wildcard_constraints:
@@ -20,6 +16,7 @@ rule check_dft:
         code=code("check_dft"),
     output:
         json=f"{RESULTS}/dft/gpaw.json",
+        interpreter=f"{RESULTS}/dft/interpreter.txt",
     log:
         f"{RESULTS}/logs/check_dft.log",
     benchmark:
@@ -68,7 +65,7 @@ rule list_structures:
 rule run_dft:
     input:
         structures=f"{RESULTS}/dft/{{set}}.jsonl",
-        gpaw=f"{RESULTS}/dft/gpaw.json",
+        interpreter=f"{RESULTS}/dft/interpreter.txt",
         program=program("scripts/run_dft.py"),
         code=code("run_dft"),
     output:
@@ -84,17 +81,17 @@ rule run_dft:
         mem_mb=1500,
         runtime=1440,
     params:
-        python=STUDY.dft.python,
         parts=STUDY.dft.parts,
         # No output: a job that is killed finds its calculations here when it starts again.
         journal=f"{RESULTS}/dft/journal/{{set}}/{{part}}.jsonl",
     message:
         "Calculate part {wildcards.part} of {wildcards.set} with GPAW"
     shell:
-        "{OUTSIDE} OMP_NUM_THREADS={threads} {params.python:q} {input.program:q} --structures {input.structures:q}"
+        "python=$(cat {input.interpreter:q}); "
+        'OMP_NUM_THREADS={threads} "$python" {input.program:q} --structures {input.structures:q}'
         " --journal {params.journal:q} --output {output.records:q} --part {wildcards.part} --parts {params.parts}"
-        " &> {log:q} || {{ echo 'The calculations stopped. To look for GPAW: nestmat dft check --python'"
-        " {params.python:q} | tee -a {log:q} >&2; exit 1; }}"
+        ' &> {log:q} || {{ echo "The calculations stopped. To look for GPAW: nestmat dft check --python $python"'
+        " | tee -a {log:q} >&2; exit 1; }}"
 
 
 rule collect_dft:

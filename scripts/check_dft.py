@@ -1,6 +1,7 @@
 """Check that the interpreter of the calculations has GPAW, before any of them starts.
 
-In: its path or name. Out: the versions of GPAW, ASE, Python and numpy, and the folder of the PAW data sets.
+In: its path or name. Out: its path, for the jobs to come; the versions of GPAW, ASE, Python and numpy, and
+the folder of the PAW data sets.
 """
 
 import json
@@ -16,6 +17,7 @@ def main(snakemake: Any) -> None:
     with job_log(snakemake.log[0]):
         found = check(snakemake.params.python)
         write_text(snakemake.output.json, json.dumps(found, indent=2) + "\n")
+        write_text(snakemake.output.interpreter, found["interpreter"] + "\n")
 
 
 if "snakemake" in globals():

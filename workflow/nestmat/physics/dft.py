@@ -11,7 +11,6 @@ import inspect
 import json
 import logging
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -135,18 +134,8 @@ TABLES = ("calculations", "compounds", "electronic")
 def search_path() -> str:
     """PATH without the programs of the virtual environment that nestmat runs in, which has no GPAW."""
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(folder for folder in folders if folder != _own_programs())
-
-
-def shell_search_path() -> str:
-    """Shell command that sets PATH to `search_path` on the machine that a job runs on."""
-    own = _own_programs()
-    return f'own={shlex.quote(own)}; PATH="${{PATH//"$own:"/}}"; ' if own else ""
-
-
-def _own_programs() -> str | None:
-    """Folder of programs of the virtual environment, if this is one."""
-    return None if sys.prefix == sys.base_prefix else str(Path(sys.prefix) / "bin")
+    own = str(Path(sys.prefix) / "bin")
+    return os.pathsep.join(f for f in folders if sys.prefix == sys.base_prefix or f != own)
 
 
 def check(python: str) -> dict[str, str]:
