@@ -415,11 +415,11 @@ def summarise(paths: Sequence[str | Path], outputs: Mapping[str, str | Path], **
     records: list[dict[str, Any]] = []
     seen: set[str] = set()
     for path in paths:
-        found = read_records([path])
-        names = {record["structure"] for record in found}
+        calculated = read_records([path])
+        names = {record["structure"] for record in calculated}
         if again := sorted(names & seen):
             _LOG.warning("%s: left out what an earlier set has calculated: %s", path, ", ".join(again))
-        records += [record for record in found if record["structure"] not in seen]
+        records += [record for record in calculated if record["structure"] not in seen]
         seen |= names
     frame = reference.calculations(records)
     provenance = {
