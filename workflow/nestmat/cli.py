@@ -118,6 +118,18 @@ def dft_export(arguments: argparse.Namespace) -> None:
         print(path)
 
 
+def dft_summary(arguments: argparse.Namespace) -> None:
+    """Print contents, convergence and comparison with published values, in Markdown."""
+    from nestmat.data.readers import read
+    from nestmat.data.registry import resolve
+    from nestmat.physics.summary import summary
+
+    gaps = None
+    if arguments.gaps:
+        gaps = read(resolve("perovskites_pbe"), arguments.gaps, name="perovskites_pbe").frame
+    print(summary(arguments.folder, gaps), end="")
+
+
 def schema(arguments: argparse.Namespace) -> None:
     """Write the JSON schema of a study and the configuration reference."""
     from nestmat.reference import write_all
@@ -186,6 +198,10 @@ def parser() -> argparse.ArgumentParser:
     added = command("export", dft_export, of_dft)
     added.add_argument("results", help="folder of the results, as results/<study>/dft")
     added.add_argument("folder", help="folder to write to, as resources/reference")
+
+    added = command("summary", dft_summary, of_dft)
+    added.add_argument("folder", help="folder of the tables, as resources/reference")
+    added.add_argument("--gaps", help="file of the data set perovskites_pbe, to compare the gaps with")
 
     command("schema", schema)
     return top
