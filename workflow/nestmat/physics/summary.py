@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from nestmat import tables
 from nestmat.physics import checks
-from nestmat.physics.reference import PEROVSKITES, branch, convergence_errors, standard
+from nestmat.physics.reference import PEROVSKITES, convergence_errors, standard
 
 
 def summary(folder: str | Path, published_gaps: pd.DataFrame | None = None) -> str:
@@ -39,9 +38,11 @@ def summary(folder: str | Path, published_gaps: pd.DataFrame | None = None) -> s
     return "\n\n".join(parts) + "\n"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+def _table(frame: pd.DataFrame, columns: Mapping[str, tuple[str, str]]) -> str:
+    """Rows of a frame; columns are heading = name in the frame and format."""
+    cells = [[format(value, form) for value in frame[name]] for name, form in columns.values()]
+    lines = [list(columns), ["---"] * len(columns), *zip(*cells, strict=True)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _contents(calculations: pd.DataFrame, compounds: pd.DataFrame) -> str:
@@ -50,87 +51,79 @@ def _contents(calculations: pd.DataFrame, compounds: pd.DataFrame) -> str:
         "ordered alloys": standard(calculations[calculations["prototype"] == "ordered_perovskite"]),
         "binary halides": calculations[~calculations["prototype"].isin(PEROVSKITES)],
     }
-    kinds["convergence"] = calculations.drop(index=[i for part in kinds.values() for i in part.index])
-    rows = []
-    for name, part in kinds.items():
-        good = part["status"] == "converged"
-        fitted = compounds["formula"].isin(part["formula"]).sum() if "halides" not in name else "-"
-        rows.append(
-            (
-                name,
-                part["structure"].nunique(),
-                fitted if name != "convergence" else "-",
-                len(part),
-                f"{100 * good.mean():.1f} %" if len(part) else "-",
-                f"{part['seconds'].sum() / 3600:.2f}",
-            )
-        )
-    header = (
-        "set",
-        "structures",
-        "with an equation of state",
-        "calculations",
-        "converged",
-        "hours on one core",
-    )
-    text = _table(header, rows)
+    kinds["tests of convergence"] = calculations.drop(pd.concat(kinds.values()).index)
+    rows = [
+        {
+            "set": name,
+            "structures": part["structure"].nunique(),
+            "fitted": compounds["formula"].isin(standard(part)["formula"]).sum(),
+            "calculations": len(part),
+            "converged": (part["status"] == "converged").sum(),
+            "hours": part["seconds"].sum() / 3600,
+        }
+        for name, part in kinds.items()
+    ]
+    columns = {
+        "set": ("set", ""),
+        "structures": ("structures", "d"),
+        "equations of state": ("fitted", "d"),
+        "calculations": ("calculations", "d"),
+        "converged": ("converged", "d"),
+        "hours on one core": ("hours", ".2f"),
+    }
+    text = _table(pd.DataFrame(rows), columns)
     failed = calculations[calculations["status"] == "failed"]
     if failed.empty:
         return text
-    reasons = [(row.structure, f"{row.scale:.4f}", row.message) for row in failed.itertuples()]
-    return text + "\n\n" + _table(("failed", "scale", "message"), reasons)
+    reasons = {"failed": ("structure", ""), "scale": ("scale", ".4f"), "message": ("message", "")}
+    return text + "\n\n" + _table(failed, reasons)
 
 
 def _convergence(errors: pd.DataFrame) -> str:
-    rows = [
-        (
-            row.formula,
-            f"{row.cutoff:.0f} eV" if row.change == "cutoff" else row.kpoints,
-            f"{row.gap:.4f}",
-            f"{100 * row.lattice:+.3f}",
-        )
-        for row in errors.itertuples()
-    ]
-    header = (
-        "compound",
-        "finer setting",
-        "largest change of the gap, eV",
-        "change of the lattice constant, %",
+    if errors.empty:
+        return "Not tested."
+    cutoff = errors["cutoff"].map("{:.0f} eV".format)
+    shown = errors.assign(
+        setting=errors["kpoints"].where(errors["change"] == "mesh", cutoff), lattice=100 * errors["lattice"]
     )
-    return _table(header, rows)
+    columns = {
+        "compound": ("formula", ""),
+        "finer setting": ("setting", ""),
+        "largest change of the gap, eV": ("gap", ".4f"),
+        "change of the lattice constant, %": ("lattice", "+.3f"),
+    }
+    return _table(shown, columns)
 
 
 def _binaries(calculations: pd.DataFrame) -> pd.DataFrame:
-    """The lattice constant of each binary halide: that of the volume of lowest energy."""
-    rows = calculations[~calculations["prototype"].isin(PEROVSKITES)]
-    lowest = [branch(part).nsmallest(1, "energy") for _, part in rows.groupby("structure", sort=False)]
-    return pd.concat(lowest)[["formula", "prototype", "lattice"]] if lowest else rows
+    """The lattice constant of each cubic binary halide."""
+    rows = calculations[~calculations["prototype"].isin(PEROVSKITES)].dropna(subset="strain")
+    rows = rows.assign(lattice=rows["lattice"] / (1 + rows["strain"])).drop_duplicates("structure")
+    return rows[["formula", "prototype", "lattice"]]
 
 
 def _lattices(compounds: pd.DataFrame) -> str:
     both = checks.against_published(compounds, checks.load())
     both = both[both["quantity"] == "lattice"]
-    rows = [
-        (
-            row.formula,
-            f"{row.ours:.3f}",
-            f"{row.published:.3f}",
-            f"{100 * row.difference / row.published:+.2f}",
-        )
-        for row in both.itertuples()
-    ]
-    text = _table(("compound", "ours, Å", "published, Å", "difference, %"), rows)
+    columns = {
+        "compound": ("formula", ""),
+        "ours, Å": ("ours", ".3f"),
+        "published, Å": ("published", ".3f"),
+        "difference, %": ("relative", "+.2f"),
+    }
+    text = _table(both.assign(relative=100 * both["difference"] / both["published"]), columns)
     return text + "\n\nPublished: " + "; ".join(both["source"].unique()) + "."
 
 
 def _gaps(gaps: pd.DataFrame) -> str:
     difference = gaps["gap_difference"]
-    rows = [
-        (row.formula, f"{row.gap:.2f}", f"{row.gap_published:.2f}", f"{row.gap_difference:+.2f}")
-        for row in gaps.itertuples()
-    ]
+    columns = {
+        "compound": ("formula", ""),
+        "ours, eV": ("gap", ".2f"),
+        "published, eV": ("gap_published", ".2f"),
+        "difference, eV": ("gap_difference", "+.2f"),
+    }
     return (
         f"{len(gaps)} compounds; mean absolute difference {difference.abs().mean():.3f} eV, mean "
-        f"{difference.mean():+.3f} eV, largest {difference.abs().max():.2f} eV.\n\n"
-        + _table(("compound", "ours, eV", "published, eV", "difference, eV"), rows)
+        f"{difference.mean():+.3f} eV, largest {difference.abs().max():.2f} eV.\n\n" + _table(gaps, columns)
     )
