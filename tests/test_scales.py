@@ -20,6 +20,7 @@ from nestmat.scales.train import train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
 from nestmat.training.data import ScaleData
+from nestmat.training.inner import inner_labels
 
 FOLDS = 3
 
@@ -98,7 +99,7 @@ def chain(tmp_path_factory) -> Path:
     propagate_latents(folder / "fine.safetensors", folder / "middle.parquet", folder / "fine__middle.parquet")
     propagate_latents(folder / "fine.safetensors", folder / "coarse.parquet", folder / "fine__coarse.parquet")
     nested = model("middle_y", "fine", heads={"fine": Head()}, seeds=3)
-    train(folder, "middle", nested, parents={"fine": folder / "fine__middle.parquet"})
+    train(folder, "middle", nested, parents={"fine": folder / "fine__middle.parquet"}, inner_folds=2)
     propagate_latents(
         folder / "middle.safetensors",
         folder / "coarse.parquet",
@@ -174,21 +175,23 @@ def test_latents_of_its_own_rows_propagate_unchanged(chain, tmp_path):
     own = tables.read(chain / "fine.latents.parquet")
     again = tables.read(tmp_path / "again.parquet")
     assert set(own["inner"]) == {-1}
-    pd.testing.assert_frame_equal(own[[*key, "z0", "z1"]], again[[*key, "z0", "z1"]])
+    assert set(again["inner"]) == {-1, 0, 1}
+    whole = again[again["inner"] == -1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(own[[*key, "z0", "z1"]], whole[[*key, "z0", "z1"]])
     split = own[own["fold"] == 1].set_index("row_id")["split"]
     folds = tables.read(chain / "fine.folds.parquet").set_index("row_id")["fold"]
     assert ((split == "validation") == (folds.loc[split.index] == 1)).all()
 
 
-def test_a_child_reads_the_parent_member_of_its_fold(chain):
+def test_a_child_reads_the_parent_member_of_its_fold_and_inner_fold(chain):
     trained = Trained.load(chain / "middle.safetensors")
     propagated = tables.read(chain / "fine__middle.parquet")
     features = tables.read(chain / "middle.parquet")
     latents = tables.read(chain / "middle.latents.parquet")
-    for member in trained.members.itertuples():
-        theirs = propagated[
-            (propagated["fold"] == member.fold) & (propagated["seed"] == member.seed % 2)
-        ].set_index("row_id")
+    assert set(trained.members["inner"]) == {-1, 0, 1}
+    for member in trained.members[trained.members["inner"] == -1].itertuples():
+        keys = {"fold": member.fold, "inner": -1, "seed": member.seed % 2}
+        theirs = propagated[(propagated[list(keys)] == keys).all(axis=1)].set_index("row_id")
         z = theirs.loc[features["row_id"], ["z0", "z1"]].to_numpy(np.float64)
         blocks = {"descriptors": features[["d0", "d1", "d2"]].to_numpy(), "fine": z}
         found, _ = trained.apply(blocks, np.array([member.member]))
@@ -198,7 +201,7 @@ def test_a_child_reads_the_parent_member_of_its_fold(chain):
 
 def test_a_protocol_that_the_parent_does_not_know_reads_its_members_of_all_rows(chain):
     data = ScaleData.read(chain / "middle.parquet")
-    keys = (np.zeros(3, int), np.array([0, 2, -1]), np.array([1, 1, 1]))
+    keys = (np.zeros(3, int), np.array([0, 2, -1]), np.full(3, -1), np.array([1, 1, 1]))
     latents = {
         protocol: data.with_propagated("fine", chain / "fine__middle.parquet", protocol).block("fine", *keys)
         for protocol in ("strict", "leave_one_out")
@@ -208,23 +211,25 @@ def test_a_protocol_that_the_parent_does_not_know_reads_its_members_of_all_rows(
         np.testing.assert_array_equal(member, latents["strict"][2])
 
 
-def test_a_material_validated_in_a_fold_does_not_change_the_latents_of_that_fold(chain, tmp_path):
+def test_a_material_left_out_of_a_fold_or_inner_fold_does_not_change_its_latents(chain, tmp_path):
     frame = tables.read(chain / "fine.parquet")
     folds = tables.read(chain / "fine.folds.parquet")
     out = folds["fold"].to_numpy() == 1
+    [inner] = set(inner_labels(folds["fold"].to_numpy(), 0, 0, 2)[out])
     frame.loc[out, "fine_y"] = -50.0
     facts, schema = tables.provenance(chain / "fine.parquet"), tables.schema(chain / "fine.parquet")
     tables.write(tmp_path / "fine.parquet", frame, schema, {"blocks": facts["blocks"]})
     tables.write(tmp_path / "fine.folds.parquet", folds, tables.FOLDS)
-    train(tmp_path, "fine", model("fine_y", "layer"))
+    train(tmp_path, "fine", model("fine_y", "layer"), inner_folds=2)
     propagate_latents(tmp_path / "fine.safetensors", chain / "middle.parquet", tmp_path / "p.parquet")
     columns = ["row_id", "z0", "z1"]
-    for fold, same in ((1, True), (0, False)):
+    left_out = {(1, -1), (1, 0), (1, 1), (0, inner)}
+    for fold, k in left_out | {(0, -1), (0, 1 - inner)}:
         before, after = (
-            tables.read(file, fold=fold)[columns].reset_index(drop=True)
+            tables.read(file, fold=fold, inner=k)[columns].reset_index(drop=True)
             for file in (chain / "fine__middle.parquet", tmp_path / "p.parquet")
         )
-        assert np.allclose(before, after, atol=1e-5) == same
+        assert np.allclose(before, after, atol=1e-5) == ((fold, k) in left_out)
 
 
 def test_prediction_along_the_chain_equals_training(chain):
@@ -240,7 +245,7 @@ def test_prediction_along_the_chain_equals_training(chain):
 
 
 def test_passed_predictions_are_the_parents_ensemble(chain):
-    passed = tables.read(chain / "middle__coarse.parquet", fold=-1, seed=0)
+    passed = tables.read(chain / "middle__coarse.parquet", fold=-1, inner=-1, seed=0)
     weights = {name: chain / f"{name}.safetensors" for name in ("fine", "middle")}
     rows = tables.read(chain / "coarse.parquet")
     mean, std = predict_chain(weights, dict.fromkeys(weights, rows))["middle"].targets["middle_y"]

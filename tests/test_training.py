@@ -367,15 +367,17 @@ def test_progress_goes_to_the_log_without_a_terminal(caplog, monkeypatch):
 # data and checkpoints
 
 
-def test_parent_members_are_matched_by_repeat_fold_and_seed():
-    parent = ParentLatents(
-        np.zeros(6, int), np.array([-1, -1, 0, 0, 1, 1]), np.array([1, 0, 1, 0, 0, 1]), np.empty((6, 1, 1))
-    )
-    child = [(0, 0, 0), (0, 1, 1), (0, 0, 3), (0, -1, 0), (0, 7, 0), (1, 0, 1)]
-    found = parent.of(*np.array(child).T)
-    assert found.tolist() == [3, 5, 2, 1, 1, 0]
+def test_parent_members_are_matched_by_repeat_fold_inner_fold_and_seed():
+    keys = [(0, -1, -1, 1), (0, -1, -1, 0), (0, 0, -1, 1), (0, 0, -1, 0), (0, 1, -1, 0), (0, 1, -1, 1)]
+    keys += [(0, 0, 2, 0), (0, -1, 2, 0)]
+    parent = ParentLatents(*np.array(keys).T, np.empty((8, 1, 1)))
+    child = [(0, 0, -1, 0), (0, 1, -1, 1), (0, 0, -1, 3), (0, -1, -1, 0), (0, 7, -1, 0), (1, 0, -1, 1)]
+    assert parent.of(*np.array(child).T).tolist() == [3, 5, 2, 1, 1, 0]
+    # Of an inner fold: the parent's own where it has one, else the parent that left the same fold out.
+    child = [(0, 0, 2, 1), (0, -1, 2, 0), (0, 1, 2, 1), (0, 0, 1, 0), (0, 7, 2, 1)]
+    assert parent.of(*np.array(child).T).tolist() == [6, 7, 5, 3, 0]
     with pytest.raises(InputError, match="no member for repeat 0, fold 5"):
-        ParentLatents(*(np.array([2]),) * 3, np.empty((1, 1, 1))).of(*np.array([[0], [5], [0]]))
+        ParentLatents(*(np.array([2]),) * 4, np.empty((1, 1, 1))).of(*np.array([[0], [5], [-1], [0]]))
 
 
 def trained(data: ScaleData, specification: Model) -> Trained:

@@ -421,6 +421,14 @@ class Study(_Strict):
                         f"scales.{name}.recommended: protocol {protocol!r} has {folds} folds, and 3 or more "
                         "are needed to learn the weights of the stack"
                     )
+        for name, scale in self.scales.items():
+            for model in scale.models:
+                for protocol in scale.runs(model):
+                    if len(counts := self._inner_folds(name, model, protocol)) > 1:
+                        raise ValueError(
+                            f"scales.{name}.models.{model}: the stacks that it serves have {sorted(counts)} "
+                            "inner folds: give all of them the same inner_folds"
+                        )
         return self
 
     def ancestors(self, scale: str) -> set[str]:
@@ -451,6 +459,24 @@ class Study(_Strict):
                 )
 
         add(scale, model, protocol)
+        return found
+
+    def inner_folds(self, scale: str, model: str, protocol: str) -> int:
+        """Inner folds that a model is trained on, 0 for none.
+
+        Those of its own scale's stack, if it is a member, or of the stack of a coarser scale whose models
+        read its latents: members of an inner fold read parents that have not seen its materials either.
+        """
+        return max(self._inner_folds(scale, model, protocol), default=0)
+
+    def _inner_folds(self, scale: str, model: str, protocol: str) -> set[int]:
+        recommended = self.scales[scale].recommended
+        found = {recommended.inner_folds} if recommended and model in recommended.stack else set()
+        for child, config in self.scales.items():
+            for name, entry in config.models.items() if scale in config.parents else ():
+                reads = scale in entry.specification.inputs and not entry.specification.joint
+                if reads and self.parent_model(child, name) == model and protocol in config.runs(name):
+                    found |= self._inner_folds(child, name, protocol)
         return found
 
     def parent_model(self, scale: str, model: str) -> str:

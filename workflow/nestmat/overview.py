@@ -152,15 +152,15 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
     for name, scale in study.scales.items():
         parents = f" from {', '.join(scale.parents)}" if scale.parents else ""
         lines.append(f"  scale {name}{parents}: {', '.join(scale.targets) or 'no target'}")
-        lines += _models(study, scale, frames.get(scale.dataset))
+        lines += _models(study, name, frames.get(scale.dataset))
         if scale.baselines:
             lines.append(f"    baselines: {', '.join(scale.baselines)}")
     return lines
 
 
-def _models(study: Study, scale: Scale, frame: pd.DataFrame | None) -> Iterator[str]:
+def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]:
+    scale = study.scales[key]
     stack = scale.recommended.stack if scale.recommended else []
-    inner = scale.recommended.inner_folds if scale.recommended else 0
     for name, model in scale.models.items():
         counts = []
         for protocol in scale.runs(name):
@@ -174,7 +174,7 @@ def _models(study: Study, scale: Scale, frame: pd.DataFrame | None) -> Iterator[
                     remedy=f"leave the split {protocol!r} out, or keep a member of the stack out of it.",
                 )
             seeds = model.specification.training.seeds
-            count = members(scale, split, seeds, inner if name in stack else 0, levels)
+            count = members(scale, split, seeds, study.inner_folds(key, name, protocol), levels)
             counts.append(f"{count if count else 'unknown'} in {protocol}")
         yield f"    model {name}: {model.specification.training.epochs} epochs, members: {', '.join(counts)}"
 

@@ -155,9 +155,8 @@ class Plan:
         return asdict(self.scale(wildcards.scale).models[wildcards.model].specification)
 
     def inner_folds(self, wildcards: Any) -> int:
-        """Folds inside the training rows: more than 0 for members of the recommended stack."""
-        recommended = self.scale(wildcards.scale).recommended
-        return recommended.inner_folds if recommended and wildcards.model in recommended.stack else 0
+        """Folds inside the training rows: more than 0 for what a recommended stack is learned on."""
+        return self.study.inner_folds(wildcards.scale, wildcards.model, wildcards.protocol)
 
     def parents(self, wildcards: Any) -> list[str]:
         """Parent scales whose latents a model reads from files."""

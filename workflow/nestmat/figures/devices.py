@@ -148,5 +148,5 @@ KIND = kind.Kind(
     draw=draw,
     needs=needs,
     available=available,
-    filters={"predictions": kind.ENSEMBLE},
+    filters={"predictions": kind.ENSEMBLE, "propagated": {"inner": -1}},
 )

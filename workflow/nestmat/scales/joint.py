@@ -199,7 +199,9 @@ def train_jointly(
     read = {key: _Parent.read(key, source, protocol, data, members) for key, source in parents.items()}
     for key, parent in read.items():
         latents = parent.specification.encoder.latents
-        empty = ParentLatents(members.repeat, members.fold, members.seed, np.empty((0, len(data), latents)))
+        empty = ParentLatents(
+            members.repeat, members.fold, members.inner, members.seed, np.empty((0, len(data), latents))
+        )
         data = data.with_parent(key, empty, [f"z{i}" for i in range(latents)])
     own = replace(
         specification,

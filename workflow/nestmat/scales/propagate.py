@@ -12,7 +12,7 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.scales.train import LATENT_KEYS, ensemble, member_rows
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import ScaleData
+from nestmat.training.data import MEMBER_KEYS, ScaleData
 
 
 def blocks_for(trained: Trained, data: ScaleData, members: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -36,7 +36,7 @@ def blocks_for(trained: Trained, data: ScaleData, members: pd.DataFrame) -> dict
                 f"the latents of parent {name!r} are missing or of another width.",
                 remedy="propagate the parent of the same model first.",
             )
-        keys = (members[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed"))
+        keys = (members[key].to_numpy(np.int64) for key in MEMBER_KEYS)
         found[name] = data.block(name, *keys)
     return found
 
@@ -50,7 +50,7 @@ def propagate_latents(
     parents: Mapping[str, str | Path] | None = None,
     pass_prediction: bool = False,
 ) -> None:
-    """Encode the rows of a child with every member of the parent that has no inner fold.
+    """Encode the rows of a child with every member of the parent.
 
     Args:
         weights: Weights of the parent.
@@ -69,12 +69,12 @@ def propagate_latents(
     for name, path in (parents or {}).items():
         if name in trained.specification.inputs:
             data = data.with_propagated(name, path, trained.protocol)
-    members = trained.members[trained.members["inner"] == -1]
+    members = trained.members
     z, predicted = trained.apply(blocks_for(trained, data, members), members.index.to_numpy())
     columns = {f"z{i}": z[..., i] for i in range(z.shape[-1])}
     units = dict.fromkeys(columns, "")
     if pass_prediction:
-        group = members.groupby(["repeat", "fold"]).ngroup().to_numpy()
+        group = members.groupby(["repeat", "fold", "inner"]).ngroup().to_numpy()
         for target, (means, stds) in predicted.items():
             mean, std = np.empty_like(means), np.empty_like(stds)
             for k in np.unique(group):

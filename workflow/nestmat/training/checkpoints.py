@@ -166,7 +166,7 @@ class Trained:
         self, data: ScaleData, members: Members
     ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
         """Latents and predictions of every member on every row of its scale; shapes as in `apply`."""
-        keys = (members.repeat, members.fold, members.seed)
+        keys = (members.repeat, members.fold, members.inner, members.seed)
         blocks = {name: data.block(name, *keys) for name in self.specification.inputs}
         return self.apply(blocks, np.arange(len(members)))
 

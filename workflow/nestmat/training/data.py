@@ -24,31 +24,33 @@ class ParentLatents:
     Attributes:
         repeat: Repeat of each parent member, (parents,).
         fold: Fold that it did not see, (parents,); -1 if it saw all rows.
+        inner: Inner fold that it did not see either, (parents,); -1 for none.
         seed: Its seed, (parents,).
         values: (parents, n, width).
     """
 
     repeat: np.ndarray
     fold: np.ndarray
+    inner: np.ndarray
     seed: np.ndarray
     values: np.ndarray
 
-    def of(self, repeat: np.ndarray, fold: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    def of(self, repeat: np.ndarray, fold: np.ndarray, inner: np.ndarray, seed: np.ndarray) -> np.ndarray:
         """Index of the parent member that each child member reads, (members,).
 
-        The one of the same repeat, fold and seed, the seed counted modulo the parent's seeds. A member with
-        an inner fold reads it too: that parent has seen its own labels of the inner fold's materials, which
-        concerns the weights of a stack and no validation row. A parent whose protocol does not split these
-        rows has no such fold: then its members trained on every row.
+        The one of the same repeat, fold, inner fold and seed, the seed counted modulo the parent's seeds. A
+        parent whose protocol does not split these rows has no such fold: then its members trained on every
+        row; and one that was not trained on inner folds: then the member without.
 
         Raises:
             InputError: The parent has neither.
         """
         found = np.empty(len(repeat), dtype=np.int64)
-        for i, (r, f, s) in enumerate(zip(repeat, fold, seed, strict=True)):
-            pool = np.flatnonzero((self.repeat == r) & (self.fold == f))
+        for i, (r, f, k, s) in enumerate(zip(repeat, fold, inner, seed, strict=True)):
+            here = (self.repeat == r) & (self.fold == f)
+            pool = np.flatnonzero(here & (self.inner == k))
             if not len(pool):
-                pool = np.flatnonzero(self.fold == -1)
+                pool = np.flatnonzero((here if here.any() else self.fold == -1) & (self.inner == -1))
             if not len(pool):
                 raise InputError(
                     f"the parent's latents have no member for repeat {r}, fold {f}, and none of all rows.",
@@ -157,7 +159,7 @@ class ScaleData:
         """
         frame = tables.read(path)
         if tables.provenance(path)["protocol"] != protocol:
-            frame = frame[frame["fold"] == -1]
+            frame = frame[(frame["fold"] == -1) & (frame["inner"] == -1)]
         columns = [column for column in frame.columns if column not in MEMBER_COLUMNS and column != "row_id"]
         keys, index = np.unique(frame["member"].to_numpy(), return_inverse=True)
         values = np.full((len(keys), len(self), len(columns)), np.nan)
@@ -171,15 +173,17 @@ class ScaleData:
                 remedy="the reject table of the parent's features for them tells why; leave the rows out.",
             )
         first = frame.drop_duplicates("member").set_index("member").loc[keys]
-        repeat, fold, seed = (first[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed"))
-        parent = ParentLatents(repeat, fold, seed, values)
+        repeat, fold, inner, seed = (first[key].to_numpy(np.int64) for key in MEMBER_KEYS)
+        parent = ParentLatents(repeat, fold, inner, seed, values)
         return self.with_parent(name, parent, columns)
 
-    def block(self, name: str, repeat: np.ndarray, fold: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    def block(
+        self, name: str, repeat: np.ndarray, fold: np.ndarray, inner: np.ndarray, seed: np.ndarray
+    ) -> np.ndarray:
         """A block for some members: (n, width) where all share it, (members, n, width) for latents."""
         if name in self.parents:
             parent = self.parents[name]
-            return parent.values[parent.of(repeat, fold, seed)]
+            return parent.values[parent.of(repeat, fold, inner, seed)]
         return self.x[name]
 
     def renamed(self, columns: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
@@ -215,7 +219,8 @@ def is_latent(column: str) -> bool:
     return column[0] == "z" and column[1:].isdigit()
 
 
-MEMBER_COLUMNS = ("member", "repeat", "fold", "inner", "seed")
+MEMBER_KEYS = ("repeat", "fold", "inner", "seed")
+MEMBER_COLUMNS = ("member", *MEMBER_KEYS)
 
 
 def _finite(frame: pd.DataFrame, names: Sequence[str], path: str | Path) -> np.ndarray:

@@ -34,30 +34,14 @@ def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> n
     return label
 
 
-def inner_folds(groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Divide rows into folds that keep groups whole.
-
-    Args:
-        groups: Label of the group of each row, (n,).
-        folds: Number of folds wanted; fewer when there are fewer groups.
-        seed: Seed of the assignment.
-
-    Returns:
-        Fold of each row, (n,), 0-based. Independent of the order of the rows.
-    """
-    names, row_group, counts = np.unique(
-        np.asarray(groups).astype(str), return_inverse=True, return_counts=True
-    )
-    label = balanced_folds(counts[:, None], min(folds, len(names)), np.random.default_rng(seed))
-    return label[row_group]
-
-
 def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int) -> np.ndarray:
     """Inner folds of the rows that train in one outer fold.
 
     Whole outer folds are merged into inner ones. So the inner split has the character of the protocol,
     whatever that is (stratified, grouped, one solvent left out), and weights are learned on the same kind of
-    prediction as they are used for.
+    prediction as they are used for. Which ones are merged depends on their numbers alone: scales that share
+    the outer folds share the inner ones, and a member of an inner fold finds parents that have not seen its
+    materials.
 
     Args:
         outer: The fold that validates each row, (n,); -1 where a row always trains.
@@ -73,7 +57,8 @@ def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int) -> np.nd
     """
     outer = np.asarray(outer)
     inside = (outer != fold) & (outer >= 0)
-    if (others := len(np.unique(outer[inside]))) < 2:
+    names, row = np.unique(outer[inside], return_inverse=True)
+    if (others := len(names)) < 2:
         raise InputError(
             f"outside fold {fold} of the protocol are {others} folds, too few to divide into inner ones.",
             column="recommended",
@@ -81,5 +66,6 @@ def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int) -> np.nd
             "of the protocol by `protocols`.",
         )
     labels = np.full(len(outer), -1, dtype=np.int64)
-    labels[inside] = inner_folds(outer[inside], folds, seed=1000 * repeat + fold + 7)
+    dealt = np.random.default_rng(1000 * repeat + fold + 7).permutation(others) % folds
+    labels[inside] = dealt[row]
     return labels

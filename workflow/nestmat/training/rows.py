@@ -123,7 +123,7 @@ def pack(
         if name in data.y:
             values = data.y[name][:, None]
         else:
-            values = data.block(name, members.repeat, members.fold, members.seed)
+            values = data.block(name, members.repeat, members.fold, members.inner, members.seed)
         shared = values.ndim == 2
         picked = values[index] if shared else np.take_along_axis(values, index[..., None], axis=1)
         columns_first = scalers[name].transform(picked).astype(np.float32).swapaxes(1, 2)

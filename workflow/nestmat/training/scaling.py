@@ -83,7 +83,7 @@ def fit_scalers(specification: Model, data: ScaleData, members: Members) -> Scal
     found = {}
     for name in needed_blocks(specification, data.columns):
         if data.kinds[name] == "continuous":
-            values = data.block(name, members.repeat, members.fold, members.seed)
+            values = data.block(name, members.repeat, members.fold, members.inner, members.seed)
             latents = np.array([is_latent(column) for column in data.columns[name]])
             found[name] = Scaler.fit(values, rows, latents if name in data.parents else None)
         else:

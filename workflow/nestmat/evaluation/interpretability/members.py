@@ -16,7 +16,7 @@ from nestmat.evaluation.interpretability.alignment import Alignment, align_laten
 from nestmat.models.autoencoder import Autoencoder
 from nestmat.scales.propagate import blocks_for
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import ScaleData, is_latent
+from nestmat.training.data import MEMBER_KEYS, ScaleData, is_latent
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Explained:
         values, train = latents_by_member(
             tables.read(latents), chosen["member"].to_numpy(), data.row_id, latents
         )
-        keys = [chosen[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed")]
+        keys = [chosen[key].to_numpy(np.int64) for key in MEMBER_KEYS]
         matched = {}
         for name in trained.parents:
             columns = [i for i, column in enumerate(data.columns[name]) if is_latent(column)]
@@ -110,8 +110,8 @@ class Explained:
 
     @property
     def keys(self) -> list[np.ndarray]:
-        """Repeat, fold and seed of the members."""
-        return [self.members[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed")]
+        """Repeat, fold, inner fold and seed of the members."""
+        return [self.members[key].to_numpy(np.int64) for key in MEMBER_KEYS]
 
     @property
     def targets(self) -> list[str]:
