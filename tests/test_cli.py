@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import random
 import sys
 import types
@@ -116,10 +117,20 @@ def _edited(table, edit):
     (table.parent / "mine.yaml").write_text(yaml.safe_dump(content))
 
 
+def _nest(study):
+    """Add a coarser scale whose stack has another number of inner folds."""
+    coarse = copy.deepcopy(study["scales"]["materials"])
+    coarse["parents"] = ["materials"]
+    coarse["models"]["nestmat"]["specification"]["inputs"] = ["materials"]
+    coarse["recommended"]["inner_folds"] = 2
+    study["scales"]["sample"] = coarse
+
+
 @pytest.mark.parametrize(
     ("edit", "messages"),
     [
         (lambda s: s.update(scals={}), ["mine.yaml", "scals", "misspelt"]),
+        (_nest, ["scales.materials.models.nestmat", "[2, 4] inner folds"]),
         (
             lambda s: s["scales"]["materials"]["features"]["descriptors"].update(columns=["densty"]),
             ["scales.materials.features.descriptors.columns", "did you mean 'density'"],

@@ -193,6 +193,7 @@ def test_alloys_may_be_cut_anywhere():
     assert len({w["formula"] for w in many}) == 60
     assert sum(len(parse(w["formula"]).sites()["B"]) == 2 for w in many) == 36
     assert not any("F" in w["symbols"] for w in many)
+    assert not any("Cd" in w["symbols"] and w["symbols"][2] != w["symbols"][3] for w in many)
     assert all(w["relax"] and not w["probes"] for w in many)
     by_formula = {w["formula"]: w for w in structures.ternaries()}
     for alloy in many[:10]:
@@ -226,4 +227,11 @@ def test_the_set_of_ternaries():
     by_formula = pd.DataFrame(made).set_index("formula")
     assert by_formula.loc["CsPbI3", "cell"][0][0] == pytest.approx(6.78, abs=0.01)
     assert {s["cutoff"] for f, s in by_formula["settings"].items() if f.endswith("F3")} == {600}
-    assert len(list(structures.binaries())) == 2 * 12 + 2 * 36
+    assert by_formula.loc["CsCdCl3", "settings"]["cutoff"] == 420
+    binaries = list(structures.binaries())
+    assert len({w["structure"] for w in binaries}) == len(binaries) == 2 * (12 + 9) + 2 * 36
+    for ternary in by_formula.reset_index().to_dict("records"):
+        a, b, x = (next(iter(ions)) for ions in parse(ternary["formula"]).sites().values())
+        cutoff = ternary["settings"]["cutoff"]
+        found = {w["formula"] for w in binaries if w["settings"]["cutoff"] == cutoff}
+        assert {f"{a}{x}", f"{b}{x}2"} <= found

@@ -174,14 +174,10 @@ def standard(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["structure"] == frame["formula"] + " " + frame["prototype"]]
 
 
-def _binary_energies(frame: pd.DataFrame) -> dict[str, float]:
-    """Lowest energy of each binary halide, eV per formula unit, over its prototypes."""
-    rows = frame[~frame["prototype"].isin(PEROVSKITES) & (frame["status"] == "converged")]
-    lowest: dict[str, float] = {}
-    for _, points in rows.groupby("structure"):
-        formula = points["formula"].iloc[0]
-        lowest[formula] = min(lowest.get(formula, np.inf), points["energy"].min())
-    return lowest
+def _binary_energies(frame: pd.DataFrame, cutoff: float) -> dict[str, float]:
+    """Lowest energy of each binary halide with a cutoff, eV per formula unit, over its prototypes."""
+    rows = frame[~frame["prototype"].isin(PEROVSKITES) & (frame["cutoff"] == cutoff)]
+    return {str(formula): energy for formula, energy in rows.groupby("formula")["energy"].min().items()}
 
 
 def decomposition(formula: str, binaries: Mapping[str, float]) -> tuple[dict[str, float], float]:
@@ -220,8 +216,8 @@ def compounds(frame: pd.DataFrame) -> pd.DataFrame:
         unit towards the binary halides), ``products``, ``residual`` (eV per formula unit), ``volumes`` (their
         number). Structures without an equation of state are left out; their calculations say why.
     """
+    binaries = {cutoff: _binary_energies(frame, cutoff) for cutoff in frame["cutoff"].unique()}
     frame = standard(frame)
-    binaries = _binary_energies(frame)
     rows = []
     for _, points in frame[frame["prototype"].isin(PEROVSKITES)].groupby("structure", sort=False):
         good = branch(points)
@@ -233,7 +229,7 @@ def compounds(frame: pd.DataFrame) -> pd.DataFrame:
             continue
         formula = points["formula"].iloc[0]
         lattice = fit.volume ** (1 / 3)
-        products, reference = decomposition(formula, binaries)
+        products, reference = decomposition(formula, binaries[points["cutoff"].iloc[0]])
         nearest = good.iloc[int((good["lattice"] - lattice).abs().argmin())]
         rows.append(
             {
@@ -336,7 +332,7 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
     """Ordered alloys of two B or two X species in equal parts, in an order that may be cut anywhere.
 
     Three alloys of the B site and two of the X site take turns, each kind in random order. Left out are pairs
-    of two of Mg, Ca, Sr and Ba, and fluorine, which is calculated with another cutoff. Cells start from the
+    of two of Mg, Ca, Sr and Ba, fluorine, and pairs with Cd, whose cutoff is another. Cells start from the
     mean of the lattice constants of the two perovskites that an alloy lies between.
 
     Args:
@@ -349,7 +345,7 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
         (a, pair, (x, x))
         for a, x in itertools.product(structures.A_SITE, _HALOGENS)
         for pair in itertools.combinations(structures.B_SITE, 2)
-        if not _WIDE.issuperset(pair)
+        if not _WIDE.issuperset(pair) and "Cd" not in pair
     ]
     on_x = [
         (a, (b, b), pair)
