@@ -1,6 +1,6 @@
 # DFT, for the target `dft` alone: needs an interpreter with GPAW, which STUDY.dft.python names.
 # In: built-in sets of structures, or a user's own table.
-# Out: dft/<set>.parquet, one row a calculation; dft/{calculations,compounds,electronic}.parquet of all sets;
+# Out: dft/<set>.parquet, one row a calculation; dft/{records,calculations,compounds,electronic}.parquet of all sets;
 # dft/<set>.rejects.parquet with a reason for every row of a user's table left out.
 # Steps: check the interpreter; list the structures; calculate them in parts, each calculation kept in dft/journal as
 # soon as it ends; collect; fit equations of state.
@@ -121,6 +121,7 @@ rule summarise_dft:
         tables=PLAN.calculated_sets(),
         code=code("summarise_dft"),
     output:
+        records=f"{RESULTS}/dft/records.parquet",
         calculations=f"{RESULTS}/dft/calculations.parquet",
         compounds=f"{RESULTS}/dft/compounds.parquet",
         electronic=f"{RESULTS}/dft/electronic.parquet",

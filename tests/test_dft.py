@@ -337,6 +337,20 @@ def test_the_summary_keeps_failed_calculations_and_says_what_it_was_made_with(ca
     assert (facts["calculations"], facts["failed"]) == (len(records), 3)
 
 
+def test_exported_calculations_are_not_made_again(call, tmp_path, capsys):
+    records = records_of(call)
+    dft.write_records(records, tmp_path / "t.parquet")
+    dft.summarise(
+        [tmp_path / "t.parquet"], {name: tmp_path / f"{name}.parquet" for name in dft.TABLES}, sets=["t", "u"]
+    )
+    capsys.readouterr()
+    assert cli.main(["dft", "restore", str(tmp_path), str(tmp_path / "dft")]) == 0
+    journals = [tmp_path / "dft/journal" / name / "restored.jsonl" for name in ("t", "u")]
+    assert capsys.readouterr().out.split() == [str(journal) for journal in journals]
+    for journal in journals:
+        assert [json.loads(line) for line in journal.read_text().splitlines()] == records
+
+
 def test_of_a_structure_in_two_sets_the_first_counts(call, tmp_path):
     records = records_of(call)
     dft.write_records(records, tmp_path / "one.parquet")
@@ -351,7 +365,7 @@ def test_of_a_structure_in_two_sets_the_first_counts(call, tmp_path):
 
 def test_export_without_results_names_the_table(tmp_path, capsys):
     assert cli.main(["dft", "export", str(tmp_path), str(tmp_path / "out")]) == 2
-    assert "calculations.parquet" in capsys.readouterr().err
+    assert "records.parquet" in capsys.readouterr().err
 
 
 # the interpreter

@@ -13,10 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Element
 
+from nestmat import tables
 from nestmat.materials.formulas import parse
-from nestmat.physics import reference, structures
+from nestmat.paths import RESOURCES
+from nestmat.physics import dft, reference, structures
+from nestmat.physics.summary import summary
 
 GPA = 160.21766208
+SHIPPED = RESOURCES / "reference"
 
 
 def birch_murnaghan(v: np.ndarray, e0: float, v0: float, b0: float, b1: float) -> np.ndarray:
@@ -235,3 +239,16 @@ def test_the_set_of_ternaries():
         cutoff = ternary["settings"]["cutoff"]
         found = {w["formula"] for w in binaries if w["settings"]["cutoff"] == cutoff}
         assert {f"{a}{x}", f"{b}{x}2"} <= found
+
+
+def test_the_readme_shows_the_summary_of_the_set():
+    text = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    shown = text.split("<!-- nestmat dft summary -->\n\n")[1]
+    assert shown.split("### Gaps beside published ones")[0].strip() == summary(SHIPPED).strip()
+
+
+def test_the_tables_of_the_set_come_from_its_records(tmp_path):
+    outputs = {name: tmp_path / f"{name}.parquet" for name in dft.TABLES}
+    dft.summarise([SHIPPED / "records.parquet"], outputs)
+    for name in dft.TABLES:
+        pd.testing.assert_frame_equal(tables.read(outputs[name]), tables.read(SHIPPED / f"{name}.parquet"))

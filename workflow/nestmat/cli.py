@@ -118,6 +118,14 @@ def dft_export(arguments: argparse.Namespace) -> None:
         print(path)
 
 
+def dft_restore(arguments: argparse.Namespace) -> None:
+    """Put exported calculations back into the journals of a study, which then calculates only what is new."""
+    from nestmat.physics.dft import restore
+
+    for path in restore(arguments.folder, arguments.results):
+        print(path)
+
+
 def dft_summary(arguments: argparse.Namespace) -> None:
     """Print contents, convergence and comparison with published values, in Markdown."""
     from nestmat.data.readers import read
@@ -199,6 +207,9 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("results", help="folder of the results, as results/<study>/dft")
     added.add_argument("folder", help="folder to write to, as resources/reference")
 
+    added = command("restore", dft_restore, of_dft)
+    added.add_argument("folder", help="folder of the tables, as resources/reference")
+    added.add_argument("results", help="folder of the results, as results/<study>/dft")
     added = command("summary", dft_summary, of_dft)
     added.add_argument("folder", help="folder of the tables, as resources/reference")
     added.add_argument("--gaps", help="file of the data set perovskites_pbe, to compare the gaps with")

@@ -124,8 +124,8 @@ ELECTRONIC: tables.Schema = {
     "lattice": tables.Column("float64", unit="Å", description="lattice constant without strain"),
     "formation_energy": COMPOUNDS["formation_energy"],
 }
-TABLES = ("calculations", "compounds", "electronic")
-"""What is told of all sets: one row a calculation, a perovskite, a strained perovskite."""
+TABLES = ("records", "calculations", "compounds", "electronic")
+"""What is told of all sets: calculations as made and as read, perovskites, strained perovskites."""
 
 
 # the interpreter
@@ -422,6 +422,7 @@ def summarise(paths: Sequence[str | Path], outputs: Mapping[str, str | Path], **
         records += [record for record in calculated if record["structure"] not in seen]
         seen |= names
     frame = reference.calculations(records)
+    write_records(records, outputs["records"], **facts)
     provenance = {
         "versions": _values(record["versions"] for record in records),
         "settings": _values(record["settings"] for record in records),
@@ -435,11 +436,34 @@ def summarise(paths: Sequence[str | Path], outputs: Mapping[str, str | Path], **
         "electronic": (reference.electronic(frame), ELECTRONIC),
     }
     _LOG.info("%d calculations, %d perovskites", len(frame), len(found["compounds"][0]))
-    for name in TABLES:
-        rows, schema = found[name]
+    for name, (rows, schema) in found.items():
         tables.write(
             outputs[name], rows if len(rows) else pd.DataFrame(columns=list(schema)), schema, provenance
         )
+
+
+def restore(folder: str | Path, results: str | Path) -> list[Path]:
+    """Put published calculations back into the journals of a study, which then calculates only what is new.
+
+    Args:
+        folder: Folder with ``records.parquet``, as `export` wrote it.
+        results: Folder of the study's DFT results.
+
+    Returns:
+        The journals written, one a set.
+
+    Raises:
+        InputError: The table is missing.
+    """
+    source = Path(folder) / "records.parquet"
+    lines = [json.dumps(record) + "\n" for record in read_records([source])]
+    journals = [
+        Path(results) / "journal" / name / "restored.jsonl" for name in tables.provenance(source)["sets"]
+    ]
+    for journal in journals:
+        journal.parent.mkdir(parents=True, exist_ok=True)
+        write_text(journal, "".join(lines))
+    return journals
 
 
 def _values(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

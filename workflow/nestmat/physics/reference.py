@@ -175,9 +175,10 @@ def standard(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _binary_energies(frame: pd.DataFrame, cutoff: float) -> dict[str, float]:
-    """Lowest energy of each binary halide with a cutoff, eV per formula unit, over its prototypes."""
+    """Energy of the lower of both prototypes of each binary halide with a cutoff, eV per formula unit."""
     rows = frame[~frame["prototype"].isin(PEROVSKITES) & (frame["cutoff"] == cutoff)]
-    return {str(formula): energy for formula, energy in rows.groupby("formula")["energy"].min().items()}
+    lowest = rows.groupby(["formula", "prototype"])["energy"].min().groupby("formula").agg(["size", "min"])
+    return {str(formula): energy for formula, energy in lowest.loc[lowest["size"] == 2, "min"].items()}
 
 
 def decomposition(formula: str, binaries: Mapping[str, float]) -> tuple[dict[str, float], float]:
