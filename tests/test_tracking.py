@@ -17,7 +17,7 @@ from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import ensemble, train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import ScaleData
+from nestmat.training.data import MEMBER_KEYS, ScaleData
 
 ROWS = 24
 TRAINING = Training(epochs=3, seeds=2)
@@ -191,9 +191,7 @@ def test_models_are_logged_with_signature_and_without_pickle_and_predict_as_the_
             data = ScaleData.read(results / "features/coarse.parquet").with_propagated(
                 "fine", results / "propagated/fine__coarse/strict/nested.parquet", "strict"
             )
-            blocks["fine"] = data.block(
-                "fine", *(members[key].to_numpy(np.int64) for key in ("repeat", "fold", "seed"))
-            )
+            blocks["fine"] = data.block("fine", *(members[key].to_numpy(np.int64) for key in MEMBER_KEYS))
             for seed, latents in zip(members["seed"], blocks["fine"], strict=True):
                 for column, values in zip(trained.columns["fine"], latents.T, strict=True):
                     frame[f"fine.{seed}.{column}"] = values.astype(np.float64)
