@@ -107,8 +107,8 @@ def test_worked_example():
 
 def test_shapes_chunks_and_gaps_without_a_cell():
     gap = np.tile([1.2, 1.6, np.nan, 0.0, 5.0], 2000)
-    pce = absorber.efficiency(gap.reshape(5, 2000), 500, 1000, 100, 100, 1e-3).ravel()
-    single = [absorber.efficiency(value, 500, 1000, 100, 100, 1e-3) for value in (1.2, 1.6)]
+    pce = absorber.simulate(gap.reshape(5, 2000), 500, 1000, 100, 100, 1e-3).pce.ravel()
+    single = [absorber.simulate(value, 500, 1000, 100, 100, 1e-3).pce for value in (1.2, 1.6)]
     np.testing.assert_allclose(pce[0::5], single[0], rtol=1e-14)
     np.testing.assert_allclose(pce[1::5], single[1], rtol=1e-14)
     assert np.isnan(pce[2::5]).all()
@@ -128,7 +128,7 @@ DEVICES = st.tuples(
 @given(device=DEVICES, extraction=powers(2, 8))
 @settings(max_examples=200, deadline=None)
 def test_never_above_the_detailed_balance_limit(device, extraction):
-    pce = absorber.efficiency(*device, extraction_velocity=extraction)
+    pce = absorber.simulate(*device, extraction_velocity=extraction).pce
     assert 0 <= pce <= detailed_balance.limit(device[0], radiative_efficiency=device[5]).pce * (1 + 1e-12)
 
 
@@ -140,7 +140,7 @@ def test_every_loss_lowers_the_efficiency(device, factor):
     worse[2, 3] *= factor
     worse[3, 4] *= factor
     worse[4, 5] /= factor
-    pce = absorber.efficiency(*worse.T)
+    pce = absorber.simulate(*worse.T).pce
     assert (pce[1:] <= pce[0] * (1 + 1e-10)).all()
     assert pce[4] < pce[0]
 
@@ -167,7 +167,7 @@ def test_bad_arguments(change):
         "radiative_efficiency": 0.1,
     }
     with pytest.raises(ValueError, match="must be"):
-        absorber.efficiency(**(good | change))
+        absorber.simulate(**(good | change))
 
 
 @pytest.mark.parametrize("arguments", [(0.5, 0, 1, 1, 1), (0.5, 1, -1, 1, 1), (2, 1, 1, 1, 1)])

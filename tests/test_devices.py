@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from nestmat.errors import InputError
-from nestmat.physics.absorber import efficiency
+from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import PROCESS_RANGES, device_table, gap_curves, left_out
 
@@ -51,7 +51,7 @@ def test_processes_fill_their_ranges_evenly(table):
 
 
 def test_efficiency_is_that_of_the_absorber(table):
-    expected = efficiency(table["gap"], *(10 ** table[LOGS].to_numpy()).T)
+    expected = simulate(table["gap"], *(10 ** table[LOGS].to_numpy()).T).pce
     np.testing.assert_allclose(table["pce"], expected, rtol=1e-12)
     assert (table["pce"] < limit(table["gap"]).pce).all()
 
@@ -111,7 +111,7 @@ def test_strained_devices_have_the_gap_of_their_strain(points):
     np.testing.assert_allclose(s2["gap"], 1.5 + 12 * s2["strain"], atol=1e-12)
     expected = 3 - 20 * other["strain"] - 50 * other["strain"] ** 2
     np.testing.assert_allclose(other["gap"], expected, atol=2e-3)
-    np.testing.assert_allclose(table["pce"], efficiency(table["gap"], *(10 ** table[LOGS].to_numpy()).T))
+    np.testing.assert_allclose(table["pce"], simulate(table["gap"], *(10 ** table[LOGS].to_numpy()).T).pce)
     pd.testing.assert_frame_equal(table, device_table(points, rows=500, strain=0.02))
 
 

@@ -113,7 +113,7 @@ TERNARIES = {"set": "ternaries"}
         ({"mine": {"set": "perovskites"}}, "dft.sets.mine.set"),
         ({"alloys": {"set": "alloys"}}, "name the set of the ternaries in after"),
         ({"alloys": {"set": "alloys", "after": ["t"]}, "t": TERNARIES}, "'t' is not a set listed before"),
-        ({"compounds": TERNARIES}, "the name of a table of results"),
+        *(({name: TERNARIES}, "the name of a table of results") for name in dft.TABLES),
         ({"a b": TERNARIES}, "dft.sets"),
     ],
 )

@@ -20,7 +20,7 @@ from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.truth import UNITS, followed, simulated, trace_truth
 from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.figures import style
-from nestmat.physics.absorber import efficiency
+from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
@@ -207,15 +207,15 @@ def test_the_truth_is_the_simulator(traced):
     gaps = traced.table[traced.table["kind"] == "gap"]
     assert gaps["x"].to_numpy() == pytest.approx(gaps["formula"].map(GAPS).to_numpy())
     process = (10**2.5, 500.0, 100.0, 100.0, 10**-3.5)
-    np.testing.assert_allclose(gaps["true"], efficiency(gaps["x"], *process))
+    np.testing.assert_allclose(gaps["true"], simulate(gaps["x"], *process).pce)
     np.testing.assert_allclose(gaps["limit"], limit(gaps["x"]).pce)
     strained = traced.table[traced.table["kind"] == "strain"]
     gap = strained["formula"].map(GAPS) + 5 * strained["x"]
-    np.testing.assert_allclose(strained["true"], efficiency(gap, *process), rtol=1e-6)
+    np.testing.assert_allclose(strained["true"], simulate(gap, *process).pce, rtol=1e-6)
     for place, name in enumerate(LOGS):
         rows = traced.table[traced.table["kind"] == name]
         varied = [*process[:place], rows["x"], *process[place + 1 :]]
-        np.testing.assert_allclose(rows["true"], efficiency(rows["formula"].map(GAPS), *varied))
+        np.testing.assert_allclose(rows["true"], simulate(rows["formula"].map(GAPS), *varied).pce)
     cells = tables.read(traced.results / "data/cells.parquet").rename(columns={"given": "gap"})
     np.testing.assert_allclose(cells["PCE"], simulated(cells))
 

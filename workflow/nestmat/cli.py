@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -128,13 +130,18 @@ def dft_restore(arguments: argparse.Namespace) -> None:
 
 def dft_summary(arguments: argparse.Namespace) -> None:
     """Print contents, convergence and comparison with published values, in Markdown."""
+    from nestmat.data.fetch import fetch
     from nestmat.data.readers import read
     from nestmat.data.registry import resolve
     from nestmat.physics.summary import summary
 
     gaps = None
     if arguments.gaps:
-        gaps = read(resolve("perovskites_pbe"), arguments.gaps, name="perovskites_pbe").frame
+        spec = resolve("perovskites_pbe")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "perovskites_pbe.csv"
+            fetch(spec, file, mirror=os.environ.get("NESTMAT_MIRROR"))
+            gaps = read(spec, file, name="perovskites_pbe").frame
     print(summary(arguments.folder, gaps), end="")
 
 
@@ -212,7 +219,11 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("results", help="folder of the results, as results/<study>/dft")
     added = command("summary", dft_summary, of_dft)
     added.add_argument("folder", help="folder of the tables, as resources/reference")
-    added.add_argument("--gaps", help="file of the data set perovskites_pbe, to compare the gaps with")
+    added.add_argument(
+        "--gaps",
+        action="store_true",
+        help="compare gaps with the data set perovskites_pbe, fetched for it",
+    )
 
     command("schema", schema)
     return top

@@ -380,7 +380,7 @@ class Dft(_Strict):
     def _references(self) -> Dft:
         seen: list[str] = []
         for name, entry in self.sets.items():
-            if name in ("calculations", "compounds"):
+            if name in ("records", "calculations", "compounds", "electronic"):
                 raise ValueError(f"sets.{name}: has the name of a table of results; choose another")
             for other in entry.after:
                 if other not in seen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -29,6 +29,9 @@ COLUMNS = [
     "source",
     "note",
 ]
+
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 
 class _Strict(BaseModel):
@@ -89,6 +92,26 @@ class Publication(_Strict):
         return self
 
 
+def read(path: str | Path, kind: type[_Kind]) -> _Kind:
+    """A file of published numbers, validated.
+
+    Args:
+        path: YAML file.
+        kind: What the file holds.
+
+    Raises:
+        InputError: The file is missing or faulty; names file and key.
+    """
+    try:
+        return kind.model_validate(load_yaml(path))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(str(part) for part in fault["loc"])
+        raise InputError(
+            f"{fault['msg']}.", file=path, column=key, remedy="compare the entry with its neighbours."
+        ) from error
+
+
 def load(names: Iterable[str], folder: str | Path = PUBLISHED) -> pd.DataFrame:
     """Published numbers as a tidy frame.
 
@@ -106,15 +129,7 @@ def load(names: Iterable[str], folder: str | Path = PUBLISHED) -> pd.DataFrame:
     """
     rows: list[dict] = []
     for name in names:
-        path = Path(folder) / f"{name}.yaml"
-        try:
-            publication = Publication.model_validate(load_yaml(path))
-        except ValidationError as error:
-            fault = error.errors()[0]
-            key = ".".join(str(part) for part in fault["loc"])
-            raise InputError(
-                f"{fault['msg']}.", file=path, column=key, remedy="compare the entry with its neighbours."
-            ) from error
+        publication = read(Path(folder) / f"{name}.yaml", Publication)
         for value in publication.values:
             rows += _rows(value.model_dump(), publication.citations)
         for sweep in publication.sweeps:

@@ -16,7 +16,7 @@ from nestmat.config import DatasetSpec, FeatureBlock
 from nestmat.data.generators import calculated_gaps, perovskite_devices
 from nestmat.errors import InputError
 from nestmat.features.table import Featurized
-from nestmat.physics.absorber import efficiency
+from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import PROCESS_RANGES, gap_curves
 from nestmat.prediction import featurize_chain
@@ -64,7 +64,7 @@ def middle() -> dict[str, float]:
 def simulated(devices: pd.DataFrame) -> NDArray[np.float64]:
     """Efficiency in percent of devices with the columns gap (eV) and log_<process variable>."""
     processes = devices[[f"log_{name}" for name in PROCESS_RANGES]].to_numpy(np.float64)
-    return efficiency(devices["gap"].to_numpy(np.float64), *(10**processes).T)
+    return simulate(devices["gap"].to_numpy(np.float64), *(10**processes).T).pce
 
 
 def followed(gaps: pd.Series, count: int) -> list[str]:

@@ -231,31 +231,3 @@ def simulate(
         chunk = working[start : start + _CHUNK]
         jsc[chunk] = _photocurrent(*columns[:, chunk])
     return performance(jsc.reshape(shape), gap, temperature, radiative_efficiency)
-
-
-def efficiency(
-    gap: ArrayLike,
-    thickness: ArrayLike,
-    diffusion_length: ArrayLike,
-    front_velocity: ArrayLike,
-    back_velocity: ArrayLike,
-    radiative_efficiency: ArrayLike,
-    *,
-    extraction_velocity: ArrayLike = EXTRACTION_VELOCITY,
-    diffusivity: ArrayLike = DIFFUSIVITY,
-    absorption: ArrayLike = ABSORPTION,
-    temperature: ArrayLike = ROOM_TEMPERATURE,
-) -> NDArray[np.float64]:
-    """Power conversion efficiency in percent; arguments and errors are those of `simulate`."""
-    return simulate(
-        gap,
-        thickness,
-        diffusion_length,
-        front_velocity,
-        back_velocity,
-        radiative_efficiency,
-        extraction_velocity=extraction_velocity,
-        diffusivity=diffusivity,
-        absorption=absorption,
-        temperature=temperature,
-    ).pce

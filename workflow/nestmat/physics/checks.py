@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nestmat.config import load_yaml
-from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES
+from nestmat.published import read
 
 PUBLISHED = RESOURCES / "published" / "perovskites_pbe.yaml"
 _SIDE_BY_SIDE = [
@@ -63,14 +62,7 @@ def load(path: str | Path = PUBLISHED) -> pd.DataFrame:
     Raises:
         InputError: The file is missing or faulty; names file and key.
     """
-    try:
-        publication = Publication.model_validate(load_yaml(path))
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        raise InputError(
-            f"{fault['msg']}.", file=path, column=key, remedy="compare the entry with its neighbours."
-        ) from error
+    publication = read(path, Publication)
     frame = pd.DataFrame(
         [value.model_dump() for value in publication.values], columns=list(Value.model_fields)
     )

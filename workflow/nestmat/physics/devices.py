@@ -11,7 +11,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.stats import qmc
 
 from nestmat.errors import InputError
-from nestmat.physics.absorber import efficiency
+from nestmat.physics.absorber import simulate
 
 # A choice, to span halide perovskite films from poor to the best. Anchors: 200 cm/s on PC61BM, Krogmeier et
 # al., Sustainable Energy Fuels 2, 1027 (2018), doi 10.1039/c7se00603a; radiative efficiencies, Green and
@@ -122,8 +122,8 @@ def device_table(
     """Devices of all usable compounds, with process variables from a Latin hypercube.
 
     Every usable compound makes equally many devices, or one more than another. The process variables are
-    log-uniform in `PROCESS_RANGES`. The efficiency is `nestmat.physics.absorber.efficiency`, times a noise of
-    mean 1 that is log-normal, hence never negative; with noise a device may exceed its detailed-balance
+    log-uniform in `PROCESS_RANGES`. The efficiency is that of `nestmat.physics.absorber.simulate`, times a
+    noise of mean 1 that is log-normal, hence never negative; with noise a device may exceed its detailed-balance
     limit. Gaps, processes and their order are the same for every ``noise``.
 
     Args:
@@ -177,4 +177,4 @@ def device_table(
             mine = frame["formula"] == formula
             frame.loc[mine, "gap"] = curves[formula](frame.loc[mine, "strain"])
     frame = frame.assign(**{f"log_{name}": processes[:, k] for k, name in enumerate(PROCESS_RANGES)})
-    return frame.assign(pce=efficiency(frame["gap"].to_numpy(), *(10**processes).T) * factor)
+    return frame.assign(pce=simulate(frame["gap"].to_numpy(), *(10**processes).T).pce * factor)

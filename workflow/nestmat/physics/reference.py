@@ -360,7 +360,9 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
     )
     made = 0
     for entry in order:
-        if entry is None or made == count:
+        if made == count:
+            return
+        if entry is None:
             continue
         a, (b1, b2), (x1, x2) = entry
         ends = {f"{a}{b}{x}3" for b, x in zip((b1, b2), (x1, x2), strict=True)}
