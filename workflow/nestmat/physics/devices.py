@@ -123,8 +123,8 @@ def device_table(
 
     Every usable compound makes equally many devices, or one more than another. The process variables are
     log-uniform in `PROCESS_RANGES`. The efficiency is that of `nestmat.physics.absorber.simulate`, times a
-    noise of mean 1 that is log-normal, hence never negative; with noise a device may exceed its detailed-balance
-    limit. Gaps, processes and their order are the same for every ``noise``.
+    noise of mean 1 that is log-normal, hence never negative; with noise a device may exceed its
+    detailed-balance limit. Gaps, processes and their order are the same for every ``noise``.
 
     Args:
         compounds: With columns ``formula`` and ``gap`` (eV). `left_out` tells which make no device; their
