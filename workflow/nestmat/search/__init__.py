@@ -1,0 +1,1 @@
+"""Search from wanted properties back to materials: design spaces, problems, methods, judges."""
