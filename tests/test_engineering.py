@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import yaml
 from tools import bootstrap_pip
 
 from nestmat import config, reference
+from nestmat.data.generators import GENERATORS
 from nestmat.paths import ROOT
 
 PACKAGE = ROOT / "workflow/nestmat"
@@ -24,7 +26,7 @@ PROGRAMS = {"run_dft"}
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]
 STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "resources/studies").glob("*.yaml"))]
 # What runs on a GPU node, and all that it may import beside the standard library.
-NUMERIC = ("models", "training", "scales")
+NUMERIC = ("models", "training", "scales", "search")
 ALLOWED = {"torch", "numpy", "pandas", "pyarrow", "zuko", "safetensors", "rich", "tqdm"}
 ALLOWED_OWN = {"tables", "files", "errors", "logs", *NUMERIC}
 
@@ -219,3 +221,16 @@ def test_pip_comes_from_the_index_that_pip_is_configured_with(index, monkeypatch
     monkeypatch.setenv("PIP_INDEX_URL", index)
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://more.example/simple")
     assert bootstrap_pip.indexes() == [index, "https://more.example/simple"]
+
+
+def test_every_generator_and_option_is_documented():
+    text = (ROOT / "docs" / "generators.md").read_text(encoding="utf-8")
+    for name, generator in GENERATORS.items():
+        section = text.split(f"## {name}\n")[1].split("\n## ")[0]
+        documented = {
+            option
+            for line in section.splitlines()
+            if line.startswith("| `")
+            for option in re.findall(r"`(\w+)`", line.split("|")[1])
+        }
+        assert documented == set(inspect.signature(generator).parameters), name
