@@ -75,10 +75,21 @@ def calculator(structure: dict, attempt: int) -> GPAW:
     )
 
 
-def band_edges(calc: GPAW) -> dict:
-    """Edges, gaps and k points (in units of the reciprocal cell) of a calculation without spin."""
+def eigenvalues(calc: GPAW) -> tuple:
+    """K points (n, 3) and energies of the bands (n, bands)."""
     kpoints = calc.get_ibz_k_points()
-    bands = np.array([calc.get_eigenvalues(kpt=k) for k in range(len(kpoints))])
+    return kpoints, np.array([calc.get_eigenvalues(kpt=k) for k in range(len(kpoints))])
+
+
+def band_edges(calc: GPAW, points: list) -> dict:
+    """Edges, gaps and k points (in units of the reciprocal cell) of a calculation without spin.
+
+    Further ``points`` are looked at in the density of the calculation.
+    """
+    kpoints, bands = eigenvalues(calc)
+    if points:
+        further = eigenvalues(calc.fixed_density(kpts=points, symmetry="off", txt=None))
+        kpoints, bands = np.concatenate([kpoints, further[0]]), np.concatenate([bands, further[1]])
     filled = round(calc.get_number_of_electrons()) // 2
     below, above = bands[:, filled - 1], bands[:, filled]
     top, bottom = int(below.argmax()), int(above.argmin())
@@ -121,7 +132,7 @@ def solve(structure: dict, kind: str, cell: np.ndarray, positions: np.ndarray) -
                 "pressure": float(-np.trace(stress) / 3 / GPa),
                 "force": float(np.linalg.norm(forces, axis=1).max()),
                 "positions": np.round(atoms.get_scaled_positions(), 10).tolist(),
-                **band_edges(atoms.calc),
+                **band_edges(atoms.calc, structure["settings"].get("edges", [])),
             }
         # FileNotFoundError: there is no PAW data set of an element.
         except (

@@ -295,6 +295,51 @@ def test_other_parts_find_what_is_calculated(call, program):
     assert parts == first
 
 
+class Bands:
+    """K points and energies of a filled and an empty band, and the energies at any further k points."""
+
+    def __init__(self, kpoints, bands, elsewhere=()):
+        self.kpoints, self.bands, self.elsewhere = kpoints, bands, elsewhere
+
+    def get_ibz_k_points(self):
+        return np.array(self.kpoints, dtype=float)
+
+    def get_eigenvalues(self, kpt):
+        return np.array(self.bands[kpt])
+
+    def get_number_of_electrons(self):
+        return 2.0
+
+    def fixed_density(self, kpts, **options):
+        assert options["symmetry"] == "off"
+        return Bands(kpts, self.elsewhere)
+
+
+GAMMA, X, L = (0.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.5, 0.5, 0.5)
+
+
+def test_the_edges_of_an_indirect_gap_lie_at_two_k_points(program):
+    found = program.band_edges(Bands([GAMMA, X], [[0.0, 3.0], [-1.0, 2.0]]), [])
+    assert (found["gap"], found["direct_gap"], found["direct"]) == (2.0, 3.0, False)
+    assert (found["k_valence"], found["k_conduction"]) == (list(GAMMA), list(X))
+    assert (found["valence_edge"], found["conduction_edge"]) == (0.0, 2.0)
+    direct = program.band_edges(Bands([GAMMA, X], [[0.0, 2.0], [-1.0, 3.0]]), [])
+    assert (direct["gap"], direct["direct_gap"], direct["direct"]) == (2.0, 2.0, True)
+
+
+def test_the_gap_of_a_metal_is_zero(program):
+    found = program.band_edges(Bands([GAMMA, X], [[0.0, 3.0], [-4.0, -0.5]]), [])
+    assert (found["gap"], found["direct_gap"], found["direct"]) == (0.0, 3.0, False)
+    assert found["valence_edge"] > found["conduction_edge"]
+
+
+def test_edges_are_looked_for_at_further_k_points(program):
+    calculation = Bands([GAMMA, X], [[0.0, 3.0], [-1.0, 2.0]], elsewhere=[[0.5, 1.5]])
+    found = program.band_edges(calculation, [list(L)])
+    assert (found["gap"], found["direct_gap"], found["direct"]) == (1.0, 1.0, True)
+    assert found["k_valence"] == found["k_conduction"] == list(L)
+
+
 # records and tables
 
 

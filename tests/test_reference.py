@@ -195,10 +195,12 @@ def test_alloys_may_be_cut_anywhere():
     many = list(reference.alloys(frame, count=60))
     assert [w["structure"] for w in reference.alloys(frame, count=20)] == [w["structure"] for w in many[:20]]
     assert len({w["formula"] for w in many}) == 60
-    assert sum(len(parse(w["formula"]).sites()["B"]) == 2 for w in many) == 36
+    assert sum(len(parse(w["formula"]).sites()["B"]) == 2 for w in many) == 45
     assert not any("F" in w["symbols"] for w in many)
     assert not any("Cd" in w["symbols"] and w["symbols"][2] != w["symbols"][3] for w in many)
     assert all(w["relax"] and not w["probes"] for w in many)
+    # A mesh of three leaves out where two B species have their band edges.
+    assert all(("edges" in w["settings"]) == (w["symbols"][2] != w["symbols"][3]) for w in many)
     by_formula = {w["formula"]: w for w in structures.ternaries()}
     for alloy in many[:10]:
         a, b, x = (list(parse(alloy["formula"]).sites()[site]) for site in "ABX")

@@ -17,7 +17,7 @@ strains         linear strains about that minimum
 spacing         a strain this near to a probe is not calculated again
 relax           whether the positions are relaxed at the minimum
 settings        cutoff (eV), functional, smearing (eV), density, eigenstates, empty (number of bands),
-                force (eV/angstrom), steps
+                force (eV/angstrom), steps, edges (further k points at which band edges are looked for)
 ==============  =====================================================================================
 """
 
@@ -49,6 +49,9 @@ SETTINGS: Mapping[str, Any] = {
     "force": 0.05,
     "steps": 20,
 }
+# L, X and W of the face-centred cell, which a mesh of three leaves out. Two B species that alternate have
+# their band edges there; with one B species they lie at R or Gamma of the cubic cell, which fold to Gamma.
+EDGES = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.0), (0.5, 0.75, 0.25))
 STRAINS = (-0.06, -0.036, -0.012, 0.012, 0.036, 0.06)
 # The lattice constants of these crystals are 0.948 to 1.018 of the radius rule.
 PROBES = (0.935, 0.965, 0.995)
@@ -148,6 +151,8 @@ def wanted(
     """
     build, mesh = PROTOTYPES[prototype]
     symbols, positions, cell = build(*species)
+    if prototype == "ordered_perovskite" and len(set(species[1])) > 1:
+        settings = {"edges": [list(point) for point in EDGES], **settings}
     return {
         "structure": name or f"{formula} {prototype}",
         "formula": formula,
