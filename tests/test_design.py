@@ -1,0 +1,121 @@
+"""Features of a design space are those of the formulas that it writes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from nestmat.config import FeatureBlock
+from nestmat.errors import InputError
+from nestmat.features.design import feature_map
+from nestmat.features.table import featurize
+from nestmat.materials import ions
+from nestmat.materials.formulas import parse_many
+from nestmat.search.features import FeatureMap
+from nestmat.search.simplex import Simplex
+from nestmat.search.space import ABX3Alloy, Choice, Interval
+
+SPECIES = {"A": ["K", "Cs", "MA"], "B": ["Sn", "Pb", "Ca"], "X": ["Cl", "Br", "I"]}
+BLOCKS = {
+    "A": FeatureBlock(site="A"),
+    "B": FeatureBlock(site="B"),
+    "X": FeatureBlock(site="X"),
+    "descriptors": FeatureBlock(site_descriptors=["A", "B", "X"]),
+    "geometry": FeatureBlock(perovskite=True),
+    "strain": FeatureBlock(columns=["strain"]),
+    "solvent": FeatureBlock(one_hot="solvent"),
+}
+
+
+@pytest.fixture(scope="module")
+def space():
+    return ABX3Alloy(
+        {site: Simplex(names, 8, site=site) for site, names in SPECIES.items()},
+        {name: ions.ion(name).charge for names in SPECIES.values() for name in names},
+        [Interval("strain", -0.02, 0.02, 9), Choice("solvent", ["DMF", "DMSO"])],
+    )
+
+
+@pytest.fixture(scope="module")
+def materials(space):
+    return space.sample(200, seed=3)
+
+
+@pytest.fixture(scope="module")
+def featurized(space, materials):
+    formulas = space.formulas(materials)
+    table = pd.DataFrame(
+        {
+            "row_id": range(len(materials)),
+            "row": range(1, len(materials) + 1),
+            "formula": formulas,
+            "material": [formula.key for formula in parse_many(formulas).formulas],
+            "strain": materials[:, space.columns.index("strain")],
+            "solvent": np.where(materials[:, space.columns.index("solvent=DMF")] == 1, "DMF", "DMSO"),
+        }
+    )
+    return featurize(table, BLOCKS)
+
+
+def mapped(space, featurized):
+    columns = {name: block["columns"] for name, block in featurized.blocks.items()}
+    return feature_map(BLOCKS, columns, space.columns)
+
+
+def test_features_are_those_of_the_formulas(space, materials, featurized):
+    found = mapped(space, featurized)
+    assert set(found.columns) == {c for block in featurized.blocks.values() for c in block["columns"]}
+    values = found(torch.from_numpy(materials)).numpy()
+    np.testing.assert_allclose(values, featurized.frame[found.columns].to_numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_features_are_differentiable(space, featurized):
+    found = mapped(space, featurized)
+    u = torch.randn(4, space.free - 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    solvent = torch.tensor([[2.0, -2.0]], dtype=torch.float64).expand(4, 2)
+
+    def features(free):
+        return found(space.from_free(torch.cat([free, solvent], dim=1)))
+
+    assert torch.autograd.gradcheck(features, (u.requires_grad_(True),))
+
+
+def test_single_precision_is_close(space, materials, featurized):
+    found = mapped(space, featurized)
+    x = torch.from_numpy(materials)
+    torch.testing.assert_close(found(x.float()).double(), found(x), rtol=2e-4, atol=1e-5)
+
+
+def test_a_map_is_read_as_it_was_written(space, materials, featurized, tmp_path):
+    found = mapped(space, featurized)
+    found.save(tmp_path / "map.json")
+    again = FeatureMap.load(tmp_path / "map.json")
+    x = torch.from_numpy(materials)
+    assert again.columns == found.columns
+    assert torch.equal(again(x), found(x))
+    (tmp_path / "map.json").write_text("{")
+    with pytest.raises(InputError, match="not a readable map"):
+        FeatureMap.load(tmp_path / "map.json")
+
+
+@pytest.mark.parametrize(
+    ("blocks", "columns", "message"),
+    [
+        ({"m": FeatureBlock(composition="magpie")}, {"m": []}, "whole compositions"),
+        ({"B": FeatureBlock(site="B")}, {"B": ["B:Pb", "B:Sn"]}, "no column for B:Ca"),
+        ({"p": FeatureBlock(columns=["thickness"])}, {"p": ["thickness"]}, "needs thickness"),
+        ({"s": FeatureBlock(one_hot="layer")}, {"s": ["layer=a"]}, "needs layer=a"),
+    ],
+)
+def test_blocks_that_a_space_does_not_give_are_refused(space, blocks, columns, message):
+    with pytest.raises(InputError, match=message):
+        feature_map(blocks, columns, space.columns)
+
+
+def test_ions_that_the_space_leaves_out_are_absent(space):
+    found = feature_map({"B": FeatureBlock(site="B")}, {"B": ["B:Ca", "B:Ge", "B:Pb", "B:Sn"]}, space.columns)
+    values = found(torch.from_numpy(space.sample(20, 0)))
+    assert (values[:, 1] == 0).all()
+    torch.testing.assert_close(values.sum(dim=1), torch.ones(20, dtype=torch.float64))

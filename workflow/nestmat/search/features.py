@@ -1,0 +1,107 @@
+"""Features of the materials of a design space: vectorised, differentiable, without a formula in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nestmat.errors import InputError
+from nestmat.files import write_text
+
+SITES = ("A", "B", "X")
+
+
+def tolerance_factor(radii: Tensor, _charge: Tensor) -> Tensor:
+    """Goldschmidt's t of mean radii (n, 3); as `nestmat.materials.perovskites.tolerance_factor`."""
+    a, b, x = radii.unbind(dim=1)
+    return (a + x) / (2**0.5 * (b + x))
+
+
+def octahedral_factor(radii: Tensor, _charge: Tensor) -> Tensor:
+    """Octahedral factor mu of mean radii (n, 3); as `nestmat.materials.perovskites.octahedral_factor`."""
+    return radii[:, 1] / radii[:, 2]
+
+
+def tau(radii: Tensor, charge: Tensor) -> Tensor:
+    """Bartel's tau of mean radii (n, 3) and charges on A (n,); NaN where A is not larger than B."""
+    a, b, x = radii.unbind(dim=1)
+    ratio = torch.where(a > b, a / b, torch.nan)
+    return x / b - charge * (charge - ratio / torch.log(ratio))
+
+
+CRITERIA = {"tolerance_factor": tolerance_factor, "octahedral_factor": octahedral_factor, "tau": tau}
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """How features follow from the numbers of a material.
+
+    Most features are weighted sums: shares times properties of pure species, or a number as it is. The
+    geometric criteria follow from mean radii and charges.
+
+    Attributes:
+        numbers: Columns of the design space.
+        weights: Weight of each number by feature; those left out are 0. In the order of the features, the
+            geometric ones among them without weights.
+        radii: Radius in angstrom of the species of each number by site; for the geometric criteria.
+        charges: Charge of the species of each number on site A.
+    """
+
+    numbers: tuple[str, ...]
+    weights: Mapping[str, Mapping[str, float]]
+    radii: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    charges: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the features."""
+        return list(self.weights)
+
+    def _matrix(self, rows: list[Mapping[str, float]]) -> Tensor:
+        return torch.tensor(
+            [[row.get(name, 0.0) for row in rows] for name in self.numbers], dtype=torch.float64
+        )
+
+    @cached_property
+    def _linear(self) -> Tensor:
+        return self._matrix(list(self.weights.values()))
+
+    @cached_property
+    def _means(self) -> Tensor:
+        return self._matrix([*(self.radii[site] for site in SITES), self.charges])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Features (n, features) of materials (n, numbers), in the precision of ``x``."""
+        values = x @ self._linear.to(x)
+        geometric = [name for name in self.columns if name in CRITERIA]
+        if not geometric:
+            return values
+        means = x @ self._means.to(x)
+        found = {name: CRITERIA[name](means[:, :3], means[:, 3]) for name in geometric}
+        parts = [found.get(name, values[:, k]) for k, name in enumerate(self.columns)]
+        return torch.stack(parts, dim=1)
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON, whole or not at all."""
+        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: str | Path) -> FeatureMap:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: The file is missing or is not of this kind.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            return cls(**{**content, "numbers": tuple(content["numbers"])})
+        except (OSError, json.JSONDecodeError, TypeError, KeyError) as error:
+            raise InputError(
+                f"is not a readable map of features: {error}.", file=path, remedy="delete it and run again."
+            ) from error
