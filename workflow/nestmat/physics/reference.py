@@ -332,7 +332,7 @@ def convergence_errors(frame: pd.DataFrame) -> pd.DataFrame:
 def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dict[str, Any]]:
     """Ordered alloys of two B or two X species in equal parts, in an order that may be cut anywhere.
 
-    Three alloys of the B site and one of the X site take turns, each kind in random order. Left out are pairs
+    Seven alloys of the B site and one of the X site take turns, each kind in random order. Left out are pairs
     of two of Mg, Ca, Sr and Ba, fluorine, and pairs with Cd, whose cutoff is another. Cells start from the
     mean of the lattice constants of the two perovskites that an alloy lies between.
 
@@ -356,7 +356,8 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
     generator = np.random.default_rng(seed)
     shuffled = [iter([kind[i] for i in generator.permutation(len(kind))]) for kind in (on_b, on_x)]
     order = itertools.chain.from_iterable(
-        [next(shuffled[kind], None) for kind in (0, 1, 0, 0)] for _ in range(len(on_b) + len(on_x))
+        [next(shuffled[kind], None) for kind in (0, 0, 0, 1, 0, 0, 0, 0)]
+        for _ in range(len(on_b) + len(on_x))
     )
     made = 0
     for entry in order:
