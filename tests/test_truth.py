@@ -293,6 +293,14 @@ def test_the_report_states_error_and_share_above_the_limit(traced):
     assert findings.truth(table, labels, "other") == ""
 
 
+def test_the_study_knows_the_simulated_column_and_the_chain():
+    study = study_from(configuration())
+    assert study.simulated("device") == "PCE"
+    assert study.simulated("electronic") is None
+    assert study.lineage("device") == ["electronic", "device"]
+    assert study.lineage("electronic") == ["electronic"]
+
+
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
@@ -302,6 +310,7 @@ def test_the_report_states_error_and_share_above_the_limit(traced):
         (lambda s: s["datasets"]["cells"]["columns"].pop("given"), "column gap"),
         (lambda s: s["datasets"]["cells"]["columns"]["PCE"].update(header="strain"), "does not predict"),
         (lambda s: s["scales"]["device"]["truth"].update(points=1), "greater than 1"),
+        (lambda s: s["datasets"]["cells"]["options"].update(strain=None), "follows devices over strain"),
     ],
 )
 def test_bad_configurations(change, hint):

@@ -17,6 +17,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Site = Literal["A", "B", "X"]
 DEVICES = "perovskite_devices"
 """The generator whose tables are simulated devices."""
+EFFICIENCY = "pce"
+"""Column of those tables that the simulator gives."""
 
 
 class _Strict(BaseModel):
@@ -413,6 +415,8 @@ class Study(_Strict):
         seen: list[str] = []
         for name, scale in self.scales.items():
             _check_scale(name, scale, self.datasets, seen, self.scales)
+            if scale.truth:
+                self._check_truth(name, scale.truth)
             seen.append(name)
             for protocol in scale.runs("recommended") if scale.recommended else []:
                 folds = scale.splits.get(protocol, self.strict).folds
@@ -431,10 +435,41 @@ class Study(_Strict):
                         )
         return self
 
+    def _check_truth(self, name: str, truth: Truth) -> None:
+        scale, key = self.scales[name], f"scales.{name}.truth"
+        if truth.model not in scale.models or "strict" not in scale.runs(truth.model):
+            raise ValueError(f"{key}.model: {truth.model!r} is not a model of the scale that runs in strict")
+        spec = self.datasets[scale.dataset]
+        if not isinstance(spec, DatasetSpec) or spec.generator != DEVICES:
+            raise ValueError(
+                f"{key}: needs a data set with the generator {DEVICES}, whose truth is known; "
+                f"{scale.dataset!r} is none"
+            )
+        if spec.named("gap") is None:
+            raise ValueError(f"{key}: needs the generated column gap in the data set {scale.dataset!r}")
+        if "strain" in spec.options and spec.options["strain"] is None:
+            raise ValueError(f"{key}: follows devices over strain, which {scale.dataset!r} leaves out")
+        target = self.simulated(name)
+        if target not in scale.targets or target not in scale.models[truth.model].specification.heads:
+            raise ValueError(
+                f"{key}.model: {truth.model!r} does not predict the simulated column {EFFICIENCY}"
+            )
+
+    def simulated(self, scale: str) -> str | None:
+        """Column of a scale's data set that is the simulated efficiency; None where nothing is simulated."""
+        spec = self.datasets[self.scales[scale].dataset]
+        if not isinstance(spec, DatasetSpec) or spec.generator != DEVICES:
+            return None
+        return spec.named(EFFICIENCY)
+
     def ancestors(self, scale: str) -> set[str]:
         """Scales whose latents a scale reads, directly or through others."""
         parents = self.scales[scale].parents
         return set(parents).union(*(self.ancestors(parent) for parent in parents))
+
+    def lineage(self, scale: str) -> list[str]:
+        """A scale and its ancestors, in the order of the study: parents first."""
+        return [name for name in self.scales if name == scale or name in self.ancestors(scale)]
 
     def chain(self, scale: str, model: str, protocol: str) -> dict[str, str]:
         """The models that a prediction needs, ``<scale>/<protocol>/<model>`` by scale, parents first.
@@ -552,29 +587,6 @@ def _check_scale(
         if scale.models[use.model].specification.joint:
             raise ValueError(f"scales.{name}: {use.model!r} is trained jointly; sweep and interpret another")
         need(use.protocol, scale.runs(use.model), "protocol")
-    if scale.truth:
-        _check_truth(name, scale, datasets[scale.dataset])
-
-
-def _check_truth(name: str, scale: Scale, spec: str | DatasetSpec) -> None:
-    assert scale.truth is not None
-    model = scale.truth.model
-    if model not in scale.models or "strict" not in scale.runs(model):
-        raise ValueError(
-            f"scales.{name}.truth.model: {model!r} is not a model of the scale that runs in strict"
-        )
-    if not isinstance(spec, DatasetSpec) or spec.generator != DEVICES:
-        raise ValueError(
-            f"scales.{name}.truth: needs a data set with the generator {DEVICES}, whose truth is known; "
-            f"{scale.dataset!r} is none"
-        )
-    if spec.named("gap") is None:
-        raise ValueError(
-            f"scales.{name}.truth: needs the generated column gap in the data set {scale.dataset!r}"
-        )
-    target = spec.named("pce")
-    if target not in scale.targets or target not in scale.models[model].specification.heads:
-        raise ValueError(f"scales.{name}.truth.model: {model!r} does not predict the simulated column pce")
 
 
 def _explain(error: ValidationError) -> list[str]:

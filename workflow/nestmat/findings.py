@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from nestmat.config import Split, Strict, Study
-from nestmat.data.registry import resolve
 from nestmat.evaluation.metrics import RECONSTRUCTION
 from nestmat.figures import kind, measures
 from nestmat.figures.style import Labels, lower_first, word
@@ -190,9 +189,7 @@ def truth(traced: pd.DataFrame, labels: Labels, target: str) -> str:
     Returns:
         Two sentences; empty for a target that is not the simulated one.
     """
-    if labels.config.truth is None or target != resolve(labels.study.datasets[labels.config.dataset]).named(
-        "pce"
-    ):
+    if labels.config.truth is None or target != labels.study.simulated(labels.scale):
         return ""
     unit, model = labels.unit(target), lower_first(labels.model(labels.config.truth.model))
     points, devices = (traced[traced["kind"] == name] for name in ("gap", "device"))

@@ -309,13 +309,10 @@ class Plan:
             name: {
                 key: block.model_dump(exclude_none=True) for key, block in self.scale(name).features.items()
             }
-            for name in self._scales_of_chain(wildcards.scale)
+            for name in self.study.lineage(wildcards.scale)
         }
         dataset = self.dataset(self.scale(wildcards.scale).dataset).model_dump()
         return {"points": truth.points, "compounds": truth.compounds, "dataset": dataset, "blocks": blocks}
-
-    def _scales_of_chain(self, scale: str) -> list[str]:
-        return [name for name in self.study.scales if name == scale or name in self.study.ancestors(scale)]
 
     def _traced(self, scale: str) -> dict[str, str]:
         truth = self.scale(scale).truth
@@ -337,7 +334,7 @@ class Plan:
 
     def traced_features(self, wildcards: Any) -> list[str]:
         """Features of every scale of the chain, in the order of the blocks of `truth`."""
-        return [f"{self.results}/features/{name}.parquet" for name in self._scales_of_chain(wildcards.scale)]
+        return [f"{self.results}/features/{name}.parquet" for name in self.study.lineage(wildcards.scale)]
 
     def traced_predictions(self, wildcards: Any) -> list[str]:
         """Strict predictions of the model for the rows of the data set."""

@@ -63,7 +63,7 @@ def predict(
         raise InputError(
             "is not a scale of the study.", value=wanted, remedy=f"choose one of {', '.join(study.scales)}."
         )
-    chain = [name for name in study.scales if name == wanted or name in study.ancestors(wanted)]
+    chain = study.lineage(wanted)
     spec = _input_spec(study, chain, source)
     reading = read(spec, source, name=source.name)
     made = featurize_chain(

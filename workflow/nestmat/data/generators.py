@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
+from nestmat.config import DEVICES
 from nestmat.data.registry import READS, closest
 from nestmat.errors import InputError
 from nestmat.materials import spaces
@@ -134,7 +135,7 @@ def calculated_gaps() -> pd.DataFrame:
     Raises:
         InputError: The reference calculations are not there.
     """
-    [path] = (RESOURCES / name for name in READS["perovskite_devices"])
+    [path] = (RESOURCES / name for name in READS[DEVICES])
     if not path.is_file():
         raise InputError("is missing.", file=path, remedy="it is part of the repository: restore it.")
     points = standard(tables.read(path))
@@ -144,7 +145,7 @@ def calculated_gaps() -> pd.DataFrame:
 
 GENERATORS: Mapping[str, Callable[..., pd.DataFrame]] = {
     "nested_functions": nested_functions,
-    "perovskite_devices": perovskite_devices,
+    DEVICES: perovskite_devices,
     "perovskite_space": perovskite_space,
 }
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nestmat.config import DatasetSpec, load_yaml
+from nestmat.config import DEVICES, DatasetSpec, load_yaml
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES
 
 REGISTRY = RESOURCES / "datasets.yaml"
 # Here, and not beside the generators, because the rules ask for it while they are read.
-READS: Mapping[str, tuple[str, ...]] = {"perovskite_devices": ("reference/calculations.parquet",)}
+READS: Mapping[str, tuple[str, ...]] = {DEVICES: ("reference/calculations.parquet",)}
 """Files of resources/ that a generator reads, by its name."""
 
 

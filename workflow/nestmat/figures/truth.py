@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nestmat.config import Study
-from nestmat.data.registry import resolve
 from nestmat.figures import kind, style
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
 
 
 def _target(labels: style.Labels) -> str:
-    target = resolve(labels.study.datasets[labels.config.dataset]).named("pce")
+    target = labels.study.simulated(labels.scale)
     assert target is not None
     return target
 
