@@ -10,19 +10,24 @@ folder is read first: a killed run loses the calculation it was in, and nothing 
 Of each structure, by linear scale of its cell:
 
 1. the ``probes``, if any; the minimum of a Birch-Murnaghan curve of second order through their energies is
-   the ``centre``, and probes are added downhill while it lies outside them. Without probes the centre is 1.
+   the ``centre``, and probes are added downhill while it lies outside them. Where it still does after four
+   more, a record of kind ``search`` says so and the structure ends there. Without probes the centre is 1.
 2. with ``relax``, the positions at the centre until no force is above ``settings.force``; later steps keep
    them.
 3. the ``strains``: cells of scale centre * (1 + strain).
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
 import platform
+import sys
 import time
 import traceback
+import warnings
+from contextlib import closing
 from pathlib import Path
 
 import ase
@@ -40,6 +45,10 @@ SAME_EDGE = 1e-3  # eV: band edges closer than this count as one
 FACTS = ("structure", "formula", "prototype")
 
 
+class RelaxationError(Exception):
+    """Forces remain after the allowed steps."""
+
+
 def key(structure: dict, kind: str, cell: np.ndarray, positions: np.ndarray) -> str:
     """What a calculation depends on, in short: equal keys are the same calculation."""
     content = {
@@ -51,13 +60,15 @@ def key(structure: dict, kind: str, cell: np.ndarray, positions: np.ndarray) -> 
         "settings": structure["settings"],
         "relaxed": kind == "relaxation",
     }
+    if kind == "search":  # which calculates nothing: no calculation may take it for its own
+        content["search"] = True
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def calculator(structure: dict, attempt: int) -> GPAW:
-    """GPAW with the structure's settings; the second attempt mixes the density with more caution."""
+def calculator(structure: dict, cautious: bool) -> GPAW:
+    """GPAW with the structure's settings, which changes the density in small steps where it is cautious."""
     settings = structure["settings"]
-    cautious = {"mixer": Mixer(0.02, 5, 100), "maxiter": 500} if attempt > 1 else {}
+    mixing = {"mixer": Mixer(0.02, 5, 100), "maxiter": 500} if cautious else {}
     return GPAW(
         mode=PW(settings["cutoff"]),
         xc=settings["functional"],
@@ -71,7 +82,7 @@ def calculator(structure: dict, attempt: int) -> GPAW:
             "bands": 1 - settings["empty"],
         },
         txt=None,
-        **cautious,
+        **mixing,
     )
 
 
@@ -106,20 +117,25 @@ def band_edges(calc: GPAW, points: list) -> dict:
 
 
 def solve(structure: dict, kind: str, cell: np.ndarray, positions: np.ndarray) -> dict:
-    """One calculation, tried again once with cautious mixing where the first does not converge."""
-    messages = []
+    """One calculation, tried a second time where that may help.
+
+    A density that does not converge starts again with cautious mixing; a relaxation that leaves forces goes
+    on from its last positions.
+    """
+    messages, cautious, steps = [], False, 0
     for attempt in (1, 2):
         atoms = Atoms(structure["symbols"], scaled_positions=positions, cell=cell, pbc=True)
-        atoms.calc = calculator(structure, attempt)
-        steps = 0
         try:
+            atoms.calc = calculator(structure, cautious)
             if kind == "relaxation":
                 optimiser = BFGS(atoms, logfile=None)
-                if not optimiser.run(
+                relaxed = optimiser.run(
                     fmax=structure["settings"]["force"], steps=structure["settings"]["steps"]
-                ):
-                    raise RuntimeError(f"forces remain after {optimiser.nsteps} steps")
-                steps = optimiser.nsteps
+                )
+                steps += optimiser.nsteps
+                if not relaxed:
+                    positions = atoms.get_scaled_positions()
+                    raise RelaxationError(f"forces remain after {steps} steps")
             energy = atoms.get_potential_energy()
             stress = atoms.get_stress(voigt=False)
             forces = atoms.get_forces()
@@ -134,32 +150,83 @@ def solve(structure: dict, kind: str, cell: np.ndarray, positions: np.ndarray) -
                 "positions": np.round(atoms.get_scaled_positions(), 10).tolist(),
                 **band_edges(atoms.calc, structure["settings"].get("edges", [])),
             }
-        # FileNotFoundError: there is no PAW data set of an element.
-        except (
-            gpaw.KohnShamConvergenceError,
-            RuntimeError,
-            ValueError,
-            FileNotFoundError,
-            np.linalg.LinAlgError,
-        ) as error:
+        # GPAW and its libraries raise errors of any kind, AssertionError and KeyError among them. Each is the
+        # end of this calculation only: if it ended the program, it would do so again at every restart.
+        except Exception as error:
             messages.append(f"attempt {attempt}: {type(error).__name__}: {error}".strip())
             traceback.print_exc()
+            cautious = isinstance(error, gpaw.KohnShamConvergenceError)
+            if not cautious and not isinstance(error, RelaxationError):
+                break
     return {"status": "failed", "message": "; ".join(messages), "attempt": attempt}
 
 
+def record_of(
+    structure: dict, kind: str, scale: float, positions: np.ndarray, result: dict, seconds: float
+) -> dict:
+    """What is kept of a calculation: what was asked for, the result, and what it was made with."""
+    cell = np.array(structure["cell"]) * scale
+    return {
+        "key": key(structure, kind, cell, positions),
+        **{fact: structure[fact] for fact in FACTS},
+        "kind": kind,
+        "scale": round(scale, 8),
+        "cell": np.round(cell, 8).tolist(),
+        "symbols": structure["symbols"],
+        "kpoints": structure["kpoints"],
+        "settings": structure["settings"],
+        **result,
+        "seconds": round(seconds, 1),
+        "versions": {
+            "gpaw": gpaw.__version__,
+            "ase": ase.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
 class Journal:
-    """The calculations done so far, and the file that new ones are appended to."""
+    """The calculations done so far, and the file that new ones are appended to.
+
+    The file is locked as long as the journal is open: an earlier process may have outlived the run that
+    started it, and two that append would cut off each other's lines. A second one ends with a message.
+    """
 
     def __init__(self, file: Path):
+        self.stream = file.open("a+b", buffering=0)
+        try:
+            fcntl.flock(self.stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            sys.exit(
+                f"{file} is being written by another process, perhaps one left over from a run that was "
+                "killed. Wait for it, or end it: `fuser` with this file tells its number."
+            )
+        except OSError as error:  # a file system without locks
+            warnings.warn(f"{file} cannot be locked: {error}", stacklevel=2)
         self.done = {}
         for journal in sorted(file.parent.glob("*.jsonl")):
-            for line in journal.read_bytes().split(b"\n")[:-1]:  # a line that a kill cut short has no end
+            self.read(journal)
+        self.stream.truncate(file.read_bytes().rfind(b"\n") + 1)
+
+    def close(self) -> None:
+        """Give the file free."""
+        self.stream.close()
+
+    def read(self, journal: Path) -> None:
+        """Take over the calculations of a file; of one calculated twice a converged result counts."""
+        # A line that a kill cut short has no end, and is left out.
+        for number, line in enumerate(journal.read_bytes().split(b"\n")[:-1], start=1):
+            try:
                 record = json.loads(line)
-                self.done[record["key"]] = record
-        if file.exists():
-            whole = file.read_bytes().rfind(b"\n") + 1
-            os.truncate(file, whole)
-        self.file = file
+                name, status = record["key"], record["status"]
+            except (ValueError, KeyError, TypeError) as error:
+                warnings.warn(
+                    f"{journal}, line {number} is no calculation and is left out: {error!r}", stacklevel=3
+                )
+                continue
+            if status == "converged" or self.done.get(name, record)["status"] != "converged":
+                self.done[name] = record
 
     def calculate(self, structure: dict, kind: str, scale: float, positions: np.ndarray) -> dict:
         """The recorded calculation, or a new one, recorded."""
@@ -168,26 +235,11 @@ class Journal:
         if name not in self.done:
             start = time.perf_counter()
             result = solve(structure, kind, cell, positions)
-            record = {
-                "key": name,
-                **{fact: structure[fact] for fact in FACTS},
-                "kind": kind,
-                "scale": round(scale, 8),
-                "cell": np.round(cell, 8).tolist(),
-                "symbols": structure["symbols"],
-                "kpoints": structure["kpoints"],
-                "settings": structure["settings"],
-                **result,
-                "seconds": round(time.perf_counter() - start, 1),
-                "versions": {
-                    "gpaw": gpaw.__version__,
-                    "ase": ase.__version__,
-                    "python": platform.python_version(),
-                },
-            }
-            with self.file.open("ab", buffering=0) as stream:
-                stream.write(json.dumps(record).encode() + b"\n")
-                os.fsync(stream.fileno())
+            record = record_of(structure, kind, scale, positions, result, time.perf_counter() - start)
+            line = json.dumps(record).encode() + b"\n"
+            while line:  # one write may leave out the end
+                line = line[self.stream.write(line) :]
+            os.fsync(self.stream.fileno())
             self.done[name] = record
             shown = (
                 f"{record['energy']:.4f} eV, gap {record['gap']:.3f} eV"
@@ -201,13 +253,16 @@ class Journal:
 def minimum(scales: list, energies: list) -> float:
     """Scale of the lowest energy: a Birch-Murnaghan curve of second order through the lowest points."""
     order = np.argsort(energies)[:4]
+    smallest, largest = min(scales) - 2 * STEP, max(scales) + 2 * STEP
     x = np.array(scales)[order] ** -2.0
     curvature, slope, _ = np.polyfit(x, np.array(energies)[order], 2)
     if curvature <= 0:
-        return float(np.array(scales)[order[0]])
+        lowest = scales[order[0]]
+        # A lowest point at the end is no minimum: the energy falls further beyond it.
+        return float({min(scales): smallest, max(scales): largest}.get(lowest, lowest))
     vertex = -slope / (2 * curvature)
     # A vertex far away is an extrapolation: one step downhill is enough.
-    return float(np.clip(vertex, (max(scales) + 2 * STEP) ** -2.0, (min(scales) - 2 * STEP) ** -2.0) ** -0.5)
+    return float(np.clip(vertex, largest**-2.0, smallest**-2.0) ** -0.5)
 
 
 def study(structure: dict, journal: Journal) -> list:
@@ -217,14 +272,18 @@ def study(structure: dict, journal: Journal) -> list:
     if structure["probes"]:
         scales = list(structure["probes"])
         records = [journal.calculate(structure, "probe", scale, positions) for scale in scales]
-        for _ in range(MORE_PROBES + 1):
+        while True:
             good = [r for r in records if r["status"] == "converged"]
             if len(good) < 3:
                 return records
             centre = minimum([r["scale"] for r in good], [r["energy"] for r in good])
             low, high = min(scales) - MARGIN, max(scales) + MARGIN
-            if low <= centre <= high or len(records) == len(structure["probes"]) + MORE_PROBES:
+            if low <= centre <= high:
                 break
+            if len(scales) == len(structure["probes"]) + MORE_PROBES:
+                message = f"no minimum of the energy at scales of {min(scales):g} to {max(scales):g}"
+                result = {"status": "failed", "message": message}
+                return [*records, record_of(structure, "search", centre, positions, result, 0.0)]
             scales.append(min(scales) - STEP if centre < low else max(scales) + STEP)
             records.append(journal.calculate(structure, "probe", round(scales[-1], 8), positions))
     centre = round(centre, 4)
@@ -261,12 +320,12 @@ def main() -> None:
 
     wanted = [json.loads(line) for line in options.structures.read_text(encoding="utf-8").splitlines()]
     options.journal.parent.mkdir(parents=True, exist_ok=True)
-    journal = Journal(options.journal)
     records = []
-    for structure in wanted[options.part :: options.parts]:
-        # A calculation may serve a structure under another name: the record takes the name asked for.
-        own = {fact: structure[fact] for fact in FACTS}
-        records += [{**record, **own} for record in study(structure, journal)]
+    with closing(Journal(options.journal)) as journal:
+        for structure in wanted[options.part :: options.parts]:
+            # A calculation may serve a structure under another name: the record takes the name asked for.
+            own = {fact: structure[fact] for fact in FACTS}
+            records += [{**record, **own} for record in study(structure, journal)]
     aside = options.output.with_name(options.output.name + ".part")
     aside.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     aside.replace(options.output)
