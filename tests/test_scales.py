@@ -370,3 +370,9 @@ def test_joint_needs_its_parents(joint):
     folder, child, _ = joint
     with pytest.raises(InputError, match="joint: true needs"):
         train(folder, "coarse", child)
+
+
+def test_joint_training_knows_no_inner_folds(joint):
+    folder, child, parents = joint
+    with pytest.raises(InputError, match="would see the rows of the child's inner folds"):
+        train(folder, "coarse", child, joint=parents, inner_folds=2)

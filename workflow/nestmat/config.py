@@ -114,6 +114,8 @@ class DatasetSpec(_Strict):
             raise ValueError("give exactly one of url, file, generator")
         if self.url and not self.sha256:
             raise ValueError("a url needs the sha256 of the file")
+        if self.options and not self.generator:
+            raise ValueError("options goes with generator, and with no other source")
         return self
 
     @model_validator(mode="after")
@@ -506,7 +508,9 @@ class Study(_Strict):
 
     def _inner_folds(self, scale: str, model: str, protocol: str) -> set[int]:
         recommended = self.scales[scale].recommended
-        found = {recommended.inner_folds} if recommended and model in recommended.stack else set()
+        found: set[int] = set()
+        if recommended and model in recommended.stack and protocol in self.scales[scale].runs("recommended"):
+            found.add(recommended.inner_folds)
         for child, config in self.scales.items():
             for name, entry in config.models.items() if scale in config.parents else ():
                 reads = scale in entry.specification.inputs and not entry.specification.joint
@@ -540,9 +544,10 @@ def _check_scale(
             raise ValueError(f"scales.{name}.parents: {parent!r} is not a scale listed before this one")
     if "strict" in scale.splits:
         raise ValueError(f"scales.{name}.splits: strict is configured once, at the top of the study")
-    if clash := (set(scale.features) & set(scale.parents)) | (set(scale.models) & set(scale.baselines)):
-        raise ValueError(f"scales.{name}: {sorted(clash)} name two things")
     blocks = [*scale.features, *scale.parents]
+    pairs = ((scale.features, scale.parents), (scale.models, scale.baselines), (blocks, scale.targets))
+    if clash := set().union(*(set(one) & set(other) for one, other in pairs)):
+        raise ValueError(f"scales.{name}: {sorted(clash)} name two things")
     for key, model in scale.models.items():
         for block in model.specification.inputs:
             need(block, blocks, f"models.{key}.specification.inputs")
@@ -573,6 +578,11 @@ def _check_scale(
             heads = scale.models[member].specification.heads if member in scale.models else scale.targets
             if lacking := sorted(set(scale.targets) - set(heads)):
                 raise ValueError(f"scales.{name}.recommended.stack: {member!r} has no head for {lacking}")
+            if member in scale.models and scale.models[member].specification.joint:
+                raise ValueError(
+                    f"scales.{name}.recommended.stack: {member!r} is trained jointly, and the parent that it "
+                    "trains would see the rows that the weights are learned on; combine other models"
+                )
         if not scale.targets or not scale.runs("recommended"):
             raise ValueError(
                 f"scales.{name}.recommended: needs a target, and a protocol that all of the stack run in"

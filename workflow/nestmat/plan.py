@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures, report
-from nestmat.config import DEVICES, DatasetSpec, Dft, Scale, Study
+from nestmat.config import DEVICES, DatasetSpec, Dft, Recommended, Scale, Study
 from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
 
@@ -231,14 +231,18 @@ class Plan:
             if wildcards.protocol in scale.runs(name)
         }
 
+    def _recommended(self, wildcards: Any) -> Recommended | None:
+        scale = self.scale(wildcards.scale)
+        return scale.recommended if wildcards.protocol in scale.runs("recommended") else None
+
     def stack(self, wildcards: Any) -> list[str]:
-        """Members of the recommended predictor of a scale."""
-        recommended = self.scale(wildcards.scale).recommended
+        """Members of the recommended predictor of a scale; none in a protocol that it does not run in."""
+        recommended = self._recommended(wildcards)
         return recommended.stack if recommended else []
 
     def stack_inner_folds(self, wildcards: Any) -> int:
-        """Inner folds that the stack's weights are learned on."""
-        recommended = self.scale(wildcards.scale).recommended
+        """Inner folds that the stack's weights are learned on; 0 in a protocol that it does not run in."""
+        recommended = self._recommended(wildcards)
         return recommended.inner_folds if recommended else 0
 
     def stack_predictions(self, wildcards: Any) -> list[str]:

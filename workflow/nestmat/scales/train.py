@@ -157,7 +157,7 @@ def train_scale(
         latents: Output, latents of members without an inner fold.
         parents: Propagated latents of each parent scale for the rows of this one.
         joint: Parent scales to train together with this one, where the specification says ``joint: true``.
-        inner_folds: Inner folds to train on as well; 0 for none.
+        inner_folds: Inner folds to train on as well; 0 for none, as in a joint training.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
@@ -170,6 +170,12 @@ def train_scale(
             "joint: true needs the features and folds of the parents, and joint: false takes none.",
             column="specification.joint",
             value=specification.joint,
+        )
+    if joint and inner_folds:
+        raise InputError(
+            "a parent that is trained with its child would see the rows of the child's inner folds.",
+            column="specification.joint",
+            remedy="keep models that are trained jointly out of the stack.",
         )
     data = read_scale(features, specification, parents, protocol)
     members = Members.build(

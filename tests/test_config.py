@@ -1,0 +1,88 @@
+"""What a study is checked for before anything runs."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from types import SimpleNamespace
+
+import pytest
+
+from nestmat.config import DatasetSpec, study_from
+from nestmat.errors import InputError
+from nestmat.plan import Plan
+
+
+def model(target: str, *inputs: str, **more) -> dict:
+    """A model with one head, as a study holds it."""
+    return {"specification": {"inputs": inputs, "encoder": {"latents": 2}, "heads": {target: {}}, **more}}
+
+
+def configuration() -> dict:
+    """A fine scale without a stack of its own, below a coarse one that has one."""
+    table = {"title": "t", "file": "t.csv", "columns": {"x": {}, "y": {}, "kind": {"kind": "category"}}}
+    fine = {
+        "dataset": "rows",
+        "targets": ["y"],
+        "features": {"inputs": {"columns": ["x"]}},
+        "splits": {"by_kind": {"kind": "leave_one_out", "column": "kind"}},
+        "models": {"nested": model("y", "inputs")},
+    }
+    coarse = {
+        **deepcopy(fine),
+        "parents": ["fine"],
+        "models": {"nested": model("y", "inputs", "fine"), "alone": model("y", "inputs")},
+        "baselines": {"ridge": {"kind": "ridge", "inputs": ["inputs"], "protocols": ["strict"]}},
+        "recommended": {"stack": ["nested", "ridge"], "inner_folds": 2},
+    }
+    return {
+        "study": "s",
+        "title": "t",
+        "question": "q",
+        "datasets": {"rows": table},
+        "scales": {"fine": fine, "coarse": coarse},
+    }
+
+
+def test_inner_folds_are_those_of_the_stack_where_it_runs():
+    study = study_from(configuration())
+    assert study.inner_folds("coarse", "nested", "strict") == 2
+    assert study.inner_folds("fine", "nested", "strict") == 2
+    assert study.inner_folds("coarse", "alone", "strict") == 0
+    # The ridge regression keeps the stack out of this protocol: two levels of a column are enough for it.
+    assert study.inner_folds("coarse", "nested", "by_kind") == 0
+    assert study.inner_folds("fine", "nested", "by_kind") == 0
+    plan = Plan(study, "results")
+    for protocol, stack, folds in (("strict", ["nested", "ridge"], 2), ("by_kind", [], 0)):
+        wildcards = SimpleNamespace(scale="coarse", protocol=protocol)
+        assert plan.stack(wildcards) == stack
+        assert plan.stack_inner_folds(wildcards) == folds
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda s: s["scales"]["coarse"]["models"]["nested"]["specification"].update(joint=True),
+            r"scales.coarse.recommended.stack: 'nested' is trained jointly",
+        ),
+        (
+            lambda s: s["scales"]["fine"]["features"].update(y={"columns": ["x"]}),
+            r"scales.fine: \['y'\] name two things",
+        ),
+        (
+            lambda s: s["datasets"]["rows"].update(options={"rows": 3}),
+            "options goes with generator",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused(change, message):
+    content = configuration()
+    change(content)
+    with pytest.raises(InputError, match=message):
+        study_from(content)
+
+
+def test_options_without_a_generator_are_refused_in_the_registry_too():
+    address = {"url": "https://example.org/a.csv", "sha256": "0" * 64}
+    with pytest.raises(ValueError, match="options goes with generator"):
+        DatasetSpec.model_validate({"title": "t", **address, "options": {"a": 1}, "columns": {}})
