@@ -292,3 +292,28 @@ def test_a_pool_proposes_its_rows_only():
         pool.from_free(torch.zeros(1, 0))
     with pytest.raises(InputError, match="twice"):
         Pool(pd.concat([table, table[:1]]), ["a", "b", "c", "a"])
+
+
+def test_materials_are_found_again_from_their_free_numbers():
+    space = perovskites()
+    x = space.sample(500, seed=5)
+    again = space.from_free(torch.from_numpy(space.to_free(x))).numpy()
+    np.testing.assert_array_equal(space.canonical(again), x)
+    angle = Interval("angle", 0.0, 360.0, 8, periodic=True)
+    values = angle.points(np.arange(8))
+    np.testing.assert_allclose(angle.from_free(torch.from_numpy(angle.to_free(values))).numpy(), values)
+
+
+def test_steps_go_to_neighbours_on_the_grid():
+    space = perovskites()
+    x = space.sample(2000, seed=7)
+    random = np.random.default_rng(0)
+    moved = space.step(x, random)
+    np.testing.assert_array_equal(space.canonical(moved), moved)
+    parts = [slice(0, 3), slice(3, 7), slice(7, 10), slice(10, 11), slice(11, 14)]
+    changed = np.column_stack([(moved[:, p] != x[:, p]).any(axis=1) for p in parts])
+    assert (changed.sum(axis=1) <= 1).all()
+    assert changed.any(axis=0).all()
+    a = abs(moved[:, :3] - x[:, :3]).sum(axis=1) / 2
+    assert a[changed[:, 0]].min() == pytest.approx(0.125)
+    assert abs(moved[:, 10] - x[:, 10])[changed[:, 3]] == pytest.approx(0.01)

@@ -186,6 +186,13 @@ class Simplex:
         scale = (1.0 - value.sum(dim=1, keepdim=True)) / torch.where(total > 0, total, 1.0)
         return value + free * scale
 
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Unconstrained reals (n, species) that `from_free` maps to the shares ``x``, where no bound binds.
+
+        Absent species come back as far below the others as the softmax can still tell a gradient of.
+        """
+        return np.log(np.maximum(np.asarray(x, dtype=np.float64), 1e-3))
+
     @staticmethod
     def _at_bounds(weight: Tensor, low: Tensor, high: Tensor, absent: Tensor) -> Tensor:
         """-1 where a share is at its smallest value, 1 at its largest, 0 between; (n, species)."""
@@ -223,6 +230,22 @@ class Simplex:
             down = np.where(steps > low, gap, np.inf).argmin(axis=1)
             np.add.at(steps, (rows, np.where(left > 0, up, down)), np.sign(left))
         return steps / self.grid
+
+    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """A point of the grid next to each row of ``x``: some steps move from one species to another.
+
+        One step, or as many as the giving species has left, or the receiving one needs to be present.
+        """
+        steps = np.rint(np.asarray(x) * self.grid).astype(np.int64)
+        rows = np.arange(len(steps))
+        giver = np.where(steps > 0, random.random(steps.shape), -1.0).argmax(axis=1)
+        taker = (giver + random.integers(1, max(2, len(self.species)), size=len(steps))) % len(self.species)
+        least = np.where(steps[rows, taker] == 0, self._low_steps[taker], 1)
+        rest = steps[rows, giver] - least
+        moved = np.where(rest < self._low_steps[giver], steps[rows, giver], least)
+        steps[rows, giver] -= moved
+        steps[rows, taker] += moved
+        return self.snap(steps / self.grid)
 
     def _count_ways(self) -> list[NDArray]:
         """Number of ways to fill the grid with the species from j on.

@@ -38,7 +38,10 @@ class DesignSpace(Protocol):
     def from_free(self, u: Tensor) -> Tensor:
         """Materials (n, columns) of unconstrained reals (n, free), float64; constraints hold."""
 
-    def sample(self, n: int, seed: int) -> NDArray[np.float64]:
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Unconstrained reals (n, free) that are mapped close to materials (n, columns)."""
+
+    def sample(self, n: int, seed: int | Sequence[int]) -> NDArray[np.float64]:
         """Random materials, (n, columns), each of the grid equally likely."""
 
     def canonical(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -46,6 +49,9 @@ class DesignSpace(Protocol):
 
     def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Materials of the grid by number, (n, columns)."""
+
+    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """A random neighbour on the grid of each canonical material, (n, columns)."""
 
     def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """How different materials are, from 0 to 1, over the leading axes of ``a`` and ``b``."""
@@ -75,8 +81,14 @@ class Factor(Protocol):
     def from_free(self, u: Tensor) -> Tensor:
         """Numbers (n, columns) of unconstrained reals (n, free), float64."""
 
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Unconstrained reals (n, free) that are mapped close to numbers (n, columns)."""
+
     def snap(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """The point of the grid next to each row, (n, columns)."""
+
+    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """A random point of the grid next to each point ``x``, (n, columns)."""
 
     def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Points of the grid by number, (n, columns)."""
@@ -126,6 +138,14 @@ class Interval:
         u = u.double()
         return self.low + (self.high - self.low) * (u - u.floor() if self.periodic else torch.sigmoid(u))
 
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Inverse of `from_free`, (n, 1); ends of the interval a thousandth inside it."""
+        share = (np.asarray(x, dtype=np.float64) - self.low) / (self.high - self.low)
+        if self.periodic:
+            return share
+        share = np.clip(share, 1e-3, 1 - 1e-3)
+        return np.log(share / (1 - share))
+
     def snap(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Next value of the grid (n, 1), or of the interval where there is no grid."""
         x = np.asarray(x, dtype=np.float64)
@@ -140,6 +160,12 @@ class Interval:
         # The ends come out exact.
         steps = (self.count or 1) - (not self.periodic)
         return (self.low * (steps - number) + self.high * number) / steps
+
+    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """The next value up or down, (n, 1); without a grid a hundredth of the interval at most."""
+        if self.count is None:
+            return self.snap(x + 0.01 * (self.high - self.low) * random.uniform(-1, 1, size=np.shape(x)))
+        return self.snap(x + self._step * random.choice([-1, 1], size=np.shape(x)))
 
     def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Values of the grid by number, (n, 1)."""
@@ -183,9 +209,17 @@ class Choice:
         # Exactly 0 or 1 in value: the softmax cancels before it is added.
         return hard + (soft - soft.detach())
 
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Reals (n, levels) of which the largest is that of the level, and the others have a gradient."""
+        return 2.0 * np.asarray(x, dtype=np.float64)
+
     def snap(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """The level of the largest number of each row, (n, levels)."""
         return self.points(np.asarray(x).argmax(axis=1))
+
+    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """A random level, (n, levels)."""
+        return self.sample(len(x), random)
 
     def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Levels by number, (n, levels)."""
@@ -232,7 +266,11 @@ class Product:
         parts = torch.split(u, [factor.free for factor in self.factors], dim=1)
         return torch.cat([f.from_free(part) for f, part in zip(self.factors, parts, strict=True)], dim=1)
 
-    def sample(self, n: int, seed: int) -> NDArray[np.float64]:
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Unconstrained reals (n, free) that are mapped close to materials (n, columns)."""
+        return np.concatenate([f.to_free(self._of(x, k)) for k, f in enumerate(self.factors)], axis=1)
+
+    def sample(self, n: int, seed: int | Sequence[int]) -> NDArray[np.float64]:
         """Random materials, (n, columns), each point of the grid equally likely."""
         random = np.random.default_rng(seed)
         return np.concatenate([factor.sample(n, random) for factor in self.factors], axis=1)
@@ -240,6 +278,15 @@ class Product:
     def canonical(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """The point of the grid next to each material, (n, columns)."""
         return np.concatenate([f.snap(self._of(x, k)) for k, f in enumerate(self.factors)], axis=1)
+
+    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """A random neighbour of each material of the grid (n, columns): one factor takes a step."""
+        moved = np.array(x, dtype=np.float64)
+        chosen = random.integers(len(self.factors), size=len(moved))
+        for k, factor in enumerate(self.factors):
+            rows = np.flatnonzero(chosen == k)
+            moved[rows, self._parts[k] : self._parts[k + 1]] = factor.step(self._of(moved[rows], k), random)
+        return self.canonical(moved)
 
     def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Materials of the grid by number, (n, columns).
@@ -489,6 +536,19 @@ class Pool:
             remedy="search it by bayes, screen or random.",
         )
 
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `from_free`.
+
+        Raises:
+            InputError: Always.
+        """
+        self.from_free(torch.empty(0))
+        return np.asarray(x)
+
+    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """Another material of the pool for each row, (n, columns): nothing is next to it."""
+        return self.points(random.integers(self.count, size=len(x)))
+
     def number(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
         """Row of the pool next to each row of ``x``, (n,)."""
         found = [self.distance(row, self.values).argmin() for row in np.asarray(x)]
@@ -502,7 +562,7 @@ class Pool:
         """Materials by row of the pool, (n, columns)."""
         return self.values[np.asarray(index)]
 
-    def sample(self, n: int, seed: int) -> NDArray[np.float64]:
+    def sample(self, n: int, seed: int | Sequence[int]) -> NDArray[np.float64]:
         """Random materials, with repetitions, (n, columns)."""
         return self.points(np.random.default_rng(seed).integers(self.count, size=n))
 

@@ -1,0 +1,82 @@
+"""What a search method proposes: materials on the grid of their space, each once, best first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nestmat.search.problem import Problem, order
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Materials with what the searched model predicts of them.
+
+    Attributes:
+        x: Canonical materials, (n, columns), best first.
+        table: What `Problem.evaluate` says of them.
+        evaluations: Materials that the method had predicted to find them.
+    """
+
+    x: NDArray[np.float64]
+    table: pd.DataFrame
+    evaluations: int
+
+
+class SearchMethod(Protocol):
+    """Proposes candidates for a problem."""
+
+    def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
+        """Search.
+
+        Args:
+            problem: What is wanted.
+            budget: Most materials that may be predicted; a gradient counts as one prediction more.
+            seed: Seed of all that is drawn.
+        """
+
+
+class Shortlist:
+    """The best materials seen so far, each once.
+
+    Args:
+        problem: What is wanted.
+        size: How many to keep.
+
+    Attributes:
+        evaluations: Materials predicted so far.
+    """
+
+    def __init__(self, problem: Problem, size: int):
+        self.problem, self.size, self.evaluations = problem, size, 0
+        self._x = np.empty((0, len(problem.space.columns)))
+        self._table = pd.DataFrame()
+
+    def add(self, x: NDArray[np.float64]) -> pd.DataFrame:
+        """Predict canonical materials (n, columns), keep the best, and return what is predicted of them."""
+        table = self.problem.evaluate(x)
+        self.evaluations += len(x)
+        self._keep(x, table)
+        return table
+
+    def _keep(self, x: NDArray[np.float64], table: pd.DataFrame) -> None:
+        # Only rows that can enter are worth a look for duplicates.
+        best = order(table)[: self.size]
+        rows = np.concatenate([self._x, x[best]])
+        found = (
+            pd.concat([self._table, table.iloc[best]], ignore_index=True)
+            if len(self._x)
+            else table.iloc[best]
+        )
+        _, first = np.unique(rows, axis=0, return_index=True)
+        first = np.sort(first)
+        ranked = first[order(found.iloc[first])][: self.size]
+        self._x, self._table = rows[ranked], found.iloc[ranked].reset_index(drop=True)
+
+    def candidates(self) -> Candidates:
+        """What has been kept, best first."""
+        return Candidates(self._x, self._table, self.evaluations)

@@ -1,0 +1,185 @@
+"""A design problem: what is wanted of which materials, and how far a material is from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nestmat.errors import InputError
+from nestmat.search.space import DesignSpace
+
+Goal = Literal["value", "range", "maximise", "minimise"]
+Quantities = Mapping[str, tuple[Tensor, Tensor]]
+"""Mean and standard deviation of each quantity, (n,) each."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is wanted of one quantity.
+
+    Attributes:
+        quantity: Its name.
+        goal: A value, a range, or as much or as little as possible.
+        low: Lower end of a range; the value wanted, for ``value``.
+        high: Upper end of a range; not used otherwise.
+        tolerance: How much of the quantity counts as one, in its unit: a value is met within it, and a sum
+            over targets weighs by it.
+    """
+
+    quantity: str
+    goal: Goal
+    low: float = 0.0
+    high: float = 0.0
+    tolerance: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.tolerance > 0:
+            raise InputError("is not positive.", column=f"{self.quantity}.tolerance", value=self.tolerance)
+        if self.goal == "range" and not self.low < self.high:
+            raise InputError("is not a range.", column=self.quantity, value=[self.low, self.high])
+
+    def distance(self, mean: Tensor) -> Tensor:
+        """Tolerances from what is wanted, (n,); of what has no end, the quantity itself, less is better."""
+        if self.goal == "value":
+            return (mean - self.low).abs() / self.tolerance
+        if self.goal == "range":
+            return (torch.relu(self.low - mean) + torch.relu(mean - self.high)) / self.tolerance
+        return (mean if self.goal == "minimise" else -mean) / self.tolerance
+
+    def hit(self, mean: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether a value or range is met, (n,); what has no end is always met."""
+        if self.goal == "value":
+            return np.abs(mean - self.low) <= self.tolerance
+        if self.goal == "range":
+            return (mean >= self.low) & (mean <= self.high)
+        return np.ones(np.shape(mean), dtype=bool)
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A bound that a quantity has to keep, with so many standard deviations to spare.
+
+    Attributes:
+        quantity: Its name.
+        low: Smallest value; None for none.
+        high: Largest value; None for none.
+        sigmas: Standard deviations between the mean and the bound; negative to let uncertain ones pass.
+        tolerance: How much of the quantity counts as one violation, in its unit.
+    """
+
+    quantity: str
+    low: float | None = None
+    high: float | None = None
+    sigmas: float = 0.0
+    tolerance: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.low is None and self.high is None:
+            raise InputError("has neither low nor high.", column=self.quantity)
+        if not self.tolerance > 0:
+            raise InputError("is not positive.", column=f"{self.quantity}.tolerance", value=self.tolerance)
+
+    def violation(self, mean: Tensor, std: Tensor) -> Tensor:
+        """Tolerances beyond the bounds, 0 where they are kept, (n,).
+
+        A quantity that states no standard deviation (NaN) counts as exact; one without a value is infinitely
+        far.
+        """
+        spare = self.sigmas * torch.nan_to_num(std, nan=0.0)
+        beyond = torch.zeros_like(mean)
+        if self.low is not None:
+            beyond = beyond + torch.relu(self.low - (mean - spare))
+        if self.high is not None:
+            beyond = beyond + torch.relu(mean + spare - self.high)
+        return torch.nan_to_num(beyond / self.tolerance, nan=torch.inf)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A space, what is predicted of its materials, and what is wanted.
+
+    Attributes:
+        space: The materials that may be proposed.
+        predict: Quantities of materials (n, columns), differentiable.
+        targets: What is wanted.
+        constraints: What has to hold.
+    """
+
+    space: DesignSpace
+    predict: Callable[[Tensor], Quantities]
+    targets: Sequence[Target]
+    constraints: Sequence[Constraint] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise InputError("names no target.", column="targets", remedy="say what is wanted.")
+        with torch.no_grad():
+            known = self.predict(torch.from_numpy(self.space.sample(1, 0)))
+        for part in (*self.targets, *self.constraints):
+            if part.quantity not in known:
+                raise InputError(
+                    "is not predicted.",
+                    column="targets",
+                    value=part.quantity,
+                    remedy=f"choose from {', '.join(known)}.",
+                )
+
+    def judge(self, found: Quantities) -> tuple[Tensor, Tensor]:
+        """How far materials are from what is wanted.
+
+        Args:
+            found: Their quantities.
+
+        Returns:
+            Sum of the targets' distances (n,), and the violation of each constraint, (n, constraints).
+        """
+        distance = torch.stack([t.distance(found[t.quantity][0]) for t in self.targets]).sum(dim=0)
+        beyond = [c.violation(*found[c.quantity]) for c in self.constraints]
+        return distance, torch.stack(beyond, dim=1) if beyond else distance.new_zeros(len(distance), 0)
+
+    @torch.no_grad()
+    def evaluate(self, x: NDArray[np.float64]) -> pd.DataFrame:
+        """What is predicted of materials.
+
+        Args:
+            x: Materials, (n, columns).
+
+        Returns:
+            For each quantity ``<quantity>.mean`` and ``<quantity>.std``; ``distance`` of the targets,
+            ``violation`` of the constraints together, and ``hit``: whether all of them are met.
+        """
+        found = self.predict(torch.from_numpy(np.asarray(x, dtype=np.float64)))
+        distance, beyond = self.judge(found)
+        columns = {
+            f"{name}.{what}": value.double().numpy()
+            for name, pair in found.items()
+            for what, value in zip(("mean", "std"), pair, strict=True)
+        }
+        violation = beyond.sum(dim=1).double().numpy()
+        met = [target.hit(columns[f"{target.quantity}.mean"]) for target in self.targets]
+        return pd.DataFrame(
+            {
+                **columns,
+                "distance": distance.double().numpy(),
+                "violation": violation,
+                "hit": np.logical_and.reduce(met) & (violation == 0),
+            }
+        )
+
+
+def order(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Rows from best to worst: those that keep the constraints by distance, then the others by violation.
+
+    The rule of feasibility of Deb, Comput. Methods Appl. Mech. Eng. 186, 311 (2000). Equal rows keep their
+    order.
+    """
+    kept = table["violation"].to_numpy() == 0
+    second = np.where(kept, table["distance"].to_numpy(), table["violation"].to_numpy())
+    return np.lexsort((second, ~kept))

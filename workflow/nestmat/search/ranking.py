@@ -1,0 +1,41 @@
+"""Every material of the space, ranked: the best that a search of the same model can find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nestmat.errors import InputError
+from nestmat.search.candidates import Candidates, Shortlist
+from nestmat.search.problem import Problem
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Predict every material of the grid and keep the best.
+
+    Attributes:
+        keep: Candidates to propose.
+        batch: Materials predicted at once.
+    """
+
+    keep: int = 1000
+    batch: int = 50_000
+
+    def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
+        """Search; as `nestmat.search.candidates.SearchMethod`. Nothing is drawn.
+
+        Raises:
+            InputError: The space has more materials than the budget, or has no grid.
+        """
+        count = problem.space.count
+        if count is None or count > budget:
+            raise InputError(
+                f"does not reach for the {'endless' if count is None else count} materials of the space.",
+                column="budget",
+                value=budget,
+                remedy="raise the budget, or choose coarser grids.",
+            )
+        found = Shortlist(problem, self.keep)
+        for chunk in problem.space.enumerate(self.batch):
+            found.add(chunk)
+        return found.candidates()
