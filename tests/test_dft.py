@@ -688,6 +688,14 @@ def test_exported_calculations_are_not_made_again(call, tmp_path, capsys):
         assert [json.loads(line) for line in journal.read_text().splitlines()] == records
 
 
+def test_calculations_of_unknown_sets_cannot_be_restored(call, tmp_path, capsys):
+    dft.write_records(records_of(call), tmp_path / "records.parquet", set="t")
+    assert cli.main(["dft", "restore", str(tmp_path), str(tmp_path / "dft")]) == 2
+    told = capsys.readouterr().err
+    assert "records.parquet" in told
+    assert "which sets" in told
+
+
 def test_of_a_structure_in_two_sets_the_first_counts(call, tmp_path):
     records = records_of(call)
     dft.write_records(records, tmp_path / "one.parquet")

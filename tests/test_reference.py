@@ -83,6 +83,9 @@ def test_three_volumes_give_a_curve_of_second_order():
     v = 200 * np.array([0.97, 1.0, 1.03]) ** 3
     fit = reference.equation_of_state(v, birch_murnaghan(v, -1.0, 201.0, 0.1, 4.0))
     assert fit.volume == pytest.approx(201.0, rel=1e-9)  # b1 = 4 is the second order, exactly
+    assert np.isnan(fit.residual)  # a curve of three coefficients goes through three points
+    four = 200 * np.array([0.97, 1.0, 1.03, 1.06]) ** 3
+    assert reference.equation_of_state(four, birch_murnaghan(four, -1.0, 201.0, 0.1, 6.0)).residual > 1e-4
     with pytest.raises(ValueError, match="2 volumes"):
         reference.equation_of_state(v[:2], v[:2])
     with pytest.raises(ValueError, match="no minimum"):
@@ -113,20 +116,41 @@ def test_probes_of_unrelaxed_positions_are_no_points_of_the_curve():
     assert reference.compounds(frame)["lattice"].tolist() == pytest.approx([6.3], rel=1e-6)
 
 
-def reference_records() -> list[dict[str, Any]]:
-    """CsPbI3 and the binaries it decomposes to, in two prototypes each."""
+FAILED = {"status": "failed", "message": "attempt 1: it diverged", "energy": np.nan, "gap": np.nan}
+
+
+def binary(prototype: str, formula: str, species: tuple[str, str], energy: float) -> list[dict[str, Any]]:
+    """Records of a binary with its minimum, at an energy a formula unit, between its volumes."""
+    wanted = structures.wanted(prototype, formula, species, 6.0)
+    cells = len(wanted["symbols"]) / structures.PROTOTYPES[prototype].atoms
+    found = records(wanted, energy=lambda scale: cells * (energy + 40 * (scale**-2 - 1) ** 2))
+    if prototype == "rutile":
+        relaxation = {**found[0], "kind": "relaxation", "energy": cells * energy, "scale": 1.0}
+        # The probes were made before the atoms could move.
+        found = [*({**r, "kind": "probe", "energy": r["energy"] + 0.3} for r in found), relaxation]
+    return found
+
+
+BINARIES = {
+    "rocksalt": ("rocksalt", "CsI", ("Cs", "I"), -6.0),
+    "caesium_chloride": ("caesium_chloride", "CsI", ("Cs", "I"), -6.3),
+    "fluorite": ("fluorite", "PbI2", ("Pb", "I"), -8.4),
+    "rutile": ("rutile", "PbI2", ("Pb", "I"), -8.2),
+}
+
+
+def reference_records(**binaries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """CsPbI3 and the binaries it decomposes to, in two prototypes each; other records of some prototypes."""
     perovskite = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
     found = records(perovskite, gap=lambda scale: 1.5 + 5 * (scale - 1), best=1.0)
-    for prototype, formula, species, size, energy in (
-        ("rocksalt", "CsI", ("Cs", "I"), 2, -6.0),
-        ("caesium_chloride", "CsI", ("Cs", "I"), 2, -6.3),
-        ("fluorite", "PbI2", ("Pb", "I"), 3, -8.4),
-        ("rutile", "PbI2", ("Pb", "I"), 3, -8.2),
-    ):
-        wanted = structures.wanted(prototype, formula, species, 6.0)
-        total = energy * len(wanted["symbols"]) / size
-        found += records(wanted, energy=lambda _scale, e=total: e)
+    for prototype, described in BINARIES.items():
+        found += binaries.get(prototype, binary(*described))
     return found
+
+
+def formation_energy(**binaries: list[dict[str, Any]]) -> float:
+    frame = reference.calculations(reference_records(**binaries))
+    return reference.compounds(frame)["formation_energy"].item()
 
 
 def test_compounds_have_gap_and_formation_energy_at_the_minimum():
@@ -141,15 +165,72 @@ def test_compounds_have_gap_and_formation_energy_at_the_minimum():
     assert row["products"] == "1 CsI + 1 PbI2"
     assert row["volumes"] == 6
     assert not row["direct"]
-    points = reference.electronic(frame)
+    points = reference.electronic(frame, reference.compounds(frame))
     assert list(points) == ["formula", "prototype", "strain", "gap", "lattice", "formation_energy"]
     assert points["gap"].to_numpy() == pytest.approx(1.5 + 5 * points["strain"].to_numpy(), abs=1e-5)
-    assert len(reference.electronic(frame, strain=0.02)) == 2
+    assert len(reference.electronic(frame, reference.compounds(frame), strain=0.02)) == 2
 
 
-def test_a_minimum_outside_of_the_volumes_is_no_compound():
+def test_the_energy_of_a_binary_is_that_of_the_minimum_between_its_volumes():
+    lowest = min(r["energy"] for r in binary(*BINARIES["caesium_chloride"]))
+    assert lowest > -6.3 + 0.01
+    assert formation_energy() == pytest.approx(-15.0 + 6.3 + 8.4, abs=1e-6)
+
+
+@pytest.mark.parametrize("prototype", BINARIES)
+def test_a_binary_needs_both_prototypes(prototype):
+    failed = [{**r, **FAILED} for r in binary(*BINARIES[prototype])]
+    assert np.isnan(formation_energy(**{prototype: failed}))
+    # Of a rutile whose relaxation failed the probes say nothing; of the others two volumes do not.
+    known = binary(*BINARIES[prototype])
+    part = [*known[:-1], failed[-1]] if prototype == "rutile" else [*known[:2], *failed[2:]]
+    assert np.isnan(formation_energy(**{prototype: part}))
+
+
+def test_a_binary_whose_minimum_was_not_met_has_no_energy():
+    volumes = [r for r in binary(*BINARIES["fluorite"]) if r["scale"] > 1]
+    # 1 % outside of the volumes; so near as a strain is not calculated again, it counts.
+    assert np.isnan(formation_energy(fluorite=volumes))
+    wanted = structures.wanted("fluorite", "PbI2", ("Pb", "I"), 6.0)
+    near = records(wanted, energy=lambda scale: -8.4 + 40 * (scale**-2 - 1.004**-2) ** 2)
+    assert formation_energy(fluorite=[r for r in near if r["scale"] > 1]) == pytest.approx(-0.3, abs=1e-6)
+
+
+@pytest.mark.parametrize("change", [{"cutoff": 350}, {"functional": "PBEsol"}])
+def test_energies_of_other_settings_do_not_compare(change):
+    other = [
+        {**r, "settings": {**r["settings"], **change}} if r["prototype"] == "fluorite" else r
+        for r in reference_records()
+    ]
+    [row] = reference.compounds(reference.calculations(other)).to_dict("records")
+    assert np.isnan(row["formation_energy"])
+    assert row["products"] == ""
+
+
+def test_a_gap_is_direct_where_it_is_the_direct_gap():
     wanted = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
-    assert reference.compounds(reference.calculations(records(wanted, best=1.1))).empty
+
+    def compound(gap, direct_gap):
+        made = records(wanted, gap=gap, direct=True)
+        frame = reference.calculations([{**r, "direct_gap": direct_gap(r["scale"])} for r in made])
+        return reference.compounds(frame).iloc[0]
+
+    assert compound(lambda _: 1.0, lambda _: 1.0)["direct"]
+    # The volume next to the minimum is said to be direct, the gaps of the row are not.
+    assert not compound(lambda scale: 1.0, lambda scale: 1.0 if scale < 1 else 1.2)["direct"]
+    metal = compound(lambda _: 0.0, lambda _: 0.0)
+    assert (metal["gap"], metal["direct"]) == (0.0, False)
+
+
+@pytest.mark.parametrize(
+    ("best", "kept", "reason"),
+    [(1.1, 6, "the minimum is outside of its volumes"), (1.0, 2, "2 volumes do not determine")],
+)
+def test_a_structure_that_is_no_compound_is_logged_with_the_reason(caplog, best, kept, reason):
+    wanted = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    frame = reference.calculations(records(wanted, best=best)[:kept])
+    assert reference.compounds(frame).empty
+    assert f"CsPbI3 perovskite is no compound: {reason}" in caplog.text
 
 
 def test_an_alloy_decomposes_to_the_mixture_of_lowest_energy():
@@ -186,7 +267,29 @@ def test_convergence_compares_the_same_volumes():
     assert row["gap"] == pytest.approx(0.01)
     assert row["kpoints"] == "6x6x6"
     assert row["lattice"] == pytest.approx(1.006 / 1.003 - 1, rel=0.1)
+    # 0.01 at every volume, and the larger lattice has another gap.
+    slope = [{**r, "gap": r["gap"] + 5 * r["scale"]} for r in [*base, *finer]]
+    [row] = reference.convergence_errors(reference.calculations(slope)).to_dict("records")
+    assert row["gap"] == pytest.approx(0.01)
+    assert row["gap_at_minimum"] == pytest.approx(0.01 + 5 * 0.003, rel=0.1)
     assert len(reference.standard(reference.calculations([*base, *finer]))) == len(base)
+
+
+def test_volumes_of_one_setting_alone_are_not_compared(caplog):
+    base = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    finer = [
+        {**r, "structure": "CsPbI3 perovskite mesh", "gap": r["gap"] + 5 * r["scale"]}
+        for r in records({**base, "cell": (np.array(base["cell"]) * 1.004).tolist()})
+    ]
+    same = [{**r, "structure": "CsPbI3 perovskite mesh"} for r in records(base)]
+    known = records(base)
+    assert reference.convergence_errors(reference.calculations([*known, *finer])).empty
+    assert "CsPbI3 perovskite mesh: 6 volumes have no counterpart" in caplog.text
+    [row] = reference.convergence_errors(reference.calculations([*known, *same[:4], *finer[4:]])).to_dict(
+        "records"
+    )
+    assert row["gap"] == 0
+    assert "2 volumes have no counterpart" in caplog.text
 
 
 def test_alloys_may_be_cut_anywhere():
@@ -195,7 +298,7 @@ def test_alloys_may_be_cut_anywhere():
     many = list(reference.alloys(frame, count=60))
     assert [w["structure"] for w in reference.alloys(frame, count=20)] == [w["structure"] for w in many[:20]]
     assert len({w["formula"] for w in many}) == 60
-    assert sum(len(parse(w["formula"]).sites()["B"]) == 2 for w in many) == 45
+    assert sum(len(parse(w["formula"]).sites()["B"]) == 2 for w in many) == 52
     assert not any("F" in w["symbols"] for w in many)
     assert not any("Cd" in w["symbols"] and w["symbols"][2] != w["symbols"][3] for w in many)
     assert all(w["relax"] and not w["probes"] for w in many)
@@ -243,10 +346,77 @@ def test_the_set_of_ternaries():
         assert {f"{a}{x}", f"{b}{x}2"} <= found
 
 
+def markdown_table(text: str) -> pd.DataFrame:
+    """The first table of a Markdown text, as text."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    return pd.DataFrame(lines[2:], columns=lines[0])
+
+
 def test_the_readme_shows_the_summary_of_the_set():
     text = (SHIPPED / "README.md").read_text(encoding="utf-8")
     shown = text.split("<!-- nestmat dft summary -->\n\n")[1]
-    assert shown.split("### Gaps beside published ones")[0].strip() == summary(SHIPPED).strip()
+    without, gaps = shown.split("### Gaps beside published ones")
+    assert without.strip() == summary(SHIPPED).strip()
+    # The published column needs the published data; ours is that of the set.
+    compounds = tables.read(SHIPPED / "compounds.parquet").set_index("formula")
+    ours = markdown_table(gaps).set_index("compound")["ours, eV"]
+    assert len(ours) == 54
+    assert ours.to_dict() == {formula: f"{compounds.loc[formula, 'gap']:.2f}" for formula in ours.index}
+
+
+def test_the_set_is_large_and_converged():
+    calculations = tables.read(SHIPPED / "calculations.parquet")
+    compounds = tables.read(SHIPPED / "compounds.parquet")
+    assert (compounds["prototype"] == "perovskite").sum() >= 100
+    assert (calculations["status"] == "converged").mean() >= 0.95
+    assert compounds["formation_energy"].notna().all()
+    errors = reference.convergence_errors(calculations)
+    assert len(errors) == 2 * len(reference.CONVERGENCE)
+    assert errors["gap"].max() <= 0.02
+    assert errors["lattice"].abs().max() <= 0.005
+
+
+def test_convergence_is_tested_at_four_volumes_each():
+    calculations = tables.read(SHIPPED / "calculations.parquet")
+    for formula in reference.CONVERGENCE:
+        for change in ("cutoff", "mesh"):
+            rows = calculations[calculations["structure"] == f"{formula} perovskite {change}"]
+            assert len(rows) == 4, f"{formula} {change}"
+
+
+def shipped_gaps(compounds: pd.DataFrame) -> pd.DataFrame:
+    """A published table with the gaps of the set."""
+    pure = compounds[compounds["prototype"] == "perovskite"]
+    return pd.DataFrame(
+        {
+            "row": range(len(pure)),
+            "formula": pure["formula"].to_numpy(),
+            "material": [parse(formula).key for formula in pure["formula"]],
+            "flag": "",
+            "Gap": pure["gap"].to_numpy() + 0.01,
+            "Decomp": 0.0,
+            "Cubic": 1.0,
+        }
+    )
+
+
+def test_the_summary_names_its_sources_and_counts_by_structure(tmp_path):
+    calculations = tables.read(SHIPPED / "calculations.parquet")
+    compounds = tables.read(SHIPPED / "compounds.parquet")
+    twin = compounds[compounds["formula"] == "CsPbI3"].assign(prototype="other")
+    for name, frame in (("calculations", calculations), ("compounds", pd.concat([compounds, twin]))):
+        schema = tables.schema(SHIPPED / f"{name}.parquet")
+        tables.write(tmp_path / f"{name}.parquet", frame, schema)
+    text = summary(tmp_path, shipped_gaps(compounds))
+    contents = markdown_table(text).set_index("set")["equations of state"]
+    assert contents["ternaries"] == "108"
+    assert contents[["binary halides", "tests of convergence"]].str.strip().eq("").all()
+    lattices = markdown_table(text.split("### Lattice constants")[1].split("###")[0])
+    assert lattices["compound"].is_unique
+    gaps = text.split("### Gaps beside published ones")[1]
+    assert "mean -0.010 eV" in gaps
+    for part in ("Mannodi-Kanakkithodi", "doi:10.1039/D3DD00015J", "lattice constant of its own calculation"):
+        assert part in gaps
 
 
 def test_the_tables_of_the_set_come_from_its_records(tmp_path):

@@ -30,7 +30,7 @@ from nestmat.files import write_text
 from nestmat.materials.formulas import parse
 from nestmat.materials.ions import ion
 from nestmat.physics import reference
-from nestmat.physics.structures import SETTINGS, wanted
+from nestmat.physics.structures import SETTINGS, radius_rule, wanted
 
 _LOG = logging.getLogger(__name__)
 HOW = (
@@ -57,11 +57,11 @@ RECORDS: tables.Schema = {
     "structure": tables.Column("string", role="key", description="name of the structure"),
     "formula": tables.Column("string", description="formula unit"),
     "prototype": tables.Column("string"),
-    "kind": tables.Column("string", description="probe, relaxation or strain"),
+    "kind": tables.Column("string", description="probe, relaxation, strain, or search: none was found"),
     "scale": tables.Column("float64", description="linear scale of the cell that was listed"),
     "status": tables.Column("string", description="converged or failed"),
     "message": tables.Column("string", description="why it failed, or what a second attempt mended"),
-    "attempt": tables.Column("int32", description="1, or 2 with cautious mixing"),
+    "attempt": tables.Column("int32", description="1, or 2 where the first did not converge"),
     "steps": tables.Column("int32", description="steps of the relaxation"),
     "energy": tables.Column("float64", unit="eV", description="total energy per cell"),
     "pressure": tables.Column("float64", unit="GPa"),
@@ -98,6 +98,7 @@ CALCULATIONS: tables.Schema = {
     "force": RECORDS["force"],
     "status": RECORDS["status"],
     "message": RECORDS["message"],
+    "functional": tables.Column("string"),
     "cutoff": tables.Column("float64", unit="eV", description="plane-wave cutoff"),
     "kpoints": tables.Column("string", description="Gamma-centred mesh"),
     "seconds": RECORDS["seconds"],
@@ -110,10 +111,12 @@ COMPOUNDS: tables.Schema = {
     "energy": tables.Column("float64", unit="eV", description=f"of the minimum, {_UNIT}"),
     "gap": tables.Column("float64", unit="eV", description="PBE band gap at the minimum; 0 for a metal"),
     "direct_gap": tables.Column("float64", unit="eV", description="smallest gap at one k point"),
-    "direct": tables.Column("bool", description="at the volume next to the minimum"),
+    "direct": tables.Column("bool", description="whether both gaps are the same; false for a metal"),
     "formation_energy": tables.Column("float64", unit="eV", description=f"towards the products, {_UNIT}"),
     "products": tables.Column("string", description="binary halides of lowest energy"),
-    "residual": tables.Column("float64", unit="eV", description="of the equation of state, root mean square"),
+    "residual": tables.Column(
+        "float64", unit="eV", description="of the equation of state, root mean square; NaN for three volumes"
+    ),
     "volumes": tables.Column("int64", description="calculations in the equation of state"),
 }
 ELECTRONIC: tables.Schema = {
@@ -205,8 +208,7 @@ def list_structures(
         return read_structures(spec.file, name, **spec.options)
     assert spec.set is not None
     make = reference.SETS[spec.set]
-    own = [p.name for p in inspect.signature(make).parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
-    _check_options(name, spec.options, own)
+    _check_options(name, spec.options, list(inspect.signature(make).parameters)[1:])
     known = list(records)
     try:
         found = list(make(reference.calculations(known) if known else None, **spec.options))
@@ -313,7 +315,7 @@ def _structure(text: str, lattice: float, **options: Any) -> dict[str, Any]:
 
 
 def _prototype(text: str) -> tuple[str, str, tuple[Any, ...], float]:
-    """Prototype, formula unit, species and the lattice constant of the radius rule for a formula."""
+    """Prototype, formula unit, species and the lattice constant of `radius_rule` for a formula."""
 
     def fault(message: str, remedy: str = "") -> InputError:
         return InputError(message, column="formula", value=text, remedy=remedy or None)
@@ -341,7 +343,7 @@ def _prototype(text: str) -> tuple[str, str, tuple[Any, ...], float]:
     radius = {
         site: sum(f * (ions[s].radius or np.nan) for s, f in part.items()) for site, part in sites.items()
     }
-    start = max(2 * (radius["B"] + radius["X"]), np.sqrt(2) * (radius["A"] + radius["X"]))
+    start = radius_rule(radius["A"], radius["B"], radius["X"])
     formula = f"{a[0]}{_amounts(b, 1)}{_amounts(x, 3)}"
     if not split:
         return "perovskite", formula, (a[0], b[0], x[0]), start
@@ -430,12 +432,13 @@ def summarise(paths: Sequence[str | Path], outputs: Mapping[str, str | Path], **
         "failed": int((frame["status"] == "failed").sum()),
         **facts,
     }
+    compounds = reference.compounds(frame)
     found = {
         "calculations": (frame, CALCULATIONS),
-        "compounds": (reference.compounds(frame), COMPOUNDS),
-        "electronic": (reference.electronic(frame), ELECTRONIC),
+        "compounds": (compounds, COMPOUNDS),
+        "electronic": (reference.electronic(frame, compounds), ELECTRONIC),
     }
-    _LOG.info("%d calculations, %d perovskites", len(frame), len(found["compounds"][0]))
+    _LOG.info("%d calculations, %d perovskites", len(frame), len(compounds))
     for name, (rows, schema) in found.items():
         tables.write(
             outputs[name], rows if len(rows) else pd.DataFrame(columns=list(schema)), schema, provenance
@@ -453,13 +456,18 @@ def restore(folder: str | Path, results: str | Path) -> list[Path]:
         The journals written, one a set.
 
     Raises:
-        InputError: The table is missing.
+        InputError: The table is missing, or does not say which sets it holds.
     """
     source = Path(folder) / "records.parquet"
     lines = [json.dumps(record) + "\n" for record in read_records([source])]
-    journals = [
-        Path(results) / "journal" / name / "restored.jsonl" for name in tables.provenance(source)["sets"]
-    ]
+    sets = tables.provenance(source).get("sets")
+    if not sets:
+        raise InputError(
+            "does not say which sets its calculations are of.",
+            file=source,
+            remedy="give a folder that `nestmat dft export` wrote.",
+        )
+    journals = [Path(results) / "journal" / name / "restored.jsonl" for name in sets]
     for journal in journals:
         journal.parent.mkdir(parents=True, exist_ok=True)
         write_text(journal, "".join(lines))

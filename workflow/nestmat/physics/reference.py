@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,23 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pymatgen.core import Composition
+from scipy import constants
 from scipy.optimize import linprog
 
 from nestmat.physics import structures
-from nestmat.physics.structures import wanted
+from nestmat.physics.structures import PROTOTYPES, wanted
 
+_LOG = logging.getLogger(__name__)
 PEROVSKITES = ("perovskite", "ordered_perovskite")
-# Atoms in a formula unit, and formula units in the cube of the lattice constant.
-_ATOMS = {
-    "perovskite": 5,
-    "ordered_perovskite": 5,
-    "rocksalt": 2,
-    "caesium_chloride": 2,
-    "fluorite": 3,
-    "rutile": 3,
-}
-_UNITS = {"rocksalt": 4.0, "fluorite": 4.0, "rutile": 2 / 0.66}
-_GPA = 160.21766208  # eV per cubic angstrom in GPa
+_GPA = constants.e / constants.angstrom**3 / constants.giga  # in 1 eV per cubic angstrom
+_SAME_EDGE = 1e-3  # eV: a direct gap this near to the gap is the gap, as in `scripts/run_dft.py`
+_SAME_VOLUME = 1e-4  # relative
 
 CONVERGENCE = (
     "CsPbI3",
@@ -48,13 +43,16 @@ _WIDE = frozenset(("Mg", "Ca", "Sr", "Ba"))
 
 @dataclass(frozen=True)
 class EquationOfState:
-    """A Birch-Murnaghan curve; of third order from five volumes on, of second order from three.
+    """A Birch-Murnaghan curve: of third order from five volumes on, else of second order.
+
+    The second order has a pressure derivative of the bulk modulus of 4.
 
     Attributes:
         volume: Volume of the minimum, in the unit of the volumes given.
         energy: Energy of the minimum.
         bulk_modulus: In energy per volume.
-        residual: Root mean square deviation of the energies.
+        residual: Root mean square deviation of the energies; NaN for three volumes, which any curve of
+            second order goes through.
         inside: Whether the minimum lies within the volumes given.
     """
 
@@ -87,7 +85,8 @@ def equation_of_state(volume: ArrayLike, energy: ArrayLike) -> EquationOfState:
     if len(v) < 3:
         raise ValueError(f"{len(v)} volumes do not determine an equation of state")
     x = v ** (-2 / 3)
-    curve = np.polynomial.Polynomial.fit(x, e, 3 if len(v) >= 5 else 2)
+    order = 3 if len(v) >= 5 else 2
+    curve = np.polynomial.Polynomial.fit(x, e, order)
     slope, curvature = curve.deriv(1), curve.deriv(2)
     with np.errstate(divide="ignore", invalid="ignore"):
         extrema = _roots(*np.pad(slope.coef, (0, 3 - len(slope.coef))))
@@ -100,7 +99,7 @@ def equation_of_state(volume: ArrayLike, energy: ArrayLike) -> EquationOfState:
     v0 = best**-1.5
     # d2E/dV2 at the minimum, where dE/dx is zero: E'' (dx/dV)^2.
     bulk = v0 * float(curvature(best)) * (2 / 3 * v0 ** (-5 / 3)) ** 2
-    residual = float(np.sqrt(np.mean((curve(x) - e) ** 2)))
+    residual = float(np.sqrt(np.mean((curve(x) - e) ** 2))) if len(v) > order + 1 else np.nan
     return EquationOfState(v0, float(curve(best)), bulk, residual, bool(v.min() <= v0 <= v.max()))
 
 
@@ -115,12 +114,12 @@ def calculations(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     rows = []
     for record in records:
         prototype = record["prototype"]
-        units = len(record["symbols"]) / _ATOMS[prototype]
+        units = len(record["symbols"]) / PROTOTYPES[prototype].atoms
         volume = abs(float(np.linalg.det(record["cell"]))) / units
         rows.append(
             {
                 **{key: record[key] for key in ("structure", "formula", "prototype", "kind", "scale")},
-                "lattice": (volume * _UNITS.get(prototype, 1.0)) ** (1 / 3),
+                "lattice": (volume * PROTOTYPES[prototype].units) ** (1 / 3),
                 "volume": volume,
                 "energy": record.get("energy", np.nan) / units,
                 **{
@@ -130,6 +129,7 @@ def calculations(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
                 "direct": record.get("direct"),
                 "k_valence": _text(record.get("k_valence", ()), " "),
                 "k_conduction": _text(record.get("k_conduction", ()), " "),
+                "functional": record["settings"]["functional"],
                 "cutoff": float(record["settings"]["cutoff"]),
                 "kpoints": _text(record["kpoints"], "x"),
                 "status": record["status"],
@@ -174,11 +174,41 @@ def standard(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["structure"] == frame["formula"] + " " + frame["prototype"]]
 
 
-def _binary_energies(frame: pd.DataFrame, cutoff: float) -> dict[str, float]:
-    """Energy of the lower of both prototypes of each binary halide with a cutoff, eV per formula unit."""
-    rows = frame[~frame["prototype"].isin(PEROVSKITES) & (frame["cutoff"] == cutoff)]
-    lowest = rows.groupby(["formula", "prototype"])["energy"].min().groupby("formula").agg(["size", "min"])
-    return {str(formula): energy for formula, energy in lowest.loc[lowest["size"] == 2, "min"].items()}
+def _minimum_energy(points: pd.DataFrame) -> float:
+    """Energy of the minimum of a binary halide, eV per formula unit; NaN where it is not known."""
+    good = branch(points)
+    if points["prototype"].iloc[0] == "rutile":
+        # Its atoms are free to move: only the relaxation, at the minimum of the probes, is its energy.
+        return good.loc[good["kind"] == "relaxation", "energy"].min()
+    try:
+        fit = equation_of_state(good["volume"], good["energy"])
+    except ValueError:
+        return np.nan
+    # So near to a probe, the minimum was not calculated again, even where it lies outside of the probes.
+    margin = (1 + structures.SPACING) ** 3
+    near = good["volume"].min() / margin <= fit.volume <= good["volume"].max() * margin
+    return fit.energy if near else np.nan
+
+
+def _binary_energies(frame: pd.DataFrame) -> dict[tuple[float, str], dict[str, float]]:
+    """Energy of each binary halide in eV per formula unit, by cutoff and functional.
+
+    It is that of the lower of both prototypes; a binary of which one is not known is left out. Energies of
+    different cutoffs or functionals do not compare.
+    """
+    found: dict[tuple[float, str], dict[str, dict[str, float]]] = {}
+    rows = frame[~frame["prototype"].isin(PEROVSKITES)]
+    for name, points in rows.groupby(["structure", "cutoff", "functional"], sort=False):
+        first, energy = points.iloc[0], _minimum_energy(points)
+        if np.isnan(energy):
+            _LOG.info("%s at %g eV with %s has no energy", *name)
+            continue
+        binaries = found.setdefault((first["cutoff"], first["functional"]), {})
+        binaries.setdefault(first["formula"], {})[first["prototype"]] = energy
+    return {
+        settings: {formula: min(of.values()) for formula, of in sorted(binaries.items()) if len(of) == 2}
+        for settings, binaries in found.items()
+    }
 
 
 def decomposition(formula: str, binaries: Mapping[str, float]) -> tuple[dict[str, float], float]:
@@ -213,35 +243,42 @@ def compounds(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         ``formula``, ``prototype``, ``lattice`` (angstrom), ``bulk_modulus`` (GPa), ``energy`` (eV per
         formula unit), ``gap`` and ``direct_gap`` (eV, by a straight line between the volumes next to the
-        minimum, 0 for a metal), ``direct`` (at the volume next to it), ``formation_energy`` (eV per formula
-        unit towards the binary halides), ``products``, ``residual`` (eV per formula unit), ``volumes`` (their
-        number). Structures without an equation of state are left out; their calculations say why.
+        minimum, 0 for a metal), ``direct`` (whether the two are the same; False for a metal),
+        ``formation_energy`` (eV per formula unit towards the binary halides; NaN where these were not
+        calculated with the same cutoff and functional), ``products``, ``residual`` (eV per formula unit, NaN
+        for three volumes), ``volumes`` (their number). Structures without an equation of state, or with its
+        minimum outside of their volumes, are left out; the log says which and why.
     """
-    binaries = {cutoff: _binary_energies(frame, cutoff) for cutoff in frame["cutoff"].unique()}
+    binaries = _binary_energies(frame)
     frame = standard(frame)
     rows = []
-    for _, points in frame[frame["prototype"].isin(PEROVSKITES)].groupby("structure", sort=False):
+    for structure, points in frame[frame["prototype"].isin(PEROVSKITES)].groupby("structure", sort=False):
         good = branch(points)
         try:
             fit = equation_of_state(good["volume"], good["energy"])
-        except ValueError:
+        except ValueError as error:
+            _LOG.warning("%s is no compound: %s", structure, error)
             continue
         if not fit.inside:
+            _LOG.warning("%s is no compound: the minimum is outside of its volumes", structure)
             continue
-        formula = points["formula"].iloc[0]
+        first = points.iloc[0]
         lattice = fit.volume ** (1 / 3)
-        products, reference = decomposition(formula, binaries[points["cutoff"].iloc[0]])
-        nearest = good.iloc[int((good["lattice"] - lattice).abs().argmin())]
+        known = binaries.get((first["cutoff"], first["functional"]), {})
+        products, reference = decomposition(first["formula"], known)
+        gap, direct_gap = (
+            float(np.interp(lattice, good["lattice"], good[name])) for name in ("gap", "direct_gap")
+        )
         rows.append(
             {
-                "formula": formula,
-                "prototype": points["prototype"].iloc[0],
+                "formula": first["formula"],
+                "prototype": first["prototype"],
                 "lattice": lattice,
                 "bulk_modulus": fit.bulk_modulus * _GPA,
                 "energy": fit.energy,
-                "gap": np.interp(lattice, good["lattice"], good["gap"]),
-                "direct_gap": np.interp(lattice, good["lattice"], good["direct_gap"]),
-                "direct": bool(nearest["direct"]),
+                "gap": gap,
+                "direct_gap": direct_gap,
+                "direct": gap > 0 and direct_gap - gap < _SAME_EDGE,
                 "formation_energy": fit.energy - reference,
                 "products": " + ".join(f"{amount:g} {binary}" for binary, amount in products.items()),
                 "residual": fit.residual,
@@ -251,18 +288,18 @@ def compounds(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def electronic(frame: pd.DataFrame, strain: float = 0.07) -> pd.DataFrame:
+def electronic(frame: pd.DataFrame, known: pd.DataFrame, strain: float = 0.07) -> pd.DataFrame:
     """What the electronic scale learns from: every converged volume of every perovskite.
 
     Args:
         frame: What `calculations` makes.
+        known: What `compounds` makes of it.
         strain: Largest linear strain of either sign; beyond it lie volumes met on the way to the minimum.
 
     Returns:
         ``formula``, ``strain``, ``gap`` (eV, 0 for a metal) at that strain, and for the compound ``lattice``
         (angstrom) and ``formation_energy`` (eV per formula unit) without strain.
     """
-    known = compounds(frame)
     if known.empty:
         return known
     known = known[["formula", "prototype", "lattice", "formation_energy"]]
@@ -298,24 +335,37 @@ def convergence_errors(frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         ``formula``, ``change`` (cutoff or mesh), ``cutoff`` (eV), ``kpoints``, ``gap`` (largest change of the
-        gap over the volumes, eV) and ``lattice`` (relative change of the lattice constant of the minimum,
-        fitted to the same volumes on both sides).
+        gap at one volume, eV), ``gap_at_minimum`` (change of the gap from the minimum of one setting to that
+        of the other, eV; NaN where one lies outside of the volumes) and ``lattice`` (relative change of the
+        lattice constant of the minimum). Both minima are fitted to the volumes that both settings have;
+        volumes of one alone are left out, which the log tells.
     """
     rows = []
     for formula in CONVERGENCE:
-        base = frame[frame["structure"] == f"{formula} perovskite"]
+        base = branch(frame[frame["structure"] == f"{formula} perovskite"])
         for change in ("cutoff", "mesh"):
-            finer = branch(frame[frame["structure"] == f"{formula} perovskite {change}"])
-            if len(finer) < 3:
+            name = f"{formula} perovskite {change}"
+            finer = branch(frame[frame["structure"] == name])
+            if finer.empty:
                 continue
             pairs = pd.merge_asof(
                 finer,
-                branch(base)[["volume", "energy", "gap"]],
+                base[["volume", "energy", "gap"]],
                 on="volume",
                 direction="nearest",
+                tolerance=_SAME_VOLUME * finer["volume"].min(),
                 suffixes=("", "_base"),
-            )
-            volumes = [equation_of_state(pairs["volume"], pairs[e]).volume for e in ("energy", "energy_base")]
+            ).dropna(subset="energy_base")
+            if len(pairs) < len(finer):
+                _LOG.warning("%s: %d volumes have no counterpart", name, len(finer) - len(pairs))
+            if len(pairs) < 3:
+                continue
+            fits = [equation_of_state(pairs["volume"], pairs[e]) for e in ("energy", "energy_base")]
+            lattices = [fit.volume ** (1 / 3) for fit in fits]
+            gaps = [
+                np.interp(lattice, pairs["lattice"], pairs[gap]) if fit.inside else np.nan
+                for fit, lattice, gap in zip(fits, lattices, ("gap", "gap_base"), strict=True)
+            ]
             rows.append(
                 {
                     "formula": formula,
@@ -323,7 +373,8 @@ def convergence_errors(frame: pd.DataFrame) -> pd.DataFrame:
                     "cutoff": finer["cutoff"].iloc[0],
                     "kpoints": finer["kpoints"].iloc[0],
                     "gap": float((pairs["gap"] - pairs["gap_base"]).abs().max()),
-                    "lattice": (volumes[0] / volumes[1]) ** (1 / 3) - 1,
+                    "gap_at_minimum": float(gaps[0] - gaps[1]),
+                    "lattice": lattices[0] / lattices[1] - 1,
                 }
             )
     return pd.DataFrame(rows)
@@ -379,8 +430,8 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
 
 
 SETS: Mapping[str, Callable[..., Iterator[dict[str, Any]]]] = {
-    "ternaries": lambda _frame, **_options: structures.ternaries(),
-    "binaries": lambda _frame, **_options: structures.binaries(),
+    "ternaries": lambda _frame: structures.ternaries(),
+    "binaries": lambda _frame: structures.binaries(),
     "convergence": convergence,
     "alloys": alloys,
 }

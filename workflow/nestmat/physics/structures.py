@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ STRAINS = (-0.06, -0.036, -0.012, 0.012, 0.036, 0.06)
 # The lattice constants of these crystals are 0.948 to 1.018 of the radius rule.
 PROBES = (0.935, 0.965, 0.995)
 SPACING = 0.008
+RUTILE_RATIO = 0.66  # c/a
 FCC = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
 
 Sites = tuple[list[str], NDArray[np.float64], NDArray[np.float64]]
@@ -104,22 +106,39 @@ def fluorite(b: str, x: str) -> Sites:
 
 
 def rutile(b: str, x: str) -> Sites:
-    """BX2, P4_2/mnm, six atoms with c/a = 0.66 and six equal distances (u = 0.3044); unit: a."""
-    u, ratio = 0.3044, 0.66
+    """BX2, P4_2/mnm, six atoms with c/a of `RUTILE_RATIO` and six equal distances (u = 0.3044); unit: a."""
+    u = 0.3044
     flat = [(u, u, 0), (-u, -u, 0), (0.5 + u, 0.5 - u, 0.5), (0.5 - u, 0.5 + u, 0.5)]
     positions = np.array([(0, 0, 0), (0.5, 0.5, 0.5), *flat]) % 1.0
-    return [b, b, x, x, x, x], positions, np.diag([1.0, 1.0, ratio])
+    return [b, b, x, x, x, x], positions, np.diag([1.0, 1.0, RUTILE_RATIO])
 
 
-PROTOTYPES: Mapping[str, tuple[Callable[..., Sites], tuple[int, int, int]]] = {
-    "perovskite": (perovskite, (4, 4, 4)),
-    "ordered_perovskite": (ordered_perovskite, (3, 3, 3)),
-    "rocksalt": (rocksalt, (4, 4, 4)),
-    "caesium_chloride": (caesium_chloride, (5, 5, 5)),
-    "fluorite": (fluorite, (4, 4, 4)),
-    "rutile": (rutile, (3, 3, 4)),
+@dataclass(frozen=True)
+class Prototype:
+    """A crystal structure.
+
+    Attributes:
+        build: Makes the sites of its species.
+        mesh: K points along each reciprocal vector. The binaries are insulators and need their energy only.
+        atoms: Number of atoms in a formula unit.
+        units: Number of formula units in the cube of the lattice constant; of an ordered perovskite that is
+            the constant of the simple-cubic cell.
+    """
+
+    build: Callable[..., Sites]
+    mesh: tuple[int, int, int]
+    atoms: int
+    units: float
+
+
+PROTOTYPES: Mapping[str, Prototype] = {
+    "perovskite": Prototype(perovskite, (4, 4, 4), atoms=5, units=1),
+    "ordered_perovskite": Prototype(ordered_perovskite, (3, 3, 3), atoms=5, units=1),
+    "rocksalt": Prototype(rocksalt, (4, 4, 4), atoms=2, units=4),
+    "caesium_chloride": Prototype(caesium_chloride, (5, 5, 5), atoms=2, units=1),
+    "fluorite": Prototype(fluorite, (4, 4, 4), atoms=3, units=4),
+    "rutile": Prototype(rutile, (3, 3, 4), atoms=3, units=2 / RUTILE_RATIO),
 }
-"""Builder and k points of each prototype. The binaries are insulators and need their energy only."""
 
 
 def wanted(
@@ -149,8 +168,8 @@ def wanted(
         name: Unique name, by default of formula and prototype.
         settings: Changes to `SETTINGS`, or another ``cutoff`` in eV.
     """
-    build, mesh = PROTOTYPES[prototype]
-    symbols, positions, cell = build(*species)
+    kind = PROTOTYPES[prototype]
+    symbols, positions, cell = kind.build(*species)
     if prototype == "ordered_perovskite" and len(set(species[1])) > 1:
         settings = {"edges": [list(point) for point in EDGES], **settings}
     return {
@@ -160,7 +179,7 @@ def wanted(
         "symbols": symbols,
         "positions": np.round(positions, 6).tolist(),
         "cell": np.round(cell * lattice, 8).tolist(),
-        "kpoints": list(kpoints or mesh),
+        "kpoints": list(kpoints or kind.mesh),
         "probes": list(probes),
         "strains": list(strains),
         "spacing": SPACING,
@@ -173,12 +192,27 @@ def wanted(
     }
 
 
+def radius_rule(a: float, b: float, x: float) -> float:
+    """Lattice constant of a cubic ABX3 of hard ions: the larger of what B-X and A-X contacts ask for.
+
+    Args:
+        a: Radius of the A ion, in any unit; likewise ``b`` and ``x``.
+        b: Of the B ion.
+        x: Of the X ion.
+
+    Returns:
+        In the same unit; NaN where a radius is.
+
+    Source: Goldschmidt, Naturwissenschaften 14, 477 (1926), doi 10.1007/BF01507527.
+    """
+    return float(np.maximum(2 * (b + x), np.sqrt(2) * (a + x)))
+
+
 def ternaries() -> Iterator[dict[str, Any]]:
-    """Every cubic ABX3 of `A_SITE`, `B_SITE` and `X_SITE`, started from the radius rule."""
+    """Every cubic ABX3 of `A_SITE`, `B_SITE` and `X_SITE`, started from `radius_rule`."""
     for a, b, x in itertools.product(A_SITE, B_SITE, X_SITE):
-        r_a, r_b, r_x = (ion(symbol).radius or np.nan for symbol in (a, b, x))
-        rule = max(2 * (r_b + r_x), np.sqrt(2) * (r_a + r_x))
-        yield wanted("perovskite", f"{a}{b}{x}3", (a, b, x), rule)
+        radii = (ion(symbol).radius or np.nan for symbol in (a, b, x))
+        yield wanted("perovskite", f"{a}{b}{x}3", (a, b, x), radius_rule(*radii))
 
 
 def binaries() -> Iterator[dict[str, Any]]:
