@@ -122,12 +122,12 @@ class Problem:
             raise InputError("names no target.", column="targets", remedy="say what is wanted.")
         with torch.no_grad():
             known = self.predict(torch.from_numpy(self.space.sample(1, 0)))
-        for part in (*self.targets, *self.constraints):
-            if part.quantity not in known:
+        for name in [part.quantity for part in self.targets] + [part.quantity for part in self.constraints]:
+            if name not in known:
                 raise InputError(
                     "is not predicted.",
                     column="targets",
-                    value=part.quantity,
+                    value=name,
                     remedy=f"choose from {', '.join(known)}.",
                 )
 
