@@ -78,9 +78,14 @@ def test_maximum_power_point(gap, quality):
 
 
 def test_fill_factor():
-    voltage = np.linspace(10, 160, 500)
-    green = (voltage - np.log(voltage + 0.72)) / (voltage + 1)
-    np.testing.assert_allclose(db.fill_factor(voltage), green, rtol=3e-4)
+    def green(v):
+        return (v - np.log(v + 0.72)) / (v + 1) / db.fill_factor(v) - 1
+
+    high = np.linspace(13, 800, 2000)
+    assert green(high).min() > 0
+    assert green(high).max() == pytest.approx(1.1e-4, rel=0.02)
+    assert -3e-4 < green(np.linspace(10, 12.9, 100)).min() < green(np.linspace(10, 12.9, 100)).max() < 0
+    assert green(np.linspace(1, 10, 1000)).min() == pytest.approx(-0.274, abs=1e-3)
     small = db.fill_factor(np.array([0, 1e-9, 0.99999e-4, 1.00001e-4]))
     np.testing.assert_allclose(small[:2], 0.25, rtol=1e-9)
     np.testing.assert_allclose(small[2], small[3], rtol=1e-9)

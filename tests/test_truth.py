@@ -17,11 +17,12 @@ from nestmat.config import Study, study_from
 from nestmat.data.readers import read, write
 from nestmat.errors import InputError
 from nestmat.evaluation.protocols import assign_folds
-from nestmat.evaluation.truth import UNITS, followed, simulated, trace_truth
+from nestmat.evaluation.truth import UNITS, example_compounds, trace_truth
 from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.figures import style
 from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
+from nestmat.physics.devices import efficiency
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
 from nestmat.training.checkpoints import Trained
@@ -217,7 +218,7 @@ def test_the_truth_is_the_simulator(traced):
         varied = [*process[:place], rows["x"], *process[place + 1 :]]
         np.testing.assert_allclose(rows["true"], simulate(rows["formula"].map(GAPS), *varied).pce)
     cells = tables.read(traced.results / "data/cells.parquet").rename(columns={"given": "gap"})
-    np.testing.assert_allclose(cells["PCE"], simulated(cells))
+    np.testing.assert_allclose(cells["PCE"], efficiency(cells))
 
 
 def test_predictions_are_those_of_members_that_left_the_compound_out(traced, tmp_path):
@@ -252,9 +253,9 @@ def test_devices_of_the_data_set_have_the_predictions_of_the_ensemble_that_left_
 
 def test_compounds_are_spread_over_the_gaps_that_make_a_cell():
     gaps = pd.Series({"a": 0.5, "b": 1.0, "c": 1.5, "d": 1.2, "e": 2.4, "f": 2.6})
-    assert followed(gaps, 2) == ["d", "e"]
-    assert followed(gaps, 9) == ["b", "d", "c", "e"]
-    assert followed(gaps[["a", "f"]], 3) == []
+    assert example_compounds(gaps, 2) == ["d", "e"]
+    assert example_compounds(gaps, 9) == ["b", "d", "c", "e"]
+    assert example_compounds(gaps[["a", "f"]], 3) == []
 
 
 def test_the_figure_draws_physics_and_predictions(traced, tmp_path):
@@ -320,6 +321,20 @@ def test_bad_configurations(change, hint):
         content["scales"]["device"]["models"]["nested"]["specification"]["heads"] = {"process": {}}
     with pytest.raises(InputError, match=hint):
         study_from(content)
+
+
+@pytest.mark.parametrize("lost", ["predictions", "data"])
+def test_rows_that_vanish_are_an_error(traced, tmp_path, lost):
+    source = {
+        "predictions": traced.results.parent / "device.predictions.parquet",
+        "data": traced.results / "data/cells.parquet",
+    }[lost]
+    frame = tables.read(source)
+    fewer = frame[frame["row_id"] != 7]
+    tables.write(tmp_path / "fewer.parquet", fewer, tables.schema(source), tables.provenance(source))
+    with pytest.raises(InputError, match="1 rows are not in all three, the first with row_id 7") as caught:
+        traced.trace(**{lost: tmp_path / "fewer.parquet"}, truth=tmp_path / "truth.parquet")
+    assert caught.value.file.name.endswith("parquet")
 
 
 def test_a_compound_without_calculations_is_an_error(traced, monkeypatch, tmp_path):

@@ -120,9 +120,9 @@ def fill_factor(voltage: ArrayLike) -> NDArray[np.float64]:
 
     The largest power of J = Jsc (exp(v) - exp(u)) / (exp(v) - 1) is at the bias u = W(exp(1 + v)) - 1 with
     Lambert's W. The empirical formula of Green, Solid-State Electronics 24, 788 (1981),
-    doi 10.1016/0038-1101(81)90062-9, is an approximation to it within 0.03 % for v > 10. It is not used: it
-    lies above the exact value between 14 and 150, which would take a good cell above the limit, and below 1
-    it has no meaning.
+    doi 10.1016/0038-1101(81)90062-9, is an approximation to it within 0.03 % for v > 10, and up to 27 % too
+    low for v of 1 to 10. It is not used: above v = 13 it exceeds the exact value, if only by 0.01 %, which
+    would take a good cell above the limit.
 
     Args:
         voltage: v >= 0, of any shape; a quarter in the limit of 0.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.stats import qmc
 
@@ -111,6 +112,16 @@ def _usable(candidates: pd.DataFrame, gap_range: tuple[float, float]) -> pd.Data
     return candidates.drop(index=reasons.index)
 
 
+def efficiency(devices: pd.DataFrame) -> NDArray[np.float64]:
+    """Efficiency in percent, by `nestmat.physics.absorber.simulate` and without noise.
+
+    Args:
+        devices: One row a device, with the columns gap (eV) and log_<name> of each of `PROCESS_RANGES`.
+    """
+    processes = devices[[f"log_{name}" for name in PROCESS_RANGES]].to_numpy(np.float64)
+    return simulate(devices["gap"].to_numpy(np.float64), *(10**processes).T).pce
+
+
 def device_table(
     compounds: pd.DataFrame,
     rows: int = 4000,
@@ -122,9 +133,9 @@ def device_table(
     """Devices of all usable compounds, with process variables from a Latin hypercube.
 
     Every usable compound makes equally many devices, or one more than another. The process variables are
-    log-uniform in `PROCESS_RANGES`. The efficiency is that of `nestmat.physics.absorber.simulate`, times a
-    noise of mean 1 that is log-normal, hence never negative; with noise a device may exceed its
-    detailed-balance limit. Gaps, processes and their order are the same for every ``noise``.
+    log-uniform in `PROCESS_RANGES`. `efficiency` is multiplied by a noise of mean 1 that is log-normal, hence
+    never negative; with noise a device may exceed its detailed-balance limit. Gaps, processes and their order
+    are the same for every ``noise``.
 
     Args:
         compounds: With columns ``formula`` and ``gap`` (eV). `left_out` tells which make no device; their
@@ -177,4 +188,4 @@ def device_table(
             mine = frame["formula"] == formula
             frame.loc[mine, "gap"] = curves[formula](frame.loc[mine, "strain"])
     frame = frame.assign(**{f"log_{name}": processes[:, k] for k, name in enumerate(PROCESS_RANGES)})
-    return frame.assign(pce=simulate(frame["gap"].to_numpy(), *(10**processes).T).pce * factor)
+    return frame.assign(pce=efficiency(frame) * factor)
