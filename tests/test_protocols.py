@@ -13,7 +13,7 @@ from nestmat.config import Split
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds, split_folds, strict_folds
-from nestmat.training.inner import inner_labels
+from nestmat.training.inner import count_folds, inner_labels
 
 chains = st.lists(
     st.lists(st.integers(0, 40).map("m{}".format), min_size=1, max_size=120), min_size=1, max_size=3
@@ -118,28 +118,49 @@ def test_impossible_splits_are_named(split, message):
         split_folds(frame_of(), split, "y", 0)
 
 
-def test_scales_that_share_the_outer_folds_share_the_inner_ones():
-    of_parent, of_child = np.repeat([0, 1, 2, 3, 4], [9, 2, 4, 4, 7]), np.repeat([4, 2, 3, 1, 0], 3)
+@pytest.mark.parametrize("present", [[4, 2, 3, 1, 0], [4, 3, 1, 0], [4, 2, 1, 0], [0, 1, 2, 3]])
+def test_scales_that_share_the_outer_folds_share_the_inner_ones(present):
+    of_parent, of_child = np.repeat([0, 1, 2, 3, 4], [9, 2, 4, 4, 7]), np.repeat(present, 3)
     for fold in range(-1, 5):
-        theirs, ours = (inner_labels(o, repeat=1, fold=fold, folds=3) for o in (of_parent, of_child))
-        for outer in range(5):
+        theirs, ours = (
+            inner_labels(o, repeat=1, fold=fold, folds=3, outer_folds=5) for o in (of_parent, of_child)
+        )
+        for outer in present:
             assert set(theirs[of_parent == outer]) == set(ours[of_child == outer])
-        assert set(ours) - {-1} == {0, 1, 2}
+        assert set(theirs) - {-1} == {0, 1, 2}
+
+
+def test_the_number_of_folds_is_that_of_the_protocol_where_a_scale_has_no_row_in_one(tmp_path):
+    frame = pd.DataFrame({"material": [f"m{i}" for i in range(12)], "x": 1.0, "y": np.arange(12.0)})
+    frame["kind"] = ["a", "b", "c"] * 4
+    features = {"s": write_features(tmp_path / "s.parquet", frame, {"inputs": ["x"]}, ["y"])}
+    folds = {"s": tmp_path / "f.parquet"}
+    splits = {
+        "s": {"plain": {"kind": "kfold", "folds": 6}, "kind": {"kind": "leave_one_out", "column": "kind"}}
+    }
+    assign_folds(features, folds, {"folds": 5}, splits, {"s": ["y"]})
+    assert {name: count_folds(folds["s"], name) for name in ("strict", "plain", "kind")} == {
+        "strict": 5,
+        "plain": 6,
+        "kind": 3,
+    }
+    with pytest.raises(InputError, match="how many folds protocol 'other' has"):
+        count_folds(folds["s"], "other")
 
 
 def test_inner_folds_divide_the_training_rows_by_whole_outer_folds():
     outer = np.repeat([-1, 0, 1, 2, 3, 4, 5], 10)
-    found = inner_labels(outer, repeat=0, fold=2, folds=4)
+    found = inner_labels(outer, repeat=0, fold=2, folds=4, outer_folds=6)
     assert (found[(outer == 2) | (outer == -1)] == -1).all()
     inside = (outer >= 0) & (outer != 2)
     assert set(found[inside]) == {0, 1, 2, 3}
     assert pd.Series(found[inside]).groupby(outer[inside]).nunique().eq(1).all()
-    assert (inner_labels(outer, repeat=0, fold=-1, folds=3)[outer >= 0] >= 0).all()
+    assert (inner_labels(outer, repeat=0, fold=-1, folds=3, outer_folds=6)[outer >= 0] >= 0).all()
 
 
 def test_two_outer_folds_have_no_inner_ones():
     with pytest.raises(InputError, match="too few to divide"):
-        inner_labels(np.array([0, 1, 0, 1]), repeat=0, fold=0, folds=3)
+        inner_labels(np.array([0, 1, 0, 1]), repeat=0, fold=0, folds=3, outer_folds=2)
 
 
 def test_assigned_folds_cover_every_row_once_and_match_along_the_chain(tmp_path):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +12,11 @@ import pytest
 import torch
 
 from nestmat import tables
+from nestmat.config import study_from
 from nestmat.errors import InputError
 from nestmat.models.specification import Encoder, Head, Model, Training
-from nestmat.scales.chain import predict_chain
+from nestmat.plan import Plan
+from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.joint import JointParent, joint_parents
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.sweep import SWEEP, sweep_latents
@@ -30,7 +34,9 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
-def write_scale(folder: Path, name: str, rows: int, target, seed: int = 0, levels: int = 3) -> None:
+def write_scale(
+    folder: Path, name: str, rows: int, target, seed: int = 0, levels: int = 3, count: int = FOLDS
+) -> None:
     """Features and folds of a scale whose target is a function of its descriptors."""
     rng = np.random.default_rng(seed)
     descriptors = rng.normal(size=(rows, 3))
@@ -51,11 +57,11 @@ def write_scale(folder: Path, name: str, rows: int, target, seed: int = 0, level
         "layer": {"kind": "categorical", "columns": [f"layer={k}" for k in range(levels)]},
     }
     tables.write(folder / f"{name}.parquet", frame, schema, {"blocks": blocks})
-    fold = np.arange(rows) // 2 % FOLDS
+    fold = np.arange(rows) // 2 % count
     folds = pd.DataFrame(
         {"protocol": "strict", "repeat": 0, "row_id": frame["row_id"], "material": groups, "fold": fold}
     )
-    tables.write(folder / f"{name}.folds.parquet", folds, tables.FOLDS)
+    tables.write(folder / f"{name}.folds.parquet", folds, tables.FOLDS, {"folds": {"strict": count}})
 
 
 def outputs(folder: Path, name: str) -> dict[str, Path]:
@@ -197,6 +203,71 @@ def test_a_child_reads_the_parent_member_of_its_fold_and_inner_fold(chain):
         found, _ = trained.apply(blocks, np.array([member.member]))
         expected = latents[latents["member"] == member.member][["z0", "z1"]].to_numpy()
         np.testing.assert_allclose(found[0], expected, atol=1e-6)
+    # Members of an inner fold leave no latents, but predictions: the mean over their seeds.
+    predictions = tables.read(chain / "middle.predictions.parquet", split="inner")
+    groups = trained.members[trained.members["inner"] >= 0].groupby(["fold", "inner"])
+    assert len(groups) == 2 * (FOLDS + 1)
+    for (fold, inner), group in groups:
+        stored = predictions[(predictions["fold"] == fold) & (predictions["inner"] == inner)]
+        rows = features.set_index("row_id").loc[stored["row_id"]]
+        means = []
+        for member in group.itertuples():
+            theirs = tables.read(chain / "fine__middle.parquet", fold=fold, inner=inner, seed=member.seed % 2)
+            z = theirs.set_index("row_id").loc[stored["row_id"], ["z0", "z1"]].to_numpy(np.float64)
+            blocks = {"descriptors": rows[["d0", "d1", "d2"]].to_numpy(), "fine": z}
+            means.append(trained.apply(blocks, np.array([member.member]))[1]["middle_y"][0][0])
+        np.testing.assert_allclose(np.mean(means, axis=0), stored["mean"], atol=1e-6)
+
+
+def test_a_parent_without_a_stack_is_trained_on_the_inner_folds_of_its_child(tmp_path):
+    def scale(name: str, *inputs: str, **more) -> dict:
+        features = {"descriptors": {"columns": ["d0", "d1", "d2"]}}
+        nae = {"inputs": ["descriptors", *inputs], "encoder": {"latents": 2}, "heads": {f"{name}_y": {}}}
+        return {
+            "dataset": "rows",
+            "targets": [f"{name}_y"],
+            "features": features,
+            "models": {"nae": {"specification": nae}},
+            **more,
+        }
+
+    study = study_from(
+        {
+            "study": "s",
+            "title": "t",
+            "question": "q",
+            "datasets": {"rows": {"title": "t", "file": "t.csv", "columns": {}}},
+            "scales": {
+                "fine": scale("fine"),
+                "coarse": scale(
+                    "coarse", "fine", parents=["fine"], recommended={"stack": ["nae"], "inner_folds": 2}
+                ),
+            },
+        }
+    )
+    wildcards = SimpleNamespace(scale="fine", model="nae", protocol="strict")
+    write_scale(tmp_path, "fine", 12, lambda d, k: d[:, 0])
+    inner = Plan(study, "results").inner_folds(wildcards)
+    trained = train(tmp_path, "fine", model("fine_y", epochs=1), inner_folds=inner)
+    assert set(trained.members["inner"]) == {-1, 0, 1}
+
+
+@pytest.mark.parametrize("lacking", ["fine", "middle"])
+def test_a_chain_of_which_one_scale_has_no_row_in_a_fold(tmp_path, lacking):
+    for name in ("fine", "middle"):
+        write_scale(tmp_path, name, 20, lambda d, k: d[:, 0], count=5)
+    some = (tables.read(tmp_path / f"{lacking}.folds.parquet")["fold"] != 4).to_numpy()
+    for path in (tmp_path / f"{lacking}.parquet", tmp_path / f"{lacking}.folds.parquet"):
+        tables.write(path, tables.read(path)[some], tables.schema(path), tables.provenance(path))
+    train(tmp_path, "fine", model("fine_y", epochs=2), inner_folds=3)
+    propagate_latents(tmp_path / "fine.safetensors", tmp_path / "middle.parquet", tmp_path / "p.parquet")
+    nested = model("middle_y", "fine", epochs=2)
+    train(tmp_path, "middle", nested, parents={"fine": tmp_path / "p.parquet"}, inner_folds=3)
+    for name in ("fine", "middle"):
+        trained = Trained.load(tmp_path / f"{name}.safetensors")
+        assert set(trained.members["fold"]) == {-1, 0, 1, 2, 3, 4}
+        predictions = tables.read(tmp_path / f"{name}.predictions.parquet", split="validation")
+        assert set(predictions["fold"]) == set(range(4 + (name != lacking)))
 
 
 def test_a_protocol_that_the_parent_does_not_know_reads_its_members_of_all_rows(chain):
@@ -215,11 +286,11 @@ def test_a_material_left_out_of_a_fold_or_inner_fold_does_not_change_its_latents
     frame = tables.read(chain / "fine.parquet")
     folds = tables.read(chain / "fine.folds.parquet")
     out = folds["fold"].to_numpy() == 1
-    [inner] = set(inner_labels(folds["fold"].to_numpy(), 0, 0, 2)[out])
+    [inner] = set(inner_labels(folds["fold"].to_numpy(), 0, 0, 2, FOLDS)[out])
     frame.loc[out, "fine_y"] = -50.0
     facts, schema = tables.provenance(chain / "fine.parquet"), tables.schema(chain / "fine.parquet")
     tables.write(tmp_path / "fine.parquet", frame, schema, {"blocks": facts["blocks"]})
-    tables.write(tmp_path / "fine.folds.parquet", folds, tables.FOLDS)
+    shutil.copy(chain / "fine.folds.parquet", tmp_path)
     train(tmp_path, "fine", model("fine_y", "layer"), inner_folds=2)
     propagate_latents(tmp_path / "fine.safetensors", chain / "middle.parquet", tmp_path / "p.parquet")
     columns = ["row_id", "z0", "z1"]
@@ -376,3 +447,27 @@ def test_joint_training_knows_no_inner_folds(joint):
     folder, child, parents = joint
     with pytest.raises(InputError, match="would see the rows of the child's inner folds"):
         train(folder, "coarse", child, joint=parents, inner_folds=2)
+
+
+def test_the_chain_is_differentiable_in_the_features(chain):
+    weights = {name: chain / f"{name}.safetensors" for name in ("fine", "middle", "coarse")}
+    function = Chain(weights)
+    generator = torch.Generator().manual_seed(0)
+    features = {
+        name: torch.randn(6, len(columns), generator=generator, dtype=torch.float64)
+        for name, columns in function.columns.items()
+    }
+    first = next(iter(features))
+    given = features[first].requires_grad_(True)
+    last = list(weights)[-1]
+    [(mean, std)] = function(features)[last].targets.values()
+    [slope] = torch.autograd.grad(mean.sum(), given, retain_graph=True)
+    direction = torch.randn(given.shape, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        ends = [
+            next(iter(function({**features, first: given + s * 1e-2 * direction})[last].targets.values()))[0]
+            for s in (-1, 1)
+        ]
+    expected = (ends[1] - ends[0]).sum() / 2e-2
+    assert (slope * direction).sum().item() == pytest.approx(expected.item(), rel=0.02, abs=1e-3)
+    assert torch.isfinite(torch.autograd.grad(std.sum(), given)[0]).all()

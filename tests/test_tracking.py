@@ -17,7 +17,8 @@ from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import ensemble, train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import MEMBER_KEYS, ScaleData
+from nestmat.training.data import ScaleData
+from nestmat.training.members import MEMBER_KEYS
 
 ROWS = 24
 TRAINING = Training(epochs=3, seeds=2)

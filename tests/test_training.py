@@ -57,7 +57,7 @@ def folds(data: ScaleData, repeats: int = 1) -> pd.DataFrame:
 
 
 def members(data: ScaleData, seeds: int = 2, inner: int = 0, repeats: int = 1) -> Members:
-    return Members.build(folds(data, repeats), data.row_id, seeds, inner)
+    return Members.build(folds(data, repeats), data.row_id, seeds, inner, FOLDS)
 
 
 def model(training: Training | None = None, **changes) -> Model:
@@ -89,6 +89,31 @@ def test_members_hold_every_fold_once_and_all_rows():
     left_out = found.validation[(found.inner == -1) & (found.fold == 1) & (found.repeat == 0)][0]
     assert (found.validation[inside].sum(axis=0) == ~left_out).all()
     assert not found.train[inside][:, left_out].any()
+
+
+@pytest.mark.parametrize("lacking", ["parent", "child"])
+def test_no_parent_member_trained_on_what_its_child_holds_out_where_a_scale_lacks_a_fold(lacking):
+    fold = np.tile(np.arange(FOLDS + 1), 6)
+    labels = {name: fold[fold != 2] if name == lacking else fold for name in ("parent", "child")}
+    found = {
+        name: Members.build(
+            pd.DataFrame({"repeat": 0, "row_id": np.arange(len(label)), "fold": label}),
+            np.arange(len(label)),
+            seeds=1,
+            inner_folds=3,
+            outer_folds=FOLDS + 1,
+        )
+        for name, label in labels.items()
+    }
+    parent, child = found["parent"], found["child"]
+    keys = np.stack([parent.repeat, parent.fold, parent.inner, parent.seed])
+    read = ParentLatents(*keys, np.empty((len(parent), 1, 1))).of(
+        child.repeat, child.fold, child.inner, child.seed
+    )
+    for member, theirs in enumerate(read):
+        held_out = set(labels["child"][child.validation[member]])
+        assert not held_out & set(labels["parent"][parent.train[theirs]])
+    assert (child.inner[child.validation.any(axis=1)] >= 0).any()
 
 
 def test_keys_belong_to_the_member_alone():
@@ -373,9 +398,12 @@ def test_parent_members_are_matched_by_repeat_fold_inner_fold_and_seed():
     parent = ParentLatents(*np.array(keys).T, np.empty((8, 1, 1)))
     child = [(0, 0, -1, 0), (0, 1, -1, 1), (0, 0, -1, 3), (0, -1, -1, 0), (0, 7, -1, 0), (1, 0, -1, 1)]
     assert parent.of(*np.array(child).T).tolist() == [3, 5, 2, 1, 1, 0]
-    # Of an inner fold: the parent's own where it has one, else the parent that left the same fold out.
-    child = [(0, 0, 2, 1), (0, -1, 2, 0), (0, 1, 2, 1), (0, 0, 1, 0), (0, 7, 2, 1)]
-    assert parent.of(*np.array(child).T).tolist() == [6, 7, 5, 3, 0]
+    # Of an inner fold; a fold that the parent does not know it cannot have seen in part either.
+    child = [(0, 0, 2, 1), (0, -1, 2, 0), (0, 7, 2, 1)]
+    assert parent.of(*np.array(child).T).tolist() == [6, 7, 0]
+    for repeat, fold, inner, seed in [(0, 1, 2, 1), (0, 0, 1, 0), (0, -1, 0, 0)]:
+        with pytest.raises(InputError, match=f"fold {fold}, none for inner fold {inner}"):
+            parent.of(*np.array([[repeat], [fold], [inner], [seed]]))
     with pytest.raises(InputError, match="no member for repeat 0, fold 5"):
         ParentLatents(*(np.array([2]),) * 4, np.empty((1, 1, 1))).of(*np.array([[0], [5], [-1], [0]]))
 

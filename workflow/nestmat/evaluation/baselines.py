@@ -33,7 +33,7 @@ from nestmat import tables
 from nestmat.config import Baseline
 from nestmat.errors import InputError
 from nestmat.evaluation.gaussian_process import MaternProcess
-from nestmat.training.inner import inner_labels
+from nestmat.training.inner import count_folds, inner_labels
 
 log = logging.getLogger(__name__)
 
@@ -228,15 +228,17 @@ class _Task:
     inner: np.ndarray
 
 
-def _outer_folds(folds: pd.DataFrame, inner_folds: int) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """(repeat, fold, validation (n,), inner (n,)) of every fold of a protocol, and of fold -1."""
+def _outer_folds(
+    folds: pd.DataFrame, inner_folds: int, count: int
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """(repeat, fold, validation (n,), inner (n,)) of every fold with rows, of ``count``, and of fold -1."""
     for repeat in sorted(map(int, folds["repeat"].unique())):
         labels = folds[folds["repeat"] == repeat].sort_values("row_id")["fold"].to_numpy()
         # Without a fold to leave out, all repeats are the same: one is enough.
         for fold in [*([-1] if repeat == 0 else []), *np.unique(labels[labels >= 0]).tolist()]:
             inner = np.full(len(labels), -1)
             if inner_folds:
-                inner = inner_labels(labels, repeat, fold, inner_folds)
+                inner = inner_labels(labels, repeat, fold, inner_folds, count)
             yield repeat, fold, (labels == fold) & (fold >= 0), inner
 
 
@@ -325,12 +327,12 @@ def compare_baselines(
             file=folds,
             remedy="delete it and run again.",
         )
-    tasks = []
+    tasks, count = [], count_folds(folds, protocol)
     for name, baseline in chosen.items():
         held_out = inner_folds if name in stacked else 0
-        if not held_out and KINDS[baseline.kind].spread is None and outer["fold"].max() > 1:
+        if not held_out and KINDS[baseline.kind].spread is None and count > 2:
             held_out = RESIDUAL_FOLDS
-        members = list(_outer_folds(outer, held_out))
+        members = list(_outer_folds(outer, held_out, count))
         tasks += [_Task(name, target, *member) for target in inputs.targets for member in members]
     log.info("%s: %d baselines, %d folds to fit", protocol, len(chosen), len(tasks))
     call = joblib.delayed(partial(_fit, inputs=inputs, seed=seed))

@@ -176,13 +176,12 @@ def assign_folds(
         named = {name: Split.model_validate(split) for name, split in splits.get(scale, {}).items()}
         parts[scale].extend(_scale_splits(frame, next(iter(targets[scale]), None), named))
         found[scale] = pd.concat(parts[scale], ignore_index=True)
-        tables.write(
-            outputs[scale],
-            found[scale],
-            tables.FOLDS,
-            {
-                "strict": strict.model_dump(),
-                "splits": {name: split.model_dump() for name, split in named.items()},
-            },
-        )
+        # Of the shared folds a scale need not have the last one.
+        counts = {str(name): int(part["fold"].max()) + 1 for name, part in found[scale].groupby("protocol")}
+        facts = {
+            "strict": strict.model_dump(),
+            "splits": {name: split.model_dump() for name, split in named.items()},
+            "folds": {**counts, "strict": strict.folds},
+        }
+        tables.write(outputs[scale], found[scale], tables.FOLDS, facts)
     return found

@@ -12,7 +12,8 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.scales.train import LATENT_KEYS, ensemble, member_rows
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import MEMBER_KEYS, ScaleData
+from nestmat.training.data import ScaleData
+from nestmat.training.members import ENSEMBLE_KEYS, MEMBER_KEYS
 
 
 def blocks_for(trained: Trained, data: ScaleData, members: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -74,7 +75,7 @@ def propagate_latents(
     columns = {f"z{i}": z[..., i] for i in range(z.shape[-1])}
     units = dict.fromkeys(columns, "")
     if pass_prediction:
-        group = members.groupby(["repeat", "fold", "inner"]).ngroup().to_numpy()
+        group = members.groupby([*ENSEMBLE_KEYS]).ngroup().to_numpy()
         for target, (means, stds) in predicted.items():
             mean, std = np.empty_like(means), np.empty_like(stds)
             for k in np.unique(group):

@@ -17,7 +17,8 @@ from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import train_members
 from nestmat.training.data import ScaleData
-from nestmat.training.members import Members
+from nestmat.training.inner import count_folds
+from nestmat.training.members import MEMBER_COLUMNS, Members
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ def predictions_table(
     parts = []
 
     def add(target: str, key: Sequence[int], seed: int, split: str, rows: np.ndarray, mean, std) -> None:
+        if not rows.any():
+            return
         repeat, fold, inner = (np.int32(k) for k in key)
         parts.append(
             pd.DataFrame(
@@ -73,8 +76,6 @@ def predictions_table(
                 add(target, key, -1, "inner", validation, mean, std)
                 continue
             for split, rows in (("train", members.train[index[0]]), ("validation", validation)):
-                if not rows.any():
-                    continue
                 add(target, key, -1, split, rows, mean, std)
                 for i in index:
                     add(target, key, members.seed[i], split, rows, means[i], stds[i])
@@ -107,7 +108,7 @@ def member_rows(members: pd.DataFrame, row_id: np.ndarray) -> pd.DataFrame:
 
 
 LATENT_KEYS: dict[str, tables.Column] = {
-    **{name: tables.Column("int32", role="key") for name in ("member", "repeat", "fold", "inner", "seed")},
+    **{name: tables.Column("int32", role="key") for name in MEMBER_COLUMNS},
     "row_id": tables.Column("int64", role="key"),
 }
 
@@ -179,7 +180,11 @@ def train_scale(
         )
     data = read_scale(features, specification, parents, protocol)
     members = Members.build(
-        tables.read(folds, protocol=protocol), data.row_id, specification.training.seeds, inner_folds
+        tables.read(folds, protocol=protocol),
+        data.row_id,
+        specification.training.seeds,
+        inner_folds,
+        count_folds(folds, protocol) if inner_folds else 0,
     )
     log.info("%s: %d members on %d rows", name, len(members), len(data))
     if joint:

@@ -13,6 +13,7 @@ import pandas as pd
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.models.autoencoder import Shapes
+from nestmat.training.members import MEMBER_COLUMNS, MEMBER_KEYS
 
 _NOT_BLOCKS = {"row_id", "formula", "material", "group"}
 
@@ -39,18 +40,26 @@ class ParentLatents:
         """Index of the parent member that each child member reads, (members,).
 
         The one of the same repeat, fold, inner fold and seed, the seed counted modulo the parent's seeds. A
-        parent whose protocol does not split these rows has no such fold: then its members trained on every
-        row; and one that was not trained on inner folds: then the member without.
+        parent whose protocol does not split these rows has no such repeat and fold: then its members trained
+        on every row.
 
         Raises:
-            InputError: The parent has neither.
+            InputError: The parent has neither, or left out the fold and not the inner fold: its member would
+                have seen what the child's holds out.
         """
         found = np.empty(len(repeat), dtype=np.int64)
         for i, (r, f, k, s) in enumerate(zip(repeat, fold, inner, seed, strict=True)):
             here = (self.repeat == r) & (self.fold == f)
-            pool = np.flatnonzero(here & (self.inner == k))
-            if not len(pool):
-                pool = np.flatnonzero((here if here.any() else self.fold == -1) & (self.inner == -1))
+            known = bool(here.any())
+            pool = np.flatnonzero(
+                here & (self.inner == k) if known else (self.fold == -1) & (self.inner == -1)
+            )
+            if not len(pool) and known:
+                raise InputError(
+                    f"the parent's latents have members for repeat {r}, fold {f}, none for inner fold {k}.",
+                    remedy="train the parent on the inner folds of this scale and propagate it again; where "
+                    "its protocol of this name has too few folds for them, lower inner_folds.",
+                )
             if not len(pool):
                 raise InputError(
                     f"the parent's latents have no member for repeat {r}, fold {f}, and none of all rows.",
@@ -145,7 +154,7 @@ class ScaleData:
             columns={**self.columns, name: list(columns)},
         )
 
-    def with_propagated(self, name: str, path: str | Path, protocol: str) -> ScaleData:
+    def with_propagated(self, name: str, path: str | Path, protocol: str, **members: Any) -> ScaleData:
         """The same rows with the block of a propagated-latents file.
 
         Args:
@@ -153,13 +162,14 @@ class ScaleData:
             path: The file.
             protocol: Protocol of this scale's members. Folds of another protocol are other folds: of a parent
                 that does not know this one only the members trained on every row are taken.
+            members: Some of `MEMBER_KEYS` with their value: the members to read; all by default.
 
         Raises:
             InputError: The file lacks a row of this scale.
         """
-        frame = tables.read(path)
         if tables.provenance(path)["protocol"] != protocol:
-            frame = frame[(frame["fold"] == -1) & (frame["inner"] == -1)]
+            members = {"fold": -1, "inner": -1}
+        frame = tables.read(path, **members)
         columns = [column for column in frame.columns if column not in MEMBER_COLUMNS and column != "row_id"]
         keys, index = np.unique(frame["member"].to_numpy(), return_inverse=True)
         values = np.full((len(keys), len(self), len(columns)), np.nan)
@@ -217,10 +227,6 @@ class ScaleData:
 def is_latent(column: str) -> bool:
     """Whether a column of a parent's block is a latent, and not a prediction that is passed beside them."""
     return column[0] == "z" and column[1:].isdigit()
-
-
-MEMBER_KEYS = ("repeat", "fold", "inner", "seed")
-MEMBER_COLUMNS = ("member", *MEMBER_KEYS)
 
 
 def _finite(frame: pd.DataFrame, names: Sequence[str], path: str | Path) -> np.ndarray:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from nestmat import tables
 from nestmat.errors import InputError
 
 
@@ -34,38 +37,63 @@ def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> n
     return label
 
 
-def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int) -> np.ndarray:
+def count_folds(path: str | Path, protocol: str) -> int:
+    """Number of folds of a protocol, also of those that no row of the scale is in.
+
+    Args:
+        path: Folds of the scale.
+        protocol: Name of the protocol.
+
+    Raises:
+        InputError: The file does not say.
+    """
+    counts = tables.provenance(path).get("folds", {})
+    if protocol not in counts:
+        raise InputError(
+            f"does not say how many folds protocol {protocol!r} has.",
+            file=path,
+            remedy="delete it and run again.",
+        )
+    return int(counts[protocol])
+
+
+def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int, outer_folds: int) -> np.ndarray:
     """Inner folds of the rows that train in one outer fold.
 
     Whole outer folds are merged into inner ones. So the inner split has the character of the protocol,
     whatever that is (stratified, grouped, one solvent left out), and weights are learned on the same kind of
-    prediction as they are used for. Which ones are merged depends on their numbers alone: scales that share
-    the outer folds share the inner ones, and a member of an inner fold finds parents that have not seen its
-    materials.
+    prediction as they are used for. Which ones are merged depends on their numbers alone, not on the rows:
+    scales that share the outer folds share the inner ones, also where one of them has no row in some fold,
+    and a member of an inner fold finds parents that have not seen its materials.
 
     Args:
         outer: The fold that validates each row, (n,); -1 where a row always trains.
         repeat: Repeat of the protocol.
         fold: The outer fold, whose rows are left out; -1 when every row trains.
         folds: Number of inner folds wanted.
+        outer_folds: Number of folds of the protocol.
 
     Returns:
-        Inner fold of each row, (n,); -1 for rows that are validated in ``fold`` or that always train.
+        Inner fold of each row, (n,), 0 to min(folds, other outer folds) - 1; -1 for rows that are validated
+        in ``fold`` or that always train.
 
     Raises:
-        InputError: There are fewer than two other outer folds.
+        InputError: All rows outside ``fold`` are in one inner fold: nothing is left to train on.
     """
     outer = np.asarray(outer)
     inside = (outer != fold) & (outer >= 0)
-    names, row = np.unique(outer[inside], return_inverse=True)
-    if (others := len(names)) < 2:
-        raise InputError(
-            f"outside fold {fold} of the protocol are {others} folds, too few to divide into inner ones.",
-            column="recommended",
-            remedy="use three folds (levels of a left-out column) or more, or keep a member of the stack out "
-            "of the protocol by `protocols`.",
-        )
+    others = np.array([number for number in range(outer_folds) if number != fold], dtype=np.int64)
+    dealt = np.full(outer_folds, -1, dtype=np.int64)
+    dealt[others] = np.random.default_rng(1000 * repeat + fold + 7).permutation(len(others)) % folds
     labels = np.full(len(outer), -1, dtype=np.int64)
-    dealt = np.random.default_rng(1000 * repeat + fold + 7).permutation(others) % folds
-    labels[inside] = dealt[row]
+    labels[inside] = dealt[outer[inside]]
+    if len(np.unique(labels[inside])) < 2:
+        count = len(np.unique(outer[inside]))
+        raise InputError(
+            f"outside fold {fold} of the protocol are rows of {count} folds, too few to divide into {folds} "
+            "inner ones.",
+            column="recommended",
+            remedy="use three folds (levels of a left-out column) or more, raise inner_folds, give more "
+            "materials, or keep a member of the stack out of the protocol by `protocols`.",
+        )
     return labels

@@ -10,6 +10,13 @@ import pandas as pd
 from nestmat.errors import InputError
 from nestmat.training.inner import inner_labels
 
+MEMBER_KEYS = ("repeat", "fold", "inner", "seed")
+"""What a member is."""
+MEMBER_COLUMNS = ("member", *MEMBER_KEYS)
+"""How a member is told in a table: by its number, and by what it is."""
+ENSEMBLE_KEYS = MEMBER_KEYS[:-1]
+"""What the members of an ensemble, its seeds, have in common."""
+
 
 @dataclass(frozen=True)
 class Members:
@@ -38,20 +45,29 @@ class Members:
         return Members(*(getattr(self, f.name)[index] for f in fields(self)))
 
     @classmethod
-    def build(cls, folds: pd.DataFrame, row_id: np.ndarray, seeds: int, inner_folds: int = 0) -> Members:
+    def build(
+        cls,
+        folds: pd.DataFrame,
+        row_id: np.ndarray,
+        seeds: int,
+        inner_folds: int = 0,
+        outer_folds: int = 0,
+    ) -> Members:
         """All members of one protocol.
 
         Members of fold -1 train on every row; repeats split the rows anew and need them once, so they are of
-        repeat 0.
+        repeat 0. With inner folds there are members of every fold and inner fold of the protocol, also of
+        those that no row of the scale is in: a coarser scale that has rows there reads them.
 
         Args:
             folds: Rows of one protocol of a folds table.
             row_id: Rows of the scale in their order, (n,).
             seeds: Members a fold.
             inner_folds: Inner folds wanted; 0 for none.
+            outer_folds: Number of folds of the protocol, needed for inner ones; see `inner.count_folds`.
 
         Raises:
-            InputError: The folds lack a row of the scale.
+            InputError: The folds lack a row of the scale, or cannot be divided into inner ones.
         """
         keys: list[tuple[int, int, int, int]] = []
         train: list[np.ndarray] = []
@@ -65,14 +81,14 @@ class Members:
                     remedy="assign the folds again.",
                 )
             label = outer.to_numpy(np.int64)
-            left_out = [-1] * (repeat == 0) + sorted(set(label.tolist()) - {-1})
-            for fold in left_out:
+            left_out = range(outer_folds) if inner_folds else sorted(set(label.tolist()) - {-1})
+            for fold in [*[-1] * (repeat == 0), *left_out]:
                 outside = (label == fold) & (fold >= 0)
-                inner = (
-                    inner_labels(label, repeat, fold, inner_folds) if inner_folds else np.full(len(label), -1)
-                )
-                for k in [-1, *sorted(set(inner.tolist()) - {-1})]:
-                    held = outside if k == -1 else (inner == k) & ~outside
+                held_out = [outside]
+                if inner_folds:
+                    inner = inner_labels(label, repeat, fold, inner_folds, outer_folds)
+                    held_out += [inner == k for k in range(min(inner_folds, outer_folds - (fold >= 0)))]
+                for k, held in enumerate(held_out, start=-1):
                     for seed in range(seeds):
                         keys.append((repeat, fold, k, seed))
                         train.append(~outside & ~held)
@@ -93,7 +109,7 @@ class Members:
 
     def frame(self) -> pd.DataFrame:
         """Member, repeat, fold, inner and seed, one row a member."""
-        columns = {name: getattr(self, name) for name in ("repeat", "fold", "inner", "seed")}
+        columns = {name: getattr(self, name) for name in MEMBER_KEYS}
         return pd.DataFrame({"member": np.arange(len(self)), **columns}).astype("int32")
 
 

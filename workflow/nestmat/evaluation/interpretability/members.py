@@ -16,7 +16,8 @@ from nestmat.evaluation.interpretability.alignment import Alignment, align_laten
 from nestmat.models.autoencoder import Autoencoder
 from nestmat.scales.propagate import blocks_for
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import MEMBER_KEYS, ScaleData, is_latent
+from nestmat.training.data import ScaleData, is_latent
+from nestmat.training.members import MEMBER_KEYS
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,16 @@ class Explained:
                     file=weights,
                     remedy="give the propagated latents of every parent.",
                 )
-            data = data.with_propagated(name, parents[name], trained.protocol)
+            data = data.with_propagated(name, parents[name], trained.protocol, repeat=0, inner=-1)
         chosen = trained.members.query("inner == -1 and repeat == 0 and fold >= 0")
         if chosen.empty:
             raise InputError("holds no member that left a fold out.", file=weights)
         values, train = latents_by_member(
-            tables.read(latents), chosen["member"].to_numpy(), data.row_id, latents
+            tables.read(latents, repeat=0), chosen["member"].to_numpy(), data.row_id, latents
         )
+        # A scale need not have rows in every fold of its protocol.
+        some = np.flatnonzero(~train.all(axis=1))
+        chosen, values, train = chosen.iloc[some], values[some], train[some]
         keys = [chosen[key].to_numpy(np.int64) for key in MEMBER_KEYS]
         matched = {}
         for name in trained.parents:
