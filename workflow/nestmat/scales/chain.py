@@ -2,16 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from nestmat.errors import InputError
-from nestmat.scales.train import ensemble
 from nestmat.training.checkpoints import Trained
+from nestmat.training.members import ENSEMBLE_KEYS
+
+ROWS = 50_000
+"""Rows predicted at once, to bound the memory."""
+
+
+class Output(NamedTuple):
+    """What the members of one scale say of some rows.
+
+    Attributes:
+        latents: (members, n, latents).
+        targets: Mean and standard deviation of the ensemble by target, in physical units, (n,) each; the
+            standard deviation is NaN where a single member states none.
+    """
+
+    latents: Tensor
+    targets: dict[str, tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class _Link:
+    """Members of one scale: `index` of them in `trained`, and their seeds, in order."""
+
+    trained: Trained
+    index: np.ndarray
+    seeds: np.ndarray
+    path: str | Path
+
+    @property
+    def parents(self) -> list[str]:
+        return [name for name in self.trained.specification.inputs if name in self.trained.parents]
+
+
+class Chain:
+    """Members of one fold along a chain of scales, as one function that is differentiable in the features.
+
+    Args:
+        weights: Weights file of the model of each scale, every parent before its children; the card lies
+            beside it. Parents trained jointly with a child are in the child's file.
+        repeat: Repeat of the members.
+        fold: Fold of the members; by default those trained on every row.
+
+    Attributes:
+        columns: Features that the members read, by scale, in the order in which they want them.
+        units: Unit of each target, by scale.
+
+    Raises:
+        InputError: A parent is missing, or a scale has no such member.
+    """
+
+    def __init__(self, weights: Mapping[str, str | Path], *, repeat: int = 0, fold: int = -1):
+        self._links: dict[str, _Link] = {}
+        for scale, path in weights.items():
+            trained = Trained.load(path)
+            chosen = (trained.members[[*ENSEMBLE_KEYS]] == [repeat, fold, -1]).all(axis=1)
+            members = trained.members[chosen].sort_values("seed")
+            if members.empty:
+                raise InputError(f"has no members of repeat {repeat}, fold {fold}.", file=path)
+            link = _Link(trained, members.index.to_numpy(), members["seed"].to_numpy(), path)
+            for parent in link.parents:
+                if parent not in self._links and parent not in trained.joint:
+                    raise InputError(
+                        f"reads the latents of {parent!r}, whose model is not given before it.", file=path
+                    )
+            self._links[scale] = link
+        self.columns: dict[str, list[str]] = {}
+        for scale, link in self._links.items():
+            for name, part in {scale: link.trained, **link.trained.joint}.items():
+                if part.inputs:
+                    self.columns.setdefault(name, [c for block in part.inputs.values() for c in block])
+        self.units = {
+            scale: {target: link.trained.units.get(target, "") for target in link.trained.targets}
+            for scale, link in self._links.items()
+        }
+
+    def files(self, scale: str) -> list[str | Path]:
+        """Weights files that read the features of a scale, for messages."""
+        return [k.path for name, k in self._links.items() if scale == name or scale in k.trained.joint]
+
+    def __call__(self, features: Mapping[str, Tensor]) -> dict[str, Output]:
+        """Predict.
+
+        Args:
+            features: By scale the values of `columns`, (n, columns), the same rows for all.
+
+        Returns:
+            What the members of each scale say.
+        """
+        found: dict[str, Output] = {}
+        for scale, link in self._links.items():
+            trained = link.trained
+            blocks = _blocks(trained, features[scale]) if scale in self.columns else {}
+            for parent in link.parents:
+                if parent in trained.joint:
+                    theirs = trained.joint[parent]
+                    blocks[parent] = theirs.forward(_blocks(theirs, features[parent]), link.index)[0]
+                else:
+                    blocks[parent] = _parent_block(found[parent], trained.columns[parent], link.seeds)
+            z, predicted = trained.forward(blocks, link.index)
+            targets = {name: _mixture(means, stds) for name, (means, stds) in predicted.items()}
+            found[scale] = Output(z, targets)
+        return found
+
+
+def _blocks(trained: Trained, features: Tensor) -> dict[str, Tensor]:
+    widths = [len(columns) for columns in trained.inputs.values()]
+    return dict(zip(trained.inputs, features.split(widths, dim=1), strict=True))
+
+
+def _mixture(means: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of members (members, n); as `nestmat.scales.train.ensemble`."""
+    stated = torch.isfinite(stds).all(dim=0)
+    within = torch.where(stated, stds.nan_to_num(0.0).square().mean(dim=0), 0.0)
+    # The slope of the root is endless where members agree.
+    std = (means.var(dim=0, unbiased=False) + within + 1e-30).sqrt()
+    return means.mean(dim=0), std if len(means) > 1 else torch.where(stated, std, torch.nan)
+
+
+def _parent_block(parent: Output, columns: Sequence[str], seeds: np.ndarray) -> Tensor:
+    """The parent's latents and predictions as the child was trained on, (members, n, columns)."""
+    latents = parent.latents[torch.from_numpy(seeds % len(parent.latents))].double()
+    parts = []
+    for column in columns:
+        target, _, what = column.rpartition(".")
+        if target in parent.targets and what in ("mean", "std"):
+            parts.append(parent.targets[target][what == "std"].expand(latents.shape[:2]))
+        else:
+            parts.append(latents[..., int(column.removeprefix("z"))])
+    return torch.stack(parts, dim=-1)
 
 
 @dataclass(frozen=True)
@@ -30,6 +161,7 @@ class ScalePrediction:
     units: dict[str, str]
 
 
+@torch.no_grad()
 def predict_chain(
     weights: Mapping[str, str | Path],
     features: Mapping[str, pd.DataFrame],
@@ -40,8 +172,7 @@ def predict_chain(
     """Predict along a chain with the members of one fold, by default those trained on every row.
 
     Args:
-        weights: Weights file of the model of each scale, every parent before its children; the card lies
-            beside it. Parents trained jointly with a child are in the child's file.
+        weights: As for `Chain`.
         features: For each scale the columns of its feature blocks, one row a material, the same rows for all.
         repeat: Repeat of the members.
         fold: Fold of the members.
@@ -50,38 +181,32 @@ def predict_chain(
         Predictions by scale.
 
     Raises:
-        InputError: A parent is missing, a scale has no such member, or a column is missing or not finite.
+        InputError: As `Chain`, or a column is missing or not finite.
     """
-    found: dict[str, ScalePrediction] = {}
-    for scale, path in weights.items():
-        trained = Trained.load(path)
-        chosen = (trained.members[["repeat", "fold", "inner"]] == [repeat, fold, -1]).all(axis=1)
-        members = trained.members[chosen].sort_values("seed")
-        if members.empty:
-            raise InputError(f"has no members of repeat {repeat}, fold {fold}.", file=path)
-        blocks = {name: _block(features[scale], columns, path) for name, columns in trained.inputs.items()}
-        index = members.index.to_numpy()
-        for parent in set(trained.specification.inputs) & set(trained.parents):
-            if parent in trained.joint:
-                theirs = trained.joint[parent]
-                inputs = {k: _block(features[parent], columns, path) for k, columns in theirs.inputs.items()}
-                blocks[parent] = theirs.apply(inputs, index)[0]
-                continue
-            if parent not in found:
-                raise InputError(
-                    f"reads the latents of {parent!r}, whose model is not given before it.", file=path
-                )
-            blocks[parent] = _parent_block(found[parent], trained.columns[parent], members["seed"].to_numpy())
-        z, predicted = trained.apply(blocks, index)
-        found[scale] = ScalePrediction(
-            z,
-            {name: ensemble(means, stds) for name, (means, stds) in predicted.items()},
-            {name: trained.units.get(name, "") for name in predicted},
-        )
+    chain = Chain(weights, repeat=repeat, fold=fold)
+    values = {
+        scale: torch.from_numpy(_values(features[scale], columns, chain.files(scale)[0]))
+        for scale, columns in chain.columns.items()
+    }
+    rows = len(next(iter(values.values())))
+    parts = [
+        chain({scale: array[start : start + ROWS] for scale, array in values.items()})
+        for start in range(0, max(rows, 1), ROWS)
+    ]
+    found = {}
+    for scale in parts[0]:
+        targets = {}
+        for target in parts[0][scale].targets:
+            mean, std = (
+                np.concatenate([part[scale].targets[target][k].numpy() for part in parts]) for k in range(2)
+            )
+            targets[target] = (mean, std)
+        latents = np.concatenate([part[scale].latents.numpy() for part in parts], axis=1)
+        found[scale] = ScalePrediction(latents, targets, chain.units[scale])
     return found
 
 
-def _block(frame: pd.DataFrame, columns: list[str], path: str | Path) -> np.ndarray:
+def _values(frame: pd.DataFrame, columns: list[str], path: str | Path) -> np.ndarray:
     if lacking := [name for name in columns if name not in frame]:
         raise InputError(
             f"reads the columns {lacking}, which the new rows lack.",
@@ -95,17 +220,3 @@ def _block(frame: pd.DataFrame, columns: list[str], path: str | Path) -> np.ndar
             f"row {row} of the new rows is not finite.", column=columns[column], value=values[row, column]
         )
     return values
-
-
-def _parent_block(parent: ScalePrediction, columns: list[str], seeds: np.ndarray) -> np.ndarray:
-    """The parent's latents and predictions as the child was trained on, (members, n, columns)."""
-    latents = parent.latents[seeds % len(parent.latents)]
-    parts = []
-    for column in columns:
-        target, _, what = column.rpartition(".")
-        if target in parent.targets and what in ("mean", "std"):
-            value = parent.targets[target][what == "std"]
-            parts.append(np.broadcast_to(value, latents.shape[:2]))
-        else:
-            parts.append(latents[..., int(column.removeprefix("z"))])
-    return np.stack(parts, axis=-1)

@@ -117,45 +117,50 @@ class Trained:
         network.flat = self.flat[torch.from_numpy(np.asarray(index))]
         return network
 
-    @torch.no_grad()
-    def apply(
-        self, blocks: Mapping[str, np.ndarray], index: np.ndarray
-    ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
-        """Latents and predictions of some members.
+    def forward(
+        self, blocks: Mapping[str, torch.Tensor], index: np.ndarray
+    ) -> tuple[torch.Tensor, dict[str, tuple[torch.Tensor, torch.Tensor]]]:
+        """Latents and predictions of some members, differentiable in the inputs.
 
         Args:
             blocks: Unscaled inputs: (n, width), or (members, n, width) where they differ between members.
             index: The members, (members,).
 
         Returns:
-            Latents (members, n, latents), and for each target its mean and standard deviation in physical
-            units, (members, n) each; the standard deviation is NaN where the model states none.
+            Latents (members, n, latents), float32, and for each target its mean and standard deviation in
+            physical units, (members, n) each, float64; the standard deviation is NaN where the model states
+            none.
         """
+        network = self.network(index)
+        scaled = []
+        for name in self.specification.inputs:
+            mean, std = self.scalers[name][index].tensors()
+            scaled.append(((blocks[name] - mean) / std).float())
+        z, _ = network.encode(torch.cat(scaled, dim=-1))
+        predicted = {}
+        for name, (value, spread) in network.predict(z).items():
+            mean, std = self.scalers[name][index].tensors()
+            predicted[name] = (value.double() * std[:, :, 0] + mean[:, :, 0], spread.double() * std[:, :, 0])
+        return z, predicted
+
+    @torch.no_grad()
+    def apply(
+        self, blocks: Mapping[str, np.ndarray], index: np.ndarray
+    ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
+        """As `forward`, with arrays, some members at a time to bound the memory."""
         latents, parts = [], []
         rows = next(iter(blocks.values())).shape[-2]
         width = sum(len(names) for names in self.inputs.values()) + 4 * _widest(self.specification)
         some = max(1, _NUMBERS // max(1, rows * width))
         for start in range(0, len(index), some):
             place = np.arange(start, min(start + some, len(index)))
-            chunk = index[place]
-            network = self.network(chunk)
-            scaled = [
-                self.scalers[name][chunk].transform(
-                    blocks[name] if blocks[name].ndim == 2 else blocks[name][place]
-                )
+            given = {
+                name: torch.from_numpy(blocks[name] if blocks[name].ndim == 2 else blocks[name][place])
                 for name in self.specification.inputs
-            ]
-            z, _ = network.encode(torch.from_numpy(np.concatenate(scaled, axis=-1).astype(np.float32)))
+            }
+            z, predicted = self.forward(given, index[place])
             latents.append(z.numpy())
-            parts.append(
-                {
-                    name: (
-                        self.scalers[name][chunk].restore(mean.double().numpy()[..., None])[..., 0],
-                        std.double().numpy() * self.scalers[name].std[chunk],
-                    )
-                    for name, (mean, std) in network.predict(z).items()
-                }
-            )
+            parts.append({name: (mean.numpy(), std.numpy()) for name, (mean, std) in predicted.items()})
         predictions = {
             name: (np.concatenate([p[name][0] for p in parts]), np.concatenate([p[name][1] for p in parts]))
             for name in parts[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from nestmat.models.specification import Model
 from nestmat.training.data import ScaleData, is_latent
@@ -55,6 +56,10 @@ class Scaler:
 
     def __getitem__(self, index: np.ndarray) -> Scaler:
         return Scaler(self.mean[index], self.std[index])
+
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and standard deviation to broadcast over rows, (members, 1, width) each."""
+        return torch.from_numpy(self.mean)[:, None], torch.from_numpy(self.std)[:, None]
 
     def transform(self, values: np.ndarray) -> np.ndarray:
         """Scaled values, (members, n, width), of (n, width) or (members, n, width)."""
