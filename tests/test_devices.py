@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from nestmat.errors import InputError
+from nestmat.paths import ROOT
 from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import PROCESS_RANGES, device_table, gap_curves, left_out
@@ -67,6 +69,18 @@ def test_noise_is_relative_and_changes_nothing_else(table):
     ratio = noisy["pce"] / table["pce"]
     assert ratio.std() == pytest.approx(0.02, rel=0.1)
     assert ratio.mean() == pytest.approx(1, abs=0.002)
+
+
+def test_the_page_on_physics_tells_how_efficiencies_spread():
+    text = (ROOT / "docs/physics.md").read_text(encoding="utf-8")
+    [code] = [part for part in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "device_table" in part]
+    names: dict[str, pd.DataFrame] = {}
+    exec(code, names)
+    pce = names["table"]["pce"]
+    told = re.search(r"efficiencies of ([\d.]+) % in the mean and ([\d.]+) % at most", text)
+    assert told.groups() == (f"{pce.mean():.1f}", f"{pce.max():.1f}")
+    share = np.histogram(pce, [0, 5, 10, 15, 20, 25, 100])[0] / len(pce)
+    assert "| share of devices (%) | " + " | ".join(f"{100 * x:.0f}" for x in share) + " |" in text
 
 
 def test_left_out(caplog):

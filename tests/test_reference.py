@@ -15,7 +15,7 @@ from pymatgen.core import Element
 
 from nestmat import tables
 from nestmat.materials.formulas import parse
-from nestmat.paths import RESOURCES
+from nestmat.paths import RESOURCES, ROOT
 from nestmat.physics import dft, reference, structures
 from nestmat.physics.summary import summary
 
@@ -375,6 +375,16 @@ def test_the_set_is_large_and_converged():
     assert len(errors) == 2 * len(reference.CONVERGENCE)
     assert errors["gap"].max() <= 0.02
     assert errors["lattice"].abs().max() <= 0.005
+
+
+def test_the_page_on_physics_counts_the_indirect_gaps():
+    compounds = tables.read(SHIPPED / "compounds.parquet")
+    ternaries = compounds[(compounds["prototype"] == "perovskite") & compounds["gap"].between(0.3, 4)]
+    above = ternaries["direct_gap"] - ternaries["gap"]
+    above = above[above >= 1e-3]
+    text = " ".join((ROOT / "docs/physics.md").read_text(encoding="utf-8").split())
+    assert f"Of the {len(ternaries)} ternaries of the reference set" in text
+    assert f"{len(above)} have a direct gap that is larger, by {above.median():.2f} eV in the median" in text
 
 
 def test_convergence_is_tested_at_four_volumes_each():
