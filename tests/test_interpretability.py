@@ -450,6 +450,17 @@ def test_members_left_a_fold_out(explained):
     np.testing.assert_array_equal((~explained.train).sum(axis=0), 2)
 
 
+def test_members_of_a_fold_without_rows_are_not_explained(folder, tmp_path):
+    latents = tables.read(folder / "latents.parquet")
+    latents.loc[latents["fold"] == 2, "split"] = "train"
+    path = tmp_path / "latents.parquet"
+    tables.write(path, latents, tables.schema(folder / "latents.parquet"))
+    files = (folder / "toy.safetensors", None, folder / "features.parquet", path)
+    found = Explained.read(*files, {"fine": folder / "fine.parquet"})
+    assert found.members[["fold", "seed"]].to_numpy().tolist() == [[f, s] for f in range(2) for s in range(2)]
+    assert np.isfinite(shapley_table(found, {}, background=4, seed=0)["mean_abs"]).all()
+
+
 def test_member_networks_give_the_stored_latents_and_predictions(folder, explained):
     inputs = explained.inputs()
     stored = tables.read(folder / "predictions.parquet").query("inner == -1 and fold >= 0 and seed >= 0")

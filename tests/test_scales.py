@@ -282,6 +282,19 @@ def test_a_protocol_that_the_parent_does_not_know_reads_its_members_of_all_rows(
         np.testing.assert_array_equal(member, latents["strict"][2])
 
 
+def test_of_propagated_latents_only_the_members_asked_for_are_held(chain):
+    data, path = ScaleData.read(chain / "middle.parquet"), chain / "fine__middle.parquet"
+    every, outer, whole = (
+        data.with_propagated("fine", path, protocol, **members).parents["fine"]
+        for protocol, members in (("strict", {}), ("strict", {"inner": -1}), ("other", {"inner": 0}))
+    )
+    assert len(every.values) == 2 * 3 * (FOLDS + 1)
+    assert len(outer.values) == 2 * (FOLDS + 1)
+    np.testing.assert_array_equal(outer.values, every.values[every.inner == -1])
+    # A protocol that the parent does not know has its members of all rows, whatever is asked for.
+    np.testing.assert_array_equal(whole.values, every.values[(every.fold == -1) & (every.inner == -1)])
+
+
 def test_a_material_left_out_of_a_fold_or_inner_fold_does_not_change_its_latents(chain, tmp_path):
     frame = tables.read(chain / "fine.parquet")
     folds = tables.read(chain / "fine.folds.parquet")
