@@ -182,8 +182,10 @@ def test_a_table_that_cannot_be_used_is_told_by_its_name(csv_file, content, mess
 
 def test_options_are_handed_on_or_named_as_unknown(csv_file):
     path = csv_file("formula\nCsPbI3\n")
-    [structure], _ = dft.read_structures(path, "mine", cutoff=250, strains=[0.0], kpoints=[2, 2, 2])
+    options = {"cutoff": 250, "edges": [[0.5, 0.5, 0.0]], "strains": [0.0], "kpoints": [2, 2, 2]}
+    [structure], _ = dft.read_structures(path, "mine", **options)
     assert structure["settings"]["cutoff"] == 250
+    assert structure["settings"]["edges"] == [[0.5, 0.5, 0.0]]
     assert structure["strains"] == [0.0]
     assert structure["kpoints"] == [2, 2, 2]
     for spec in (
@@ -193,6 +195,15 @@ def test_options_are_handed_on_or_named_as_unknown(csv_file):
     ):
         with pytest.raises(InputError, match="is not an option of this set"):
             dft.list_structures(spec, "mine")
+
+
+def test_the_documentation_lists_the_keys_of_a_structure():
+    text = (ROOT / "docs/dft.md").read_text(encoding="utf-8").split("### A structure")[1].split("\n## ")[0]
+    told = dict(re.findall(r"^\| `(\w+)`(\*?) \|", text, re.MULTILINE))
+    alloy = structures.wanted("ordered_perovskite", "", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.0)
+    assert set(told) == {*alloy, *alloy["settings"]}
+    options = {"kpoints", "probes", "strains", *alloy["settings"]}
+    assert {name for name, star in told.items() if star} == options
 
 
 def test_built_in_sets_are_those_of_the_library():

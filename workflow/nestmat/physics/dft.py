@@ -246,7 +246,7 @@ def read_structures(path: str | Path, name: str, **options: Any) -> tuple[list[d
     Raises:
         InputError: An option is unknown, or the file cannot be read or has no usable row.
     """
-    _check_options(name, options, ["kpoints", "probes", "strains", "cutoff", *SETTINGS])
+    _check_options(name, options, ["kpoints", "probes", "strains", "cutoff", "edges", *SETTINGS])
     path = Path(path)
     columns = {}
     if "lattice" in _header(path):

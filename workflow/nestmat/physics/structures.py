@@ -16,8 +16,9 @@ probes          scales of the cell at which the minimum of the energy is looked 
 strains         linear strains about that minimum
 spacing         a strain this near to a probe is not calculated again
 relax           whether the positions are relaxed at the minimum
-settings        cutoff (eV), functional, smearing (eV), density, eigenstates, empty (number of bands),
-                force (eV/angstrom), steps, edges (further k points at which band edges are looked for)
+settings        cutoff (eV), functional, smearing (eV), density (electrons per valence electron), eigenstates
+                (eV^2 per valence electron), empty (number of bands), force (eV/angstrom), steps, edges
+                (further k points at which band edges are looked for, in units of the reciprocal vectors)
 ==============  =====================================================================================
 """
 
@@ -166,7 +167,7 @@ def wanted(
         relax: Whether positions are relaxed at the minimum.
         kpoints: Other k points than the prototype's.
         name: Unique name, by default of formula and prototype.
-        settings: Changes to `SETTINGS`, or another ``cutoff`` in eV.
+        settings: Changes to `SETTINGS`, another ``cutoff`` in eV, or other ``edges``.
     """
     kind = PROTOTYPES[prototype]
     symbols, positions, cell = kind.build(*species)
