@@ -7,15 +7,24 @@ import pandas as pd
 import pytest
 import torch
 
+from nestmat import tables
 from nestmat.config import FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.design import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
+from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.scales.chain import Chain, predict_chain
+from nestmat.scales.propagate import propagate_latents
+from nestmat.scales.train import train_scale
 from nestmat.search.features import FeatureMap
+from nestmat.search.gradient import Gradient
+from nestmat.search.problem import Constraint, Problem, Target
+from nestmat.search.random_search import RandomSearch
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import ABX3Alloy, Choice, Interval
+from nestmat.search.surrogate import Surrogate
 
 SPECIES = {"A": ["K", "Cs", "MA"], "B": ["Sn", "Pb", "Ca"], "X": ["Cl", "Br", "I"]}
 BLOCKS = {
@@ -119,3 +128,78 @@ def test_ions_that_the_space_leaves_out_are_absent(space):
     values = found(torch.from_numpy(space.sample(20, 0)))
     assert (values[:, 1] == 0).all()
     torch.testing.assert_close(values.sum(dim=1), torch.ones(20, dtype=torch.float64))
+
+
+def model(target, *inputs):
+    return Model(
+        inputs=("descriptors", "geometry", *inputs),
+        encoder=Encoder(latents=3, hidden=(6,)),
+        heads={target: Head(hidden=(6,))},
+        training=Training(epochs=5, learning_rate=0.01, seeds=2),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(featurized, tmp_path_factory):
+    """A chain of two scales on the materials of the space: weights, and features, of each scale."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("trained")
+    rng = np.random.default_rng(0)
+    weights = {}
+    for scale, parents in (("crystal", []), ("cell", ["crystal"])):
+        frame = featurized.frame.assign(**{f"{scale}_y": rng.normal(size=len(featurized.frame))})
+        schema = {**featurized.schema, f"{scale}_y": tables.Column("float64", "eV", "target")}
+        tables.write(folder / f"{scale}.parquet", frame, schema, {"blocks": featurized.blocks})
+        folds = frame[["row_id", "material"]].assign(protocol="strict", repeat=0, fold=frame["row_id"] % 3)
+        tables.write(folder / f"{scale}.folds.parquet", folds, tables.FOLDS, {"folds": {"strict": 3}})
+        if parents:
+            propagate_latents(
+                folder / "crystal.safetensors",
+                folder / "cell.parquet",
+                folder / "crystal__cell.parquet",
+                pass_prediction=True,
+            )
+        weights[scale] = folder / f"{scale}.safetensors"
+        train_scale(
+            folder / f"{scale}.parquet",
+            folder / f"{scale}.folds.parquet",
+            scale=scale,
+            protocol="strict",
+            name="nested",
+            specification=model(f"{scale}_y", *parents),
+            parents={parent: folder / f"{parent}__{scale}.parquet" for parent in parents},
+            weights=weights[scale],
+            card=folder / f"{scale}.json",
+            **{key: folder / f"{scale}.{key}.parquet" for key in ("history", "predictions", "latents")},
+        )
+    return weights
+
+
+def test_a_surrogate_predicts_what_the_chain_predicts_of_the_formulas(space, materials, featurized, trained):
+    found = mapped(space, featurized)
+    surrogate = Surrogate(Chain(trained), dict.fromkeys(trained, found))
+    predicted = surrogate(torch.from_numpy(materials))
+    expected = predict_chain(trained, dict.fromkeys(trained, featurized.frame))
+    for scale in trained:
+        for given, wanted in zip(
+            predicted[f"{scale}.{scale}_y"], expected[scale].targets[f"{scale}_y"], strict=True
+        ):
+            np.testing.assert_allclose(given.detach().numpy(), wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(predicted["tau"][0].numpy(), featurized.frame["tau"], rtol=1e-9)
+
+
+def test_gradients_lead_to_what_is_wanted(space, featurized, trained):
+    surrogate = Surrogate(Chain(trained), dict.fromkeys(trained, mapped(space, featurized)))
+    asked = Problem(
+        space, surrogate, [Target("cell.cell_y", "maximise")], [Constraint("tau", high=4.2, tolerance=0.1)]
+    )
+    found = Gradient(keep=5, starts=40, steps=40).propose(asked, budget=10_000, seed=0)
+    drawn = RandomSearch(keep=5).propose(asked, budget=500, seed=0)
+    assert found.table["violation"].iloc[0] == 0
+    assert found.table["distance"].iloc[0] <= drawn.table["distance"].iloc[0]
+
+
+def test_a_surrogate_needs_the_features_of_its_chain(space, trained):
+    short = feature_map({"B": FeatureBlock(site="B")}, {"B": ["B:Ca", "B:Pb", "B:Sn"]}, space.columns)
+    with pytest.raises(InputError, match="does not give"):
+        Surrogate(Chain(trained), dict.fromkeys(trained, short))
