@@ -14,3 +14,4 @@ wildcard_constraints:
     protocol="[A-Za-z][A-Za-z0-9_]*",
     model="|".join(sorted({model for scale in STUDY.scales.values() for model in scale.models})),
     checksum="[0-9a-f]{12}",
+    ending="csv|parquet",

@@ -1,7 +1,7 @@
 """Read a data set: check every row and give every material its canonical key.
 
-In: the CSV or Parquet file; for a generator, the files it reads, if any. Out: row_id, row, formula, material,
-flag and the declared columns with their units; the rows left out, with line, column, value and reason.
+In: the CSV or Parquet file, or the table that a generator made. Out: row_id, row, formula, material, flag and
+the declared columns with their units; the rows left out, with row, column, value and reason.
 """
 
 from typing import Any
@@ -14,10 +14,9 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.data.readers.read`."""
     with job_log(snakemake.log[0]):
-        spec = DatasetSpec.model_validate(snakemake.params.spec)
         reading = read(
-            spec,
-            None if spec.generator else str(snakemake.input.file),
+            DatasetSpec.model_validate(snakemake.params.spec),
+            str(snakemake.input.file),
             name=snakemake.wildcards.dataset,
             targets=snakemake.params.targets,
         )

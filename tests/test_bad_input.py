@@ -201,6 +201,7 @@ def test_unknown_target_and_suspicion(csv_file, own_spec):
     with pytest.raises(InputError, match="listed as suspicious") as caught:
         read(own_spec(suspicious=[{"row": 9, "column": "gap", "reason": "odd"}]), path)
     assert caught.value.row == 9
+    assert "line" not in caught.value.message
     with pytest.raises(InputError, match="named as suspicious"):
         read(own_spec(suspicious=[{"row": 2, "column": "gaps", "reason": "odd"}]), path)
 

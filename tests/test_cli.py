@@ -4,13 +4,16 @@ import copy
 import random
 import sys
 import types
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
 from nestmat import cli, overview
 from nestmat.config import load_study, study_from
 from nestmat.errors import InputError
+from nestmat.prediction import _input_spec
 
 
 @pytest.fixture
@@ -75,6 +78,26 @@ def test_new_takes_the_features_asked_for_and_renames_what_nestmat_reserves(tmp_
     assert cli.main(["validate", "s.yaml", "--no-plan"]) == 0
 
 
+def test_new_reads_parquet_as_it_reads_csv(table, capsys):
+    frame = pd.read_csv(table, encoding="utf-8-sig")
+    frame.to_parquet(table.parent / "mine.parquet")
+    arguments = ["--formula", "formula", "--target", "gap (eV):eV"]
+    for name, data in (("of_csv", "mine.csv"), ("of_parquet", "mine.parquet")):
+        assert cli.main(["new", name, "--data", data, *arguments]) == 0
+    one, other = ((table.parent / f"{name}.yaml").read_text() for name in ("of_csv", "of_parquet"))
+    assert one.replace("mine.csv", "mine.parquet").replace("of_csv", "of_parquet") == other
+    assert cli.main(["validate", "of_parquet.yaml", "--no-plan"]) == 0
+    assert "55 of 60 rows usable" in capsys.readouterr().out
+    inputs = [
+        _input_spec(load_study("of_csv.yaml"), ["materials"], Path(f"mine.{e}")) for e in ("csv", "parquet")
+    ]
+    assert inputs[0].columns == inputs[1].columns
+    assert {"density", "phase"} == set(inputs[1].columns)
+    (table.parent / "mine.parquet").write_bytes(table.read_bytes())
+    assert cli.main(["new", "again", "--data", "mine.parquet", *arguments]) == 2
+    assert "not a readable Parquet table" in capsys.readouterr().err
+
+
 def test_new_never_overwrites(table, capsys):
     (table.parent / "mine.yaml").write_text("precious")
     assert _new("--target", "gap (eV)") == 2
@@ -100,7 +123,7 @@ def test_new_names_the_fault_and_leaves_no_file(table, capsys, arguments, messag
     assert not (table.parent / "mine.yaml").exists()
 
 
-@pytest.mark.parametrize("content", [None, "", "a,b\n", "a,a\n1,2\n", "a,b\n\xff\n"])
+@pytest.mark.parametrize("content", [None, "", ",,\n", "a,b\n", "a,a\n1,2\n", "a,b\n\xff\n"])
 def test_new_with_an_unusable_file(tmp_path, monkeypatch, capsys, content):
     monkeypatch.chdir(tmp_path)
     if content is not None:

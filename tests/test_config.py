@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from copy import deepcopy
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
 from nestmat.config import DatasetSpec, study_from
 from nestmat.errors import InputError
+from nestmat.paths import ROOT
 from nestmat.plan import Plan
 
 
 def model(target: str, *inputs: str, **more) -> dict:
     """A model with one head, as a study holds it."""
-    return {"specification": {"inputs": inputs, "encoder": {"latents": 2}, "heads": {target: {}}, **more}}
+    return {"specification": {"inputs": [*inputs], "encoder": {"latents": 2}, "heads": {target: {}}, **more}}
 
 
 def configuration() -> dict:
@@ -86,3 +90,26 @@ def test_options_without_a_generator_are_refused_in_the_registry_too():
     address = {"url": "https://example.org/a.csv", "sha256": "0" * 64}
     with pytest.raises(ValueError, match="options goes with generator"):
         DatasetSpec.model_validate({"title": "t", **address, "options": {"a": 1}, "columns": {}})
+
+
+def remote() -> dict:
+    """The study with its data at an address, as Parquet."""
+    content = configuration()
+    table = {"title": "t", "url": "https://example.org/t.parquet", "sha256": "0" * 64}
+    content["datasets"]["rows"] = {**table, "columns": content["datasets"]["rows"]["columns"]}
+    return content
+
+
+def test_a_published_parquet_file_is_fetched_and_read_under_its_ending():
+    plan = Plan(study_from(remote()), "results")
+    assert plan.raw_file(SimpleNamespace(dataset="rows")) == ["downloads/rows-000000000000.parquet"]
+
+
+@pytest.mark.slow
+def test_a_study_of_a_published_parquet_file_can_be_planned(tmp_path):
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(remote(), sort_keys=False))
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--configfile", "study.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "downloads/rows-000000000000.parquet" in done.stdout + done.stderr

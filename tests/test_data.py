@@ -47,6 +47,27 @@ def test_resolve():
         registry.resolve("PSC_gap")
 
 
+@pytest.mark.parametrize(
+    ("url", "ending"),
+    [
+        ("https://example.org/a.csv", "csv"),
+        ("https://example.org/a.parquet", "parquet"),
+        ("https://example.org/A.PARQUET?version=2", "parquet"),
+        ("https://example.org/download?file=7", "csv"),
+    ],
+)
+def test_a_downloaded_file_keeps_the_ending_by_which_it_is_read(url, ending, tmp_path):
+    spec = DatasetSpec(title="t", url=url, sha256="0" * 64, columns={"a": {}})
+    assert spec.download("mine") == f"downloads/mine-000000000000.{ending}"
+    content = tmp_path / f"source.{ending}"
+    frame = pd.DataFrame({"a": [1.5, 2.5]})
+    frame.to_csv(content, index=False) if ending == "csv" else frame.to_parquet(content)
+    spec = spec.model_copy(update={"sha256": sha256(content), "mirror": content.name})
+    target = tmp_path / spec.download("mine")
+    fetch(spec, target, mirror=tmp_path)
+    assert read(spec, target, name="mine").frame["a"].tolist() == [1.5, 2.5]
+
+
 def test_faulty_registry_names_entry_and_key(tmp_path):
     path = tmp_path / "datasets.yaml"
     path.write_text("mine:\n  title: mine\n  file: a.csv\n  columns: {a: {units: eV}}\n")

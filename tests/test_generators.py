@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from nestmat.config import DatasetSpec, study_from
-from nestmat.data.generators import GENERATORS, generate, nested_functions
+from nestmat.data.generators import GENERATORS, generate, nested_functions, write_generated
 from nestmat.data.readers import read
 from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES
-from nestmat.plan import Plan
+from nestmat.plan import Plan, code
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])
@@ -110,12 +110,24 @@ def test_rows_are_the_same_object_in_all_scales():
         ("nested_functions", {"scale": 1, "rows": 0}, "at least one row"),
         ("nested_functions", {"scale": 1, "noise": -1}, "noise of 0 or more"),
         ("nested_functions", {"scales": 1}, "scale, noise, rows"),
-        ("nested_functions", {"scale": "1"}, "scale 1, 2 or 3"),
+        ("nested_functions", {"scale": 1, "noise": float("nan")}, "noise of 0 or more"),
+        ("nested_functions", {}, "options.scale.*missing"),
+        ("nested_functions", {"scale": "1"}, "options.scale.*integer"),
+        ("perovskite_devices", {"rows": "4000"}, "options.rows', value '4000'.*integer"),
+        ("perovskite_devices", {"rows": 10.5}, r"options.rows', value 10.5.*integer"),
+        ("perovskite_devices", {"rows": True}, "options.rows.*integer"),
+        ("perovskite_devices", {"gap_range": [1]}, r"options.gap_range', value \[1\]"),
+        ("perovskite_devices", {"gap_range": [1, 2, 3]}, "options.gap_range"),
+        ("perovskite_devices", {"gap_range": ["0.3", 4]}, "options.gap_range.*number"),
+        ("perovskite_devices", {"noise": None}, "options.noise.*number"),
+        ("perovskite_space", {"a": 5, "b": ["Pb"], "x": ["I"]}, "options.a', value 5"),
+        ("perovskite_space", {"a": ["Cs"], "b": ["Pb"], "x": ["I"], "mixed": None}, "options.mixed"),
     ],
 )
 def test_bad_options(name, options, hint):
-    with pytest.raises(InputError, match=hint):
+    with pytest.raises(InputError, match=hint) as caught:
         generate(name, options)
+    assert caught.value.remedy
 
 
 SPACE = {
@@ -169,12 +181,12 @@ def test_space_of_molecular_ions_in_thirds_on_two_sites():
     ("options", "hint"),
     [
         ({"a": []}, "not empty"),
-        ({"a": "Cs"}, "a list"),
+        ({"a": "Cs"}, "options.a', value 'Cs'.*not allowed as a Sequence"),
         ({"b": ["Pb", "Pb"]}, "without repetitions"),
         ({"b": ["Cs"]}, "not an ion of site B"),
         ({"x": ["Xx"]}, "not an ion of site X"),
         ({"steps": 0}, "from 1 to 1000"),
-        ({"steps": 2.5}, "from 1 to 1000"),
+        ({"steps": 2.5}, "options.steps.*integer"),
         ({"mixed": ["C"]}, "other than A, B and X"),
     ],
 )
@@ -231,8 +243,13 @@ def test_devices_have_the_gaps_of_the_calculations(monkeypatch, tmp_path):
     frame = read(spec, name="devices", targets=["PCE"]).frame
     assert set(frame["formula"]) == {"CsPbI3", "CsPbBr1.5I1.5"}
     assert frame["strain"].abs().max() <= 0.02
-    at_rest = frame["formula"].map({"CsPbI3": 1.6, "CsPbBr1.5I1.5": 1.9})
+    gaps = {"CsPbI3": 1.6, "CsPbBr1.5I1.5": 1.9}
+    at_rest = frame["formula"].map(gaps)
     np.testing.assert_allclose(frame["gap"], at_rest + 10 * frame["strain"], atol=1e-12)
+    resting = generate("perovskite_devices", {"rows": 40, "strain": None})
+    assert "strain" not in resting
+    assert resting["formula"].value_counts().to_dict() == dict.fromkeys(gaps, 20)
+    np.testing.assert_allclose(resting["gap"], resting["formula"].map(gaps), atol=1e-12)
     path.unlink()
     with pytest.raises(InputError, match="is missing"):
         generate("perovskite_devices", {})
@@ -250,7 +267,36 @@ def test_rules_know_the_files_that_generators_read():
         "scales": {},
     }
     plan = Plan(study_from(study), "results")
-    [file] = plan.raw_file(SimpleNamespace(dataset="perovskite_devices"))
+    devices = SimpleNamespace(dataset="perovskite_devices")
+    [file] = plan.generated_from(devices)
     assert Path(file).resolve() == RESOURCES / "reference" / "calculations.parquet"
-    assert plan.raw_file(SimpleNamespace(dataset="nested_functions")) == []
+    assert plan.generated_from(SimpleNamespace(dataset="nested_functions")) == []
+    assert plan.generator(devices) == {"name": "perovskite_devices", "options": {}}
+    assert plan.raw_file(devices) == ["results/data/perovskite_devices.generated.parquet"]
     assert set(READS) <= set(GENERATORS)
+
+
+@pytest.mark.parametrize("script", ["read_dataset", "featurize_materials", "list_structures"])
+def test_what_reads_a_table_does_not_depend_on_the_physics_that_made_it(script):
+    modules, made_by = ({Path(module).stem for module in code(name)} for name in (script, "generate_dataset"))
+    simulation = {"generators", "devices", "absorber", "detailed_balance"}
+    assert simulation <= made_by
+    assert not simulation & modules
+
+
+def test_a_written_table_is_read_as_the_one_in_memory(tmp_path):
+    columns = {**{f"x{k}_2": {} for k in range(5)}, "y0_2": {}}
+    functions = DatasetSpec(
+        title="functions", generator="nested_functions", options={"scale": 2, "rows": 40}, columns=columns
+    )
+    for spec in (functions, space_spec(steps=2)):
+        path = tmp_path / "t.generated.parquet"
+        write_generated(spec.generator, spec.options, path)
+        written, made = read(spec, path, name="t"), read(spec, name="t")
+        pd.testing.assert_frame_equal(written.frame, made.frame, check_exact=True)
+        assert written.facts == made.facts
+        assert written.schema == made.schema
+    wrong = functions.model_copy(update={"columns": {"y": functions.columns["y0_2"]}})
+    write_generated(wrong.generator, wrong.options, path)
+    with pytest.raises(InputError, match="makes no such column"):
+        read(wrong, path)

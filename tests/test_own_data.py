@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -62,6 +63,27 @@ def test_the_report_shows_the_error_of_every_model_in_the_unit_of_the_target(fol
     report = (folder / "results/mine/report.html").read_text()
     for text in ("mine.csv", "CsPbQq3", "nestmat head", "Ridge", "eV"):
         assert text in report
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_new_materials_are_predicted_from_csv_and_parquet(folder, monkeypatch, ending):
+    monkeypatch.chdir(folder)
+    new = pd.DataFrame({"formula": ["CsPbI3", "CsPbQq3"], "density": [4.5, 4.5], "phase": "cubic"})
+    new.to_csv("new.csv", index=False)
+    new.to_parquet("new.parquet")
+    arguments = [
+        "predict",
+        "--study",
+        "mine.yaml",
+        "--input",
+        f"new.{ending}",
+        "--output",
+        f"{ending}.parquet",
+    ]
+    assert cli.main(arguments) == 0
+    first = 2 if ending == "csv" else 1
+    assert tables.read(folder / f"{ending}.parquet")["row"].tolist() == [first]
+    assert tables.read(folder / f"{ending}.rejects.parquet")["row"].tolist() == [first + 1]
 
 
 def test_a_second_run_does_nothing(folder):

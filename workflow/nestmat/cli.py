@@ -178,7 +178,7 @@ def parser() -> argparse.ArgumentParser:
 
     added = command("new", new)
     added.add_argument("name", help="name of the study: letters, digits, underscores")
-    added.add_argument("--data", required=True, help="your CSV file, with a header line")
+    added.add_argument("--data", required=True, help="your table: CSV with a header line, or Parquet")
     added.add_argument("--formula", help="column of the chemical formula")
     added.add_argument(
         "--target",
@@ -198,7 +198,9 @@ def parser() -> argparse.ArgumentParser:
 
     added = command("predict", predict)
     added.add_argument("--study", required=True, help=study_help)
-    added.add_argument("--input", required=True, help="CSV file of formulas, with the study's other inputs")
+    added.add_argument(
+        "--input", required=True, help="CSV or Parquet file of formulas, with the study's other inputs"
+    )
     added.add_argument("--output", required=True, help="Parquet file to write")
     added.add_argument("--scale", help="scale to predict with its finer ones, by default the last")
     added.add_argument("--results", help="folder of the study's results, by default results/<study>")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -73,7 +74,7 @@ class ColumnSpec(_Strict):
 class Suspicion(_Strict):
     """A label that is flagged in the report and kept."""
 
-    row: int = Field(gt=0, description="Line of a CSV file, row of a Parquet table, counted from 1.")
+    row: int = Field(gt=0, description="Line of a CSV file, row of any other table, counted from 1.")
     column: str = Field(description="Column of the label.")
     reason: str = Field(description="Why it is suspected.")
 
@@ -86,7 +87,9 @@ class DatasetSpec(_Strict):
     doi: str | None = Field(None, description="DOI of the publication.")
     citation: str | None = Field(None, description="Citation as text.")
     licence: str | None = Field(None, description="Licence of the data; null when none is stated.")
-    url: str | None = Field(None, description="Address of the file at a fixed version.")
+    url: str | None = Field(
+        None, description="Address of the file at a fixed version; Parquet if it ends in `.parquet`, or CSV."
+    )
     mirror: str | None = Field(
         None, description="Path of the file inside the folder named by NESTMAT_MIRROR."
     )
@@ -128,6 +131,16 @@ class DatasetSpec(_Strict):
                 "file's as header"
             )
         return self
+
+    def download(self, name: str) -> str:
+        """Where the file at the address is kept, relative to the working directory.
+
+        Args:
+            name: Key of the data set.
+        """
+        path = urlsplit(self.url or "").path
+        ending = "parquet" if path.lower().endswith(".parquet") else "csv"
+        return f"downloads/{name}-{(self.sha256 or '')[:12]}.{ending}"
 
     def named(self, header: str) -> str | None:
         """Name of the column that has a header in the file, or that a generator makes under this name."""

@@ -11,7 +11,7 @@ class InputError(ValueError):
     Args:
         message: What is wrong, in one sentence.
         file: The file that holds the fault.
-        row: Line of the file, counted from 1 as an editor does.
+        row: Row of the table, counted from 1; of a CSV file the line, as an editor counts.
         column: Name of the column or dotted key of the configuration.
         value: The offending value.
         remedy: What the user can do about it.

@@ -95,13 +95,22 @@ class Plan:
         return self.dataset(wildcards.dataset).model_dump()
 
     def raw_file(self, wildcards: Any) -> list[str]:
-        """The file a data set is read from: downloaded or the user's own; or what its generator reads."""
+        """The file a data set is read from: generated, downloaded, or the user's own."""
         spec = self.dataset(wildcards.dataset)
         if spec.generator:
-            return [resource(name) for name in READS.get(spec.generator, ())]
-        if spec.url and spec.sha256:
-            return [f"downloads/{wildcards.dataset}-{spec.sha256[:12]}.csv"]
+            return [f"{self.results}/data/{wildcards.dataset}.generated.parquet"]
+        if spec.url:
+            return [spec.download(wildcards.dataset)]
         return [spec.file] if spec.file else []
+
+    def generator(self, wildcards: Any) -> dict:
+        """Name and options of a data set's generator."""
+        spec = self.dataset(wildcards.dataset)
+        return {"name": spec.generator, "options": spec.options}
+
+    def generated_from(self, wildcards: Any) -> list[str]:
+        """Files that a data set's generator reads."""
+        return [resource(name) for name in READS.get(self.dataset(wildcards.dataset).generator or "", ())]
 
     def targets_of_dataset(self, wildcards: Any) -> list[str]:
         """Columns of a data set that some scale predicts."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.config import ColumnSpec, DatasetSpec, FeatureBlock, Scale, Study
-from nestmat.data.readers import read, template_parts
+from nestmat.data.readers import read, template_parts, text_rows
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import predict_baseline
@@ -21,7 +20,9 @@ from nestmat.features.table import Featurized, featurize, levels_of
 from nestmat.scales.chain import ScalePrediction, predict_chain
 
 PREDICTED: tables.Schema = {
-    "row": tables.Column("int64", role="key", description="line of the input file, counted from 1"),
+    "row": tables.Column(
+        "int64", role="key", description="line of a CSV file or row of a table, counted from 1"
+    ),
     "formula": tables.Column("string"),
     "material": tables.Column("string", role="key", description="canonical key of the composition"),
     "scale": tables.Column("string"),
@@ -38,7 +39,7 @@ NORMAL_95 = 1.959964
 def predict(
     study: Study, results: Path, source: Path, output: Path, scale: str | None = None
 ) -> tuple[int, int]:
-    """Predict the targets of a scale and of its ancestors for the rows of a CSV file.
+    """Predict the targets of a scale and of its ancestors for the rows of a table.
 
     The predictor is the recommended one, with the members that trained on every row, or the first model of a
     scale that recommends none. Feature columns that the file lacks are derived where they follow exactly from
@@ -47,7 +48,7 @@ def predict(
     Args:
         study: The study, which has been run.
         results: Folder of its results.
-        source: CSV file with the inputs of the scale.
+        source: CSV file, or Parquet file by its suffix ``.parquet``, with the inputs of the scale.
         output: Parquet file to write, `PREDICTED`; rows without prediction go to ``<output>.rejects.parquet``
             beside it, with the reason.
         scale: Scale to predict; by default the last of the study.
@@ -131,11 +132,7 @@ def featurize_chain(
 
 def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
     """What to read from the input: the formula, and those feature columns that the file has."""
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as file:
-            header = next(({cell.strip() for cell in line} for line in csv.reader(file) if any(line)), set())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot be read: {error}.", file=source, remedy="give a CSV file.") from error
+    header = set(next(text_rows(source), []))
     datasets = {name: resolve(study.datasets[study.scales[name].dataset]) for name in chain}
     columns: dict[str, ColumnSpec] = {}
     for name, dataset in datasets.items():

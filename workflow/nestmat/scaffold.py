@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from nestmat.config import study_from
+from nestmat.data.readers import text_rows
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.files import write_text
@@ -56,12 +56,12 @@ def write_study(
     formula: str | None = None,
     features: Sequence[str] | None = None,
 ) -> None:
-    """Write a commented study of one scale for a CSV file.
+    """Write a commented study of one scale for a table.
 
     Args:
         output: YAML file to write.
         name: Name of the study.
-        data: CSV file with a header line.
+        data: CSV file with a header line, or Parquet file by its suffix ``.parquet``.
         targets: Columns to predict, each with its unit after a colon if it has one: ``gap:eV``.
         formula: Column of the chemical formula, if there is one.
         features: Columns to learn from; by default every number and category that is no target.
@@ -99,25 +99,16 @@ def write_study(
 
 
 def _inspect(data: Path) -> tuple[dict[str, _Header], dict[str, list[str]]]:
-    try:
-        with data.open(encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file) if any(cell.strip() for cell in line)]
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}.", file=data, remedy="check the path.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"is not a CSV file in UTF-8: {error}.", file=data, remedy="save it as `CSV UTF-8`."
-        ) from error
-    if len(lines) < 2:
+    names, *rows = [*text_rows(data)] or [[]]
+    if not rows:
         raise InputError("has no data.", file=data, remedy="give a header line and at least one row.")
-    names = [cell.strip() for cell in lines[0]]
     headers, cells = {}, {}
     for place, column in enumerate(names):
         if not column:
             continue
         if names.count(column) > 1:
             raise InputError("occurs twice in the header.", file=data, column=column, remedy="rename one.")
-        cells[column] = [line[place].strip() if place < len(line) else "" for line in lines[1:]]
+        cells[column] = [row[place] if place < len(row) else "" for row in rows]
         headers[column] = _header(column, cells[column])
     return headers, cells
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import ConfigDict, Field, ValidationError, validate_call
 
 from nestmat import tables
 from nestmat.config import DEVICES
@@ -15,7 +17,7 @@ from nestmat.data.registry import READS, closest
 from nestmat.errors import InputError
 from nestmat.materials import spaces
 from nestmat.paths import RESOURCES
-from nestmat.physics.devices import GAP_RANGE, device_table
+from nestmat.physics.devices import GAP_RANGE, device_table, gap_curves
 from nestmat.physics.reference import PEROVSKITES, branch, standard
 
 _SEED_OF_NOISE, _SEED_OF_INPUTS = 42, 100
@@ -63,7 +65,7 @@ def nested_functions(scale: int, noise: float = 0.1, rows: int = 1000) -> pd.Dat
     Raises:
         InputError: An argument is out of range.
     """
-    if scale not in (1, 2, 3) or rows < 1 or noise < 0:
+    if scale not in (1, 2, 3) or rows < 1 or not 0 <= noise < np.inf:
         raise InputError(
             "nested_functions needs scale 1, 2 or 3, at least one row and noise of 0 or more.",
             value={"scale": scale, "noise": noise, "rows": rows},
@@ -103,8 +105,8 @@ def perovskite_devices(
     rows: int = 4000,
     seed: int = 0,
     noise: float = 0.0,
-    strain: float = 0.02,
-    gap_range: Sequence[float] = GAP_RANGE,
+    strain: float | None = 0.02,
+    gap_range: Annotated[tuple[float, float], Field(strict=False)] = GAP_RANGE,
 ) -> pd.DataFrame:
     """Simulated devices of the calculated perovskites and alloys, on strained lattices.
 
@@ -112,18 +114,27 @@ def perovskite_devices(
         rows: Number of devices.
         seed: Seed of all that is drawn.
         noise: Relative standard deviation of the efficiency.
-        strain: Largest linear strain of the lattice of either sign.
+        strain: Largest linear strain of the lattice of either sign; None for lattices at rest.
         gap_range: Least and largest gap of a device in eV.
 
     Returns:
-        The table of `nestmat.physics.devices.device_table`: formula, strain, gap, the process variables and
-        pce. Gaps are those of the reference calculations, interpolated over strain.
+        The table of `nestmat.physics.devices.device_table`: formula, strain unless it is None, gap, the
+        process variables and pce. Gaps are those of the reference calculations, interpolated over strain; at
+        rest they are those at the minimum of the energy.
 
     Raises:
         InputError: An option is out of range, or the reference calculations are not there.
     """
-    low, high = gap_range
-    return device_table(calculated_gaps(), rows, seed, noise, (low, high), strain)
+    points = calculated_gaps()
+    return device_table(
+        points if strain is not None else _at_rest(points), rows, seed, noise, gap_range, strain
+    )
+
+
+def _at_rest(points: pd.DataFrame) -> pd.DataFrame:
+    """Formula and gap (eV) without strain, one row a compound whose points lie on both sides of it."""
+    curves = gap_curves(points, 0.0)
+    return pd.DataFrame({"formula": list(curves), "gap": [float(curve(0.0)) for curve in curves.values()]})
 
 
 def calculated_gaps() -> pd.DataFrame:
@@ -158,20 +169,40 @@ def generate(name: str, options: Mapping[str, Any]) -> pd.DataFrame:
         options: Its arguments.
 
     Raises:
-        InputError: There is no such generator, or it has no such argument.
+        InputError: There is no such generator, or an option is unknown, missing, of another type or out of
+            range.
     """
     if name not in GENERATORS:
         raise InputError(
             f"there is no generator {name!r}{closest(name, GENERATORS)}.",
             remedy=f"choose one of {', '.join(GENERATORS)}.",
         )
-    signature = inspect.signature(GENERATORS[name])
+    make = GENERATORS[name]
     try:
-        arguments = signature.bind(**options)
-    except TypeError as error:
+        return validate_call(config=ConfigDict(strict=True))(make)(**options)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        option = str(fault["loc"][0])
         raise InputError(
-            f"options do not fit generator {name!r}: {error}.",
-            value=dict(options),
-            remedy=f"it takes {', '.join(signature.parameters)}.",
+            f"does not fit generator {name!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
+            column=f"options.{option}",
+            value=options.get(option),
+            remedy=f"correct it; the options are {', '.join(inspect.signature(make).parameters)}.",
         ) from error
-    return GENERATORS[name](*arguments.args, **arguments.kwargs)
+
+
+def write_generated(name: str, options: Mapping[str, Any], path: str | Path) -> None:
+    """Make a table and write it as Parquet, for `nestmat.data.readers.read` to check as a file.
+
+    Args:
+        name: Key of `GENERATORS`.
+        options: Its arguments.
+        path: File to write: the columns of the generator, without units, which the data set declares.
+
+    Raises:
+        InputError: As `generate`.
+    """
+    frame = generate(name, options)
+    kinds = {"f": "float64", "i": "int64", "b": "bool"}
+    schema = {str(k): tables.Column(kinds.get(values.dtype.kind, "string")) for k, values in frame.items()}
+    tables.write(path, frame, schema, {"generator": {"name": name, **options}})

@@ -1,15 +1,16 @@
-"""Read the file of a data set: every row is kept, or rejected with a reason."""
+"""Read the table of a data set: every row is kept, or rejected with a reason."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import hashlib
+import importlib
 import io
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,6 @@ import pyarrow as pa
 
 from nestmat import tables
 from nestmat.config import ColumnSpec, DatasetSpec
-from nestmat.data.generators import generate
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.materials.formulas import fill_template, parse
@@ -49,7 +49,7 @@ class Reading(NamedTuple):
         frame: Rows kept: ``row_id``, ``row``, ``formula``, ``material``, ``flag``, then the declared columns;
             numbers as float64 in the units of the schema, NaN where a missing value is allowed.
         schema: Type, unit, role and description of every column.
-        rejects: One line for each row left out, with the columns of `nestmat.tables.REJECTS`.
+        rejects: The rows left out, with the columns of `nestmat.tables.REJECTS`.
         facts: Origin, checksum and row counts; ``rows_read == rows_kept + rows_rejected``.
     """
 
@@ -74,7 +74,7 @@ class _Rows:
         self.faults.setdefault(index, []).append((column, value, reason))
 
     def rejects(self) -> pd.DataFrame:
-        """One line a row: its first fault, the others named in the reason."""
+        """The rows with a fault: the first of it, the others named in the reason."""
         found = []
         for index in sorted(self.faults):
             column, value, reason = self.faults[index][0]
@@ -100,7 +100,8 @@ def read(
     Args:
         spec: Columns, units and origin.
         path: Parquet file by its suffix ``.parquet``, or else a CSV file: comma separated, UTF-8 with or
-            without byte-order mark. A generator takes none.
+            without byte-order mark. Of a generator, what `nestmat.data.generators.write_generated` wrote;
+            made here if it is not given.
         name: Key of the data set, for messages and provenance.
         targets: Columns that the study predicts: labels, beside those that ``spec`` marks.
 
@@ -110,14 +111,13 @@ def read(
             row that is not there; or options do not fit the generator.
     """
     _check_names(spec, name, targets)
-    source, checksum = None, None
-    if spec.generator:
-        rows = _generated(spec)
-    elif path is None:
-        raise InputError(f"data set {name!r} needs a file to read.")
-    else:
-        source = Path(path)
+    source, checksum = None if path is None else Path(path), None
+    if source is not None:
         rows, checksum = _load(spec, source)
+    elif spec.generator:
+        rows = _generated(spec)
+    else:
+        raise InputError(f"data set {name!r} needs a file to read.")
     values = {key: _values(rows, key, column) for key, column in spec.columns.items()}
     formula, material = _formulas(rows, spec)
     _suspicions(rows, spec, source)
@@ -194,7 +194,7 @@ def _facts(
         "dataset": name,
         **spec.model_dump(include={"title", "description", "doi", "citation", "licence", "url", "file"}),
         "generator": spec.generator and {"name": spec.generator, **spec.options},
-        "sha256": checksum,
+        "sha256": None if spec.generator else checksum,
         "rows_read": total,
         "rows_kept": len(kept),
         "rows_rejected": len(rejects),
@@ -203,21 +203,54 @@ def _facts(
 
 
 def _generated(spec: DatasetSpec) -> _Rows:
-    assert spec.generator is not None
-    made = generate(spec.generator, spec.options)
-    for key, header in _needed(spec).items():
-        if header not in made:
-            raise InputError(
-                f"generator {spec.generator!r} makes no such column{closest(header, made.columns)}.",
-                column=key.removeprefix("formula/"),
-                remedy=f"it makes {', '.join(made.columns)}.",
-            )
+    # By name, since what reads files is not to depend on the generators, nor so on all of the physics: rules
+    # read what `generate_dataset` wrote.
+    made = importlib.import_module("nestmat.data.generators").generate(spec.generator, spec.options)
     return _typed(spec, pa.Table.from_pandas(made, preserve_index=False), None)
+
+
+def text_rows(path: str | Path) -> Iterator[list[str]]:
+    """The header of a file, then its rows, as text: what is there, before a data set says what it is.
+
+    Args:
+        path: Parquet file by its suffix ``.parquet``, or else a CSV file, whose blank lines are left out.
+
+    Raises:
+        InputError: The file is missing, empty, not UTF-8, not CSV or not Parquet.
+    """
+    path = Path(path)
+    data, _ = _bytes(path, None)
+    if _is_parquet(path):
+        table = tables.foreign(data, path)
+        yield table.column_names
+        for cells in zip(*(tables.texts(column) for column in table.columns), strict=True):
+            yield [cell.strip() for cell in cells]
+        return
+    reader = csv.reader(io.StringIO(_text(data, path), newline=""), strict=True)
+    try:
+        for found in reader:
+            if any(cell.strip() for cell in found):
+                yield [cell.strip() for cell in found]
+    except csv.Error as error:
+        raise _not_csv(error, path, reader.line_num) from error
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
+def _not_csv(error: csv.Error, path: Path, line: int) -> InputError:
+    return InputError(
+        f"is not valid CSV: {error}.",
+        file=path,
+        row=line,
+        remedy="look for a quotation mark that is not closed on this line.",
+    )
 
 
 def _load(spec: DatasetSpec, path: Path) -> tuple[_Rows, str]:
     data, checksum = _bytes(path, spec.sha256)
-    if path.suffix.lower() != ".parquet":
+    if not _is_parquet(path):
         return _csv(spec, _text(data, path), path), checksum
     table = tables.foreign(data, path)
     if not table.num_rows:
@@ -227,6 +260,13 @@ def _load(spec: DatasetSpec, path: Path) -> tuple[_Rows, str]:
 
 def _typed(spec: DatasetSpec, table: pa.Table, path: Path | None) -> _Rows:
     """The rows of a table with types, its cells as text."""
+    for key, header in _needed(spec).items() if spec.generator else ():
+        if header not in table.column_names:
+            raise InputError(
+                f"generator {spec.generator!r} makes no such column{closest(header, table.column_names)}.",
+                column=key.removeprefix("formula/"),
+                remedy=f"it makes {', '.join(table.column_names)}.",
+            )
     places = _places(table.column_names, _needed(spec), path, None)
     cells = {place: [text.strip() for text in tables.texts(table.column(place))] for place in places.values()}
     lines = list(range(1, table.num_rows + 1))
@@ -298,12 +338,7 @@ def _csv(spec: DatasetSpec, text: str, path: Path) -> _Rows:
                 _append(rows, header, places, cells, line)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(
-            f"is not valid CSV: {error}.",
-            file=path,
-            row=line,
-            remedy="look for a quotation mark that is not closed on this line.",
-        ) from error
+        raise _not_csv(error, path, line) from error
     if not rows.lines:
         raise InputError("has a header and no data.", file=path, remedy="give at least one row of data.")
     return rows
@@ -428,11 +463,11 @@ def _suspicions(rows: _Rows, spec: DatasetSpec, path: Path | None) -> None:
     for suspicion in spec.suspicious:
         if suspicion.row not in index:
             raise InputError(
-                "has no data on the line that is listed as suspicious.",
+                "has no data in the row that is listed as suspicious.",
                 file=path,
                 row=suspicion.row,
                 column=suspicion.column,
-                remedy="correct the number; in a CSV file the header is line 1.",
+                remedy="correct the number: rows count from 1, in a CSV file as its lines, with the header.",
             )
         rows.flags.setdefault(index[suspicion.row], []).append(f"{suspicion.column}: {suspicion.reason}")
 

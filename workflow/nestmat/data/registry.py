@@ -14,7 +14,7 @@ from nestmat.errors import InputError
 from nestmat.paths import RESOURCES
 
 REGISTRY = RESOURCES / "datasets.yaml"
-# Here, and not beside the generators, because the rules ask for it while they are read.
+# Here, and not beside the generators: the rules ask for it while they are read, and generators import much.
 READS: Mapping[str, tuple[str, ...]] = {DEVICES: ("reference/calculations.parquet",)}
 """Files of resources/ that a generator reads, by its name."""
 

@@ -1,0 +1,20 @@
+"""Make the table of a data set.
+
+In: the files that the generator reads, if any. Out: the table as the generator makes it, without units, which
+the data set declares and `read_dataset` gives.
+"""
+
+from typing import Any
+
+from nestmat.data.generators import write_generated
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.data.generators.write_generated`."""
+    with job_log(snakemake.log[0]):
+        write_generated(**snakemake.params.generator, path=snakemake.output.table)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
