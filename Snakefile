@@ -67,7 +67,9 @@ rule metrics:
 
 if STUDY.dft:
 
+    localrules:
+        dft,
+
     rule dft:
         input:
             tables=rules.summarise_dft.output,
-        localrule: True

@@ -355,8 +355,10 @@ def _write_scale(
                 _write_model(root, config, scale, protocol, model, rng)
         files.append(root / f"predictions/{scale}/{protocol}/baselines.parquet")
         tables.write(files[-1], pd.concat(base), tables.PREDICTIONS)
+    # Its models are not trained, so that their cards do not say what they give back.
     evaluate_scale(
         files,
+        [],
         root / f"features/{scale}.parquet",
         scale,
         about.compare,

@@ -141,6 +141,17 @@ def test_every_script_has_the_rule_of_its_name_which_names_its_library_modules()
     assert found == {script.stem for script in SCRIPTS}
 
 
+def test_rules_without_a_script_run_locally_and_say_so_in_one_way():
+    text = (ROOT / "Snakefile").read_text(encoding="utf-8")
+    local = {
+        name
+        for block in re.findall(r"localrules:\n((?: +\w+,\n)+)", text)
+        for name in re.findall(r"\w+", block)
+    }
+    assert set(re.findall(r"^ *rule (\w+):", text, re.MULTILINE)) <= local
+    assert not [path for path in RULES if "localrule:" in path.read_text(encoding="utf-8")]
+
+
 def test_code_and_documents_name_no_place_of_their_author():
     # Put together here, so that this file does not name one either.
     places = [re.escape(f"/{top}/") for top in ("work", "root", "home")]

@@ -415,11 +415,15 @@ def test_reconstruction_is_averaged_over_seeds_then_folds(tmp_path):
     features = write_features(tmp_path / "features.parquet", frame, {"inputs": ["x"]}, [])
     tables.write(tmp_path / "none.parquet", predictions_of("m", 0.1).iloc[:0], tables.PREDICTIONS)
     outputs = {key: tmp_path / f"{key}.parquet" for key in ("metrics", "comparisons", "calibration")}
-    evaluate_scale([tmp_path / "none.parquet"], features, "space", [], **outputs, cards=[tmp_path / "m.json"])
+    evaluate_scale([tmp_path / "none.parquet"], [tmp_path / "m.json"], features, "space", [], **outputs)
     metrics = tables.read(outputs["metrics"])
     assert set(metrics["metric"]) == {"reconstruction_r2"}
     assert set(metrics["unit"]) == {""}
     assert len(tables.read(outputs["comparisons"])) == len(tables.read(outputs["calibration"])) == 0
+    with pytest.raises(InputError, match="no targets, and no cards"):
+        evaluate_scale([tmp_path / "none.parquet"], [], features, "space", [], **outputs)
+    with pytest.raises(TypeError, match="cards"):
+        evaluate_scale([tmp_path / "none.parquet"], features=features, scale="space", compare=[], **outputs)
 
 
 def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):
@@ -431,7 +435,9 @@ def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):
         files.append(tmp_path / f"{model}.parquet")
         tables.write(files[-1], predictions_of(model, noise, (-1, 0)), tables.PREDICTIONS)
     outputs = {key: tmp_path / f"{key}.parquet" for key in ("metrics", "comparisons", "calibration")}
-    found = evaluate_scale(files, features, "gap", [["nested", "single"], ["nested", "absent"]], **outputs)
+    found = evaluate_scale(
+        files, [], features, "gap", [["nested", "single"], ["nested", "absent"]], **outputs
+    )
     for key, path in outputs.items():
         assert len(tables.read(path)) == len(found[key])
     units = found["metrics"].groupby("metric")["unit"].unique().map(list).to_dict()
@@ -443,7 +449,7 @@ def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):
     assert max(pair["p_value"], pair["p_folds"]) < 0.05
     assert (pair["clusters"], pair["unit"], pair["scale"]) == (30, "eV", "gap")
     levels = evaluate_scale(
-        files, features, "gap", [["nested", "single"]], **outputs, left_out={pair["protocol"]: "solvent"}
+        files, [], features, "gap", [["nested", "single"]], **outputs, left_out={pair["protocol"]: "solvent"}
     )
     assert levels["comparisons"]["clusters"].tolist() == [4]
     summary = summarise(found["metrics"]).query("model == 'nested' and metric == 'mae' and seed == -1")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
+from nestmat.errors import InputError
 from nestmat.evaluation.calibration import calibration_curve, calibration_metrics
 from nestmat.evaluation.comparison import COMPARISONS, compare_pairs
 from nestmat.tables import Column, Schema
@@ -141,6 +142,7 @@ def _curves(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def evaluate_scale(
     predictions: Sequence[str | Path],
+    cards: Sequence[str | Path],
     features: str | Path,
     scale: str,
     compare: Sequence[Sequence[str]],
@@ -149,12 +151,12 @@ def evaluate_scale(
     calibration: str | Path,
     left_out: Mapping[str, str] | None = None,
     seed: int = 0,
-    cards: Sequence[str | Path] = (),
 ) -> Mapping[str, pd.DataFrame]:
     """Measure all models of a scale and compare nested with single-scale ones.
 
     Args:
         predictions: Prediction files of the scale, of all protocols.
+        cards: Cards of the scale's autoencoders, of all protocols: how much of their blocks they give back.
         features: Features table of the scale: materials, and units of the targets.
         scale: Name of the scale.
         compare: (nested, single) pairs of models.
@@ -163,12 +165,21 @@ def evaluate_scale(
         calibration: Where `CALIBRATION` is written.
         left_out: Column whose levels are left out, by protocol that leaves out whole levels.
         seed: Seed of bootstrap and permutations.
-        cards: Cards of the scale's autoencoders, of all protocols.
 
     Returns:
         The three tables by name.
+
+    Raises:
+        InputError: The scale has no target and no card: nothing can be measured.
     """
-    units = {name: column.unit for name, column in tables.schema(features).items()}
+    columns = tables.schema(features)
+    if not cards and not any(column.role == "target" for column in columns.values()):
+        raise InputError(
+            "has no targets, and no cards are given that say what the models give back.",
+            file=features,
+            remedy="give the cards of the models.",
+        )
+    units = {name: column.unit for name, column in columns.items()}
     measured, validation = [reconstructions(cards)], []
     for path in predictions:
         frame = tables.read(path)
