@@ -407,7 +407,7 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
     generator = np.random.default_rng(seed)
     shuffled = [iter([kind[i] for i in generator.permutation(len(kind))]) for kind in (on_b, on_x)]
     order = itertools.chain.from_iterable(
-        [next(shuffled[kind], None) for kind in (0, 0, 0, 1, 0, 0, 0, 0)]
+        [next(shuffled[kind], None) for kind in (0, 0, 0, 0, 0, 0, 0, 1)]
         for _ in range(len(on_b) + len(on_x))
     )
     made = 0
