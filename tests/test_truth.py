@@ -125,7 +125,8 @@ def traced(tmp_path_factory) -> Traced:
     tables_of = {name: results / f"data/{scale.dataset}.parquet" for name, scale in study.scales.items()}
     for name, scale in study.scales.items():
         spec = study.datasets[scale.dataset]
-        reading = read(spec, folder / "gaps.parquet", name=scale.dataset, targets=scale.targets)
+        file = folder / spec.file if spec.file else None
+        reading = read(spec, file, name=scale.dataset, targets=scale.targets)
         write(reading, tables_of[name], folder / "rejects.parquet")
         blocks = {key: block.model_dump(exclude_none=True) for key, block in scale.features.items()}
         write_features(
