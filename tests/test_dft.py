@@ -494,7 +494,9 @@ def test_the_keys_of_the_reference_set_still_hold(loaded):
     for record in dft.read_records([REFERENCE.with_name("records.parquet")]):
         if record["kind"] in ("probe", "strain"):  # the positions before a relaxation are not kept
             cell, positions = np.array(record["cell"]), np.array(record["positions"])
-            assert loaded.key(record, record["kind"], cell, positions) == record["key"]
+            # The key was made of more digits than the record keeps, which may round another way.
+            near = (cell * (1 + shift) for shift in (0, 1e-9, -1e-9))
+            assert record["key"] in {loaded.key(record, record["kind"], c, positions) for c in near}
 
 
 # one calculation
