@@ -408,6 +408,13 @@ def test_parent_members_are_matched_by_repeat_fold_inner_fold_and_seed():
         ParentLatents(*(np.array([2]),) * 4, np.empty((1, 1, 1))).of(*np.array([[0], [5], [-1], [0]]))
 
 
+def test_a_parent_of_another_protocol_is_read_by_its_members_of_all_rows():
+    keys = np.array([[0, -1, -1, 0], [0, -1, -1, 1]])
+    parent = ParentLatents(*keys.T, np.empty((2, 1, 1)))
+    children = np.array([[0, -1, -1, 0], [0, -1, 0, 1], [0, 3, -1, 1], [1, 2, 1, 0]])
+    assert parent.of(*children.T).tolist() == [0, 1, 1, 0]
+
+
 def trained(data: ScaleData, specification: Model) -> Trained:
     found = members(data)
     flat, scalers, _ = train_members(specification, data, found)

@@ -48,9 +48,11 @@ class ParentLatents:
                 have seen what the child's holds out.
         """
         found = np.empty(len(repeat), dtype=np.int64)
+        splits = bool((self.fold >= 0).any())
         for i, (r, f, k, s) in enumerate(zip(repeat, fold, inner, seed, strict=True)):
             here = (self.repeat == r) & (self.fold == f)
-            known = bool(here.any())
+            # Where the protocol is not the parent's, fold -1 is no fold of it either.
+            known = splits and bool(here.any())
             pool = np.flatnonzero(
                 here & (self.inner == k) if known else (self.fold == -1) & (self.inner == -1)
             )
