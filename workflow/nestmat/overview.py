@@ -97,7 +97,7 @@ def raw_file(name: str, spec: DatasetSpec) -> Path | None:
             )
         return Path(spec.file)
     mirror = os.environ.get("NESTMAT_MIRROR")
-    candidates = [Path(f"downloads/{name}-{(spec.sha256 or '')[:12]}.csv")]
+    candidates = [Path(spec.download(name))]
     candidates += [Path(mirror) / spec.mirror] if mirror and spec.mirror else []
     return next((path for path in candidates if path.is_file()), None)
 
