@@ -363,7 +363,7 @@ class StructureSet(_Strict):
         {},
         description=(
             "Arguments of the built-in set; for your own table changes to the settings: `cutoff`, `kpoints`, "
-            "`probes`, `strains` and others of `nestmat.physics.structures`."
+            "`probes`, `strains` and others that docs/dft.md lists."
         ),
     )
 
