@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,9 @@ import yaml
 from safetensors.numpy import save_file
 
 from nestmat import tables
-from nestmat.config import Study, study_from
+from nestmat.config import DatasetSpec, Study, study_from
+from nestmat.data.generators import write_generated
+from nestmat.data.readers import Reading, read
 from nestmat.evaluation.interpretability.scale import CORRELATIONS, EMBEDDING, SHAPLEY
 from nestmat.evaluation.metrics import evaluate_scale
 from nestmat.scales.sweep import SWEEP
@@ -28,6 +32,14 @@ NOISE = {
     "gap": {"nestmat": 0.12, "nestedae": 0.15, "ridge": 0.24, "xgboost": 0.13, "recommended": 0.11},
     "efficiency": {"nestmat": 2.5, "single_scale": 2.6, "ridge": 3.2, "xgboost": 2.6, "recommended": 2.4},
 }
+
+
+def read_generated(spec: DatasetSpec, **options: Any) -> Reading:
+    """A generated data set, made and read as the rules do."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "made.generated.parquet"
+        write_generated(spec.generator, spec.options, path)
+        return read(spec, path, **options)
 
 
 def configuration() -> dict:

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from factories import read_generated
 
 from nestmat.config import DatasetSpec, study_from
-from nestmat.data.generators import GENERATORS, generate, nested_functions, write_generated
-from nestmat.data.readers import read
+from nestmat.data.generators import GENERATORS, generate, nested_functions
 from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
@@ -82,7 +82,7 @@ def test_a_small_set_is_the_beginning_of_a_large_one():
 
 def test_rows_are_the_same_object_in_all_scales():
     readings = [
-        read(
+        read_generated(
             DatasetSpec(
                 title="functions",
                 generator="nested_functions",
@@ -145,7 +145,7 @@ def space_spec(**options):
 
 
 def test_space_holds_each_composition_once():
-    reading = read(space_spec(), name="space")
+    reading = read_generated(space_spec(), name="space")
     frame = reading.frame
     # 3 * 9 * 4 pure; pairs * rest * 3 fractions on each site.
     assert len(frame) == 108 + 3 * (3 * 9 * 4 + 36 * 3 * 4 + 6 * 3 * 9) == 2214
@@ -163,7 +163,7 @@ def test_space_holds_each_composition_once():
     "formula", ["CsPb0.5Sn0.5I3", "CsSn0.5Pb0.5I3", "CsPbBr1.5I1.5", "Cs2Sn2I3Br3", "CsGeF3"]
 )
 def test_alloys_of_any_spelling_are_in_the_space(formula):
-    assert parse(formula).key in set(read(space_spec(), name="space").frame["material"])
+    assert parse(formula).key in set(read_generated(space_spec(), name="space").frame["material"])
 
 
 def test_space_of_molecular_ions_in_thirds_on_two_sites():
@@ -199,11 +199,11 @@ def test_formulas_that_a_generator_makes_are_parsed_or_rejected(monkeypatch):
     made = pd.DataFrame({"formula": ["CsPbI3", "PbI3-x", "CsPbI3"], "gap": [1.5, 2.0, np.nan]})
     monkeypatch.setattr("nestmat.data.generators.GENERATORS", {"mine": lambda: made})
     spec = {"title": "mine", "generator": "mine", "formula": "formula", "columns": {"gap": {"unit": "eV"}}}
-    reading = read(DatasetSpec.model_validate(spec), name="mine")
+    reading = read_generated(DatasetSpec.model_validate(spec), name="mine")
     assert reading.frame["material"].tolist() == ["Cs=0.2 I=0.6 Pb=0.2"]
     assert reading.rejects[["row", "column"]].to_numpy().tolist() == [[2, "formula"], [3, "gap"]]
     with pytest.raises(InputError, match="makes no such column; did you mean 'formula'"):
-        read(DatasetSpec.model_validate(spec | {"formula": "Formula"}), name="mine")
+        read_generated(DatasetSpec.model_validate(spec | {"formula": "Formula"}), name="mine")
 
 
 def test_devices_have_the_gaps_of_the_calculations(monkeypatch, tmp_path):
@@ -240,7 +240,7 @@ def test_devices_have_the_gaps_of_the_calculations(monkeypatch, tmp_path):
         formula="formula",
         columns={"strain": {}, "gap": {"unit": "eV"}, "PCE": {"header": "pce", "unit": "%"}},
     )
-    frame = read(spec, name="devices", targets=["PCE"]).frame
+    frame = read_generated(spec, name="devices", targets=["PCE"]).frame
     assert set(frame["formula"]) == {"CsPbI3", "CsPbBr1.5I1.5"}
     assert frame["strain"].abs().max() <= 0.02
     gaps = {"CsPbI3": 1.6, "CsPbBr1.5I1.5": 1.9}
@@ -284,19 +284,16 @@ def test_what_reads_a_table_does_not_depend_on_the_physics_that_made_it(script):
     assert not simulation & modules
 
 
-def test_a_written_table_is_read_as_the_one_in_memory(tmp_path):
+def test_a_table_is_read_with_the_values_that_were_made():
     columns = {**{f"x{k}_2": {} for k in range(5)}, "y0_2": {}}
     functions = DatasetSpec(
         title="functions", generator="nested_functions", options={"scale": 2, "rows": 40}, columns=columns
     )
     for spec in (functions, space_spec(steps=2)):
-        path = tmp_path / "t.generated.parquet"
-        write_generated(spec.generator, spec.options, path)
-        written, made = read(spec, path, name="t"), read(spec, name="t")
-        pd.testing.assert_frame_equal(written.frame, made.frame, check_exact=True)
-        assert written.facts == made.facts
-        assert written.schema == made.schema
+        made, found = generate(spec.generator, spec.options), read_generated(spec, name="t")
+        pd.testing.assert_frame_equal(found.frame[made.columns], made, check_exact=True)
+        assert found.facts["generator"] == {"name": spec.generator, **spec.options}
+        assert found.facts["sha256"] is None
     wrong = functions.model_copy(update={"columns": {"y": functions.columns["y0_2"]}})
-    write_generated(wrong.generator, wrong.options, path)
     with pytest.raises(InputError, match="makes no such column"):
-        read(wrong, path)
+        read_generated(wrong)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from factories import read_generated
 
 from nestmat import figures, findings, tables
 from nestmat.config import Study, study_from
@@ -125,8 +126,8 @@ def traced(tmp_path_factory) -> Traced:
     tables_of = {name: results / f"data/{scale.dataset}.parquet" for name, scale in study.scales.items()}
     for name, scale in study.scales.items():
         spec = study.datasets[scale.dataset]
-        file = folder / spec.file if spec.file else None
-        reading = read(spec, file, name=scale.dataset, targets=scale.targets)
+        known = {"name": scale.dataset, "targets": scale.targets}
+        reading = read(spec, folder / spec.file, **known) if spec.file else read_generated(spec, **known)
         write(reading, tables_of[name], folder / "rejects.parquet")
         blocks = {key: block.model_dump(exclude_none=True) for key, block in scale.features.items()}
         write_features(

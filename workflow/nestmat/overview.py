@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from nestmat.config import DatasetSpec, Scale, Split, Strict, Study
+from nestmat.data.generators import write_generated
 from nestmat.data.readers import read
 from nestmat.data.registry import closest, resolve
 from nestmat.errors import InputError
@@ -138,7 +140,11 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
         if path is None and not spec.generator:
             lines.append(f"  data set {name}: {spec.title}; will be downloaded from {spec.url}")
             continue
-        reading = read(spec, path, name=name, targets=targets)
+        with TemporaryDirectory() as folder:
+            table = path or Path(folder) / f"{name}.parquet"
+            if spec.generator:
+                write_generated(spec.generator, spec.options, table)
+            reading = read(spec, table, name=name, targets=targets)
         frames[name] = reading.frame
         lines.append(
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "

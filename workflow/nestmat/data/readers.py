@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import hashlib
-import importlib
 import io
 import logging
 import math
@@ -84,9 +83,7 @@ class _Rows:
         return frame.astype({"row": "int64"})
 
 
-def read(
-    spec: DatasetSpec, path: str | Path | None = None, *, name: str = "", targets: Sequence[str] = ()
-) -> Reading:
+def read(spec: DatasetSpec, path: str | Path, *, name: str = "", targets: Sequence[str] = ()) -> Reading:
     """Read, check and canonicalise a data set.
 
     A row is rejected when it has another number of cells than the header, a text or a non-finite value in a
@@ -100,24 +97,18 @@ def read(
     Args:
         spec: Columns, units and origin.
         path: Parquet file by its suffix ``.parquet``, or else a CSV file: comma separated, UTF-8 with or
-            without byte-order mark. Of a generator, what `nestmat.data.generators.write_generated` wrote;
-            made here if it is not given.
+            without byte-order mark. Of a generator, what `nestmat.data.generators.write_generated` wrote.
         name: Key of the data set, for messages and provenance.
         targets: Columns that the study predicts: labels, beside those that ``spec`` marks.
 
     Raises:
         InputError: The file is missing, empty, not UTF-8, not CSV or not Parquet, has not the checksum of
             ``spec``, lacks a column or has it twice, or no row of it is usable; or ``spec`` names a column or
-            row that is not there; or options do not fit the generator.
+            row that is not there.
     """
     _check_names(spec, name, targets)
-    source, checksum = None if path is None else Path(path), None
-    if source is not None:
-        rows, checksum = _load(spec, source)
-    elif spec.generator:
-        rows = _generated(spec)
-    else:
-        raise InputError(f"data set {name!r} needs a file to read.")
+    source = Path(path)
+    rows, checksum = _load(spec, source)
     values = {key: _values(rows, key, column) for key, column in spec.columns.items()}
     formula, material = _formulas(rows, spec)
     _suspicions(rows, spec, source)
@@ -200,13 +191,6 @@ def _facts(
         "rows_rejected": len(rejects),
         "rows_flagged": int((kept["flag"] != "").sum()),
     }
-
-
-def _generated(spec: DatasetSpec) -> _Rows:
-    # By name, since what reads files is not to depend on the generators, nor so on all of the physics: rules
-    # read what `generate_dataset` wrote.
-    made = importlib.import_module("nestmat.data.generators").generate(spec.generator, spec.options)
-    return _typed(spec, pa.Table.from_pandas(made, preserve_index=False), None)
 
 
 def text_rows(path: str | Path) -> Iterator[list[str]]:

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
 from nestmat import tables
-from nestmat.config import DatasetSpec, FeatureBlock
+from nestmat.config import EFFICIENCY, DatasetSpec, FeatureBlock
 from nestmat.data.generators import calculated_gaps, perovskite_devices
 from nestmat.errors import InputError
 from nestmat.features.table import Featurized
@@ -174,7 +174,7 @@ def trace_truth(
     variables = [name for name in UNITS if {name, f"log_{name}"} & set(headers)]
     made = devices_along(held_out, curves, variables, strain=strain, points=points, count=compounds)
     made["true"] = efficiency(made)
-    columns = {name: made[header] for header, name in headers.items() if header != "pce"}
+    columns = {name: made[header] for header, name in headers.items() if header != EFFICIENCY}
     inputs = featurize_chain(
         made[["row_id", "row", "formula", "material"]].assign(**columns), blocks, features
     )
@@ -183,7 +183,7 @@ def trace_truth(
     for fold in sorted(set(held_out["fold"])):
         index = np.flatnonzero(made["fold"] == fold)
         rows = {name: found.frame.iloc[index].reset_index(drop=True) for name, found in inputs.items()}
-        predicted = predict_chain(weights, rows, fold=fold)[scale].targets[headers["pce"]]
+        predicted = predict_chain(weights, rows, fold=fold)[scale].targets[headers[EFFICIENCY]]
         made.loc[index, ["mean", "std"]] = np.column_stack(predicted)
     grid = pd.DataFrame({"gap": np.linspace(low, high, CURVE)}).assign(**middle_process())
     curve = grid.assign(
@@ -205,7 +205,7 @@ def _devices(
     data: str | Path, features: str | Path, predictions: str | Path, headers: Mapping[str, str]
 ) -> pd.DataFrame:
     """The data set's rows that have features, each with the prediction of the ensemble that left it out."""
-    ensemble = {"target": headers["pce"], "split": "validation", "repeat": 0, "inner": -1, "seed": -1}
+    ensemble = {"target": headers[EFFICIENCY], "split": "validation", "repeat": 0, "inner": -1, "seed": -1}
     found = tables.read(predictions, columns=["row_id", "fold", "true", "mean", "std"], **ensemble)
     wanted = ["row_id", "formula", "material", headers["gap"]]
     rows = tables.read(data, columns=wanted).rename(columns={headers["gap"]: "gap"})

@@ -8,7 +8,8 @@ from nestmat.config import FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.sites import PROPERTIES
 from nestmat.materials import ions
-from nestmat.search.features import CRITERIA, SITES, FeatureMap
+from nestmat.search.features import CRITERIA, FeatureMap
+from nestmat.search.space import SITES
 
 
 def feature_map(

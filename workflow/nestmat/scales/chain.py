@@ -113,7 +113,7 @@ class Chain:
                 else:
                     blocks[parent] = _parent_block(found[parent], trained.columns[parent], link.seeds)
             z, predicted = trained.forward(blocks, link.index)
-            targets = {name: _mixture(means, stds) for name, (means, stds) in predicted.items()}
+            targets = {name: mixture(means, stds) for name, (means, stds) in predicted.items()}
             found[scale] = Output(z, targets)
         return found
 
@@ -123,8 +123,16 @@ def _blocks(trained: Trained, features: Tensor) -> dict[str, Tensor]:
     return dict(zip(trained.inputs, features.split(widths, dim=1), strict=True))
 
 
-def _mixture(means: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of members (members, n); as `nestmat.scales.train.ensemble`."""
+def mixture(means: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the equal mixture of members (Lakshminarayanan et al. 2017, eq. 3).
+
+    Args:
+        means: (members, ...).
+        stds: (members, ...), NaN where a member states none.
+
+    Returns:
+        Mean, and standard deviation: NaN where one member alone states none.
+    """
     stated = torch.isfinite(stds).all(dim=0)
     within = torch.where(stated, stds.nan_to_num(0.0).square().mean(dim=0), 0.0)
     # The slope of the root is endless where members agree.

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.models.specification import Model
+from nestmat.scales.chain import mixture
 from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import train_members
@@ -85,7 +87,7 @@ def predictions_table(
 
 
 def ensemble(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of the equal mixture of members (Lakshminarayanan et al. 2017, eq. 3).
+    """Mean and standard deviation of the equal mixture of members, as arrays; see `chain.mixture`.
 
     Args:
         means: (members, ...).
@@ -94,10 +96,8 @@ def ensemble(means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarra
     Returns:
         Mean, and standard deviation: NaN where one member alone states none.
     """
-    stated = np.isfinite(stds).all(axis=0)
-    between = means.var(axis=0)
-    variance = between + np.where(stated, np.square(np.nan_to_num(stds)).mean(axis=0), 0.0)
-    return means.mean(axis=0), np.where(stated | (len(means) > 1), np.sqrt(variance), np.nan)
+    mean, std = mixture(torch.from_numpy(means), torch.from_numpy(stds))
+    return mean.numpy(), std.numpy()
 
 
 def member_rows(members: pd.DataFrame, row_id: np.ndarray) -> pd.DataFrame:

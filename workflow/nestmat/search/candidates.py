@@ -72,9 +72,8 @@ class Shortlist:
             if len(self._x)
             else table.iloc[best]
         )
-        _, first = np.unique(rows, axis=0, return_index=True)
-        first = np.sort(first)
-        ranked = first[order(found.iloc[first])][: self.size]
+        once = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+        ranked = once[order(found.iloc[once])][: self.size]
         self._x, self._table = rows[ranked], found.iloc[ranked].reset_index(drop=True)
 
     def candidates(self) -> Candidates:

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.files import write_text
-
-SITES = ("A", "B", "X")
+from nestmat.search.space import SITES
 
 
 def tolerance_factor(radii: Tensor, _charge: Tensor) -> Tensor:

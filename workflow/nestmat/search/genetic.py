@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates, Shortlist
-from nestmat.search.problem import Problem, order
+from nestmat.search.problem import Problem, order, ranks
 from nestmat.search.space import Product
 
 
@@ -42,7 +43,9 @@ class Genetic:
         space = problem.space
         if not isinstance(space, Product):
             raise InputError(
-                "has no parts that parents could exchange.", column="space", remedy="use screen."
+                "has no parts that parents could exchange.",
+                column="space",
+                remedy="rank the space, or draw from it.",
             )
         random = np.random.default_rng(seed)
         found = Shortlist(problem, self.keep)
@@ -50,21 +53,16 @@ class Genetic:
         alive = space.canonical(space.sample(size, seed=seed))
         table = found.add(alive)
         while found.evaluations + size <= budget:
-            rank = np.empty(len(alive), dtype=np.int64)
-            rank[order(table)] = np.arange(len(alive))
+            rank = ranks(table)
             pairs = random.integers(len(alive), size=(2, 2, size))
             mother, father = np.where(rank[pairs[0]] < rank[pairs[1]], pairs[0], pairs[1])
             children = self._children(space, alive[mother], alive[father], random)
-            new = found.add(children)
+            both = pd.concat([table, found.add(children)], ignore_index=True)
             rows = np.concatenate([alive, children])
             # A material that is there twice would fill the population with copies of itself.
-            _, first = np.unique(rows, axis=0, return_index=True)
-            first = np.sort(first)
-            both = np.concatenate([table.to_numpy(dtype=np.float64), new.to_numpy(dtype=np.float64)])[first]
-            merged = table.iloc[:0].reindex(range(len(first)))
-            merged[:] = both
-            best = order(merged)[: self.population]
-            alive, table = rows[first][best], merged.iloc[best].reset_index(drop=True)
+            once = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+            best = once[order(both.iloc[once])][: self.population]
+            alive, table = rows[best], both.iloc[best].reset_index(drop=True)
         return found.candidates()
 
     def _children(

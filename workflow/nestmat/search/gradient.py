@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates, Shortlist
-from nestmat.search.problem import Problem, order
+from nestmat.search.problem import Problem, order, ranks
 
 SAMPLE = 4
 """Materials drawn for each start."""
@@ -82,8 +82,7 @@ class Gradient:
             tried = found.problem.space.step(x, random)
             new = found.add(tried)
             both = pd.concat([table, new], ignore_index=True)
-            rank = np.empty(len(both), dtype=np.int64)
-            rank[order(both)] = np.arange(len(both))
+            rank = ranks(both)
             better = rank[len(x) :] < rank[: len(x)]
             x = np.where(better[:, None], tried, x)
             table = both.iloc[np.where(better, len(x), 0) + np.arange(len(x))].reset_index(drop=True)

@@ -183,3 +183,8 @@ def order(table: pd.DataFrame) -> NDArray[np.int64]:
     kept = table["violation"].to_numpy() == 0
     second = np.where(kept, table["distance"].to_numpy(), table["violation"].to_numpy())
     return np.lexsort((second, ~kept))
+
+
+def ranks(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Place of each row in `order`, from 0 for the best."""
+    return np.argsort(order(table))

@@ -530,11 +530,7 @@ class Pool:
         Raises:
             InputError: Always.
         """
-        raise InputError(
-            "a pool of materials has no continuous coordinates to search along.",
-            column="space",
-            remedy="search it by bayes, screen or random.",
-        )
+        raise self._no_path()
 
     def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """As `from_free`.
@@ -542,8 +538,15 @@ class Pool:
         Raises:
             InputError: Always.
         """
-        self.from_free(torch.empty(0))
-        return np.asarray(x)
+        raise self._no_path()
+
+    @staticmethod
+    def _no_path() -> InputError:
+        return InputError(
+            "a pool of materials has no continuous coordinates to search along.",
+            column="space",
+            remedy="rank it, or draw from it.",
+        )
 
     def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
         """Another material of the pool for each row, (n, columns): nothing is next to it."""
