@@ -153,3 +153,18 @@ def test_a_pool_is_ranked_or_drawn_from_and_not_searched_along():
     for name in ("genetic", "gradient"):
         with pytest.raises(InputError, match=r"pool|parts"):
             METHODS[name].propose(asked, budget=3000, seed=0)
+
+
+def test_what_has_no_end_is_a_hit_from_enough_on():
+    gap = np.array([1.0, 2.0, 3.0])
+    assert Target("gap", "maximise", enough=2.0).hit(gap).tolist() == [False, True, True]
+    assert Target("gap", "minimise", enough=2.0).hit(gap).tolist() == [True, True, False]
+    assert Target("gap", "maximise").hit(gap).all()
+    with pytest.raises(InputError, match="goes with maximise"):
+        Target("gap", "value", 1.0, enough=2.0)
+
+
+def test_a_standard_deviation_is_bounded_on_its_own():
+    mean, std = torch.tensor([1.0, 1.0, 1.0]), torch.tensor([0.1, 0.3, torch.nan])
+    beyond = Constraint("gap", high=0.2, tolerance=0.1, of="std").violation(mean, std)
+    torch.testing.assert_close(beyond, torch.tensor([0.0, 1.0, torch.inf]))

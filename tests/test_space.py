@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nestmat.errors import InputError
 from nestmat.materials import formulas
 from nestmat.search.simplex import Simplex
-from nestmat.search.space import ABX3Alloy, Alloy, Box, Choice, Interval, Pool
+from nestmat.search.space import ABX3Alloy, Alloy, Box, Choice, Fixed, Interval, Pool, Product
 
 CHARGES = {"K": 1, "Cs": 1, "MA": 1, "Ge": 2, "Sn": 2, "Pb": 2, "Ca": 2, "Cl": -1, "Br": -1, "I": -1}
 
@@ -30,6 +30,7 @@ def perovskites(**others):
         CHARGES,
         [
             Interval("strain", -0.02, 0.02, 5),
+            Fixed("temperature", 300.0),
             Choice("solvent", ["DMSO", "DMF", "THTO"]),
         ],
     )
@@ -57,8 +58,8 @@ def test_random_free_vectors_meet_every_constraint():
     assert i[:, 2].min() == 0.25
     assert i[:, 2].max() == 0.75
     assert (abs(x[:, 10]) <= 0.02).all()
-    assert set(np.unique(x[:, 11:])) == {0.0, 1.0}
-    assert (x[:, 11:].sum(axis=1) == 1).all()
+    assert set(np.unique(x[:, 12:])) == {0.0, 1.0}
+    assert (x[:, 12:].sum(axis=1) == 1).all()
 
 
 def test_free_vectors_reach_every_choice_of_species():
@@ -317,3 +318,16 @@ def test_steps_go_to_neighbours_on_the_grid():
     a = abs(moved[:, :3] - x[:, :3]).sum(axis=1) / 2
     assert a[changed[:, 0]].min() == pytest.approx(0.125)
     assert abs(moved[:, 10] - x[:, 10])[changed[:, 3]] == pytest.approx(0.01)
+
+
+def test_a_fixed_number_neither_moves_nor_counts_as_a_difference():
+    space = Product([Interval("strain", 0.0, 1.0, 5), Fixed("thickness", 500.0)])
+    points = space.points(np.arange(space.count))
+    assert space.count == 5
+    assert (points[:, 1] == 500.0).all()
+    assert (space.from_free(free(space, 10)).numpy()[:, 1] == 500.0).all()
+    stepped = space.step(points, np.random.default_rng(0))
+    assert (stepped[:, 0] != points[:, 0]).sum() >= 3, "the other number takes every step"
+    assert space.distance(points[0], points[-1]) == 1.0
+    with pytest.raises(InputError, match="nothing to choose"):
+        Product([Fixed("thickness", 500.0)])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,13 @@ class Candidates:
         x: Canonical materials, (n, columns), best first.
         table: What `Problem.evaluate` says of them.
         evaluations: Materials that the method had predicted to find them.
+        details: What the method says of its own work: numbers, texts, and lists and mappings of them.
     """
 
     x: NDArray[np.float64]
     table: pd.DataFrame
     evaluations: int
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SearchMethod(Protocol):
@@ -76,6 +79,6 @@ class Shortlist:
         ranked = once[order(found.iloc[once])][: self.size]
         self._x, self._table = rows[ranked], found.iloc[ranked].reset_index(drop=True)
 
-    def candidates(self) -> Candidates:
-        """What has been kept, best first."""
-        return Candidates(self._x, self._table, self.evaluations)
+    def candidates(self, **details: Any) -> Candidates:
+        """What has been kept, best first, with what the method says of its work."""
+        return Candidates(self._x, self._table, self.evaluations, details)

@@ -31,6 +31,8 @@ class Target:
         high: Upper end of a range; not used otherwise.
         tolerance: How much of the quantity counts as one, in its unit: a value is met within it, and a sum
             over targets weighs by it.
+        enough: How much, or how little, counts as a hit where as much or as little as possible is wanted; by
+            default everything does.
     """
 
     quantity: str
@@ -38,10 +40,15 @@ class Target:
     low: float = 0.0
     high: float = 0.0
     tolerance: float = 1.0
+    enough: float | None = None
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0:
             raise InputError("is not positive.", column=f"{self.quantity}.tolerance", value=self.tolerance)
+        if self.enough is not None and self.goal not in ("maximise", "minimise"):
+            raise InputError(
+                f"goes with maximise and minimise, not with {self.goal}.", column=f"{self.quantity}.enough"
+            )
         if self.goal == "range" and not self.low < self.high:
             raise InputError("is not a range.", column=self.quantity, value=[self.low, self.high])
 
@@ -54,12 +61,14 @@ class Target:
         return (mean if self.goal == "minimise" else -mean) / self.tolerance
 
     def hit(self, mean: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether a value or range is met, (n,); what has no end is always met."""
+        """Whether what is wanted is met, (n,)."""
         if self.goal == "value":
             return np.abs(mean - self.low) <= self.tolerance
         if self.goal == "range":
             return (mean >= self.low) & (mean <= self.high)
-        return np.ones(np.shape(mean), dtype=bool)
+        if self.enough is None:
+            return np.ones(np.shape(mean), dtype=bool)
+        return mean >= self.enough if self.goal == "maximise" else mean <= self.enough
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class Constraint:
         high: Largest value; None for none.
         sigmas: Standard deviations between the mean and the bound; negative to let uncertain ones pass.
         tolerance: How much of the quantity counts as one violation, in its unit.
+        of: Whether its mean is bounded, or its standard deviation.
     """
 
     quantity: str
@@ -79,6 +89,7 @@ class Constraint:
     high: float | None = None
     sigmas: float = 0.0
     tolerance: float = 1.0
+    of: Literal["mean", "std"] = "mean"
 
     def __post_init__(self) -> None:
         if self.low is None and self.high is None:
@@ -89,15 +100,15 @@ class Constraint:
     def violation(self, mean: Tensor, std: Tensor) -> Tensor:
         """Tolerances beyond the bounds, 0 where they are kept, (n,).
 
-        A quantity that states no standard deviation (NaN) counts as exact; one without a value is infinitely
-        far.
+        A mean without a standard deviation (NaN) counts as exact; what has no value is infinitely far.
         """
+        value = mean if self.of == "mean" else std
         spare = self.sigmas * torch.nan_to_num(std, nan=0.0)
         beyond = torch.zeros_like(mean)
         if self.low is not None:
-            beyond = beyond + torch.relu(self.low - (mean - spare))
+            beyond = beyond + torch.relu(self.low - (value - spare))
         if self.high is not None:
-            beyond = beyond + torch.relu(mean + spare - self.high)
+            beyond = beyond + torch.relu(value + spare - self.high)
         return torch.nan_to_num(beyond / self.tolerance, nan=torch.inf)
 
 

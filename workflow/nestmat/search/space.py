@@ -183,6 +183,49 @@ class Interval:
         return 2 * np.minimum(share % 1, 1 - share % 1) if self.periodic else share
 
 
+class Fixed:
+    """A number that stays as it is.
+
+    Args:
+        name: Name of the column.
+        value: Its value.
+    """
+
+    def __init__(self, name: str, value: float):
+        if not math.isfinite(value):
+            raise InputError("is not finite.", column=name, value=value, remedy="give a number.")
+        self.columns, self.value = (name,), value
+        self.free, self.count = 0, 1
+
+    def from_free(self, u: Tensor) -> Tensor:
+        """The value, (n, 1), of no reals (n, 0)."""
+        return torch.full((len(u), 1), self.value, dtype=torch.float64)
+
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """No reals, (n, 0)."""
+        return np.empty((len(x), 0))
+
+    def snap(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The value, (n, 1)."""
+        return np.full((len(x), 1), self.value)
+
+    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """The value, (n, 1): it has no neighbour."""
+        return self.snap(x)
+
+    def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The value, (n, 1)."""
+        return np.full((len(np.asarray(index)), 1), self.value)
+
+    def sample(self, n: int, random: np.random.Generator) -> NDArray[np.float64]:
+        """The value, (n, 1)."""
+        return np.full((n, 1), self.value)
+
+    def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+        """0: there is one value."""
+        return np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))[:-1])
+
+
 class Choice:
     """One of several levels, as columns ``<name>=<level>`` of which one is 1.
 
@@ -254,6 +297,8 @@ class Product:
                 remedy="give each variable a name of its own.",
             )
         self.free = sum(factor.free for factor in factors)
+        if not self.free:
+            raise InputError("leaves nothing to choose.", column="space", remedy="let a number vary.")
         counts = [factor.count for factor in factors if factor.count is not None]
         self.numbered = self.count = math.prod(counts) if len(counts) == len(self.factors) else None
         self._parts = np.cumsum([0, *(len(factor.columns) for factor in factors)])
@@ -282,7 +327,8 @@ class Product:
     def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
         """A random neighbour of each material of the grid (n, columns): one factor takes a step."""
         moved = np.array(x, dtype=np.float64)
-        chosen = random.integers(len(self.factors), size=len(moved))
+        loose = [k for k, factor in enumerate(self.factors) if factor.free]
+        chosen = np.array(loose)[random.integers(len(loose), size=len(moved))]
         for k, factor in enumerate(self.factors):
             rows = np.flatnonzero(chosen == k)
             moved[rows, self._parts[k] : self._parts[k + 1]] = factor.step(self._of(moved[rows], k), random)
@@ -326,7 +372,7 @@ class Product:
 
     def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean of the distances of the factors, 0 to 1, over the leading axes of ``a`` and ``b``."""
-        each = [f.distance(self._of(a, k), self._of(b, k)) for k, f in enumerate(self.factors)]
+        each = [f.distance(self._of(a, k), self._of(b, k)) for k, f in enumerate(self.factors) if f.free]
         return np.mean(each, axis=0)
 
     def formulas(self, x: NDArray[np.float64]) -> list[str]:
