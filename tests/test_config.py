@@ -113,3 +113,17 @@ def test_a_study_of_a_published_parquet_file_can_be_planned(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "downloads/rows-000000000000.parquet" in done.stdout + done.stderr
+
+
+def test_a_shared_split_is_the_same_along_the_chain():
+    data = configuration()
+    halves = {"kind": "shared", "folds": 2}
+    data["scales"]["coarse"]["splits"]["halves"] = halves
+    data["scales"]["coarse"]["baselines"]["ridge"]["protocols"] = ["strict"]
+    with pytest.raises(InputError, match="its parent 'fine' lacks this shared split"):
+        study_from(data)
+    data["scales"]["fine"]["splits"]["halves"] = {**halves, "seed": 1}
+    with pytest.raises(InputError, match="same settings at every scale"):
+        study_from(data)
+    data["scales"]["fine"]["splits"]["halves"] = halves
+    assert study_from(data).scales["coarse"].protocols == ["strict", "by_kind", "halves"]

@@ -12,7 +12,7 @@ from nestmat import tables
 from nestmat.config import Split
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
-from nestmat.evaluation.protocols import assign_folds, split_folds, strict_folds
+from nestmat.evaluation.protocols import assign_folds, split_folds, shared_folds
 from nestmat.training.inner import count_folds, inner_labels
 
 chains = st.lists(
@@ -22,8 +22,8 @@ chains = st.lists(
 
 @given(chains, st.integers(2, 6), st.integers(0, 5))
 @settings(max_examples=60, deadline=None)
-def test_strict_folds_keep_a_material_in_one_fold_of_the_whole_chain(chain, folds, seed):
-    found = strict_folds([np.array(scale) for scale in chain], folds, seed)
+def test_shared_folds_keep_a_material_in_one_fold_of_the_whole_chain(chain, folds, seed):
+    found = shared_folds([np.array(scale) for scale in chain], folds, seed)
     rows = pd.DataFrame(
         {"material": np.concatenate([np.array(scale) for scale in chain]), "fold": np.concatenate(found)}
     )
@@ -35,29 +35,29 @@ def test_strict_folds_keep_a_material_in_one_fold_of_the_whole_chain(chain, fold
 
 @given(chains, st.integers(0, 5))
 @settings(max_examples=30, deadline=None)
-def test_strict_folds_do_not_depend_on_the_order_of_rows(chain, seed):
+def test_shared_folds_do_not_depend_on_the_order_of_rows(chain, seed):
     rng = np.random.default_rng(seed)
     orders = [rng.permutation(len(scale)) for scale in chain]
-    plain = strict_folds([np.array(scale) for scale in chain], 4, seed)
-    shuffled = strict_folds(
+    plain = shared_folds([np.array(scale) for scale in chain], 4, seed)
+    shuffled = shared_folds(
         [np.array(scale)[order] for scale, order in zip(chain, orders, strict=True)], 4, seed
     )
     for folds, order, other in zip(plain, orders, shuffled, strict=True):
         np.testing.assert_array_equal(folds[order], other)
 
 
-def test_strict_folds_are_even_in_every_scale():
+def test_shared_folds_are_even_in_every_scale():
     fine = np.array([f"m{i}" for i in range(358)])
     coarse = np.repeat([f"m{i}" for i in range(340, 370)], 8)
-    folds = strict_folds([fine, coarse], 10, 0)
+    folds = shared_folds([fine, coarse], 10, 0)
     assert np.ptp(np.bincount(folds[0], minlength=10)) <= 2
     np.testing.assert_array_equal(np.bincount(folds[1], minlength=10), np.full(10, 24))
-    assert not np.array_equal(folds[0], strict_folds([fine, coarse], 10, 1)[0])
+    assert not np.array_equal(folds[0], shared_folds([fine, coarse], 10, 1)[0])
 
 
-def test_strict_folds_fill_every_fold_beside_a_dominating_material():
+def test_shared_folds_fill_every_fold_beside_a_dominating_material():
     rows = np.array(["common"] * 500 + [f"rare {i}" for i in range(500)])
-    counts = np.bincount(strict_folds([rows], 5, 0)[0], minlength=5)
+    counts = np.bincount(shared_folds([rows], 5, 0)[0], minlength=5)
     assert counts.max() == 500
     assert np.sort(counts)[:4].tolist() == [125] * 4
 
@@ -198,10 +198,33 @@ def test_assigned_folds_cover_every_row_once_and_match_along_the_chain(tmp_path)
     assert strict.groupby(["repeat", "material"])["fold"].nunique().eq(1).all()
 
 
-def test_too_few_materials_for_the_strict_folds_are_named(tmp_path):
+def test_a_shared_split_keeps_a_material_in_one_fold_of_the_scales_that_have_it(tmp_path):
+    frames = {
+        name: pd.DataFrame({"material": [f"m{i % n}" for i in range(40)], "x": 1.0, "y": np.arange(40.0)})
+        for name, n in (("fine", 20), ("coarse", 8), ("other", 8))
+    }
+    features = {
+        k: write_features(tmp_path / f"{k}.parquet", f, {"b": ["x"]}, ["y"]) for k, f in frames.items()
+    }
+    halves = {"halves": {"kind": "shared", "folds": 2, "seed": 3}}
+    found = assign_folds(
+        features,
+        {name: tmp_path / f"{name}.folds.parquet" for name in frames},
+        {"folds": 4},
+        {"fine": halves, "coarse": halves},
+        dict.fromkeys(frames, ["y"]),
+    )
+    assert set(found["other"]["protocol"]) == {"strict"}
+    both = pd.concat([found["fine"], found["coarse"]]).query("protocol == 'halves'")
+    assert len(both) == 80
+    assert set(both["fold"]) == {0, 1}
+    assert both.groupby("material")["fold"].nunique().eq(1).all()
+
+
+def test_too_few_materials_for_the_shared_folds_are_named(tmp_path):
     frame = pd.DataFrame({"material": ["a", "b", "a"], "x": 1.0, "y": 2.0})
     path = write_features(tmp_path / "s.parquet", frame, {"inputs": ["x"]}, ["y"])
-    with pytest.raises(InputError, match="2 materials cannot make 5 strict folds"):
+    with pytest.raises(InputError, match="2 materials cannot make 5 folds of protocol"):
         assign_folds({"s": path}, {"s": tmp_path / "f.parquet"}, {"folds": 5}, {}, {"s": ["y"]})
     assert not (tmp_path / "f.parquet").exists()
 

@@ -178,10 +178,11 @@ class FeatureBlock(_Strict):
 class Split(_Strict):
     """How rows are divided into training and validation folds."""
 
-    kind: Literal["stratified", "kfold", "grouped", "leave_one_out"] = Field(
+    kind: Literal["stratified", "kfold", "grouped", "leave_one_out", "shared"] = Field(
         description=(
             "stratified: StratifiedKFold on quantile bins of the target; kfold: KFold on rows; "
-            "grouped: whole groups; leave_one_out: one fold a level of a column."
+            "grouped: whole groups; leave_one_out: one fold a level of a column; shared: whole materials, in "
+            "the same folds at every scale that has a split of this name, as in strict."
         )
     )
     folds: int | None = Field(
@@ -440,6 +441,7 @@ class Study(_Strict):
                         f"scales.{name}.recommended: protocol {protocol!r} has {folds} folds, and 3 or more "
                         "are needed to learn the weights of the stack"
                     )
+        self._check_shared()
         for name, scale in self.scales.items():
             for model in scale.models:
                 for protocol in scale.runs(model):
@@ -449,6 +451,24 @@ class Study(_Strict):
                             "inner folds: give all of them the same inner_folds"
                         )
         return self
+
+    def _check_shared(self) -> None:
+        first: dict[str, tuple[str, Split]] = {}
+        for name, scale in self.scales.items():
+            for key, split in scale.splits.items():
+                other, same = first.setdefault(key, (name, split))
+                if "shared" in (split.kind, same.kind) and split != same:
+                    raise ValueError(
+                        f"scales.{name}.splits.{key}: differs from that of scale {other!r}; a shared split "
+                        "has the same settings at every scale"
+                    )
+                if split.kind == "shared":
+                    for parent in scale.parents:
+                        if key not in self.scales[parent].splits:
+                            raise ValueError(
+                                f"scales.{name}.splits.{key}: its parent {parent!r} lacks this shared split, "
+                                "and would have seen the materials that are left out"
+                            )
 
     def _check_truth(self, name: str, truth: Truth) -> None:
         scale, key = self.scales[name], f"scales.{name}.truth"

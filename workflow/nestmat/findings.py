@@ -48,7 +48,7 @@ def protocol_in_words(study: Study, scale: str, protocol: str) -> str:
     text = _split_in_words(split, study.scales[scale].targets)
     if isinstance(split, Split) and split.published:
         text += " This is the split of the publication, repeated to compare with it."
-    if protocol == "strict":
+    if isinstance(split, Strict) or split.kind == "shared":
         return text
     for parent in study.scales[scale].parents:
         name = Labels(study, parent).title()
@@ -64,7 +64,7 @@ def protocol_in_words(study: Study, scale: str, protocol: str) -> str:
 
 def _split_in_words(split: Split | Strict, targets: list[str]) -> str:
     repeats = f", and {len(split.repeats)} further seeds" if split.repeats else ""
-    if isinstance(split, Strict):
+    if isinstance(split, Strict) or split.kind == "shared":
         return (
             f"The materials of all scales are divided into {split.folds} shared folds "
             f"(seed {split.seed}{repeats}): a material that is validated in fold k trains no scale in fold k."

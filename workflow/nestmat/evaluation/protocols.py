@@ -2,7 +2,8 @@
 
 ``strict`` is the default. It assigns every material, over all scales of the study, to one fold, so that a
 material validated in fold k trains no scale in fold k: member k of a child reads latents of member k of
-its parent without a leak. All other protocols are splits of one scale. Of those, ``grouped`` keeps the
+its parent without a leak. A split of kind ``shared`` does the same over the scales that have it, with folds
+of its own. All other protocols are splits of one scale. Of those, ``grouped`` keeps the
 ``group`` column of the scale whole: the material with the columns that the configuration names, such as
 transport layers. It asks another question than ``strict``: how well a new device is predicted, where
 ``strict`` asks for a new material.
@@ -24,7 +25,7 @@ from nestmat.errors import InputError
 from nestmat.training.inner import balanced_folds
 
 
-def strict_folds(materials: Sequence[np.ndarray], folds: int, seed: int) -> list[np.ndarray]:
+def shared_folds(materials: Sequence[np.ndarray], folds: int, seed: int) -> list[np.ndarray]:
     """Divide the materials of several scales into folds that all scales share.
 
     The largest materials are placed first, each in the fold that it unbalances least over the scales. A scale
@@ -130,6 +131,8 @@ def _scale_splits(
     frame: pd.DataFrame, target: str | None, splits: Mapping[str, Split]
 ) -> Iterator[pd.DataFrame]:
     for name, split in splits.items():
+        if split.kind == "shared":
+            continue
         for repeat, seed in enumerate([split.seed, *split.repeats]):
             yield _fold_frame(frame, name, repeat, split_folds(frame, split, target, seed))
 
@@ -157,31 +160,43 @@ def assign_folds(
         InputError: A split cannot be made of the rows that there are.
     """
     strict = Strict.model_validate(strict)
-    frames = {}
-    for scale, path in features.items():
-        frames[scale] = tables.read(path).sort_values("row_id", ignore_index=True)
-        if frames[scale]["material"].nunique() < strict.folds:
-            raise InputError(
-                f"{frames[scale]['material'].nunique()} materials cannot make {strict.folds} strict folds.",
-                file=path,
-                remedy="lower strict.folds.",
-            )
+    frames = {
+        scale: tables.read(path).sort_values("row_id", ignore_index=True) for scale, path in features.items()
+    }
+    named = {
+        scale: {name: Split.model_validate(split) for name, split in splits.get(scale, {}).items()}
+        for scale in frames
+    }
+    shared: dict[str, Strict | Split] = {"strict": strict}
+    for own in named.values():
+        shared |= {name: split for name, split in own.items() if split.kind == "shared"}
     parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in features}
-    for repeat, seed in enumerate([strict.seed, *strict.repeats]):
-        shared = strict_folds([frame["material"].to_numpy() for frame in frames.values()], strict.folds, seed)
-        for (scale, frame), folds in zip(frames.items(), shared, strict=True):
-            parts[scale].append(_fold_frame(frame, "strict", repeat, folds))
-    found = {}
+    counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
+    for protocol, split in shared.items():
+        mine = [scale for scale in frames if protocol == "strict" or protocol in named[scale]]
+        folds = int(split.folds or 0)
+        for scale in mine:
+            counts[scale][protocol] = folds
+            if (found := frames[scale]["material"].nunique()) < folds:
+                raise InputError(
+                    f"{found} materials cannot make {folds} folds of protocol {protocol!r}.",
+                    file=features[scale],
+                    remedy="lower strict.folds." if protocol == "strict" else "use fewer folds.",
+                )
+        for repeat, seed in enumerate([split.seed, *split.repeats]):
+            labels = shared_folds([frames[scale]["material"].to_numpy() for scale in mine], folds, seed)
+            for scale, label in zip(mine, labels, strict=True):
+                parts[scale].append(_fold_frame(frames[scale], protocol, repeat, label))
+    made = {}
     for scale, frame in frames.items():
-        named = {name: Split.model_validate(split) for name, split in splits.get(scale, {}).items()}
-        parts[scale].extend(_scale_splits(frame, next(iter(targets[scale]), None), named))
-        found[scale] = pd.concat(parts[scale], ignore_index=True)
-        # Of the shared folds a scale need not have the last one.
-        counts = {str(name): int(part["fold"].max()) + 1 for name, part in found[scale].groupby("protocol")}
+        parts[scale].extend(_scale_splits(frame, next(iter(targets[scale]), None), named[scale]))
+        made[scale] = pd.concat(parts[scale], ignore_index=True)
+        # Of shared folds a scale need not have the last one.
+        seen = {str(name): int(part["fold"].max()) + 1 for name, part in made[scale].groupby("protocol")}
         facts = {
             "strict": strict.model_dump(),
-            "splits": {name: split.model_dump() for name, split in named.items()},
-            "folds": {**counts, "strict": strict.folds},
+            "splits": {name: split.model_dump() for name, split in named[scale].items()},
+            "folds": {**seen, **counts[scale]},
         }
-        tables.write(outputs[scale], found[scale], tables.FOLDS, facts)
-    return found
+        tables.write(outputs[scale], made[scale], tables.FOLDS, facts)
+    return made
