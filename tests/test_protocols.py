@@ -12,7 +12,7 @@ from nestmat import tables
 from nestmat.config import Split
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
-from nestmat.evaluation.protocols import assign_folds, split_folds, shared_folds
+from nestmat.evaluation.protocols import assign_folds, shared_folds, split_folds
 from nestmat.training.inner import count_folds, inner_labels
 
 chains = st.lists(
@@ -212,7 +212,7 @@ def test_a_shared_split_keeps_a_material_in_one_fold_of_the_scales_that_have_it(
         {name: tmp_path / f"{name}.folds.parquet" for name in frames},
         {"folds": 4},
         {"fine": halves, "coarse": halves},
-        dict.fromkeys(frames, ["y"]),
+        {key: ["y"] for key in frames},
     )
     assert set(found["other"]["protocol"]) == {"strict"}
     both = pd.concat([found["fine"], found["coarse"]]).query("protocol == 'halves'")

@@ -5,28 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from nestmat.config_parts import FeatureBlock, Name, Part
+from nestmat.config_search import DesignProblem
 from nestmat.errors import InputError
 from nestmat.models.specification import Model
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Site = Literal["A", "B", "X"]
 DEVICES = "perovskite_devices"
 """The generator whose tables are simulated devices."""
 EFFICIENCY = "pce"
 """Column of those tables that the simulator gives."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ColumnSpec(_Strict):
+class ColumnSpec(Part):
     """A column that is read from a data file."""
 
     kind: Literal["number", "category", "text"] = Field("number", description="What the cells hold.")
@@ -71,7 +67,7 @@ class ColumnSpec(_Strict):
         return self
 
 
-class Suspicion(_Strict):
+class Suspicion(Part):
     """A label that is flagged in the report and kept."""
 
     row: int = Field(gt=0, description="Line of a CSV file, row of any other table, counted from 1.")
@@ -79,7 +75,7 @@ class Suspicion(_Strict):
     reason: str = Field(description="Why it is suspected.")
 
 
-class DatasetSpec(_Strict):
+class DatasetSpec(Part):
     """A table of materials: where it comes from, what its columns are."""
 
     title: str = Field(description="Name of the data set for people.")
@@ -148,34 +144,7 @@ class DatasetSpec(_Strict):
         return next(found, None)
 
 
-class FeatureBlock(_Strict):
-    """A named group of input columns; exactly one of the keys."""
-
-    columns: list[str] | None = Field(None, description="Columns of the data set, taken as they are.")
-    one_hot: str | None = Field(None, description="A category column, as one column a level.")
-    site: Site | None = Field(None, description="Site fractions of the parsed ABX3 formula.")
-    site_descriptors: list[Site] | None = Field(
-        None, description="Fraction-weighted ionic and elemental properties of the sites."
-    )
-    perovskite: Literal[True] | None = Field(None, description="Tolerance factor, octahedral factor and tau.")
-    composition: str | None = Field(None, description="ElementProperty preset, vectorised: magpie, deml, ...")
-    matminer: dict[str, dict[str, Any]] | None = Field(
-        None, description="Composition featurizers of matminer by class name, with their arguments."
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> FeatureBlock:
-        if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError("a feature block has exactly one of " + ", ".join(type(self).model_fields))
-        return self
-
-    @property
-    def kind(self) -> Literal["continuous", "categorical", "simplex"]:
-        """How the block enters a model: standardised, as classes, or as fractions that sum to 1."""
-        return "categorical" if self.one_hot else "simplex" if self.site else "continuous"
-
-
-class Split(_Strict):
+class Split(Part):
     """How rows are divided into training and validation folds."""
 
     kind: Literal["stratified", "kfold", "grouped", "leave_one_out", "shared"] = Field(
@@ -207,7 +176,7 @@ class Split(_Strict):
         return self
 
 
-class Strict(_Strict):
+class Strict(Part):
     """The split shared along the chain: a material validated in fold k trains no scale in fold k."""
 
     folds: int = Field(5, gt=1, description="Number of folds, the same for every scale.")
@@ -215,7 +184,7 @@ class Strict(_Strict):
     repeats: list[int] = Field([], description="Further seeds.")
 
 
-class _Competitor(_Strict):
+class _Competitor(Part):
     title: str = Field("", description="Name in tables and figures; the key by default.")
     protocols: list[str] | None = Field(
         None, description="Protocols it runs in; all of the scale by default."
@@ -241,7 +210,7 @@ class Baseline(_Competitor):
     )
 
 
-class Recommended(_Strict):
+class Recommended(Part):
     """The predictor that `nestmat predict` uses: a stack with weights learned inside the training folds."""
 
     stack: list[str] = Field(min_length=1, description="Models and baselines of the scale that are combined.")
@@ -250,7 +219,7 @@ class Recommended(_Strict):
     )
 
 
-class Sweep(_Strict):
+class Sweep(Part):
     """Latent sizes to try for one model."""
 
     model: str = Field(description="Model of the scale whose latent size is varied.")
@@ -262,7 +231,7 @@ class Sweep(_Strict):
     )
 
 
-class Interpretation(_Strict):
+class Interpretation(Part):
     """Which model of a scale is explained, and with how much effort."""
 
     model: str = Field(description="Model whose latents and predictions are explained.")
@@ -277,7 +246,7 @@ class Interpretation(_Strict):
     )
 
 
-class Truth(_Strict):
+class Truth(Part):
     """Hold a model of simulated devices against the simulator, for compounds that no scale trained on.
 
     For a scale whose data set has the generator `perovskite_devices`.
@@ -290,7 +259,7 @@ class Truth(_Strict):
     )
 
 
-class Scale(_Strict):
+class Scale(Part):
     """One physical scale: data, features, targets, models, parents."""
 
     title: str = Field("", description="Name for people; the key by default.")
@@ -344,7 +313,7 @@ class Scale(_Strict):
         return [p for p in self.protocols if entry.protocols is None or p in entry.protocols]
 
 
-class StructureSet(_Strict):
+class StructureSet(Part):
     """Structures to calculate: a built-in set, or your own table; exactly one of `set` and `file`."""
 
     set: Literal["ternaries", "binaries", "convergence", "alloys"] | None = Field(
@@ -381,7 +350,7 @@ class StructureSet(_Strict):
         return self
 
 
-class Dft(_Strict):
+class Dft(Part):
     """Calculations with GPAW, which the target `dft` runs."""
 
     python: str = Field(
@@ -407,7 +376,7 @@ class Dft(_Strict):
         return self
 
 
-class Study(_Strict):
+class Study(Part):
     """One question: data sets, scales, protocols and what to show."""
 
     study: Name = Field(description="Name of the study and of its folder under results/.")
@@ -424,6 +393,7 @@ class Study(_Strict):
     )
     strict: Strict = Field(Strict(), description="The leak-free protocol, shared along the chain.")
     scales: dict[Name, Scale] = Field(description="Scales, finer before coarser.")
+    search: dict[Name, DesignProblem] = Field({}, description="Problems of inverse design by name.")
     dft: Dft | None = Field(None, description="Calculations with GPAW, for the target `dft`.")
 
     @model_validator(mode="after")
@@ -442,6 +412,8 @@ class Study(_Strict):
                         "are needed to learn the weights of the stack"
                     )
         self._check_shared()
+        for name, problem in self.search.items():
+            self._check_problem(name, problem)
         for name, scale in self.scales.items():
             for model in scale.models:
                 for protocol in scale.runs(model):
@@ -469,6 +441,47 @@ class Study(_Strict):
                                 f"scales.{name}.splits.{key}: its parent {parent!r} lacks this shared split, "
                                 "and would have seen the materials that are left out"
                             )
+
+    def _check_problem(self, name: str, problem: DesignProblem) -> None:
+        key = f"search.{name}"
+        if name in self.scales:
+            raise ValueError(f"{key}: is the name of a scale; choose another")
+        if problem.scale not in self.scales:
+            raise ValueError(f"{key}.scale: {problem.scale!r} is not one of {list(self.scales)}")
+        scale = self.scales[problem.scale]
+        if problem.model not in scale.models or "strict" not in scale.runs(problem.model):
+            raise ValueError(
+                f"{key}.model: {problem.model!r} is not a model of the scale that runs in strict"
+            )
+        split = scale.splits.get(problem.protocol)
+        if not split or split.kind != "shared" or problem.protocol not in scale.runs(problem.model):
+            raise ValueError(
+                f"{key}.protocol: {problem.protocol!r} is not a split of kind shared of scale "
+                f"{problem.scale!r} that model {problem.model!r} runs in"
+            )
+        known = {
+            *(
+                f"{one}.{target}"
+                for one in self.lineage(problem.scale)
+                for target in self.scales[one].targets
+            ),
+            *("tolerance_factor", "octahedral_factor", "tau"),
+            *problem.quantities,
+        }
+        wanted = [part.quantity for part in problem.targets]
+        wanted += [part.quantity for part in problem.constraints]
+        wanted += [q.detailed_balance for q in problem.quantities.values() if q.detailed_balance]
+        if problem.judges and problem.judges.physics:
+            wanted.append(problem.judges.physics.gap)
+            if self.simulated(problem.scale) is None:
+                raise ValueError(
+                    f"{key}.judges.physics: scale {problem.scale!r} is not one of simulated devices"
+                )
+        if problem.verify:
+            about = (problem.verify.gap, problem.verify.lattice, problem.verify.formation_energy)
+            wanted += [quantity for quantity in about if quantity]
+        if unknown := sorted(set(wanted) - known):
+            raise ValueError(f"{key}: {unknown[0]!r} is not one of {sorted(known)}")
 
     def _check_truth(self, name: str, truth: Truth) -> None:
         scale, key = self.scales[name], f"scales.{name}.truth"

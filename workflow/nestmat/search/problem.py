@@ -166,7 +166,11 @@ class Problem:
             For each quantity ``<quantity>.mean`` and ``<quantity>.std``; ``distance`` of the targets,
             ``violation`` of the constraints together, and ``hit``: whether all of them are met.
         """
-        found = self.predict(torch.from_numpy(np.asarray(x, dtype=np.float64)))
+        return self.assess(self.predict(torch.from_numpy(np.asarray(x, dtype=np.float64))))
+
+    @torch.no_grad()
+    def assess(self, found: Quantities) -> pd.DataFrame:
+        """The table that `evaluate` gives, of quantities that are known already."""
         distance, beyond = self.judge(found)
         columns = {
             f"{name}.{what}": value.double().numpy()

@@ -194,7 +194,8 @@ class Fixed:
     def __init__(self, name: str, value: float):
         if not math.isfinite(value):
             raise InputError("is not finite.", column=name, value=value, remedy="give a number.")
-        self.columns, self.value = (name,), value
+        self.columns: tuple[str, ...] = (name,)
+        self.value = value
         self.free, self.count = 0, 1
 
     def from_free(self, u: Tensor) -> Tensor:

@@ -11,21 +11,27 @@ from nestmat.errors import InputError
 from nestmat.scales.chain import Chain
 from nestmat.search.features import CRITERIA, FeatureMap
 from nestmat.search.problem import Quantities
+from nestmat.search.quantities import Extra
 
 
 class Surrogate:
-    """Quantities of materials, differentiable: ``<scale>.<target>``, and the geometric criteria by name.
+    """Quantities of materials, differentiable.
+
+    They are ``<scale>.<target>``, the geometric criteria by name, and further ones.
 
     Args:
         chain: The trained chain.
         maps: How the features of each scale follow from the numbers of a material.
+        extras: Quantities that follow from a material and from those found before, by name, in order.
 
     Raises:
         InputError: A scale reads a feature that its map does not give.
     """
 
-    def __init__(self, chain: Chain, maps: Mapping[str, FeatureMap]):
-        self.chain, self.maps = chain, dict(maps)
+    def __init__(
+        self, chain: Chain, maps: Mapping[str, FeatureMap], extras: Mapping[str, Extra] | None = None
+    ):
+        self.chain, self.maps, self.extras = chain, dict(maps), dict(extras or {})
         self._places = {}
         for scale, columns in chain.columns.items():
             given = {name: k for k, name in enumerate(self.maps[scale].columns)}
@@ -50,4 +56,11 @@ class Surrogate:
             for k, name in enumerate(self.maps[scale].columns):
                 if name in CRITERIA and name not in quantities:
                     quantities[name] = (features[:, k], torch.full_like(features[:, k], torch.nan))
+        return self.derive(x, quantities)
+
+    def derive(self, x: Tensor, found: Quantities) -> Quantities:
+        """The quantities ``found`` of materials (n, columns), and those that follow from them."""
+        quantities = dict(found)
+        for name, extra in self.extras.items():
+            quantities[name] = extra(x, quantities)
         return quantities

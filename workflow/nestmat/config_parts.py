@@ -1,0 +1,43 @@
+"""What all parts of a study's configuration are made of."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Site = Literal["A", "B", "X"]
+
+
+class Part(BaseModel):
+    """A part of a configuration: no key that is not known, no change once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeatureBlock(Part):
+    """A named group of input columns; exactly one of the keys."""
+
+    columns: list[str] | None = Field(None, description="Columns of the data set, taken as they are.")
+    one_hot: str | None = Field(None, description="A category column, as one column a level.")
+    site: Site | None = Field(None, description="Site fractions of the parsed ABX3 formula.")
+    site_descriptors: list[Site] | None = Field(
+        None, description="Fraction-weighted ionic and elemental properties of the sites."
+    )
+    perovskite: Literal[True] | None = Field(None, description="Tolerance factor, octahedral factor and tau.")
+    composition: str | None = Field(None, description="ElementProperty preset, vectorised: magpie, deml, ...")
+    matminer: dict[str, dict[str, Any]] | None = Field(
+        None, description="Composition featurizers of matminer by class name, with their arguments."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> FeatureBlock:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("a feature block has exactly one of " + ", ".join(type(self).model_fields))
+        return self
+
+    @property
+    def kind(self) -> Literal["continuous", "categorical", "simplex"]:
+        """How the block enters a model: standardised, as classes, or as fractions that sum to 1."""
+        return "categorical" if self.one_hot else "simplex" if self.site else "continuous"

@@ -1,0 +1,242 @@
+"""Design problems of a study: pydantic models of the space, of what is wanted, of methods and judges."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from nestmat.config_parts import FeatureBlock, Name, Part, Site
+
+
+def one_of(part: Part, names: tuple[str, ...]) -> str:
+    """Which of some keys is given.
+
+    Raises:
+        ValueError: None or several are.
+    """
+    given = [name for name in names if getattr(part, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"give exactly one of {', '.join(names)}")
+    return given[0]
+
+
+class Shares(Part):
+    """Shares of species that add up to 1: a site, or a whole alloy."""
+
+    species: list[str] = Field(min_length=1, description="Ions or elements that may be chosen.")
+    grid: int = Field(8, ge=1, le=1000, description="Shares are multiples of 1/grid.")
+    fewest: int = Field(1, ge=1, description="Least number of species at a time.")
+    most: int | None = Field(None, ge=1, description="Largest number of species at a time; all by default.")
+    least: float = Field(0.0, ge=0, le=1, description="Smallest share of a species that is present.")
+    bounds: dict[str, tuple[float, float]] = Field({}, description="Smallest and largest share by species.")
+
+
+class Variable(Part):
+    """A number or a class beside the composition: fixed, in an interval, or one of several levels."""
+
+    value: float | None = Field(None, description="A number that stays as it is.")
+    between: tuple[float, float] | None = Field(None, description="Smallest and largest value.")
+    grid: int | None = Field(
+        None, ge=2, description="between: number of values on the grid; none by default."
+    )
+    periodic: bool = Field(False, description="between: whether the number goes round.")
+    levels: list[str] | None = Field(None, min_length=1, description="Levels of a category to choose from.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Variable:
+        if one_of(self, ("value", "between", "levels")) != "between" and (self.grid or self.periodic):
+            raise ValueError("grid and periodic go with between")
+        return self
+
+
+class Space(Part):
+    """The materials that may be proposed. Every one of them keeps all that is said here, exactly."""
+
+    sites: dict[Site, Shares] | None = Field(
+        None, description="ABX3: the ions of each site, which must have one charge a site and be neutral."
+    )
+    elements: Shares | None = Field(None, description="An alloy: its elements.")
+    variables: dict[str, Variable] = Field({}, description="Numbers and classes beside the composition.")
+    symmetries: list[dict[str, str]] = Field(
+        [],
+        description=(
+            "For a space of numbers in intervals alone: exchanges of variables that leave a material the "
+            "same, each as new name by old name."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Space:
+        if self.sites is not None and self.elements is not None:
+            raise ValueError("give sites or elements, not both")
+        if self.sites is None and self.elements is None and not self.variables:
+            raise ValueError("is empty: give sites, elements or variables")
+        if self.sites is not None and set(self.sites) != {"A", "B", "X"}:
+            raise ValueError("sites: name A, B and X")
+        if self.symmetries and not all(v.between for v in self.variables.values()):
+            raise ValueError("symmetries go with a space of intervals alone")
+        if self.symmetries and (self.sites is not None or self.elements is not None):
+            raise ValueError("symmetries go with a space of intervals alone")
+        return self
+
+
+class Quantity(Part):
+    """A quantity beside what the scales predict; exactly one of the keys."""
+
+    detailed_balance: str | None = Field(
+        None, description="Detailed-balance limit in percent of a quantity that is a gap in eV."
+    )
+    perovskite: Literal[True] | None = Field(
+        None, description="Probability of a perovskite structure, from tau; needs a scale with geometry."
+    )
+    training_distance: str | None = Field(
+        None, description="Distance to the nearest material that the model of this scale was trained on."
+    )
+    weights: dict[str, float] | None = Field(
+        None, description="Sum of a weight by species times its atoms a formula unit: a price, a toxicity."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Quantity:
+        one_of(self, tuple(type(self).model_fields))
+        return self
+
+
+class Wanted(Part):
+    """What is wanted of a quantity: `<scale>.<target>`, a geometric criterion or one of the problem."""
+
+    quantity: str = Field(description="Its name.")
+    value: float | None = Field(None, description="This value, within the tolerance.")
+    between: tuple[float, float] | None = Field(None, description="A value in this range.")
+    goal: Literal["maximise", "minimise"] | None = Field(
+        None, description="As much or as little as possible."
+    )
+    enough: float | None = Field(None, description="goal: how much, or how little, counts as a hit.")
+    tolerance: float = Field(
+        1.0, gt=0, description="How much of the quantity counts as one, where targets are added."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Wanted:
+        if one_of(self, ("value", "between", "goal")) != "goal" and self.enough is not None:
+            raise ValueError("enough goes with goal")
+        if self.between and not self.between[0] < self.between[1]:
+            raise ValueError("between: the first number must be smaller than the second")
+        return self
+
+
+class Bound(Part):
+    """A bound that a quantity has to keep."""
+
+    quantity: str = Field(description="Its name.")
+    low: float | None = Field(None, description="Smallest value.")
+    high: float | None = Field(None, description="Largest value.")
+    sigmas: float = Field(0.0, description="Standard deviations to spare; negative lets uncertain ones pass.")
+    tolerance: float = Field(1.0, gt=0, description="How much of the quantity counts as one violation.")
+    of: Literal["mean", "std"] = Field("mean", description="Bound the mean, or the standard deviation.")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Bound:
+        if self.low is None and self.high is None:
+            raise ValueError("give low, high or both")
+        return self
+
+
+class Method(Part):
+    """A search method with its settings."""
+
+    kind: Literal["random", "ranking", "genetic", "gradient", "latent", "vae", "nsga"] = Field(
+        description="Which; docs/search.md says when to use what."
+    )
+    title: str = Field("", description="Name in tables and figures; the key by default.")
+    options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
+    budget: int | None = Field(None, ge=1, description="Its own budget; that of the problem by default.")
+
+
+class Trees(Part):
+    """A judge of another family: extremely randomised trees on features of their own."""
+
+    features: dict[Name, FeatureBlock] = Field(
+        min_length=1, description="Feature blocks, as those of a scale."
+    )
+    trees: int = Field(300, ge=10, description="Number of trees.")
+
+
+class Physics(Part):
+    """A judge of simulated devices: the simulator, at the gap that the trees predict."""
+
+    gap: str = Field(description="Quantity that is the gap in eV.")
+
+
+class Judges(Part):
+    """Judges that the search never saw, trained on the materials that the searched members left out."""
+
+    trees: Trees = Field(description="Trees for every target of the chain.")
+    physics: Physics | None = Field(None, description="Physics for a scale of simulated devices.")
+
+
+class Shortlist(Part):
+    """The list to go on with: by the members that trained on every material."""
+
+    method: Name = Field(description="Method of the problem that makes it.")
+    top: int = Field(20, ge=1, description="Candidates on the list.")
+
+
+class Verification(Part):
+    """DFT of the best materials of the space that fit into a cell of ten atoms, by the target `verify`."""
+
+    count: int = Field(12, ge=1, description="Structures to calculate.")
+    gap: str | None = Field(None, description="Quantity that is the calculated gap in eV.")
+    lattice: str | None = Field(None, description="Quantity that is the lattice constant in angstrom.")
+    formation_energy: str | None = Field(None, description="Quantity that is the formation energy in eV.")
+    file: str | None = Field(
+        None, description="Table of finished calculations, relative to the working directory, to show."
+    )
+
+
+class Screening(Part):
+    """Enumerate the whole space and keep the best, by the target `screen`."""
+
+    chunks: int = Field(16, ge=1, le=50, description="Jobs that the space is divided into.")
+    keep: int = Field(1000, ge=1, description="Best materials to keep.")
+    sample: int = Field(10_000, ge=0, description="Random materials to keep beside them.")
+
+
+class DesignProblem(Part):
+    """A problem of inverse design: a space, a trained chain, what is wanted, methods and judges."""
+
+    title: str = Field(description="Headline of its chapter.")
+    question: str = Field("", description="What is asked, in a sentence or two.")
+    scale: Name = Field(description="Coarsest scale of the chain that predicts.")
+    model: Name = Field(description="Model of that scale.")
+    protocol: Name = Field(
+        description=(
+            "Shared split: the searched members leave its first fold out, and the judges are trained on that "
+            "fold alone."
+        )
+    )
+    space: Space = Field(description="The materials that may be proposed.")
+    quantities: dict[Name, Quantity] = Field({}, description="Quantities beside what the scales predict.")
+    targets: list[Wanted] = Field(min_length=1, description="What is wanted.")
+    constraints: list[Bound] = Field([], description="What has to hold.")
+    methods: dict[Name, Method] = Field({}, description="Methods to compare.")
+    budget: int = Field(20_000, ge=10, description="Most materials that a method may have predicted.")
+    seeds: int = Field(5, ge=1, description="Searches of each method.")
+    proposals: int = Field(100, ge=1, description="Best candidates of each search that are judged.")
+    judges: Judges | None = Field(None, description="Judges of the candidates.")
+    shortlist: Shortlist | None = Field(None, description="The list to go on with.")
+    verify: Verification | None = Field(None, description="Verification by DFT.")
+    screen: Screening | None = Field(None, description="Screening of the whole space.")
+
+    @model_validator(mode="after")
+    def _references(self) -> DesignProblem:
+        if self.methods and self.judges is None:
+            raise ValueError("methods need judges to be compared by")
+        if self.shortlist and self.shortlist.method not in self.methods:
+            raise ValueError(
+                f"shortlist.method: {self.shortlist.method!r} is not one of {list(self.methods)}"
+            )
+        if self.verify and (self.space.sites is None or not self.shortlist):
+            raise ValueError("verify goes with a space of sites and with a shortlist")
+        return self

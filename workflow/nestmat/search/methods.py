@@ -1,0 +1,18 @@
+"""The search methods by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from nestmat.search.candidates import SearchMethod
+from nestmat.search.genetic import Genetic
+from nestmat.search.gradient import Gradient
+from nestmat.search.random_search import RandomSearch
+from nestmat.search.ranking import Ranking
+
+METHODS: Mapping[str, Callable[..., SearchMethod]] = {
+    "random": RandomSearch,
+    "ranking": Ranking,
+    "genetic": Genetic,
+    "gradient": Gradient,
+}

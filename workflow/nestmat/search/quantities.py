@@ -1,0 +1,96 @@
+"""Quantities of materials beside what the scales predict: limits, probabilities, distances, prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nestmat.search.problem import Quantities
+from nestmat.search.simplex import Simplex
+from nestmat.search.space import Product
+
+Extra = Callable[[Tensor, Quantities], tuple[Tensor, Tensor]]
+"""Mean and standard deviation (n,) of a quantity of materials (n, columns), given those found before it."""
+
+
+def weighted(weights: Sequence[float]) -> Extra:
+    """Sum of the numbers of a material, each times its weight.
+
+    Args:
+        weights: One of each column of the space.
+    """
+    weight = torch.tensor(weights, dtype=torch.float64)
+
+    def of(x: Tensor, _found: Quantities) -> tuple[Tensor, Tensor]:
+        value = x @ weight.to(x)
+        return value, torch.full_like(value, torch.nan)
+
+    return of
+
+
+def interpolated(quantity: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> Extra:
+    """A function of one quantity, linear between points and constant beyond them.
+
+    Args:
+        quantity: Name of the quantity.
+        x: Points, ascending, (points,).
+        y: Values there.
+
+    Returns:
+        Its standard deviation is that of the quantity times the slope.
+    """
+    at, value = torch.from_numpy(x), torch.from_numpy(y)
+
+    def of(_x: Tensor, found: Quantities) -> tuple[Tensor, Tensor]:
+        mean, std = found[quantity]
+        points, values = at.to(mean), value.to(mean)
+        left = (torch.searchsorted(points, mean.detach().contiguous()) - 1).clamp(0, len(points) - 2)
+        slope = (values[left + 1] - values[left]) / (points[left + 1] - points[left])
+        inside = mean.clamp(float(x[0]), float(x[-1]))
+        return values[left] + slope * (inside - points[left]), slope.abs() * std
+
+    return of
+
+
+def logistic(quantity: str, middle: float, width: float) -> Extra:
+    """Probability that falls with a quantity: one half at ``middle``, 1/(1 + e) a ``width`` above it.
+
+    A quantity without a value has the probability 0.
+    """
+
+    def of(_x: Tensor, found: Quantities) -> tuple[Tensor, Tensor]:
+        mean, _ = found[quantity]
+        chance = torch.sigmoid((middle - mean) / width)
+        return torch.nan_to_num(chance, nan=0.0), torch.full_like(mean, torch.nan)
+
+    return of
+
+
+class Distance:
+    """Distance of a material's composition to the nearest of known ones, 0 to 1.
+
+    Half the sum of the differences of the shares, averaged over sites; what is beside the composition does
+    not count.
+
+    Args:
+        space: The space, with shares among its factors.
+        known: Shares (n, columns of the shares) of known compositions by column of the space. Where they hold
+            species that the space lacks, the shares of a site add up to less than 1.
+    """
+
+    def __init__(self, space: Product, known: Mapping[str, NDArray[np.float64]]):
+        sites = [factor for factor in space.factors if isinstance(factor, Simplex)]
+        self._places = torch.tensor([space.columns.index(name) for site in sites for name in site.columns])
+        values = np.column_stack([known[name] for site in sites for name in site.columns])
+        self._known, self._weight = torch.from_numpy(values), 0.5 / len(sites)
+        self._outside = torch.from_numpy(len(sites) - values.sum(axis=1)).clamp_min(0.0)
+
+    def __call__(self, x: Tensor, _found: Quantities | None = None) -> tuple[Tensor, Tensor]:
+        """Distances (n,) of materials (n, columns); exact, so that the standard deviation is NaN."""
+        away = torch.cdist(x[:, self._places], self._known.to(x), p=1) + self._outside.to(x)
+        nearest = self._weight * away.min(dim=1).values
+        return nearest, torch.full_like(nearest, torch.nan)
