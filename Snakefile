@@ -26,6 +26,14 @@ include: "rules/data.smk"
 include: "rules/features.smk"
 include: "rules/scales.smk"
 include: "rules/evaluation.smk"
+
+
+if STUDY.search:
+
+    include: "rules/search.smk"
+    include: "rules/verification.smk"
+
+
 include: "rules/figures.smk"
 include: "rules/tracking.smk"
 
@@ -69,7 +77,12 @@ if STUDY.dft:
 
     localrules:
         dft,
+        verify,
 
     rule dft:
         input:
             tables=rules.summarise_dft.output,
+
+    rule verify:
+        input:
+            tables=PLAN.calculated_candidates(),

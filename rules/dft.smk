@@ -137,7 +137,7 @@ rule summarise_dft:
         runtime=15,
     params:
         study=STUDY.study,
-        sets=list(STUDY.dft.sets),
+        sets=PLAN.reference_sets(),
     message:
         "Fit equations of state"
     script:

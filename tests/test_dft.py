@@ -110,7 +110,7 @@ TERNARIES = {"set": "ternaries"}
         ({}, "at least 1"),
         ({"mine": {}}, "exactly one of set, file"),
         ({"mine": {"set": "ternaries", "file": "a.csv"}}, "exactly one of set, file"),
-        ({"mine": {"file": "a.csv", "after": ["mine"]}}, "not with a file"),
+        ({"mine": {"file": "a.csv", "after": ["mine"]}}, "with nothing else"),
         ({"mine": {"set": "perovskites"}}, "dft.sets.mine.set"),
         ({"alloys": {"set": "alloys"}}, "name the set of the ternaries in after"),
         ({"alloys": {"set": "alloys", "after": ["t"]}, "t": TERNARIES}, "'t' is not a set listed before"),

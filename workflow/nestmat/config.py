@@ -314,7 +314,7 @@ class Scale(Part):
 
 
 class StructureSet(Part):
-    """Structures to calculate: a built-in set, or your own table; exactly one of `set` and `file`."""
+    """Structures to calculate; exactly one of `set`, `file` and `candidates`."""
 
     set: Literal["ternaries", "binaries", "convergence", "alloys"] | None = Field(
         None, description="Built-in set, as the reference set of cubic halide perovskites is made of."
@@ -325,6 +325,9 @@ class StructureSet(Part):
             "Your own CSV file, relative to the working directory: a column `formula` and, where known, "
             "`lattice`, the lattice constant in angstrom that the search starts from."
         ),
+    )
+    candidates: Name | None = Field(
+        None, description="The best materials of this problem of `search`, for the target `verify`."
     )
     after: list[Name] = Field(
         [], description="Sets listed before this one, whose calculations the built-in set is made from."
@@ -339,10 +342,10 @@ class StructureSet(Part):
 
     @model_validator(mode="after")
     def _one_source(self) -> StructureSet:
-        if (self.set is None) == (self.file is None):
-            raise ValueError("give exactly one of set, file")
-        if self.file and self.after:
-            raise ValueError("after goes with a built-in set, not with a file")
+        if sum(source is not None for source in (self.set, self.file, self.candidates)) != 1:
+            raise ValueError("give exactly one of set, file, candidates")
+        if self.set is None and self.after:
+            raise ValueError("after goes with a built-in set, with nothing else")
         if self.set in ("convergence", "alloys") and not self.after:
             raise ValueError(
                 f"set {self.set!r} is made from calculations: name the set of the ternaries in after"
@@ -412,6 +415,11 @@ class Study(Part):
                         "are needed to learn the weights of the stack"
                     )
         self._check_shared()
+        for name, entry in self.dft.sets.items() if self.dft else ():
+            if entry.candidates and not getattr(self.search.get(entry.candidates), "verify", None):
+                raise ValueError(
+                    f"dft.sets.{name}.candidates: {entry.candidates!r} is not a problem of search with verify"
+                )
         for name, problem in self.search.items():
             self._check_problem(name, problem)
         for name, scale in self.scales.items():

@@ -190,8 +190,18 @@ class Verification(Part):
     gap: str | None = Field(None, description="Quantity that is the calculated gap in eV.")
     lattice: str | None = Field(None, description="Quantity that is the lattice constant in angstrom.")
     formation_energy: str | None = Field(None, description="Quantity that is the formation energy in eV.")
+    known: str | None = Field(
+        None,
+        description=(
+            "Records of other calculations with the same settings, as resources/reference/records.parquet; "
+            "the binary halides among them tell the formation energies."
+        ),
+    )
     file: str | None = Field(
-        None, description="Table of finished calculations, relative to the working directory, to show."
+        None,
+        description=(
+            "Compounds that were calculated, relative to the working directory, to show without calculating."
+        ),
     )
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pydantic.dataclasses
 from numpy.typing import NDArray
-from pydantic import ConfigDict, ValidationError, validate_call
+from pydantic import ConfigDict, ValidationError
 
 from nestmat import config_search, tables
 from nestmat.config import Study
+from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 from nestmat.features.design import feature_map
 from nestmat.materials import ions
@@ -28,8 +35,41 @@ from nestmat.search.simplex import Simplex
 from nestmat.search.space import SITES, ABX3Alloy, Alloy, Box, Choice, Factor, Fixed, Interval, Product
 from nestmat.search.surrogate import Surrogate
 
+_LOG = logging.getLogger(__name__)
+_SETTINGS = ConfigDict(extra="forbid", strict=True)
+
 LIMIT_GAPS = np.linspace(0.3, 4.0, 371)
-"""Gaps in eV at which the limit of detailed balance is tabulated; finer than its tables of the spectrum tell."""
+"""Gaps in eV at which the limit of detailed balance is tabulated, to be linear between them."""
+
+
+@dataclass(frozen=True)
+class Members:
+    """Which trained members search, and where their files are.
+
+    Attributes:
+        protocol: Protocol that they were trained in.
+        fold: Fold that they left out; -1 for those trained on every row.
+        weights: Weights of the chain's models by scale, parents first.
+        features: Features of each of these scales.
+        folds: Folds of each of these scales.
+    """
+
+    protocol: str
+    fold: int
+    weights: Mapping[str, str | Path]
+    features: Mapping[str, str | Path]
+    folds: Mapping[str, str | Path]
+
+
+def members_of(given: Mapping[str, Any], files: Sequence[str]) -> Members:
+    """The members that a rule names.
+
+    Args:
+        given: Protocol, fold and scales.
+        files: Weights, features and folds of each scale in turn.
+    """
+    weights, features, folds = (dict(zip(given["scales"], files[k::3], strict=True)) for k in range(3))
+    return Members(given["protocol"], given["fold"], weights, features, folds)
 
 
 def design_space(given: config_search.Space) -> Product:
@@ -77,7 +117,8 @@ def method(given: config_search.Method) -> SearchMethod:
         InputError: A setting is unknown or of another type.
     """
     try:
-        return validate_call(config=ConfigDict(strict=True))(METHODS[given.kind])(**given.options)
+        checked = pydantic.dataclasses.dataclass(METHODS[given.kind], frozen=True, config=_SETTINGS)
+        return checked(**given.options)
     except ValidationError as error:
         fault = error.errors()[0]
         option = str(fault["loc"][0])
@@ -141,65 +182,72 @@ def shares_of(formulas: Sequence[str], space: Product) -> dict[str, NDArray[np.f
     return found
 
 
-def training_formulas(
-    features: str | Path, folds: str | Path | None, protocol: str, *, fold: int, held_out: bool = False
-) -> list[str]:
-    """Formulas of the materials that members of a fold were trained on, each once.
-
-    Args:
-        features: Features of the scale.
-        folds: Folds of the scale.
-        protocol: Protocol of the members.
-        fold: Their fold; -1 for those trained on every row.
-        held_out: The materials that the fold held out instead.
-    """
-    frame = tables.read(features, columns=["row_id", "formula", "material"])
-    if fold >= 0 and folds is not None:
-        mine = tables.read(folds, columns=["row_id", "fold"], protocol=protocol, repeat=0).set_index("row_id")
-        out = mine["fold"].loc[frame["row_id"]].to_numpy() == fold
-        frame = frame[out == held_out]
+def training_formulas(scale: str, members: Members) -> list[str]:
+    """Formulas of the materials that members were trained on at a scale, each once."""
+    frame = tables.read(members.features[scale], columns=["row_id", "formula", "material"])
+    if members.fold >= 0:
+        mine = tables.read(
+            members.folds[scale], columns=["row_id", "fold"], protocol=members.protocol, repeat=0
+        )
+        frame = frame.merge(mine[mine["fold"] != members.fold], on="row_id", validate="one_to_one")
     return frame.drop_duplicates("material")["formula"].tolist()
 
 
-def build_problem(
-    study: Study,
-    name: str,
-    *,
-    protocol: str,
-    fold: int,
-    weights: Mapping[str, str | Path],
-    features: Mapping[str, str | Path],
-    folds: Mapping[str, str | Path],
-) -> Problem:
-    """A design problem of a study with the members of a fold of its chain.
+@dataclass(frozen=True)
+class Design:
+    """A design problem of a study with trained members of its chain.
 
-    Args:
+    Attributes:
         study: The study.
         name: Name of the problem.
-        protocol: Protocol of the members.
-        fold: Fold that the members left out; -1 for those trained on every row.
-        weights: Weights of the chain's models by scale, parents first.
-        features: Features that each scale of the chain was trained on.
-        folds: Folds of each scale.
+        members: The members.
+        space: The materials that may be proposed.
+        surrogate: What the members predict of them.
+        problem: What is wanted of them.
+    """
+
+    study: Study
+    name: str
+    members: Members
+    space: Product
+    surrogate: Surrogate
+    problem: Problem
+
+    @property
+    def given(self) -> config_search.DesignProblem:
+        """Configuration of the problem."""
+        return self.study.search[self.name]
+
+    @property
+    def scales(self) -> list[str]:
+        """Scales of the chain that predict, finer ones first."""
+        return [s for s in self.study.lineage(self.given.scale) if self.study.scales[s].targets]
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of every quantity."""
+        return quantity_units(self.study, self.name)
+
+
+def build_design(study: Study, name: str, members: Members) -> Design:
+    """A design problem of a study with trained members of its chain.
 
     Raises:
         InputError: The parts of the configuration do not fit each other or the trained models.
     """
     given = study.search[name]
     space = design_space(given.space)
-    stems = study.chain(given.scale, given.model, protocol)
-    chain = Chain(weights, fold=fold)
-    maps = feature_maps(study, {scale: stems[scale] for scale in weights}, features, space)
-    extras = {
-        key: _extra(quantity, space, features, folds, protocol, fold)
-        for key, quantity in given.quantities.items()
-    }
-    return Problem(
+    stems = study.chain(given.scale, given.model, members.protocol)
+    maps = feature_maps(study, {scale: stems[scale] for scale in members.weights}, members.features, space)
+    extras = {key: _extra(quantity, space, members) for key, quantity in given.quantities.items()}
+    surrogate = Surrogate(Chain(members.weights, fold=members.fold), maps, extras)
+    problem = Problem(
         space,
-        Surrogate(chain, maps, extras),
+        surrogate,
         [_target(wanted) for wanted in given.targets],
         [Constraint(b.quantity, b.low, b.high, b.sigmas, b.tolerance, b.of) for b in given.constraints],
     )
+    return Design(study, name, members, space, surrogate, problem)
 
 
 def _target(given: config_search.Wanted) -> Target:
@@ -211,30 +259,30 @@ def _target(given: config_search.Wanted) -> Target:
     return Target(given.quantity, given.goal, tolerance=given.tolerance, enough=given.enough)
 
 
-def _extra(
-    given: config_search.Quantity,
-    space: Product,
-    features: Mapping[str, str | Path],
-    folds: Mapping[str, str | Path],
-    protocol: str,
-    fold: int,
-) -> quantities.Extra:
+def _extra(given: config_search.Quantity, space: Product, members: Members) -> quantities.Extra:
     if given.detailed_balance is not None:
         return quantities.interpolated(given.detailed_balance, LIMIT_GAPS, limit(LIMIT_GAPS).pce)
     if given.perovskite is not None:
         return quantities.logistic("tau", PROBABILITY_MIDDLE, PROBABILITY_WIDTH)
     if given.training_distance is not None:
-        scale = given.training_distance
-        if scale not in features:
-            raise InputError(
-                "is not a scale of the searched chain.",
-                column="quantities.training_distance",
-                value=scale,
-                remedy=f"choose one of {', '.join(features)}.",
-            )
-        known = training_formulas(features[scale], folds[scale], protocol, fold=fold)
-        return quantities.Distance(space, shares_of(known, space))
+        return distance_to_training(given.training_distance, space, members)
     return quantities.weighted(_weights(given.weights or {}, space))
+
+
+def distance_to_training(scale: str, space: Product, members: Members) -> quantities.Distance:
+    """Distance of a material to the nearest that the members of a scale were trained on.
+
+    Raises:
+        InputError: The scale is not one of the searched chain.
+    """
+    if scale not in members.features:
+        raise InputError(
+            "is not a scale of the searched chain.",
+            column="quantities.training_distance",
+            value=scale,
+            remedy=f"choose one of {', '.join(members.features)}.",
+        )
+    return quantities.Distance(space, shares_of(training_formulas(scale, members), space))
 
 
 def _weights(given: Mapping[str, float], space: Product) -> list[float]:
@@ -263,3 +311,85 @@ def candidate_table(problem: Problem, x: NDArray[np.float64], table: pd.DataFram
     """
     numbers = pd.DataFrame(x, columns=list(problem.space.columns))
     return pd.concat([pd.Series(problem.space.formulas(x), name="formula"), numbers, table], axis=1)
+
+
+RUNS: tables.Schema = {
+    "method": tables.Column("string"),
+    "seed": tables.Column("int32"),
+    "evaluations": tables.Column(
+        "int64", description="materials that were predicted; a gradient counts twice"
+    ),
+    "seconds": tables.Column("float64", unit="s", description="of the search, without loading the models"),
+    "details": tables.Column("string", description="what the method says of its work, as JSON"),
+}
+
+
+def candidate_schema(design: Design, columns: Iterable[str]) -> dict[str, tables.Column]:
+    """Schema of a table of candidates, of its columns."""
+    units = design.units
+    plain = {
+        "method": tables.Column("string"),
+        "seed": tables.Column("int32", description="seed of the search"),
+        "rank": tables.Column("int32", description="place among the candidates of the search, from 1"),
+        "formula": tables.Column("string"),
+    }
+    found: dict[str, tables.Column] = {}
+    for column in columns:
+        stem, _, what = column.rpartition(".")
+        if column in plain:
+            found[column] = plain[column]
+        elif "hit" in (column, what) or column in ("in_domain", "known"):
+            found[column] = tables.Column("bool")
+        elif what in ("mean", "std"):
+            quantity = next((q for q in units if stem == q or stem.endswith(f".{q}")), "")
+            found[column] = tables.Column("float64", unit=units.get(quantity, ""))
+        else:
+            found[column] = tables.Column("float64")
+    return found
+
+
+def quantity_units(study: Study, name: str) -> dict[str, str]:
+    """Unit of every quantity of a problem, by name."""
+    given = study.search[name]
+    found: dict[str, str] = {}
+    for scale in study.lineage(given.scale):
+        spec = resolve(study.datasets[study.scales[scale].dataset])
+        found |= {
+            f"{scale}.{t}": spec.columns[t].unit if t in spec.columns else ""
+            for t in study.scales[scale].targets
+        }
+    for key, quantity in given.quantities.items():
+        found[key] = "%" if quantity.detailed_balance else ""
+    return found
+
+
+def search_candidates(design: Design, method_name: str, candidates: str | Path, runs: str | Path) -> None:
+    """Search with one method, once a seed, and write the best candidates of each search.
+
+    Args:
+        design: The problem with the members that are searched.
+        method_name: Name of the method in the problem.
+        candidates: Table to write, `candidate_schema`.
+        runs: Table to write, `RUNS`.
+
+    Raises:
+        InputError: As `method` and the method itself.
+    """
+    given, chosen = design.given, design.given.methods[method_name]
+    search = method(chosen)
+    parts, records = [], []
+    for seed in range(given.seeds):
+        start = time.perf_counter()
+        found = search.propose(design.problem, chosen.budget or given.budget, seed)
+        seconds = time.perf_counter() - start
+        part = candidate_table(design.problem, found.x, found.table).head(given.proposals)
+        _LOG.info(
+            "%s, seed %d: %d materials predicted in %.1f s; %d of the best %d are hits",
+            *(method_name, seed, found.evaluations, seconds, part["hit"].sum(), len(part)),
+        )
+        parts.append(part.assign(method=method_name, seed=seed, rank=np.arange(1, len(part) + 1)))
+        records.append((method_name, seed, found.evaluations, seconds, json.dumps(found.details)))
+    frame = pd.concat(parts, ignore_index=True)
+    facts = {"problem": design.name}
+    tables.write(candidates, frame, candidate_schema(design, frame.columns), facts)
+    tables.write(runs, pd.DataFrame(records, columns=list(RUNS)), RUNS, facts)

@@ -12,6 +12,7 @@ from typing import Any
 
 from nestmat import figures, report
 from nestmat.config import DEVICES, DatasetSpec, Dft, Recommended, Scale, Study
+from nestmat.config_search import DesignProblem
 from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
 
@@ -393,6 +394,113 @@ class Plan:
         name, interpret = wildcards.scale, self.scale(wildcards.scale).interpret
         return self._latents_for(name, interpret.model, interpret.protocol, rows=name) if interpret else []
 
+    # inverse design
+
+    def problem(self, wildcards: Any) -> DesignProblem:
+        """Configuration of a design problem."""
+        return self.study.search[wildcards.problem]
+
+    def search_study(self, wildcards: Any) -> dict[str, Any]:
+        """What one search needs of the study; a change of anything else does not repeat the search."""
+        problem = self.problem(wildcards)
+        alone = {"methods": {wildcards.method: problem.methods[wildcards.method]}}
+        return self._excerpt(wildcards.problem, **alone, shortlist=None, verify=None, screen=None)
+
+    def judging_study(self, wildcards: Any) -> dict[str, Any]:
+        """What judging needs of the study."""
+        return self._excerpt(wildcards.problem, shortlist=None, verify=None, screen=None)
+
+    def selecting_study(self, wildcards: Any) -> dict[str, Any]:
+        """What selecting candidates needs of the study."""
+        problem = self.problem(wildcards)
+        name = problem.shortlist.method if problem.shortlist else None
+        return self._excerpt(
+            wildcards.problem, methods={name: problem.methods[name]} if name else {}, screen=None
+        )
+
+    def _excerpt(self, problem: str, **changes: Any) -> dict[str, Any]:
+        """The study with one problem and its chain alone, as plain values."""
+        given = self.study.search[problem].model_copy(update={"title": "", "question": "", **changes})
+        lineage = self.study.lineage(given.scale)
+        scales = {}
+        for name in lineage:
+            told: dict[str, Any] = {
+                "baselines": {},
+                "compare": [],
+                "recommended": None,
+                "sweep": None,
+                "interpret": None,
+            }
+            scales[name] = self.scale(name).model_copy(update={**told, "title": "", "truth": None})
+        datasets = {self.scale(name).dataset for name in lineage}
+        study = self.study.model_copy(
+            update={
+                "title": "",
+                "question": "",
+                "published": [],
+                "datasets": {key: self.study.datasets[key] for key in sorted(datasets)},
+                "scales": scales,
+                "search": {problem: given},
+                "dft": None,
+            }
+        )
+        return study.model_dump(mode="json", exclude_unset=False)
+
+    def searched(self, wildcards: Any) -> dict[str, Any]:
+        """Study, members and scales of a search: those that left a fold out, for the judges."""
+        return self._searched(wildcards, self.problem(wildcards).protocol, fold=0)
+
+    def deployed(self, wildcards: Any) -> dict[str, Any]:
+        """The same with the members that were trained on every row."""
+        return self._searched(wildcards, "strict", fold=-1)
+
+    def _searched(self, wildcards: Any, protocol: str, fold: int) -> dict[str, Any]:
+        scales = list(self._chain_of_problem(wildcards, protocol))
+        return {"problem": wildcards.problem, "protocol": protocol, "fold": fold, "scales": scales}
+
+    def _chain_of_problem(self, wildcards: Any, protocol: str) -> dict[str, str]:
+        problem = self.problem(wildcards)
+        return self.study.chain(problem.scale, problem.model, protocol)
+
+    def searched_files(self, wildcards: Any) -> list[str]:
+        """Weights, features and folds of each scale of a search, scale by scale."""
+        return self._files_of_search(wildcards, self.problem(wildcards).protocol)
+
+    def deployed_files(self, wildcards: Any) -> list[str]:
+        """The same with the members that were trained on every row."""
+        return self._files_of_search(wildcards, "strict")
+
+    def _files_of_search(self, wildcards: Any, protocol: str) -> list[str]:
+        return [
+            f"{self.results}/{file}"
+            for scale, stem in self._chain_of_problem(wildcards, protocol).items()
+            for file in (
+                f"models/{stem}.safetensors",
+                f"features/{scale}.parquet",
+                f"folds/{scale}.parquet",
+            )
+        ]
+
+    def judging_data(self, wildcards: Any) -> list[str]:
+        """Data sets of the scales of a problem that predict, in their order."""
+        return [
+            f"{self.results}/data/{self.scale(name).dataset}.parquet"
+            for name in self.study.lineage(self.problem(wildcards).scale)
+            if self.scale(name).targets
+        ]
+
+    def candidates(self, wildcards: Any) -> list[str]:
+        """Candidates of every method of a problem."""
+        return self._searches(wildcards, "parquet")
+
+    def runs_of_search(self, wildcards: Any) -> list[str]:
+        """Records of the searches, in the same order."""
+        return self._searches(wildcards, "runs.parquet")
+
+    def _searches(self, wildcards: Any, ending: str) -> list[str]:
+        folder = f"{self.results}/search/{wildcards.problem}"
+        return [f"{folder}/{name}.{ending}" for name in self.problem(wildcards).methods]
+
     # DFT
 
     @property
@@ -402,13 +510,17 @@ class Plan:
         return self.study.dft
 
     def structure_set(self, wildcards: Any) -> dict:
-        """The set as plain values."""
-        return self.dft.sets[wildcards.set].model_dump()
+        """The set as plain values, of which candidates are a table."""
+        files = self.structure_file(wildcards)
+        entry = self.dft.sets[wildcards.set]
+        return {**entry.model_dump(), "candidates": None, "file": files[0] if files else None}
 
     def structure_file(self, wildcards: Any) -> list[str]:
-        """The user's own table of structures, or none."""
-        file = self.dft.sets[wildcards.set].file
-        return [file] if file else []
+        """The user's own table of structures or that of a problem's candidates, or none."""
+        entry = self.dft.sets[wildcards.set]
+        if entry.candidates:
+            return [f"{self.results}/search/{entry.candidates}/structures.csv"]
+        return [entry.file] if entry.file else []
 
     def calculations_before(self, wildcards: Any) -> list[str]:
         """Calculations that a set is made from."""
@@ -419,8 +531,42 @@ class Plan:
         return [f"{self.results}/dft/parts/{wildcards.set}/{k}.jsonl" for k in range(self.dft.parts)]
 
     def calculated_sets(self) -> list[str]:
-        """Calculations of every set."""
-        return [f"{self.results}/dft/{name}.parquet" for name in self.dft.sets]
+        """Calculations of every set that is not one of candidates."""
+        return [f"{self.results}/dft/{name}.parquet" for name in self.reference_sets()]
+
+    def reference_sets(self) -> list[str]:
+        """Sets that are not candidates, which are kept apart: nothing is to be trained on them unasked."""
+        return [name for name, entry in self.dft.sets.items() if not entry.candidates]
+
+    def candidate_sets(self) -> dict[str, str]:
+        """Problem by set of its candidates."""
+        sets = self.study.dft.sets if self.study.dft else {}
+        return {name: entry.candidates for name, entry in sets.items() if entry.candidates}
+
+    def known_records(self, wildcards: Any) -> list[str]:
+        """Records that the formation energies of a set of candidates are told by."""
+        verify = self.study.search[self.candidate_sets()[wildcards.set]].verify
+        return [verify.known] if verify and verify.known else []
+
+    def calculated_candidates(self) -> list[str]:
+        """Compounds of every set of candidates."""
+        return [
+            f"{self.results}/dft/{name}.{table}.parquet"
+            for name in self.candidate_sets()
+            for table in ("compounds", "electronic")
+        ]
+
+    def verified_compounds(self, wildcards: Any) -> str:
+        """Calculated candidates of a problem: those that it names, or those of this study."""
+        verify = self.problem(wildcards).verify
+        if verify and verify.file:
+            return verify.file
+        [name] = [key for key, problem in self.candidate_sets().items() if problem == wildcards.problem]
+        return f"{self.results}/dft/{name}.compounds.parquet"
+
+    def verified_problems(self) -> list[str]:
+        """Problems whose candidates the report shows beside calculations."""
+        return [name for name, problem in self.study.search.items() if problem.verify and problem.verify.file]
 
     # everything, for the report and for tracking
 

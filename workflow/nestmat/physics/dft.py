@@ -333,10 +333,10 @@ def _prototype(text: str) -> tuple[str, str, tuple[Any, ...], float]:
         raise fault(f"is not neutral: the charges of its ions sum to {charge:+g}.")
     split = [site for site, part in sites.items() if len(part) > 1]
     halves = all(len(sites[site]) == 2 and np.allclose(list(sites[site].values()), 0.5) for site in split)
-    if len(split) > 1 or "A" in split or not halves:
+    if not halves:
         raise fault(
-            "is neither a pure ABX3 nor an alloy of two species in equal parts on B or on X alone.",
-            "write alloys like CsSn0.5Pb0.5I3 or CsPbBr1.5I1.5; other ratios do not fit ten atoms.",
+            "has other shares on a site than one species, or two in equal parts.",
+            "write alloys like CsSn0.5Pb0.5I3 or Rb0.5Cs0.5PbBr1.5I1.5; other ratios do not fit ten atoms.",
         )
     # Species in the order of the text.
     a, b, x = ([symbol for symbol in parsed.species if symbol in sites[site]] for site in number)
@@ -344,10 +344,12 @@ def _prototype(text: str) -> tuple[str, str, tuple[Any, ...], float]:
         site: sum(f * (ions[s].radius or np.nan) for s, f in part.items()) for site, part in sites.items()
     }
     start = radius_rule(radius["A"], radius["B"], radius["X"])
-    formula = f"{a[0]}{_amounts(b, 1)}{_amounts(x, 3)}"
+    formula = f"{_amounts(a, 1)}{_amounts(b, 1)}{_amounts(x, 3)}"
     if not split:
         return "perovskite", formula, (a[0], b[0], x[0]), start
-    return "ordered_perovskite", formula, (a[0], (b[0], b[-1]), (x[0], x[-1])), start
+    # One A species is named once, as in the calculations of the reference set.
+    on_a = (a[0], a[1]) if "A" in split else a[0]
+    return "ordered_perovskite", formula, (on_a, (b[0], b[-1]), (x[0], x[-1])), start
 
 
 def _amounts(species: Sequence[str], total: int) -> str:
@@ -440,6 +442,38 @@ def summarise(paths: Sequence[str | Path], outputs: Mapping[str, str | Path], **
     }
     _LOG.info("%d calculations, %d perovskites", len(frame), len(compounds))
     for name, (rows, schema) in found.items():
+        tables.write(
+            outputs[name], rows if len(rows) else pd.DataFrame(columns=list(schema)), schema, provenance
+        )
+
+
+def summarise_candidates(
+    path: str | Path, known: Sequence[str | Path], outputs: Mapping[str, str | Path], **facts: Any
+) -> None:
+    """Write the compounds of one set and their strains, apart from all others.
+
+    Args:
+        path: Table of the set, as `write_records` wrote it.
+        known: Tables of other calculations with the same settings, for the formation energies.
+        outputs: File to write for ``compounds`` and for ``electronic``.
+        facts: Origin, kept in both files beside versions and settings.
+    """
+    mine = read_records([path])
+    frame = reference.calculations([*mine, *read_records(known)])
+    compounds = reference.compounds(frame)
+    structures = {record["structure"] for record in mine}
+    compounds = compounds[(compounds["formula"] + " " + compounds["prototype"]).isin(structures)]
+    electronic = reference.electronic(frame, compounds)
+    provenance = {
+        "versions": _values(record["versions"] for record in mine),
+        "settings": _values(record["settings"] for record in mine),
+        "calculations": len(mine),
+        "failed": sum(record["status"] == "failed" for record in mine),
+        "structures": len(structures),
+        **facts,
+    }
+    _LOG.info("%d of %d structures are compounds", len(compounds), len(structures))
+    for name, rows, schema in (("compounds", compounds, COMPOUNDS), ("electronic", electronic, ELECTRONIC)):
         tables.write(
             outputs[name], rows if len(rows) else pd.DataFrame(columns=list(schema)), schema, provenance
         )

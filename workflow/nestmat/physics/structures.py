@@ -76,17 +76,18 @@ def perovskite(a: str, b: str, x: str) -> Sites:
     return [a, b, x, x, x], positions, np.eye(3)
 
 
-def ordered_perovskite(a: str, b: tuple[str, str], x: tuple[str, str]) -> Sites:
-    """Ten atoms, A2 BB' X3X'3 in the face-centred cell of twice the lattice constant; unit: that constant.
+def ordered_perovskite(a: str | tuple[str, str], b: tuple[str, str], x: tuple[str, str]) -> Sites:
+    """Ten atoms, AA' BB' X3X'3 in the face-centred cell of twice the lattice constant; unit: that constant.
 
-    The B ions alternate as sodium and chlorine do in rock salt. The three X' around every B are mutual
-    neighbours (facial order), which keeps the threefold axis: with one X species the space group is Fm-3m,
-    with one B species R-3m.
+    The B ions alternate as sodium and chlorine do in rock salt, and so do those of A. The three X' around
+    every B are mutual neighbours (facial order), which keeps the threefold axis. With one A species the space
+    group is Fm-3m if there is one X species, and R-3m if there is one B species.
     """
     cell = 2 * FCC
     axes = np.eye(3) / 2
     positions = [(0.5, 0.5, 0.5), (1.5, 1.5, 1.5), (0, 0, 0), (1, 0, 0), *axes, *-axes]
-    symbols = [a, a, b[0], b[1], *[x[0]] * 3, *[x[1]] * 3]
+    first, second = (a, a) if isinstance(a, str) else a
+    symbols = [first, second, b[0], b[1], *[x[0]] * 3, *[x[1]] * 3]
     return symbols, _to_cell(positions, cell), cell
 
 

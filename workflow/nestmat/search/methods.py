@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from nestmat.search.candidates import SearchMethod
 from nestmat.search.genetic import Genetic
@@ -10,7 +10,7 @@ from nestmat.search.gradient import Gradient
 from nestmat.search.random_search import RandomSearch
 from nestmat.search.ranking import Ranking
 
-METHODS: Mapping[str, Callable[..., SearchMethod]] = {
+METHODS: Mapping[str, type[SearchMethod]] = {
     "random": RandomSearch,
     "ranking": Ranking,
     "genetic": Genetic,

@@ -1,0 +1,97 @@
+# Inverse design.
+# In: trained members of a chain. Out: candidates of each method and seed; all of them judged by models that never saw
+# what the searched members saw, and by the physics; rates with intervals.
+# The candidates to go on with, by members that were trained on every row.
+# Steps: search_candidates, a job a method; judge_candidates; select_candidates.
+
+
+wildcard_constraints:
+    problem="|".join(STUDY.search),
+    method="|".join(sorted({method for problem in STUDY.search.values() for method in problem.methods})),
+
+
+rule search_candidates:
+    input:
+        members=PLAN.searched_files,
+        code=code("search_candidates"),
+        ions=resource("ions.yaml"),
+    output:
+        candidates=f"{RESULTS}/search/{{problem}}/{{method}}.parquet",
+        runs=f"{RESULTS}/search/{{problem}}/{{method}}.runs.parquet",
+    log:
+        f"{RESULTS}/logs/search_candidates/{{problem}}.{{method}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/search_candidates/{{problem}}.{{method}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        gpu=1,
+    params:
+        study=PLAN.search_study,
+        members=PLAN.searched,
+    message:
+        "Search {wildcards.problem} by {wildcards.method}"
+    script:
+        "../scripts/search_candidates.py"
+
+
+rule judge_candidates:
+    input:
+        members=PLAN.searched_files,
+        data=PLAN.judging_data,
+        candidates=PLAN.candidates,
+        runs=PLAN.runs_of_search,
+        code=code("judge_candidates"),
+        ions=resource("ions.yaml"),
+    output:
+        judged=f"{RESULTS}/search/{{problem}}/judged.parquet",
+        metrics=f"{RESULTS}/search/{{problem}}/metrics.parquet",
+    log:
+        f"{RESULTS}/logs/judge_candidates/{{problem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/judge_candidates/{{problem}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        study=PLAN.judging_study,
+        members=PLAN.searched,
+    message:
+        "Judge the candidates of {wildcards.problem}"
+    script:
+        "../scripts/judge_candidates.py"
+
+
+rule select_candidates:
+    input:
+        members=PLAN.deployed_files,
+        code=code("select_candidates"),
+        ions=resource("ions.yaml"),
+    output:
+        shortlist=f"{RESULTS}/search/{{problem}}/shortlist.parquet",
+        csv=f"{RESULTS}/search/{{problem}}/candidates.csv",
+        jsonl=f"{RESULTS}/search/{{problem}}/candidates.jsonl",
+        cif=directory(f"{RESULTS}/search/{{problem}}/cif"),
+    log:
+        f"{RESULTS}/logs/select_candidates/{{problem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/select_candidates/{{problem}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        study=PLAN.selecting_study,
+        members=PLAN.deployed,
+    message:
+        "Select the candidates of {wildcards.problem}"
+    script:
+        "../scripts/select_candidates.py"

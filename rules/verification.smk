@@ -1,0 +1,84 @@
+# Verification by DFT of what a search proposes.
+# In: members that were trained on every row. Out: search/<problem>/structures.csv, the best materials that fit into a
+# cell of ten atoms, for a set of dft.sets; search/<problem>/verified.parquet, predictions beside calculations.
+# Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates.
+
+
+rule select_structures:
+    input:
+        members=PLAN.deployed_files,
+        code=code("select_structures"),
+        ions=resource("ions.yaml"),
+    output:
+        table=f"{RESULTS}/search/{{problem}}/structures.parquet",
+        csv=f"{RESULTS}/search/{{problem}}/structures.csv",
+    log:
+        f"{RESULTS}/logs/select_structures/{{problem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/select_structures/{{problem}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        study=PLAN.selecting_study,
+        members=PLAN.deployed,
+    message:
+        "Select structures of {wildcards.problem} for DFT"
+    script:
+        "../scripts/select_structures.py"
+
+
+rule summarise_candidates:
+    input:
+        table=f"{RESULTS}/dft/{{set}}.parquet",
+        known=PLAN.known_records,
+        code=code("summarise_candidates"),
+    output:
+        compounds=f"{RESULTS}/dft/{{set}}.compounds.parquet",
+        electronic=f"{RESULTS}/dft/{{set}}.electronic.parquet",
+    log:
+        f"{RESULTS}/logs/summarise_candidates/{{set}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summarise_candidates/{{set}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        study=STUDY.study,
+    message:
+        "Fit equations of state to the candidates of {wildcards.set}"
+    script:
+        "../scripts/summarise_candidates.py"
+
+
+rule verify_candidates:
+    input:
+        members=PLAN.deployed_files,
+        calculated=PLAN.verified_compounds,
+        code=code("verify_candidates"),
+        ions=resource("ions.yaml"),
+    output:
+        verified=f"{RESULTS}/search/{{problem}}/verified.parquet",
+    log:
+        f"{RESULTS}/logs/verify_candidates/{{problem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/verify_candidates/{{problem}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        study=PLAN.selecting_study,
+        members=PLAN.deployed,
+    message:
+        "Verify the candidates of {wildcards.problem}"
+    script:
+        "../scripts/verify_candidates.py"

@@ -1,0 +1,28 @@
+"""Search for materials with one method.
+
+In: weights of a chain, features and folds of its scales. Out: the best candidates of each seed with what the
+searched model predicts of them, and a record of each search.
+"""
+
+from typing import Any
+
+import torch
+
+from nestmat.config import study_from
+from nestmat.inverse_design import build_design, members_of, search_candidates
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule onto `nestmat.inverse_design.search_candidates`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        members = members_of(snakemake.params.members, snakemake.input.members)
+        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
+        search_candidates(
+            design, snakemake.wildcards.method, snakemake.output.candidates, snakemake.output.runs
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,30 @@
+"""Select the candidates of a design problem to go on with, and write them for other programs.
+
+In: members that were trained on every row. Out: the shortlist as Parquet, CSV, JSON lines, and CIF files of
+idealised prototypes.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nestmat.config import study_from
+from nestmat.inverse_design import build_design, members_of
+from nestmat.logs import job_log
+from nestmat.shortlist import export_candidates, make_shortlist
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule onto `nestmat.shortlist`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        members = members_of(snakemake.params.members, snakemake.input.members)
+        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
+        output = snakemake.output
+        make_shortlist(design, output.shortlist)
+        export_candidates(design, output.shortlist, output.csv, output.jsonl, Path(output.cif))
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

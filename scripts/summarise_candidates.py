@@ -1,0 +1,27 @@
+"""Summarise the calculations of a set of candidates.
+
+In: their table, and records of other calculations that tell formation energies. Out: one row a perovskite,
+with lattice constant (angstrom), bulk modulus (GPa), gaps and formation energy (eV); one row a perovskite and
+strain.
+"""
+
+from typing import Any
+
+from nestmat.logs import job_log
+from nestmat.physics.dft import summarise_candidates
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.physics.dft.summarise_candidates`."""
+    with job_log(snakemake.log[0]):
+        summarise_candidates(
+            snakemake.input.table,
+            list(snakemake.input.known),
+            dict(snakemake.output.items()),
+            study=snakemake.params.study,
+            set=snakemake.wildcards.set,
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

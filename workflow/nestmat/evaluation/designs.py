@@ -1,0 +1,164 @@
+"""How good designed materials are, by judges that the search never saw: rates with intervals, not scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nestmat import tables
+from nestmat.search.space import DesignSpace
+
+MODEL = "model"
+"""The searched model itself, as a judge of its own proposals: never the headline."""
+ALL = "all"
+"""All judges but the model together."""
+UNIFORM, TRAINING = "uniform", "training"
+"""Materials drawn uniformly from the space, and the best of those that the model was trained on."""
+NOVELTY = (0.01, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+"""Distances to the nearest training material at which the share of new candidates is stated."""
+NEW = 0.05
+"""Distance from which on a candidate counts as new."""
+PAIRS = 2000
+"""Pairs of candidates that the mean distance is taken over."""
+
+DESIGN_METRICS: tables.Schema = {
+    "method": tables.Column("string"),
+    "seed": tables.Column("int32", description="seed of the search; -1: all of them together"),
+    "judge": tables.Column("string", description="model: the searched one; all: every other judge"),
+    "metric": tables.Column("string"),
+    "at": tables.Column("float64", description="distance to the training data, for novelty; else NaN"),
+    "value": tables.Column("float64"),
+    "low": tables.Column("float64", description="lower end of the 95 % Wilson interval of a rate"),
+    "high": tables.Column("float64", description="upper end"),
+    "unit": tables.Column("string"),
+}
+
+
+def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of a rate (Wilson, J. Am. Stat. Assoc. 22, 209 (1927), doi 10.1080/01621459.1927.10502953).
+
+    Args:
+        hits: Number of successes.
+        n: Number of trials.
+        z: Quantile of the normal distribution, 1.96 for 95 %.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    rate, square = hits / n, z**2 / n
+    middle = (rate + square / 2) / (1 + square)
+    half = z * np.sqrt(rate * (1 - rate) / n + square / (4 * n)) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def assess(
+    judged: pd.DataFrame,
+    runs: pd.DataFrame,
+    space: DesignSpace,
+    *,
+    judges: Sequence[str],
+    goals: Mapping[str, str],
+    windows: Mapping[str, tuple[float, float]],
+) -> pd.DataFrame:
+    """Rates and distances of each method's candidates, over each seed and over all.
+
+    Args:
+        judged: Candidates with what the model and the judges say of them.
+        runs: Seconds and evaluations of each method and seed.
+        space: The space.
+        judges: Names of the judges.
+        goals: Unit by quantity that is wanted.
+        windows: Range of a geometric criterion by name, as far as it is known of the candidates.
+
+    Returns:
+        `DESIGN_METRICS`.
+    """
+    rows = []
+    for method, part in judged.groupby("method", sort=False):
+        for seed, mine in [(-1, part), *part.groupby("seed")]:
+            seconds = runs.loc[
+                (runs["method"] == method) & ((runs["seed"] == seed) | (seed == -1)), "seconds"
+            ]
+            found = _measures(
+                mine, space, judges, goals, windows, float(seconds.sum()) if len(seconds) else np.nan
+            )
+            rows += [{"method": method, "seed": int(seed), **row} for row in found]
+    frame = pd.DataFrame(rows, columns=list(DESIGN_METRICS))
+    return frame.astype({"seed": "int32"})
+
+
+def _rate(metric: str, judge: str, met: NDArray[np.bool_], at: float = np.nan) -> dict:
+    low, high = wilson(int(met.sum()), len(met))
+    value = float(met.mean()) if len(met) else np.nan
+    return {
+        "judge": judge,
+        "metric": metric,
+        "at": at,
+        "value": value,
+        "low": low,
+        "high": high,
+        "unit": "",
+    }
+
+
+def _number(metric: str, judge: str, value: Any, unit: str = "") -> dict:
+    return {
+        "judge": judge,
+        "metric": metric,
+        "at": np.nan,
+        "value": float(value),
+        "low": np.nan,
+        "high": np.nan,
+        "unit": unit,
+    }
+
+
+def _measures(
+    part: pd.DataFrame,
+    space: DesignSpace,
+    judges: Sequence[str],
+    goals: Mapping[str, str],
+    windows: Mapping[str, tuple[float, float]],
+    seconds: float,
+) -> Iterator[dict]:
+    x = part[list(space.columns)].to_numpy(np.float64)
+    yield _number("candidates", MODEL, len(part))
+    yield _number("unique", MODEL, len(np.unique(x, axis=0)) / len(x))
+    yield _number("diversity", MODEL, diversity(x, space))
+    new, inside = part["novelty"].to_numpy() >= NEW, part["in_domain"].to_numpy(bool)
+    for at in NOVELTY:
+        yield _rate("novel", MODEL, part["novelty"].to_numpy() >= at, at)
+    yield _rate("in_domain", MODEL, inside)
+    for name, (low, high) in windows.items():
+        yield _rate(f"{name}_window", MODEL, part[f"{name}.mean"].between(low, high).to_numpy())
+    yield _rate("hit", MODEL, part["hit"].to_numpy(bool))
+    every = np.ones(len(part), dtype=bool)
+    for judge in judges:
+        hit = part[f"{judge}.hit"].to_numpy(bool)
+        every &= hit
+        yield _rate("hit", judge, hit)
+        yield _rate("hit_new_in_domain", judge, hit & new & inside)
+        if np.isfinite(seconds) and hit.any():
+            yield _number("seconds_per_thousand_hits", judge, 1000 * seconds / hit.sum(), "s")
+        for quantity, unit in goals.items():
+            error = part[f"{quantity}.mean"] - part[f"{judge}.{quantity}.mean"]
+            yield _number(f"optimism:{quantity}", judge, error.mean(), unit)
+            yield _number(f"median:{quantity}", judge, part[f"{judge}.{quantity}.mean"].median(), unit)
+        yield _number("distance_median", judge, part[f"{judge}.distance"].median())
+        yield _number("distance_90", judge, part[f"{judge}.distance"].quantile(0.9))
+    if judges:
+        yield _rate("hit", ALL, every)
+        yield _rate("hit_new_in_domain", ALL, every & new & inside)
+
+
+def diversity(x: NDArray[np.float64], space: DesignSpace) -> float:
+    """Mean distance of pairs of materials (n, columns), over `PAIRS` of them; NaN for one material."""
+    if len(x) < 2:
+        return float("nan")
+    random = np.random.default_rng(0)
+    first = random.integers(len(x), size=PAIRS)
+    second = (first + random.integers(1, len(x), size=PAIRS)) % len(x)
+    return float(space.distance(x[first], x[second]).mean())

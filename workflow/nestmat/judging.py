@@ -1,0 +1,220 @@
+"""Judge the candidates of a design problem: all methods by the same judges, beside two plain baselines."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from nestmat import tables
+from nestmat.config import DatasetSpec
+from nestmat.data.registry import resolve
+from nestmat.errors import InputError
+from nestmat.evaluation.designs import DESIGN_METRICS, TRAINING, UNIFORM, assess
+from nestmat.evaluation.judges import Domain, Judged, Trees, simulated
+from nestmat.inverse_design import (
+    Design,
+    candidate_schema,
+    candidate_table,
+    distance_to_training,
+    shares_of,
+    training_formulas,
+)
+from nestmat.materials.formulas import parse_many
+from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
+from nestmat.search.problem import order
+from nestmat.search.simplex import Simplex
+from nestmat.search.space import Choice, Product
+
+JUDGES = ("trees", "physics")
+"""Judges beside the searched model, in the order of tables and figures."""
+WINDOWS = {
+    "tolerance_factor": TOLERANCE_WINDOW,
+    "octahedral_factor": OCTAHEDRAL_WINDOW,
+    "tau": (-np.inf, TAU_LIMIT),
+}
+DRAWN = 100
+"""Values of variables without a grid that are tried for each training material."""
+
+
+def judge_candidates(
+    design: Design,
+    data: Mapping[str, str | Path],
+    candidates: Sequence[str | Path],
+    runs: Sequence[str | Path],
+    judged: str | Path,
+    metrics: str | Path,
+) -> None:
+    """Judge what all methods propose for a problem.
+
+    Args:
+        design: The problem with the searched members; judges are trained on what their fold held out.
+        data: Data set of each scale that predicts, read.
+        candidates: Candidates of each method.
+        runs: Records of their searches, in the same order.
+        judged: Table to write: the candidates with what the judges say of them.
+        metrics: Table to write, `DESIGN_METRICS`.
+
+    Raises:
+        InputError: A table is missing, or a judge cannot be trained.
+    """
+    given, space, problem = design.given, design.space, design.problem
+    best = trained_on(design)
+    found = {
+        UNIFORM: space.canonical(space.sample(given.proposals * given.seeds, seed=0)),
+        TRAINING: best[order(problem.evaluate(best))[: given.proposals]],
+    }
+    parts = [tables.read(path) for path in candidates]
+    for baseline, x in found.items():
+        part = candidate_table(problem, x, problem.evaluate(x))
+        parts.append(part.assign(method=baseline, seed=0, rank=np.arange(1, len(part) + 1)))
+    frame = described(design, pd.concat(parts, ignore_index=True))
+    for judge, says in judgements(design, data, frame).items():
+        frame = pd.concat([frame, _verdict(design, judge, says, frame)], axis=1)
+    facts = {"problem": design.name}
+    tables.write(judged, frame, candidate_schema(design, frame.columns), facts)
+    measured = assess(
+        frame,
+        pd.concat([tables.read(path) for path in runs], ignore_index=True),
+        space,
+        judges=[judge for judge in JUDGES if f"{judge}.hit" in frame],
+        goals={target.quantity: design.units[target.quantity] for target in problem.targets},
+        windows={key: window for key, window in WINDOWS.items() if f"{key}.mean" in frame},
+    )
+    tables.write(metrics, measured, DESIGN_METRICS, facts)
+
+
+def described(design: Design, frame: pd.DataFrame) -> pd.DataFrame:
+    """Candidates with their distance to what was trained on, and whether a model has seen their like.
+
+    Both are of the finest scale that predicts: ``novelty`` (0 to 1; NaN where the space has no composition),
+    ``log_density`` and ``in_domain``.
+    """
+    x = torch.from_numpy(frame[list(design.space.columns)].to_numpy(np.float64))
+    scale = design.scales[0]
+    novelty = np.full(len(x), np.nan)
+    if any(isinstance(factor, Simplex) for factor in design.space.factors):
+        novelty = distance_to_training(scale, design.space, design.members)(x)[0].numpy()
+    feature_map = design.surrogate.maps[scale]
+    rows = tables.read(design.members.features[scale], columns=["formula", *feature_map.columns])
+    mine = rows["formula"].isin(training_formulas(scale, design.members))
+    known = rows[mine].drop_duplicates("formula")[feature_map.columns]
+    domain = Domain(known.to_numpy(np.float64))
+    density = domain.log_density(feature_map(x).numpy())
+    return frame.assign(novelty=novelty, log_density=density, in_domain=density >= domain.threshold)
+
+
+def trained_on(design: Design) -> NDArray[np.float64]:
+    """Materials of the space that the finest scale was trained on, with all values of its variables.
+
+    Returns:
+        (n, columns); where variables have no grid, or a large one, `DRAWN` values of them are drawn.
+    """
+    space = design.space
+    shares = shares_of(training_formulas(design.scales[0], design.members), space)
+    sites = [factor for factor in space.factors if isinstance(factor, Simplex)]
+    sums = [np.sum([shares[column] for column in site.columns], axis=0) for site in sites]
+    inside = np.isclose(sums, 1).all(axis=0)
+    known = pd.DataFrame({column: values[inside] for column, values in shares.items()})
+    others = [factor for factor in space.factors if not isinstance(factor, Simplex)]
+    for factor in others:
+        count = factor.count
+        if count is None or count > DRAWN:
+            values = factor.sample(DRAWN, np.random.default_rng(0))
+        else:
+            values = factor.points(np.arange(count))
+        known = known.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
+    x = known[list(space.columns)].to_numpy(np.float64)
+    # What the grid or the limits of the space leave out is no material of it.
+    return x[np.isclose(space.canonical(x), x).all(axis=1)]
+
+
+def judgements(design: Design, data: Mapping[str, str | Path], frame: pd.DataFrame) -> dict[str, Judged]:
+    """What each judge says of materials, by judge.
+
+    Args:
+        design: The problem with the searched members.
+        data: Data set of each scale that predicts, read.
+        frame: Formula and numbers of the materials.
+    """
+    given, study, members = design.given, design.study, design.members
+    assert given.judges is not None
+    trees = Trees(given.judges.trees.features, given.judges.trees.trees)
+    for scale in design.scales:
+        trees.fit(
+            scale,
+            data[scale],
+            members.features[scale],
+            members.folds[scale],
+            targets=study.scales[scale].targets,
+            protocol=members.protocol,
+            fold=members.fold,
+        )
+    table = _rows(frame, design.space)
+    found = {"trees": trees.predict(table)}
+    if given.judges.physics:
+        spec = resolve(study.datasets[study.scales[given.scale].dataset])
+        quantity = f"{given.scale}.{study.simulated(given.scale)}"
+        gap = found["trees"][given.judges.physics.gap][0]
+        pce = simulated(table, gap, _headers(spec, design.space))
+        found["physics"] = {**found["trees"], quantity: (pce, np.full_like(pce, np.nan))}
+    return found
+
+
+def _headers(spec: DatasetSpec, space: Product) -> dict[str, str]:
+    found = {column.header or name: name for name, column in spec.columns.items()}
+    if lacking := sorted({n for n in found.values() if n.startswith("log_")} - set(space.columns)):
+        raise InputError(
+            "is a variable of the devices that the design space lacks.",
+            column="space.variables",
+            value=lacking[0],
+            remedy="give it a value there.",
+        )
+    return found
+
+
+def _rows(frame: pd.DataFrame, space: Product) -> pd.DataFrame:
+    """Candidates as rows of a data set: formula, material, numbers, and levels as categories."""
+    parsed = parse_many(frame["formula"].tolist()).formulas
+    numbers = {c: frame[c] for f in space.factors if not isinstance(f, Simplex | Choice) for c in f.columns}
+    levels = {
+        factor.columns[0].partition("=")[0]: [
+            factor.columns[k].partition("=")[2] for k in frame[list(factor.columns)].to_numpy().argmax(axis=1)
+        ]
+        for factor in space.factors
+        if isinstance(factor, Choice)
+    }
+    count = np.arange(len(frame))
+    return pd.DataFrame(
+        {
+            "row_id": count,
+            "row": count + 1,
+            "formula": frame["formula"],
+            "material": [formula.key if formula else "" for formula in parsed],
+            **numbers,
+            **levels,
+        }
+    )
+
+
+def _verdict(design: Design, judge: str, says: Judged, frame: pd.DataFrame) -> pd.DataFrame:
+    """What the problem makes of a judge's quantities; the judge's mean counts as exact."""
+    x = torch.from_numpy(frame[list(design.space.columns)].to_numpy(np.float64))
+    exact = torch.full((len(x),), torch.nan)
+    with torch.no_grad():
+        theirs = {key: (torch.from_numpy(mean), exact) for key, (mean, _) in says.items()}
+        found = design.surrogate.derive(x, {**design.surrogate(x), **theirs})
+    bounded = [constraint for constraint in design.problem.constraints if constraint.of == "mean"]
+    table = dataclasses.replace(design.problem, constraints=bounded).assess(found)
+    columns = {
+        f"{key}.{what}": values
+        for key, pair in says.items()
+        for what, values in zip(("mean", "std"), pair, strict=True)
+    }
+    columns |= {key: table[key].to_numpy() for key in ("distance", "violation", "hit")}
+    return pd.DataFrame({f"{judge}.{key}": values for key, values in columns.items()})
