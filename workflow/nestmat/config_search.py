@@ -152,6 +152,7 @@ class Method(Part):
     title: str = Field("", description="Name in tables and figures; the key by default.")
     options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
     budget: int | None = Field(None, ge=1, description="Its own budget; that of the problem by default.")
+    seeds: int | None = Field(None, ge=1, description="Its own number of searches: 1 where nothing is drawn.")
 
 
 class Trees(Part):

@@ -117,7 +117,7 @@ def method(given: config_search.Method) -> SearchMethod:
         InputError: A setting is unknown or of another type.
     """
     try:
-        checked = pydantic.dataclasses.dataclass(METHODS[given.kind], frozen=True, config=_SETTINGS)
+        checked: Any = pydantic.dataclasses.dataclass(METHODS[given.kind], frozen=True, config=_SETTINGS)
         return checked(**given.options)
     except ValidationError as error:
         fault = error.errors()[0]
@@ -378,7 +378,7 @@ def search_candidates(design: Design, method_name: str, candidates: str | Path, 
     given, chosen = design.given, design.given.methods[method_name]
     search = method(chosen)
     parts, records = [], []
-    for seed in range(given.seeds):
+    for seed in range(chosen.seeds or given.seeds):
         start = time.perf_counter()
         found = search.propose(design.problem, chosen.budget or given.budget, seed)
         seconds = time.perf_counter() - start

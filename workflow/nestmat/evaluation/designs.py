@@ -27,7 +27,7 @@ PAIRS = 2000
 
 DESIGN_METRICS: tables.Schema = {
     "method": tables.Column("string"),
-    "seed": tables.Column("int32", description="seed of the search; -1: all of them together"),
+    "seed": tables.Column("int32", description="seed of the search; -1: distinct ones of all"),
     "judge": tables.Column("string", description="model: the searched one; all: every other judge"),
     "metric": tables.Column("string"),
     "at": tables.Column("float64", description="distance to the training data, for novelty; else NaN"),
@@ -63,7 +63,7 @@ def assess(
     goals: Mapping[str, str],
     windows: Mapping[str, tuple[float, float]],
 ) -> pd.DataFrame:
-    """Rates and distances of each method's candidates, over each seed and over all.
+    """Rates and distances of each method's candidates, over each seed and over all distinct ones.
 
     Args:
         judged: Candidates with what the model and the judges say of them.
@@ -78,7 +78,10 @@ def assess(
     """
     rows = []
     for method, part in judged.groupby("method", sort=False):
-        for seed, mine in [(-1, part), *part.groupby("seed")]:
+        distinct = part.drop_duplicates(list(space.columns))
+        unique = _number("unique", MODEL, len(distinct) / len(part))
+        rows.append({"method": method, "seed": -1, **unique})
+        for seed, mine in [(-1, distinct), *part.groupby("seed")]:
             seconds = runs.loc[
                 (runs["method"] == method) & ((runs["seed"] == seed) | (seed == -1)), "seconds"
             ]
@@ -126,7 +129,6 @@ def _measures(
 ) -> Iterator[dict]:
     x = part[list(space.columns)].to_numpy(np.float64)
     yield _number("candidates", MODEL, len(part))
-    yield _number("unique", MODEL, len(np.unique(x, axis=0)) / len(x))
     yield _number("diversity", MODEL, diversity(x, space))
     new, inside = part["novelty"].to_numpy() >= NEW, part["in_domain"].to_numpy(bool)
     for at in NOVELTY:
