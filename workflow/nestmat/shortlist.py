@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from nestmat.search.problem import order
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import SITES, ABX3Alloy
 
+_LOG = logging.getLogger(__name__)
 PROTOTYPE = "idealised cubic prototype Pm-3m with mixed sites, not relaxed and not calculated"
 POSITIONS: Mapping[str, list[tuple[float, ...]]] = {
     "A": [(0.5, 0.5, 0.5)],
@@ -247,12 +249,23 @@ def verify(design: Design, calculated: str | Path, path: str | Path) -> None:
         design: The problem with members that were trained on every row.
         calculated: Compounds with ``formula``, ``gap`` (eV), ``lattice`` (angstrom) and ``formation_energy``
             (eV), as `nestmat.physics.reference.compounds` makes them.
-        path: Table to write, `VERIFIED`.
+        path: Table to write, `VERIFIED`; compounds outside of the space are left out, as the log tells.
+
+    Raises:
+        InputError: No compound is of the space.
     """
     given = design.given.verify
     assert given is not None
     compounds = tables.read(calculated)
-    x = torch.from_numpy(_materials(design, compounds["formula"].tolist()))
+    every = _materials(design, compounds["formula"].tolist())
+    inside = np.all(np.isclose(design.space.canonical(every), every), axis=1)
+    if not inside.any():
+        raise InputError(
+            f"has no compound of the space of {design.name!r}.", file=calculated, column="formula"
+        )
+    if not inside.all():
+        _LOG.info("%d of %d compounds are not of the space", (~inside).sum(), len(inside))
+    compounds, x = compounds.loc[inside].reset_index(drop=True), torch.from_numpy(every[inside])
     with torch.no_grad():
         found = design.surrogate(x)
     known = {f.key for f in parse_many(training_formulas(design.scales[0], design.members)).formulas if f}
