@@ -33,6 +33,9 @@ if STUDY.search:
     include: "rules/search.smk"
     include: "rules/verification.smk"
 
+    localrules:
+        screen,
+
 
 include: "rules/figures.smk"
 include: "rules/tracking.smk"
@@ -71,6 +74,13 @@ rule figures:
 rule metrics:
     input:
         metrics=expand(f"{RESULTS}/metrics/{{scale}}.parquet", scale=STUDY.scales),
+
+
+if STUDY.search:
+
+    rule screen:
+        input:
+            tables=PLAN.screened(),
 
 
 if STUDY.dft:

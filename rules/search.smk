@@ -2,12 +2,14 @@
 # In: trained members of a chain. Out: candidates of each method and seed; all of them judged by models that never saw
 # what the searched members saw, and by the physics; rates with intervals.
 # The candidates to go on with, by members that were trained on every row.
-# Steps: search_candidates, a job a method; judge_candidates; select_candidates.
+# For the target `screen`: every material of a space.
+# Steps: search_candidates, a job a method; judge_candidates; select_candidates. screen_chunk; merge_screen.
 
 
 wildcard_constraints:
     problem="|".join(STUDY.search),
     method="|".join(sorted({method for problem in STUDY.search.values() for method in problem.methods})),
+    chunk="[0-9]+",
 
 
 rule search_candidates:
@@ -95,3 +97,52 @@ rule select_candidates:
         "Select the candidates of {wildcards.problem}"
     script:
         "../scripts/select_candidates.py"
+
+
+rule screen_chunk:
+    input:
+        members=PLAN.deployed_files,
+        code=code("screen_chunk"),
+        ions=resource("ions.yaml"),
+    output:
+        table=f"{RESULTS}/search/{{problem}}/screen/{{chunk}}.parquet",
+    log:
+        f"{RESULTS}/logs/screen_chunk/{{problem}}.{{chunk}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/screen_chunk/{{problem}}.{{chunk}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=120,
+        gpu=1,
+    params:
+        study=PLAN.screening_study,
+        members=PLAN.deployed,
+    message:
+        "Screen chunk {wildcards.chunk} of {wildcards.problem}"
+    script:
+        "../scripts/screen_chunk.py"
+
+
+rule merge_screen:
+    input:
+        chunks=PLAN.screened_chunks,
+        code=code("merge_screen"),
+    output:
+        screened=f"{RESULTS}/search/{{problem}}/screened.parquet",
+    log:
+        f"{RESULTS}/logs/merge_screen/{{problem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/merge_screen/{{problem}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+        runtime=15,
+    message:
+        "Put the chunks of {wildcards.problem} together"
+    script:
+        "../scripts/merge_screen.py"

@@ -1,7 +1,8 @@
 # Verification by DFT of what a search proposes.
 # In: members that were trained on every row. Out: search/<problem>/structures.csv, the best materials that fit into a
 # cell of ten atoms, for a set of dft.sets; search/<problem>/verified.parquet, predictions beside calculations.
-# Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates.
+# search/<problem>/rounds.parquet, what half of the calculated candidates teaches about the other half.
+# Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates; second_round.
 
 
 rule select_structures:
@@ -82,3 +83,31 @@ rule verify_candidates:
         "Verify the candidates of {wildcards.problem}"
     script:
         "../scripts/verify_candidates.py"
+
+
+rule second_round:
+    input:
+        members=PLAN.deployed_files,
+        files=PLAN.second_round_files,
+        code=code("second_round"),
+        ions=resource("ions.yaml"),
+    output:
+        rounds=f"{RESULTS}/search/{{problem}}/rounds.parquet",
+    log:
+        f"{RESULTS}/logs/second_round/{{problem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/second_round/{{problem}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+        gpu=1,
+    params:
+        study=PLAN.second_round_study,
+        members=PLAN.deployed,
+    message:
+        "Learn from the calculated candidates of {wildcards.problem}"
+    script:
+        "../scripts/second_round.py"

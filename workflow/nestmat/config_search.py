@@ -206,6 +206,16 @@ class Verification(Part):
     )
 
 
+class SecondRound(Part):
+    """Learn from calculated candidates: train on one half of them, test on the other, and the reverse."""
+
+    file: str = Field(
+        description=(
+            "Rows of calculated candidates, as those of the data set of the finest scale that predicts."
+        )
+    )
+
+
 class Screening(Part):
     """Enumerate the whole space and keep the best, by the target `screen`."""
 
@@ -238,6 +248,9 @@ class DesignProblem(Part):
     judges: Judges | None = Field(None, description="Judges of the candidates.")
     shortlist: Shortlist | None = Field(None, description="The list to go on with.")
     verify: Verification | None = Field(None, description="Verification by DFT.")
+    second_round: SecondRound | None = Field(
+        None, description="A second round of learning from calculated candidates."
+    )
     screen: Screening | None = Field(None, description="Screening of the whole space.")
 
     @model_validator(mode="after")

@@ -404,19 +404,55 @@ class Plan:
         """What one search needs of the study; a change of anything else does not repeat the search."""
         problem = self.problem(wildcards)
         alone = {"methods": {wildcards.method: problem.methods[wildcards.method]}}
-        return self._excerpt(wildcards.problem, **alone, shortlist=None, verify=None, screen=None)
+        return self._excerpt(
+            wildcards.problem, **alone, shortlist=None, verify=None, second_round=None, screen=None
+        )
 
     def judging_study(self, wildcards: Any) -> dict[str, Any]:
         """What judging needs of the study."""
-        return self._excerpt(wildcards.problem, shortlist=None, verify=None, screen=None)
+        return self._excerpt(wildcards.problem, shortlist=None, verify=None, second_round=None, screen=None)
 
     def selecting_study(self, wildcards: Any) -> dict[str, Any]:
         """What selecting candidates needs of the study."""
         problem = self.problem(wildcards)
         name = problem.shortlist.method if problem.shortlist else None
         return self._excerpt(
-            wildcards.problem, methods={name: problem.methods[name]} if name else {}, screen=None
+            wildcards.problem,
+            methods={name: problem.methods[name]} if name else {},
+            screen=None,
+            second_round=None,
         )
+
+    def screening_study(self, wildcards: Any) -> dict[str, Any]:
+        """What screening needs of the study."""
+        return self._excerpt(
+            wildcards.problem, methods={}, judges=None, shortlist=None, verify=None, second_round=None
+        )
+
+    def second_round_study(self, wildcards: Any) -> dict[str, Any]:
+        """What a second round needs of the study."""
+        return self._excerpt(
+            wildcards.problem, methods={}, judges=None, shortlist=None, verify=None, screen=None
+        )
+
+    def second_round_files(self, wildcards: Any) -> list[str]:
+        """Data set of the finest scale of a problem that predicts, and the calculated candidates."""
+        second = self.problem(wildcards).second_round
+        return [self.judging_data(wildcards)[0], *([second.file] if second else [])]
+
+    def screened_chunks(self, wildcards: Any) -> list[str]:
+        """Chunks of the space of a problem."""
+        screen = self.problem(wildcards).screen
+        folder = f"{self.results}/search/{wildcards.problem}/screen"
+        return [f"{folder}/{chunk}.parquet" for chunk in range(screen.chunks if screen else 0)]
+
+    def screened(self) -> list[str]:
+        """Screened spaces of the study."""
+        return [
+            f"{self.results}/search/{name}/screened.parquet"
+            for name, problem in self.study.search.items()
+            if problem.screen
+        ]
 
     def _excerpt(self, problem: str, **changes: Any) -> dict[str, Any]:
         """The study with one problem and its chain alone, as plain values."""
