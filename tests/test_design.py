@@ -188,6 +188,18 @@ def test_a_surrogate_predicts_what_the_chain_predicts_of_the_formulas(space, mat
     np.testing.assert_allclose(predicted["tau"][0].numpy(), featurized.frame["tau"], rtol=1e-9)
 
 
+def test_single_precision_predicts_what_the_chain_predicts(space, materials, featurized, trained):
+    surrogate = Surrogate(Chain(trained), dict.fromkeys(trained, mapped(space, featurized)))
+    predicted = surrogate(torch.from_numpy(materials).float())
+    expected = predict_chain(trained, dict.fromkeys(trained, featurized.frame))
+    for scale in trained:
+        mean, std = expected[scale].targets[f"{scale}_y"]
+        for given, wanted in zip(predicted[f"{scale}.{scale}_y"], (mean, std), strict=True):
+            assert given.dtype == torch.float32
+            # A small part of how much the materials, and the members, differ.
+            np.testing.assert_allclose(given.detach().numpy(), wanted, rtol=0, atol=1e-4 * wanted.std())
+
+
 def test_gradients_lead_to_what_is_wanted(space, featurized, trained):
     surrogate = Surrogate(Chain(trained), dict.fromkeys(trained, mapped(space, featurized)))
     asked = Problem(

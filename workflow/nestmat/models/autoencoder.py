@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -111,8 +111,13 @@ class Autoencoder:
         """The parameters by name, members first."""
         return self.layout.views(self.flat)
 
-    def _outputs(self, z: Tensor, weights: Mapping[str, Tensor], noise: Noise | None) -> dict[str, Tensor]:
-        return {name: output for bundle in self.heads for name, output in bundle(z, weights, noise).items()}
+    def _outputs(
+        self, z: Tensor, wanted: Iterable[str], weights: Mapping[str, Tensor], noise: Noise | None
+    ) -> dict[str, Tensor]:
+        """Outputs of the heads that are wanted, and of those beside them."""
+        names = set(wanted)
+        bundles = [bundle for bundle in self.heads if names & set(bundle.outputs)]
+        return {name: output for bundle in bundles for name, output in bundle(z, weights, noise).items()}
 
     def encode(self, x: Tensor) -> tuple[Tensor, None]:
         """Latents (members, n, latents) of scaled inputs (members, n, features); they are exact."""
@@ -120,21 +125,20 @@ class Autoencoder:
 
     def decode(self, z: Tensor) -> dict[str, Tensor]:
         """Scaled blocks (members, n, width) of latents; probabilities for categorical and simplex blocks."""
-        outputs = self._outputs(z.transpose(1, 2), self.weights, None)
-        found = {}
-        for name, head in self.specification.heads.items():
-            if name in self.shapes.blocks and name not in self.targets:
-                value = outputs[name]
-                if head.loss == "gaussian_nll":
-                    value = split_gaussian(value)[0]
-                value = torch.softmax(value, dim=1) if head.loss == "cross_entropy" else value
-                found[name] = value.transpose(1, 2)
+        heads = self.specification.heads
+        blocks = [name for name in heads if name in self.shapes.blocks and name not in self.targets]
+        outputs, found = self._outputs(z.transpose(1, 2), blocks, self.weights, None), {}
+        for name in blocks:
+            value = outputs[name]
+            if heads[name].loss == "gaussian_nll":
+                value = split_gaussian(value)[0]
+            value = torch.softmax(value, dim=1) if heads[name].loss == "cross_entropy" else value
+            found[name] = value.transpose(1, 2)
         return found
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Mean and standard deviation of each scaled target, (members, n) each."""
-        outputs = self._outputs(z.transpose(1, 2), self.weights, None)
-        found = {}
+        outputs, found = self._outputs(z.transpose(1, 2), self.targets, self.weights, None), {}
         for name in self.targets:
             value = outputs[name]
             if self.specification.heads[name].loss == "gaussian_nll":
@@ -148,7 +152,7 @@ class Autoencoder:
         """Unweighted terms, (members,) each: one a head, one a penalty."""
         weights = self.weights
         z = self.encoder(batch.inputs, weights, batch.noise)["latents"]
-        outputs = self._outputs(z, weights, batch.noise)
+        outputs = self._outputs(z, self.specification.heads, weights, batch.noise)
         terms = {
             name: LOSSES[head.loss](outputs[name], batch.targets[name], batch.weight)
             for name, head in self.specification.heads.items()

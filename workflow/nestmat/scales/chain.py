@@ -100,18 +100,20 @@ class Chain:
             features: By scale the values of `columns`, (n, columns), the same rows for all.
 
         Returns:
-            What the members of each scale say.
+            What the members of each scale say, in the precision and on the device of the features.
         """
         found: dict[str, Output] = {}
+        like = next(iter(features.values()))
         for scale, link in self._links.items():
             trained = link.trained
             blocks = _blocks(trained, features[scale]) if scale in self.columns else {}
             for parent in link.parents:
                 if parent in trained.joint:
                     theirs = trained.joint[parent]
-                    blocks[parent] = theirs.forward(_blocks(theirs, features[parent]), link.index)[0]
+                    latents = theirs.forward(_blocks(theirs, features[parent]), link.index)[0]
                 else:
-                    blocks[parent] = _parent_block(found[parent], trained.columns[parent], link.seeds)
+                    latents = _parent_block(found[parent], trained.columns[parent], link.seeds)
+                blocks[parent] = latents.to(like)
             z, predicted = trained.forward(blocks, link.index)
             targets = {name: mixture(means, stds) for name, (means, stds) in predicted.items()}
             found[scale] = Output(z, targets)
@@ -135,22 +137,25 @@ def mixture(means: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
     """
     stated = torch.isfinite(stds).all(dim=0)
     within = torch.where(stated, stds.nan_to_num(0.0).square().mean(dim=0), 0.0)
+    mean = means.mean(dim=0)
     # The slope of the root is endless where members agree.
-    std = (means.var(dim=0, unbiased=False) + within + 1e-30).sqrt()
-    return means.mean(dim=0), std if len(means) > 1 else torch.where(stated, std, torch.nan)
+    std = ((means - mean).square().mean(dim=0) + within + 1e-30).sqrt()
+    return mean, std if len(means) > 1 else torch.where(stated, std, torch.nan)
 
 
 def _parent_block(parent: Output, columns: Sequence[str], seeds: np.ndarray) -> Tensor:
     """The parent's latents and predictions as the child was trained on, (members, n, columns)."""
-    latents = parent.latents[torch.from_numpy(seeds % len(parent.latents))].double()
+    members = torch.from_numpy(seeds % len(parent.latents))
+    # The rows stay along the last axis in memory: here latents are copied in whole runs.
+    latents = parent.latents.transpose(1, 2)
     parts = []
     for column in columns:
         target, _, what = column.rpartition(".")
         if target in parent.targets and what in ("mean", "std"):
-            parts.append(parent.targets[target][what == "std"].expand(latents.shape[:2]))
+            parts.append(parent.targets[target][what == "std"].expand(len(members), -1))
         else:
-            parts.append(latents[..., int(column.removeprefix("z"))])
-    return torch.stack(parts, dim=-1)
+            parts.append(latents[members, int(column.removeprefix("z"))])
+    return torch.stack(parts, dim=1).transpose(1, 2)
 
 
 @dataclass(frozen=True)

@@ -78,13 +78,12 @@ class FeatureMap:
     def __call__(self, x: Tensor) -> Tensor:
         """Features (n, features) of materials (n, numbers), in the precision of ``x``."""
         values = x @ self._linear.to(x)
-        geometric = [name for name in self.columns if name in CRITERIA]
+        geometric = {k: CRITERIA[name] for k, name in enumerate(self.columns) if name in CRITERIA}
         if not geometric:
             return values
         means = x @ self._means.to(x)
-        found = {name: CRITERIA[name](means[:, :3], means[:, 3]) for name in geometric}
-        parts = [found.get(name, values[:, k]) for k, name in enumerate(self.columns)]
-        return torch.stack(parts, dim=1)
+        found = torch.stack([criterion(means[:, :3], means[:, 3]) for criterion in geometric.values()], dim=1)
+        return values.index_copy(1, torch.tensor([*geometric], device=x.device), found)
 
     def save(self, path: str | Path) -> None:
         """Write as JSON, whole or not at all."""

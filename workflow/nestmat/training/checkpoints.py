@@ -122,25 +122,31 @@ class Trained:
     ) -> tuple[torch.Tensor, dict[str, tuple[torch.Tensor, torch.Tensor]]]:
         """Latents and predictions of some members, differentiable in the inputs.
 
+        Inputs are scaled in their own precision, and all is computed on their device; the networks are
+        float32.
+
         Args:
-            blocks: Unscaled inputs: (n, width), or (members, n, width) where they differ between members.
+            blocks: Unscaled inputs of one precision: (n, width), or (members, n, width) where they differ
+                between members.
             index: The members, (members,).
 
         Returns:
             Latents (members, n, latents), float32, and for each target its mean and standard deviation in
-            physical units, (members, n) each, float64; the standard deviation is NaN where the model states
-            none.
+            physical units, (members, n) each, in the precision of the inputs; the standard deviation is NaN
+            where the model states none.
         """
-        network = self.network(index)
-        scaled = []
+        network, scaled = self.network(index), []
         for name in self.specification.inputs:
-            mean, std = self.scalers[name][index].tensors()
-            scaled.append(((blocks[name] - mean) / std).float())
-        z, _ = network.encode(torch.cat(scaled, dim=-1))
+            # Rows along the last axis, as the network wants them.
+            block = blocks[name].transpose(-1, -2).contiguous()
+            mean, std = (part.transpose(1, 2).to(block) for part in self.scalers[name][index].tensors())
+            scaled.append(((block - mean) / std).float())
+        network.flat = network.flat.to(scaled[0].device)
+        z, _ = network.encode(torch.cat(scaled, dim=1).transpose(1, 2))
         predicted = {}
         for name, (value, spread) in network.predict(z).items():
-            mean, std = self.scalers[name][index].tensors()
-            predicted[name] = (value.double() * std[:, :, 0] + mean[:, :, 0], spread.double() * std[:, :, 0])
+            mean, std = (part[:, :, 0].to(block) for part in self.scalers[name][index].tensors())
+            predicted[name] = (value.to(block) * std + mean, spread.to(block) * std)
         return z, predicted
 
     @torch.no_grad()
@@ -155,7 +161,9 @@ class Trained:
         for start in range(0, len(index), some):
             place = np.arange(start, min(start + some, len(index)))
             given = {
-                name: torch.from_numpy(blocks[name] if blocks[name].ndim == 2 else blocks[name][place])
+                name: torch.from_numpy(
+                    blocks[name] if blocks[name].ndim == 2 else blocks[name][place]
+                ).double()
                 for name in self.specification.inputs
             }
             z, predicted = self.forward(given, index[place])
