@@ -28,7 +28,7 @@ STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "resources/studies").glob("*.ya
 # What runs on a GPU node, and all that it may import beside the standard library.
 NUMERIC = ("models", "training", "scales", "search")
 ALLOWED = {"torch", "numpy", "pandas", "pyarrow", "zuko", "safetensors", "rich", "tqdm"}
-ALLOWED_OWN = {"tables", "files", "errors", "logs", *NUMERIC}
+ALLOWED_OWN = {"tables", "files", "errors", "logs", "progress", *NUMERIC}
 
 
 def _imports(path: Path) -> set[str]:

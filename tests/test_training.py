@@ -10,10 +10,10 @@ import pytest
 import torch
 from feature_tables import write_features
 
+from nestmat import progress
 from nestmat.errors import InputError
 from nestmat.models.autoencoder import Autoencoder
 from nestmat.models.specification import Encoder, Head, Model, Training
-from nestmat.training import progress
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import chunk_members, train_members
 from nestmat.training.data import ParentLatents, ScaleData
@@ -382,11 +382,11 @@ def test_progress_goes_to_the_log_without_a_terminal(caplog, monkeypatch):
     caplog.set_level(logging.INFO)
     clock = iter(np.arange(0.0, 100.0, 4.0))
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    with progress.reporting("gap", 4, 10) as report:
+    with progress.reporting("gap", 80, "member epochs") as report:
         for epoch in range(1, 11):
-            report(0, 4, epoch, lambda: 0.25)
+            report(8 * epoch, lambda: "loss 0.25")
     assert 3 <= len(caplog.records) <= 4
-    assert "epoch 3/10 of members 1-4 of 4, loss 0.25, about" in caplog.messages[0]
+    assert caplog.messages[0] == "gap: 24 of 80 member epochs, 2/s, loss 0.25, about 28 s left"
 
 
 # data and checkpoints

@@ -16,9 +16,9 @@ from nestmat.errors import InputError
 from nestmat.models.autoencoder import Autoencoder
 from nestmat.models.base import ScaleModel
 from nestmat.models.specification import Model, Training
+from nestmat.progress import reporting
 from nestmat.training.data import ScaleData
 from nestmat.training.members import Members, hold_out
-from nestmat.training.progress import reporting
 from nestmat.training.rows import Rows, RowSource, pack
 from nestmat.training.scaling import Scalers, fit_scalers
 from nestmat.training.trainer import Trainer, pick_device
@@ -174,7 +174,15 @@ def train_chunks(
     keys = torch.from_numpy(members.keys().astype(np.uint32).view(np.int32).copy())
     found: list[torch.Tensor | None] = [None] * len(members)
     history, done = [], 0
-    with reporting(title, len(members), training.epochs) as report:
+    epochs = training.epochs
+    with reporting(f"{title}: {len(members)} members", len(members) * epochs, "member epochs") as report:
+
+        def tell(done: int, size: int, epoch: int, loss: Callable[[], float]) -> None:
+            report(
+                done * epochs + size * epoch,
+                lambda: f"epoch {epoch}/{epochs} of members {done + 1}-{done + size}, loss {loss():.4g}",
+            )
+
         for chunk in chunks:
             begin = start(chunk)
             model = begin.model
@@ -186,7 +194,7 @@ def train_chunks(
                 begin.holdout,
                 begin.validation,
             )
-            curves = trainer.fit(partial(report, done, len(chunk)))
+            curves = trainer.fit(partial(tell, done, len(chunk)))
             history.append(curves.frame(chunk))
             for member, parameters in zip(chunk, model.flat.cpu(), strict=True):
                 found[member] = parameters
