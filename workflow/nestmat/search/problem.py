@@ -156,37 +156,55 @@ class Problem:
         return distance, torch.stack(beyond, dim=1) if beyond else distance.new_zeros(len(distance), 0)
 
     @torch.no_grad()
-    def evaluate(self, x: NDArray[np.float64]) -> pd.DataFrame:
+    def evaluate(
+        self,
+        x: NDArray[np.float64],
+        precision: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> pd.DataFrame:
         """What is predicted of materials.
 
         Args:
             x: Materials, (n, columns).
+            precision: In which it is computed.
+            device: Where it is computed.
 
         Returns:
             For each quantity ``<quantity>.mean`` and ``<quantity>.std``; ``distance`` of the targets,
             ``violation`` of the constraints together, and ``hit``: whether all of them are met.
         """
-        return self.assess(self.predict(torch.from_numpy(np.asarray(x, dtype=np.float64))))
+        given = torch.from_numpy(np.asarray(x, dtype=np.float64)).to(device, precision)
+        return self.assess(self.predict(given))
 
     @torch.no_grad()
     def assess(self, found: Quantities) -> pd.DataFrame:
         """The table that `evaluate` gives, of quantities that are known already."""
         distance, beyond = self.judge(found)
         columns = {
-            f"{name}.{what}": value.double().numpy()
+            f"{name}.{what}": value.double().cpu().numpy()
             for name, pair in found.items()
             for what, value in zip(("mean", "std"), pair, strict=True)
         }
-        violation = beyond.sum(dim=1).double().numpy()
+        violation = beyond.sum(dim=1).double().cpu().numpy()
         met = [target.hit(columns[f"{target.quantity}.mean"]) for target in self.targets]
         return pd.DataFrame(
             {
                 **columns,
-                "distance": distance.double().numpy(),
+                "distance": distance.double().cpu().numpy(),
                 "violation": violation,
                 "hit": np.logical_and.reduce(met) & (violation == 0),
             }
         )
+
+
+def badness(table: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """What `order` sorts by: whether a constraint is broken; the distance, or the violation where one is.
+
+    What has no value is infinitely bad.
+    """
+    broken = table["violation"].to_numpy() != 0
+    far = np.where(broken, table["violation"].to_numpy(), table["distance"].to_numpy())
+    return broken, np.where(np.isnan(far), np.inf, far)
 
 
 def order(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -195,9 +213,8 @@ def order(table: pd.DataFrame) -> NDArray[np.int64]:
     The rule of feasibility of Deb, Comput. Methods Appl. Mech. Eng. 186, 311 (2000). Equal rows keep their
     order.
     """
-    kept = table["violation"].to_numpy() == 0
-    second = np.where(kept, table["distance"].to_numpy(), table["violation"].to_numpy())
-    return np.lexsort((second, ~kept))
+    broken, far = badness(table)
+    return np.lexsort((far, broken))
 
 
 def ranks(table: pd.DataFrame) -> NDArray[np.int64]:

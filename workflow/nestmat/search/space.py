@@ -29,11 +29,13 @@ class DesignSpace(Protocol):
         columns: Names of the numbers that describe a material.
         free: Number of unconstrained reals that a material is mapped from.
         count: Number of materials on the grid; None where a variable has no grid.
+        numbered: Number of points that `points` knows; more than ``count`` where several are one material.
     """
 
     columns: tuple[str, ...]
     free: int
     count: int | None
+    numbered: int | None
 
     def from_free(self, u: Tensor) -> Tensor:
         """Materials (n, columns) of unconstrained reals (n, free), float64; constraints hold."""
@@ -49,6 +51,9 @@ class DesignSpace(Protocol):
 
     def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Materials of the grid by number, (n, columns)."""
+
+    def first(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each point (n, columns) is the one of all that are its material which counts, (n,)."""
 
     def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
         """A random neighbour on the grid of each canonical material, (n, columns)."""
@@ -283,9 +288,6 @@ class Product:
 
     Args:
         factors: The parts, in the order of their columns.
-
-    Attributes:
-        numbered: Number of points that `points` knows; more than ``count`` where several are one material.
     """
 
     def __init__(self, factors: Sequence[Factor]):
@@ -349,6 +351,10 @@ class Product:
             parts.append(factor.points(number))
         return np.concatenate(parts[::-1], axis=1)
 
+    def first(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """All of them, (n,): no two points are one material."""
+        return np.ones(len(x), dtype=bool)
+
     def _numbered(self) -> int:
         if self.numbered is None or self.numbered > LARGEST_COUNT:
             loose = [f.columns[0] for f in self.factors if f.count is None]
@@ -369,7 +375,8 @@ class Product:
         """
         end = self._numbered()
         for start in range(0, end, size):
-            yield self.points(np.arange(start, min(start + size, end)))
+            chunk = self.points(np.arange(start, min(start + size, end)))
+            yield chunk[self.first(chunk)]
 
     def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean of the distances of the factors, 0 to 1, over the leading axes of ``a`` and ``b``."""
@@ -519,10 +526,9 @@ class Box(Product):
             best = np.where(differ.any(axis=1, keepdims=True) & less, image, best)
         return best
 
-    def enumerate(self, size: int) -> Iterator[NDArray[np.float64]]:
-        """Every material of the grid once, in chunks of at most ``size`` numbered points."""
-        for chunk in super().enumerate(size):
-            yield chunk[(chunk == self.canonical(chunk)).all(axis=1)]
+    def first(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each point (n, columns) is the canonical one of its images, (n,)."""
+        return (x == self.canonical(x)).all(axis=1)
 
     def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Smallest mean distance of the numbers over all images of ``a``."""
@@ -567,7 +573,7 @@ class Pool:
                 "is twice in the pool.", row=row, value=formulas[row], remedy="keep one row a material."
             )
         self.columns, self.values, self._formulas = tuple(map(str, table.columns)), values, list(formulas)
-        self.count = len(values)
+        self.numbered = self.count = len(values)
         spread = np.ptp(values, axis=0)
         self._spread = np.where(spread > 0, spread, 1.0)
 
@@ -611,6 +617,10 @@ class Pool:
     def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Materials by row of the pool, (n, columns)."""
         return self.values[np.asarray(index)]
+
+    def first(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """All of them, (n,): no row is there twice."""
+        return np.ones(len(x), dtype=bool)
 
     def sample(self, n: int, seed: int | Sequence[int]) -> NDArray[np.float64]:
         """Random materials, with repetitions, (n, columns)."""

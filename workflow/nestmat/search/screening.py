@@ -1,0 +1,299 @@
+"""Every material of a space predicted in float32, chunk by chunk: the best are kept, and a random sample.
+
+However a space is cut, the merged tables are the same to the last bit. Materials are predicted in batches that
+begin at multiples of their size, for the last bits of a product of matrices depend on its shape, and a
+material's random number is a function of the seed and of its own number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from nestmat import tables
+from nestmat.errors import InputError
+from nestmat.progress import reporting
+from nestmat.search.problem import Problem, badness
+from nestmat.search.space import DesignSpace
+from nestmat.tables import Column, Schema
+from nestmat.training.chunks import keep_freed_memory
+from nestmat.training.trainer import pick_device
+
+
+@dataclass(frozen=True)
+class Screening:
+    """How a space is screened.
+
+    Attributes:
+        keep: Best materials to keep.
+        sample: Random materials to keep, each set of them equally likely.
+        seed: Seed of the sample.
+        batch: Materials predicted at once; those of 4096 stay in the cache of a processor, a GPU wants more.
+    """
+
+    keep: int = 1000
+    sample: int = 10_000
+    seed: int = 0
+    batch: int = 4096
+
+
+def chunk_bounds(space: DesignSpace, screening: Screening, chunk: int, chunks: int) -> tuple[int, int]:
+    """First point of a chunk and the one after its last, where a space is cut into chunks of whole batches.
+
+    Args:
+        space: The space.
+        screening: How it is screened.
+        chunk: Number of the chunk, from 0.
+        chunks: Number of all of them; some are empty where there are fewer batches.
+
+    Raises:
+        InputError: The materials of the space cannot be numbered.
+    """
+    numbered = _numbered(space)
+    batches = -(-numbered // screening.batch)
+    start, stop = (k * batches // chunks * screening.batch for k in (chunk, chunk + 1))
+    return min(start, numbered), min(stop, numbered)
+
+
+def _numbered(space: DesignSpace) -> int:
+    # A space that cannot be numbered says why when it is asked for a point.
+    space.points(np.zeros(1, dtype=np.int64))
+    assert space.numbered is not None
+    return space.numbered
+
+
+class _Smallest:
+    """The rows with the smallest keys; of equal ones those that came first.
+
+    Args:
+        size: How many to keep.
+        keys: Keys of the rows of a table, the most important first.
+    """
+
+    def __init__(self, size: int, keys: Callable[[pd.DataFrame], Sequence[NDArray[Any]]]):
+        self.size, self.keys = size, keys
+        self._parts: list[pd.DataFrame] = []
+        self._last: list[Any] = []
+
+    def add(self, table: pd.DataFrame) -> None:
+        """Add rows."""
+        rows = table[self._enters(table)] if self._last else table
+        if len(rows) or not self._parts:
+            self._parts.append(rows)
+        if sum(map(len, self._parts)) > 2 * self.size:
+            self.rows()
+
+    def _enters(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        less, equal = np.zeros(len(table), dtype=bool), np.ones(len(table), dtype=bool)
+        for key, last in zip(self.keys(table), self._last, strict=True):
+            less |= equal & (key < last)
+            equal &= key == last
+        return less
+
+    def rows(self) -> pd.DataFrame:
+        """The smallest so far, in order."""
+        rows = pd.concat(self._parts, ignore_index=True)
+        ranked = rows.iloc[np.lexsort(self.keys(rows)[::-1])[: self.size]].reset_index(drop=True)
+        self._parts = [ranked]
+        if len(ranked) == self.size > 0:
+            self._last = [key[-1] for key in self.keys(ranked)]
+        return ranked
+
+
+class _Kept:
+    """The best of the materials that are added and a sample of them, and how many there were."""
+
+    def __init__(self, screening: Screening):
+        self.kinds = {
+            "best": _Smallest(screening.keep, badness),
+            "sample": _Smallest(screening.sample, lambda table: [table["draw"].to_numpy()]),
+        }
+        self.counts = {"screened": 0, "feasible": 0, "hits": 0}
+
+    def count(self, **more: int) -> None:
+        """Add to the counts."""
+        self.counts = {name: n + more[name] for name, n in self.counts.items()}
+
+    def table(self) -> pd.DataFrame:
+        """The best, best first, then the sample in random order; ``kind`` tells them apart."""
+        parts = [kept.rows().assign(kind=kind) for kind, kept in self.kinds.items()]
+        return pd.concat(parts, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What is kept of some materials.
+
+    Attributes:
+        table: The columns of `schema`: the best, best first, then the sample in random order.
+        counts: Materials that were screened, that keep the constraints, and that meet the targets too.
+    """
+
+    table: pd.DataFrame
+    counts: dict[str, int]
+
+
+def _predict(
+    problem: Problem, screening: Screening, number: int, start: int, stop: int, device: torch.device
+) -> pd.DataFrame:
+    """What is predicted of those points of a batch that are from ``start`` on and before ``stop``."""
+    space, size = problem.space, screening.batch
+    index = np.arange(number * size, (number + 1) * size)
+    # The last batch is filled up with the last point.
+    x = space.points(np.minimum(index, _numbered(space) - 1))
+    draw = np.random.default_rng([screening.seed, number]).random(size)
+    table = problem.evaluate(x, torch.float32, device).assign(index=index, draw=draw)
+    return table[(start <= index) & (index < stop) & space.first(x)]
+
+
+def screen(
+    problem: Problem,
+    screening: Screening,
+    start: int,
+    stop: int,
+    *,
+    device: str = "auto",
+    title: str = "screening",
+) -> Screened:
+    """Screen a range of a space.
+
+    Args:
+        problem: What is wanted.
+        screening: How it is screened.
+        start: Number of the first point.
+        stop: Number of the point after the last.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        title: Name in progress reports.
+
+    Raises:
+        InputError: The space has no such points, or its materials cannot be numbered.
+    """
+    space, size, numbered = problem.space, screening.batch, _numbered(problem.space)
+    if not 0 <= start <= stop <= numbered:
+        raise InputError(
+            f"is not a range of the {numbered} points of the space.", column="space", value=[start, stop]
+        )
+    keep_freed_memory()
+    target, kept, first = pick_device(device), _Kept(screening), start // size
+    with reporting(title, stop - start, "materials") as report:
+        # An empty range has columns too.
+        for number in range(first, max(first + 1, -(-stop // size))):
+            table = _predict(problem, screening, number, start, stop, target)
+            for rows in kept.kinds.values():
+                rows.add(table)
+            feasible = int((table["violation"] == 0).sum())
+            kept.count(screened=len(table), feasible=feasible, hits=int(table["hit"].sum()))
+            report(min(stop, (number + 1) * size) - start, lambda: f"{kept.counts['hits']} hits")
+    found = kept.table()
+    x = space.points(found["index"].to_numpy())
+    numbers = pd.DataFrame(x, columns=list(space.columns)).assign(formula=space.formulas(x))
+    return Screened(pd.concat([found, numbers], axis=1), kept.counts)
+
+
+def schema(problem: Problem, table: pd.DataFrame, units: Mapping[str, str]) -> Schema:
+    """Columns of a table of screened materials.
+
+    Args:
+        problem: What is wanted.
+        table: The table.
+        units: Unit of each quantity and of each number of the space; those left out have none.
+    """
+    quantities = [name for name in map(str, table.columns) if name.endswith((".mean", ".std"))]
+    return {
+        "index": Column("int64", role="key", description="number of the material in its space"),
+        "kind": Column("string", description="best, or sample: a random one of all that were screened"),
+        "formula": Column("string"),
+        **{name: Column("float64", units.get(name, "")) for name in problem.space.columns},
+        **{name: Column("float32", units.get(name.rpartition(".")[0], "")) for name in quantities},
+        "distance": Column("float32", description="tolerances from the targets, added"),
+        "violation": Column("float32", description="tolerances beyond the constraints, added"),
+        "hit": Column("bool", description="whether all targets and constraints are met"),
+        "draw": Column("float64", description="random number of the material: the smallest are the sample"),
+    }
+
+
+def screen_chunk(
+    problem: Problem,
+    output: str | Path,
+    screening: Screening,
+    chunk: int,
+    chunks: int,
+    *,
+    units: Mapping[str, str] | None = None,
+    facts: Mapping[str, Any] | None = None,
+    device: str = "auto",
+) -> None:
+    """Screen one of several chunks of a space.
+
+    Args:
+        problem: What is wanted.
+        output: Table to write, see `schema`; its provenance holds the range, the counts and the settings.
+        screening: How it is screened.
+        chunk: Number of the chunk, from 0.
+        chunks: Number of chunks.
+        units: As for `schema`.
+        facts: More to write into the provenance, the same for all chunks.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        InputError: The materials of the space cannot be numbered.
+    """
+    start, stop = chunk_bounds(problem.space, screening, chunk, chunks)
+    title = f"screening, chunk {chunk + 1} of {chunks}"
+    found = screen(problem, screening, start, stop, device=device, title=title)
+    about = {
+        **(facts or {}),
+        "screening": asdict(screening),
+        "points": problem.space.numbered,
+        "range": [start, stop],
+        "counts": found.counts,
+    }
+    tables.write(output, found.table, schema(problem, found.table, units or {}), about)
+
+
+def merge_screen(parts: Sequence[str | Path], output: str | Path) -> None:
+    """Put the chunks of a space together: the best of all, and a sample of all.
+
+    Args:
+        parts: What `screen_chunk` wrote of each chunk, in any order.
+        output: Table to write, as one chunk of the whole space.
+
+    Raises:
+        InputError: The parts are not those of one space, or not all of them.
+    """
+    about = {path: tables.provenance(path) for path in parts}
+    ordered = sorted(parts, key=lambda path: about[path]["range"])
+    common, end = _common(about[ordered[0]]), 0
+    kept = _Kept(Screening(**common["screening"]))
+    for path in ordered:
+        start, stop = about[path]["range"]
+        if _common(about[path]) != common or start != end:
+            raise InputError(
+                f"does not go on at point {end} of the same screening.",
+                file=path,
+                remedy="delete the chunks and screen again.",
+            )
+        end = stop
+        table = tables.read(path)
+        for kind, rows in kept.kinds.items():
+            rows.add(table[table["kind"] == kind])
+        kept.count(**about[path]["counts"])
+    if end != common["points"]:
+        raise InputError(
+            f"is the last chunk, and ends at point {end} of {common['points']}.",
+            file=ordered[-1],
+            remedy="screen the other chunks too.",
+        )
+    facts = {**common, "range": [0, end], "counts": kept.counts}
+    tables.write(output, kept.table(), tables.schema(ordered[0]), facts)
+
+
+def _common(about: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in about.items() if name not in ("range", "counts")}
