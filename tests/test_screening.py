@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -117,7 +118,7 @@ def test_chunks_are_whole_batches_and_cover_the_space():
         bounds = [chunk_bounds(space(), SCREENING, k, chunks) for k in range(chunks)]
         assert bounds[0][0] == 0
         assert bounds[-1][1] == space().numbered
-        assert all(a[1] == b[0] for a, b in zip(bounds, bounds[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in pairwise(bounds))
         assert all(start % SCREENING.batch == 0 for start, stop in bounds if start < stop)
 
 

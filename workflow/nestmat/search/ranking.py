@@ -15,11 +15,11 @@ class Ranking:
 
     Attributes:
         keep: Candidates to propose.
-        batch: Materials predicted at once.
+        batch: Materials predicted at once; more than fit into the cache of a processor slow it down.
     """
 
     keep: int = 1000
-    batch: int = 50_000
+    batch: int = 4096
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
         """Search; as `nestmat.search.candidates.SearchMethod`. Nothing is drawn.

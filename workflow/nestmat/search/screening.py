@@ -1,7 +1,7 @@
 """Every material of a space predicted in float32, chunk by chunk: the best are kept, and a random sample.
 
-However a space is cut, the merged tables are the same to the last bit. Materials are predicted in batches that
-begin at multiples of their size, for the last bits of a product of matrices depend on its shape, and a
+However a space is cut, the merged tables are the same to the last bit. Materials are predicted in batches
+that begin at multiples of their size, for the last bits of a product of matrices depend on its shape, and a
 material's random number is a function of the seed and of its own number.
 """
 
