@@ -10,6 +10,7 @@ import torch
 from nestmat.errors import InputError
 from nestmat.search.genetic import Genetic
 from nestmat.search.gradient import Gradient
+from nestmat.search.nsga import NSGA
 from nestmat.search.problem import Constraint, Problem, Target, order
 from nestmat.search.random_search import RandomSearch
 from nestmat.search.ranking import Ranking
@@ -21,6 +22,7 @@ METHODS = {
     "ranking": Ranking(keep=50),
     "genetic": Genetic(keep=50, population=60),
     "gradient": Gradient(keep=50, starts=40, steps=60),
+    "nsga": NSGA(keep=50, population=60),
 }
 WEIGHTS = torch.tensor([0.2, 1.0, 1.9, 3.0], dtype=torch.float64)
 
@@ -101,7 +103,7 @@ def large():
     )
 
 
-@pytest.mark.parametrize("name", ["genetic", "gradient"])
+@pytest.mark.parametrize("name", ["genetic", "gradient", "nsga"])
 def test_searching_beats_drawing(name):
     asked = large()
     drawn = RandomSearch(keep=10).propose(asked, budget=8000, seed=0)
@@ -150,7 +152,7 @@ def test_a_pool_is_ranked_or_drawn_from_and_not_searched_along():
     best = METHODS["ranking"].propose(asked, budget=300, seed=0)
     drawn = METHODS["random"].propose(asked, budget=3000, seed=0)
     np.testing.assert_array_equal(best.x[0], drawn.x[0])
-    for name in ("genetic", "gradient"):
+    for name in ("genetic", "gradient", "nsga"):
         with pytest.raises(InputError, match=r"pool|parts"):
             METHODS[name].propose(asked, budget=3000, seed=0)
 

@@ -7,7 +7,7 @@ uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --ge
     --no-emit-package torch --no-annotate --no-header --quiet "$@" -o requirements.lock
 # The marker of the one platform that is resolved for says nothing, and hides a wrong platform from pip.
 sed -i -E \
-    -e "s/ ; python_full_version < '3.15' and /; /" \
+    -e "s/ ; /; /" -e "s/(; )python_full_version < '3.15' and /\1/" -e "s/ and python_full_version < '3.15'//" \
     -e "s/(and |; )platform_machine == 'x86_64'( and )?/\1/" \
     -e "s/( and |and )?sys_platform == 'linux'//" \
     -e "s/; *\\\\$/ \\\\/" -e "s/ +\\\\$/ \\\\/" requirements.lock

@@ -66,9 +66,13 @@ class Shortlist:
         self._keep(x, table)
         return table
 
+    def _best(self, table: pd.DataFrame) -> NDArray[np.int64]:
+        """Rows to keep, best first."""
+        return order(table)[: self.size]
+
     def _keep(self, x: NDArray[np.float64], table: pd.DataFrame) -> None:
         # Only rows that can enter are worth a look for duplicates.
-        best = order(table)[: self.size]
+        best = self._best(table)
         rows = np.concatenate([self._x, x[best]])
         found = (
             pd.concat([self._table, table.iloc[best]], ignore_index=True)
@@ -76,7 +80,7 @@ class Shortlist:
             else table.iloc[best]
         )
         once = np.sort(np.unique(rows, axis=0, return_index=True)[1])
-        ranked = once[order(found.iloc[once])][: self.size]
+        ranked = once[self._best(found.iloc[once])]
         self._x, self._table = rows[ranked], found.iloc[ranked].reset_index(drop=True)
 
     def candidates(self, **details: Any) -> Candidates:

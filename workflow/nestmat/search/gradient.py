@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,18 +88,27 @@ class Gradient:
             x = np.where(better[:, None], tried, x)
             table = both.iloc[np.where(better, len(x), 0) + np.arange(len(x))].reset_index(drop=True)
 
+    @property
+    def _fixed(self) -> float:
+        """Predictions of a start beside its steps: sample, value before L-BFGS, L-BFGS, climbs."""
+        return SAMPLE + 1 + self.climbs + self.polished * (2 * LBFGS_CALLS + 1)
+
+    @property
+    def least(self) -> int:
+        """Smallest budget: two starts, one step."""
+        # A gradient counts as one prediction more.
+        return math.ceil(2 * (self._fixed + 2))
+
     def _plan(self, budget: int) -> tuple[int, int]:
         """Starts and steps within a budget: fewer starts first, then fewer steps."""
-        # Sample, value before L-BFGS, climbs; a gradient counts as one prediction more.
-        fixed = SAMPLE + 1 + self.climbs + self.polished * (2 * LBFGS_CALLS + 1)
-        starts = max(2, min(self.starts, int(budget / (fixed + 2 * self.steps))))
-        steps = min(self.steps, int((budget / starts - fixed) / 2))
+        starts = max(2, min(self.starts, int(budget / (self._fixed + 2 * self.steps))))
+        steps = min(self.steps, int((budget / starts - self._fixed) / 2))
         if steps < 1:
             raise InputError(
                 "is too small to follow a gradient.",
                 column="budget",
                 value=budget,
-                remedy=f"give {int(np.ceil(2 * (fixed + 2)))} or more.",
+                remedy=f"give {self.least} or more.",
             )
         return starts, steps
 

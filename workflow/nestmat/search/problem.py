@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nestmat.errors import InputError
+from nestmat.search.pareto import non_dominated
 from nestmat.search.space import DesignSpace
 
 Goal = Literal["value", "range", "maximise", "minimise"]
@@ -195,6 +196,16 @@ class Problem:
                 "hit": np.logical_and.reduce(met) & (violation == 0),
             }
         )
+
+    def distances(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Distance of each target, (n, targets), of what `evaluate` says of materials; less is better."""
+        each = [t.distance(torch.from_numpy(table[f"{t.quantity}.mean"].to_numpy())) for t in self.targets]
+        return torch.stack(each, dim=1).numpy()
+
+    def front(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which materials keep the constraints, and are not worse than another such in every target, (n,)."""
+        values = self.distances(table)
+        return non_dominated(np.where(table["violation"].to_numpy()[:, None] == 0, values, np.nan))
 
 
 def badness(table: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
