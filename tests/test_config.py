@@ -92,6 +92,34 @@ def test_options_without_a_generator_are_refused_in_the_registry_too():
         DatasetSpec.model_validate({"title": "t", **address, "options": {"a": 1}, "columns": {}})
 
 
+def three_scales(**coarsest) -> dict:
+    """The study with a third scale, which takes predictions."""
+    content = configuration()
+    coarse = content["scales"]["coarse"]
+    third = {
+        **deepcopy(coarse),
+        "parents": ["coarse"],
+        "pass_prediction": True,
+        "models": {"nested": model("y", "inputs", "coarse")},
+        "recommended": None,
+    }
+    content["scales"]["third"] = third | coarsest
+    return content
+
+
+def test_predictions_are_passed_to_the_scale_that_asks_for_them():
+    study = study_from(three_scales())
+    plan = Plan(study, "results")
+    passed = {
+        (parent, child): plan.pass_prediction(SimpleNamespace(parent=parent, child=child))
+        for parent, child in (("fine", "coarse"), ("coarse", "third"), ("fine", "third"))
+    }
+    # Between fine and third stands coarse, which was trained without the prediction of fine.
+    assert passed == {("fine", "coarse"): False, ("coarse", "third"): True, ("fine", "third"): False}
+    with pytest.raises(InputError, match="coarse and third read 'fine' with different pass_prediction"):
+        study_from(three_scales(parents=["coarse", "fine"]))
+
+
 def remote() -> dict:
     """The study with its data at an address, as Parquet."""
     content = configuration()

@@ -414,6 +414,13 @@ class Study(Part):
                         f"scales.{name}.recommended: protocol {protocol!r} has {folds} folds, and 3 or more "
                         "are needed to learn the weights of the stack"
                     )
+            for parent in sorted(self.ancestors(name)):
+                readers = self._readers(parent, name)
+                if len({self.scales[reader].pass_prediction for reader in readers}) > 1:
+                    raise ValueError(
+                        f"scales.{name}: {' and '.join(readers)} read {parent!r} with different "
+                        "pass_prediction: give them the same"
+                    )
         self._check_shared()
         for name, entry in self.dft.sets.items() if self.dft else ():
             if entry.candidates and not getattr(self.search.get(entry.candidates), "verify", None):
@@ -526,6 +533,16 @@ class Study(Part):
     def lineage(self, scale: str) -> list[str]:
         """A scale and its ancestors, in the order of the study: parents first."""
         return [name for name in self.scales if name == scale or name in self.ancestors(scale)]
+
+    def takes_prediction(self, parent: str, child: str) -> bool:
+        """Whether a parent's predictions go beside its latents where they are made for the rows of a child.
+
+        That is asked by the scale that reads them: the child, or one between the two.
+        """
+        return any(self.scales[s].pass_prediction for s in self._readers(parent, child))
+
+    def _readers(self, parent: str, child: str) -> list[str]:
+        return [name for name in self.lineage(child) if parent in self.scales[name].parents]
 
     def chain(self, scale: str, model: str, protocol: str) -> dict[str, str]:
         """The models that a prediction needs, ``<scale>/<protocol>/<model>`` by scale, parents first.

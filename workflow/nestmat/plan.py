@@ -223,8 +223,8 @@ class Plan:
         return self._latents_for(wildcards.parent, wildcards.model, wildcards.protocol, rows=wildcards.child)
 
     def pass_prediction(self, wildcards: Any) -> bool:
-        """Whether the child takes the parent's prediction and spread beside the latents."""
-        return self.scale(wildcards.child).pass_prediction
+        """Whether the parent's predictions and spreads go beside its latents."""
+        return self.study.takes_prediction(wildcards.parent, wildcards.child)
 
     def look_up(self, wildcards: Any) -> bool:
         """Whether the child's rows find the parent's features by material instead of computing them."""

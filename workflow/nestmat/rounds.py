@@ -145,7 +145,7 @@ def _propagate(design: Design, scale: str, rows: Path, folder: Path) -> dict[str
     """Latents of the finer scales for the rows, by scale."""
     study, found = design.study, {}
     lineage = study.lineage(scale)
-    for k, parent in enumerate(lineage[:-1]):
+    for parent in lineage[:-1]:
         features = folder / f"{parent}__{scale}.parquet"
         blocks = study.scales[parent].features
         write_features_for_parent(
@@ -155,13 +155,12 @@ def _propagate(design: Design, scale: str, rows: Path, folder: Path) -> dict[str
             folder / f"{parent}.rejects.parquet",
             features={name: block.model_dump(exclude_none=True) for name, block in blocks.items()},
         )
-        child = study.scales[lineage[k + 1]]
         found[parent] = folder / f"{parent}.latents.parquet"
         propagate_latents(
             design.members.weights[parent],
             features,
             found[parent],
             parents={name: found[name] for name in study.scales[parent].parents},
-            pass_prediction=child.pass_prediction,
+            pass_prediction=study.takes_prediction(parent, scale),
         )
     return found

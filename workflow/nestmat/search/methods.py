@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from nestmat.search.candidates import SearchMethod
 from nestmat.search.genetic import Genetic
 from nestmat.search.gradient import Gradient
+from nestmat.search.nsga import NSGA
 from nestmat.search.random_search import RandomSearch
 from nestmat.search.ranking import Ranking
 
@@ -15,4 +16,5 @@ METHODS: Mapping[str, type[SearchMethod]] = {
     "ranking": Ranking,
     "genetic": Genetic,
     "gradient": Gradient,
+    "nsga": NSGA,
 }
