@@ -26,6 +26,7 @@ include: "rules/data.smk"
 include: "rules/features.smk"
 include: "rules/scales.smk"
 include: "rules/evaluation.smk"
+include: "rules/pool.smk"
 
 
 if STUDY.search:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from nestmat.config_parts import FeatureBlock, Name, Part
+from nestmat.config_pool import PoolSearch
 from nestmat.config_search import DesignProblem
 from nestmat.errors import InputError
 from nestmat.models.specification import Model
@@ -293,6 +294,7 @@ class Scale(Part):
     truth: Truth | None = Field(
         None, description="The physics beside the predictions, for simulated devices."
     )
+    pool: PoolSearch | None = Field(None, description="Search for the best row, its label unseen.")
 
     @property
     def competitors(self) -> dict[str, ScaleModel | Baseline]:
@@ -406,6 +408,8 @@ class Study(Part):
             _check_scale(name, scale, self.datasets, seen, self.scales)
             if scale.truth:
                 self._check_truth(name, scale.truth)
+            if scale.pool:
+                _check_pool(name, scale.pool, self.scales)
             seen.append(name)
             for protocol in scale.runs("recommended") if scale.recommended else []:
                 folds = scale.splits.get(protocol, self.strict).folds
@@ -517,6 +521,25 @@ class Study(Part):
             raise ValueError(
                 f"{key}.model: {truth.model!r} does not predict the simulated column {EFFICIENCY}"
             )
+
+    def saw_labels(self, scale: str, representation: str) -> bool:
+        """Whether a model that describes the rows of a pool was trained on the labels that are sought there.
+
+        Args:
+            scale: Scale with a search in its pool.
+            representation: Name of one of its representations.
+        """
+        pool = self.scales[scale].pool
+        latents = pool.representations[representation].latents if pool else None
+        if pool is None or latents is None:
+            return False
+        models = self.chain(latents.scale, latents.model, latents.protocol).values()
+        heads = {
+            (self.scales[name].dataset, head)
+            for name, _, model in (stem.split("/") for stem in models)
+            for head in self.scales[name].models[model].specification.heads
+        }
+        return (self.scales[scale].dataset, pool.target) in heads
 
     def simulated(self, scale: str) -> str | None:
         """Column of a scale's data set that is the simulated efficiency; None where nothing is simulated."""
@@ -668,6 +691,29 @@ def _check_scale(
         if scale.models[use.model].specification.joint:
             raise ValueError(f"scales.{name}: {use.model!r} is trained jointly; sweep and interpret another")
         need(use.protocol, scale.runs(use.model), "protocol")
+
+
+def _check_pool(name: str, pool: PoolSearch, scales: Mapping[str, Scale]) -> None:
+    def need(thing: str, known: Any, key: str) -> None:
+        if thing not in known:
+            raise ValueError(f"scales.{name}.pool.{key}: {thing!r} is not one of {sorted(known)}")
+
+    scale = scales[name]
+    need(pool.target, scale.targets, "target")
+    for key, representation in pool.representations.items():
+        here, latents = f"representations.{key}", representation.latents
+        for block in representation.blocks:
+            need(block, scale.features, f"{here}.blocks")
+        if latents is None:
+            continue
+        need(latents.scale, [name, *scale.parents], f"{here}.latents.scale")
+        theirs = scales[latents.scale]
+        need(latents.model, theirs.models, f"{here}.latents.model")
+        need(latents.protocol, theirs.runs(latents.model), f"{here}.latents.protocol")
+        if latents.scale != name and theirs.models[latents.model].specification.joint:
+            raise ValueError(
+                f"scales.{name}.pool.{here}.latents.model: {latents.model!r} is trained jointly; read another"
+            )
 
 
 def _explain(error: ValidationError) -> list[str]:

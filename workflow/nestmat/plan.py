@@ -359,6 +359,36 @@ class Plan:
         """Calculations that the gaps of simulated devices are taken from."""
         return [resource(name) for name in READS[DEVICES]]
 
+    # search in the pool
+
+    def pool(self, wildcards: Any) -> dict:
+        """Settings of the search in a scale's pool, with the feature blocks of each representation."""
+        pool = self.scale(wildcards.scale).pool
+        if pool is None:
+            return {}
+        blocks = {name: entry.blocks for name, entry in pool.representations.items()}
+        return pool.model_dump(exclude={"representations"}) | {"representations": blocks}
+
+    def _pool_latents(self, scale: str) -> dict[str, str]:
+        pool = self.scale(scale).pool
+        found = {}
+        for name, entry in pool.representations.items() if pool else ():
+            if entry.latents:
+                theirs = entry.latents
+                folder = (
+                    f"latents/{scale}" if theirs.scale == scale else f"propagated/{theirs.scale}__{scale}"
+                )
+                found[name] = f"{self.results}/{folder}/{theirs.protocol}/{theirs.model}.parquet"
+        return found
+
+    def pool_read(self, wildcards: Any) -> list[str]:
+        """Representations that are made of latents."""
+        return list(self._pool_latents(wildcards.scale))
+
+    def pool_latents(self, wildcards: Any) -> list[str]:
+        """Those latents, in the same order."""
+        return list(self._pool_latents(wildcards.scale).values())
+
     # interpretation
 
     def interpretation(self, wildcards: Any) -> dict:

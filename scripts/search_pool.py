@@ -1,0 +1,32 @@
+"""Search the labelled rows of a scale for the best one, as if their labels were unknown.
+
+In: features and data set of the scale, latents of the models that describe its rows. Out: labels seen until
+the best row was found, by representation, way of searching and trial; the labels in the order they were seen
+(in the unit of the target).
+"""
+
+from typing import Any
+
+import torch
+
+from nestmat.logs import job_log
+from nestmat.search.pool import search_pool
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.search.pool.search_pool`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        search_pool(
+            snakemake.input.features,
+            snakemake.input.data,
+            snakemake.output.pool,
+            snakemake.output.order,
+            scale=snakemake.wildcards.scale,
+            latents=dict(zip(snakemake.params.read, snakemake.input.latents, strict=True)),
+            **snakemake.params.settings,
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
