@@ -43,7 +43,13 @@ class _Origin(_Strict):
     target: str = Field(description="Column that is predicted.")
     model: str = Field(description="Name of the model, as `published` of a model or baseline names it.")
     protocol: str = Field(description="Split that the number holds for, by the name that a study gives it.")
-    metric: Literal["mae", "rmse", "r2", "accuracy"] = Field("mae", description="What the number measures.")
+    metric: Literal["mae", "rmse", "r2", "accuracy", "pool_mean", "pool_median"] = Field(
+        "mae",
+        description=(
+            "What the number measures; pool_mean and pool_median: share of a pool seen until its best row is "
+            "found, over trials."
+        ),
+    )
     unit: str = Field("", description="Unit of the number.")
     citation: str = Field(description="Key of `citations`.")
     source: str = Field(description="Where in the publication: figure, table, or file and commit.")
@@ -149,7 +155,7 @@ def _rows(entry: dict, citations: Mapping[str, str]) -> list[dict]:
 
 
 def for_scale(study: Study, scale: str, folder: str | Path = PUBLISHED) -> pd.DataFrame:
-    """Published numbers of a scale's data set and targets, under the study's own names of the models.
+    """Published numbers of a scale's data set and targets, under the study's own names.
 
     Args:
         study: The study.
@@ -157,15 +163,20 @@ def for_scale(study: Study, scale: str, folder: str | Path = PUBLISHED) -> pd.Da
         folder: Where the files are.
 
     Returns:
-        The rows of `load` for the models and baselines that name a published counterpart, ``model`` replaced
-        by their key in the study and ``published`` holding the original name.
+        The rows of `load` for the models and baselines, and in a pool for the representations, that name a
+        published counterpart, ``model`` replaced by their key in the study and ``published`` holding the
+        original name. The random order in a pool is its own counterpart.
     """
     frame, config = load(study.published, folder), study.scales[scale]
-    entries = {**config.models, **config.baselines}
-    names = {key: entry.published for key, entry in entries.items() if entry.published}
     mine = frame[(frame["dataset"] == study.datasets[config.dataset]) & frame["target"].isin(config.targets)]
+    pooled = mine["metric"].str.startswith("pool_")
+    described = config.pool.representations if config.pool else {}
+    names = [(key, entry.published, ~pooled) for key, entry in config.competitors.items()]
+    names += [(key, entry.published, pooled) for key, entry in described.items()]
+    names += [("random", "random", pooled)] * (config.pool is not None)
     renamed = [
-        mine[mine["model"] == published].assign(model=key, published=published)
-        for key, published in names.items()
+        mine[(mine["model"] == theirs) & rows].assign(model=key, published=theirs)
+        for key, theirs, rows in names
+        if theirs
     ]
     return pd.concat([mine.iloc[:0].assign(published=""), *renamed], ignore_index=True)
