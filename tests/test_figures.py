@@ -69,6 +69,8 @@ def test_figures_follow_from_the_configuration():
     assert ("gap", "nesting") not in found
     assert ("efficiency", "devices") in found
     assert ("gap", "devices") not in found
+    assert ("gap", "pool") in found
+    assert ("efficiency", "pool") not in found
     assert {"parity", "errors", "calibration", "curves", "maps", "shapley"} <= {
         k for s, k in found if s == "gap"
     }
@@ -77,7 +79,7 @@ def test_figures_follow_from_the_configuration():
 def test_a_scale_without_interpretation_or_targets_has_fewer_figures():
     content = factories.configuration()
     gap = content["scales"]["gap"]
-    del gap["interpret"], gap["sweep"], gap["recommended"]
+    del gap["interpret"], gap["sweep"], gap["recommended"], gap["pool"]
     gap["targets"], gap["baselines"] = [], {}
     for model in gap["models"].values():
         del model["specification"]["heads"]["Gap"]

@@ -38,6 +38,12 @@ def small_study():
     study["scales"]["gap"] |= {"sweep": {"model": "nestmat", "latents": [2, 3]}, "interpret": None}
     study["scales"]["binding"]["interpret"] |= {"permutations": 99, "background": 4}
     study["scales"]["binding"]["sweep"] = None
+    latents = {"scale": "binding", "model": "nestmat", "protocol": "published"}
+    study["scales"]["binding"]["pool"] |= {
+        "trials": 4,
+        "picks": 20,
+        "representations": {"descriptors": {"blocks": ["solvent"]}, "nestmat": {"latents": latents}},
+    }
     return study
 
 
@@ -62,6 +68,9 @@ def test_every_stage_left_its_table_and_the_report_stands_alone(finished):
     metrics = tables.read(results(finished) / "metrics" / "binding.parquet", split="validation", metric="mae")
     assert set(metrics["model"]) == {"nestmat", "single_scale", "ridge", "recommended"}
     assert set(metrics["protocol"]) == {"strict", "published"}
+    searches = tables.read(results(finished) / "pool" / "binding.parquet")
+    assert set(searches["representation"]) == {"random", "descriptors", "nestmat"}
+    assert "Search in the pool" in report
 
 
 def test_a_material_that_is_validated_trains_no_scale_of_its_fold(finished):

@@ -16,7 +16,7 @@ import pandas as pd
 import safetensors
 import yaml
 
-from nestmat import figures, findings, published, tables
+from nestmat import figures, findings, findings_pool, published, tables
 from nestmat.config import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
@@ -33,6 +33,7 @@ SECTIONS: dict[str, str] = {
     "results": "Accuracy",
     "nesting": "Does nesting help?",
     "calibration": "Uncertainty",
+    "search": "Search in the pool",
     "training": "Training",
     "interpretation": "Interpretation",
 }
@@ -153,6 +154,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
             "uncertainty": findings.uncertainty(labels, target),
             "truth": findings.truth(traced, labels, target) if traced is not None else "",
             "latent_size": latent_size,
+            "pool": _pool(source, name, target),
             "tables": [
                 _metrics_table(metrics, theirs, labels, target, protocol) for protocol in config.protocols
             ],
@@ -196,6 +198,25 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
         ],
         "stack": _stack(source, name),
         "citations": list(dict.fromkeys(theirs["citation"])),
+    }
+
+
+def _pool(source: Source, scale: str, target: str) -> dict[str, Any] | None:
+    """What is said of the search for a target in the pool, and its table; None where there is none."""
+    labels = source.labels(scale)
+    if labels.config.pool is None or labels.config.pool.target != target:
+        return None
+    file = f"pool/{scale}.parquet"
+    theirs = source.published(scale)
+    notes = theirs[theirs["metric"].str.startswith("pool_")].groupby("note", sort=False)["published"]
+    searched = findings_pool.Searched(
+        source.table(file), tables.provenance(source.path(file)), theirs, labels, labels.config.pool
+    )
+    return {
+        "said": searched.said(),
+        "table": searched.table(),
+        "trials": labels.config.pool.trials,
+        "notes": [(", ".join(dict.fromkeys(models)), note) for note, models in notes if note],
     }
 
 

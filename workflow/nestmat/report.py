@@ -33,6 +33,7 @@ def needs(study: Study) -> dict[str, list[str]]:
         "comparisons": [f"comparisons/{name}.parquet" for name in study.scales],
         "sweeps": [f"sweeps/{name}.parquet" for name, scale in study.scales.items() if scale.sweep],
         "truths": [f"truth/{name}.parquet" for name, scale in study.scales.items() if scale.truth],
+        "pools": [f"pool/{name}.parquet" for name, scale in study.scales.items() if scale.pool],
         "stacks": [
             f"predictions/{name}/{protocol}/recommended.json"
             for name, scale in study.scales.items()

@@ -60,7 +60,9 @@ def _key(found: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
     handles += [style.marker("autoencoder", color=style.BLUE), style.marker("baseline", color=style.GREY)]
     tick = {"marker": "|", "markersize": 7, "markeredgewidth": 1.4}
     handles.append(style.marker("training rows", color=style.INK, **tick))
-    return handles + [style.marker("published", **style.PUBLISHED)] * (not published.empty)
+    return handles + [style.marker("published", **style.PUBLISHED)] * bool(
+        (published["metric"] == "mae").any()
+    )
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: style.Labels) -> None:

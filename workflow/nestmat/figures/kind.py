@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Needs = dict[str, list[str]]
-Section = Literal["results", "nesting", "calibration", "training", "interpretation"]
+Section = Literal["results", "nesting", "calibration", "search", "training", "interpretation"]
 
 
 def always(study: Study, scale: str) -> bool:

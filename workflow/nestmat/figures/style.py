@@ -75,6 +75,11 @@ class Labels:
         entry = self.config.models.get(name) or self.config.baselines.get(name)
         return (entry.title if entry else "") or prettify(name)
 
+    def representation(self, name: str) -> str:
+        """Name of a description of the rows of a pool, or of the random order."""
+        entry = self.config.pool.representations.get(name) if self.config.pool else None
+        return (entry.title if entry else "") or prettify(name)
+
     def protocol(self, name: str) -> str:
         """Name of a protocol; a publication's own split is always called so."""
         split = self.config.splits.get(name)
