@@ -200,6 +200,15 @@ def test_single_precision_predicts_what_the_chain_predicts(space, materials, fea
             np.testing.assert_allclose(given.detach().numpy(), wanted, rtol=0, atol=1e-4 * wanted.std())
 
 
+def test_all_is_computed_where_the_materials_are(space, materials, featurized, trained):
+    surrogate = Surrogate(Chain(trained), dict.fromkeys(trained, mapped(space, featurized)))
+    # A device without memory refuses tensors of another one.
+    asked = Problem(space, surrogate, [Target("cell.cell_y", "maximise")], [Constraint("tau", high=4.2)])
+    found = asked.predict(torch.from_numpy(materials).float().to("meta"))
+    for value in (*(part for pair in found.values() for part in pair), *asked.judge(found)):
+        assert (value.device.type, value.dtype) == ("meta", torch.float32)
+
+
 def test_gradients_lead_to_what_is_wanted(space, featurized, trained):
     surrogate = Surrogate(Chain(trained), dict.fromkeys(trained, mapped(space, featurized)))
     asked = Problem(
