@@ -15,6 +15,7 @@ wildcard_constraints:
 rule search_candidates:
     input:
         members=PLAN.searched_files,
+        data=PLAN.judging_data,
         code=code("search_candidates"),
         ions=resource("ions.yaml"),
     output:

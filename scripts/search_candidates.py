@@ -10,6 +10,7 @@ import torch
 
 from nestmat.config import study_from
 from nestmat.inverse_design import build_design, members_of, search_candidates
+from nestmat.judging import problem_of_trees
 from nestmat.logs import job_log
 
 
@@ -19,9 +20,11 @@ def main(snakemake: Any) -> None:
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)
         design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
-        search_candidates(
-            design, snakemake.wildcards.method, snakemake.output.candidates, snakemake.output.runs
-        )
+        chosen, output = snakemake.wildcards.method, snakemake.output
+        data = dict(zip(design.scales, snakemake.input.data, strict=True))
+        on_trees = design.given.methods[chosen].on == "trees"
+        problem = problem_of_trees(design, data) if on_trees else None
+        search_candidates(design, chosen, output.candidates, output.runs, problem)
 
 
 if "snakemake" in globals():

@@ -363,7 +363,9 @@ def quantity_units(study: Study, name: str) -> dict[str, str]:
     return found
 
 
-def search_candidates(design: Design, method_name: str, candidates: str | Path, runs: str | Path) -> None:
+def search_candidates(
+    design: Design, method_name: str, candidates: str | Path, runs: str | Path, problem: Problem | None = None
+) -> None:
     """Search with one method, once a seed, and write the best candidates of each search.
 
     Args:
@@ -371,6 +373,7 @@ def search_candidates(design: Design, method_name: str, candidates: str | Path, 
         method_name: Name of the method in the problem.
         candidates: Table to write, `candidate_schema`.
         runs: Table to write, `RUNS`.
+        problem: The problem with another predictor than the members; they are asked about what it finds.
 
     Raises:
         InputError: As `method` and the method itself.
@@ -380,9 +383,10 @@ def search_candidates(design: Design, method_name: str, candidates: str | Path, 
     parts, records = [], []
     for seed in range(chosen.seeds or given.seeds):
         start = time.perf_counter()
-        found = search.propose(design.problem, chosen.budget or given.budget, seed)
+        found = search.propose(problem or design.problem, chosen.budget or given.budget, seed)
         seconds = time.perf_counter() - start
-        part = candidate_table(design.problem, found.x, found.table).head(given.proposals)
+        best = found.x[: given.proposals]
+        part = candidate_table(design.problem, best, design.problem.evaluate(best))
         _LOG.info(
             "%s, seed %d: %d materials predicted in %.1f s; %d of the best %d are hits",
             *(method_name, seed, found.evaluations, seconds, part["hit"].sum(), len(part)),

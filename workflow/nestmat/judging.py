@@ -27,7 +27,7 @@ from nestmat.inverse_design import (
 )
 from nestmat.materials.formulas import parse_many
 from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
-from nestmat.search.problem import order
+from nestmat.search.problem import Problem, Quantities, order
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import Choice, Product
 
@@ -83,7 +83,7 @@ def judge_candidates(
         pd.concat([tables.read(path) for path in runs], ignore_index=True),
         space,
         judges=[judge for judge in JUDGES if f"{judge}.hit" in frame],
-        goals={target.quantity: design.units[target.quantity] for target in problem.targets},
+        targets={target: design.units[target.quantity] for target in problem.targets},
         windows={key: window for key, window in WINDOWS.items() if f"{key}.mean" in frame},
     )
     tables.write(metrics, measured, DESIGN_METRICS, facts)
@@ -134,13 +134,12 @@ def trained_on(design: Design) -> NDArray[np.float64]:
     return x[np.isclose(space.canonical(x), x).all(axis=1)]
 
 
-def judgements(design: Design, data: Mapping[str, str | Path], frame: pd.DataFrame) -> dict[str, Judged]:
-    """What each judge says of materials, by judge.
+def fitted_trees(design: Design, data: Mapping[str, str | Path]) -> Trees:
+    """The trees that judge, trained on what the searched members have not seen.
 
     Args:
         design: The problem with the searched members.
         data: Data set of each scale that predicts, read.
-        frame: Formula and numbers of the materials.
     """
     given, study, members = design.given, design.study, design.members
     assert given.judges is not None
@@ -155,6 +154,41 @@ def judgements(design: Design, data: Mapping[str, str | Path], frame: pd.DataFra
             protocol=members.protocol,
             fold=members.fold,
         )
+    return trees
+
+
+def problem_of_trees(design: Design, data: Mapping[str, str | Path]) -> Problem:
+    """The problem with the trees that judge as its predictor, which has no gradients.
+
+    Args:
+        design: The problem with the searched members.
+        data: Data set of each scale that predicts, read.
+    """
+    trees = fitted_trees(design, data)
+
+    def predict(x: torch.Tensor) -> Quantities:
+        numbers = pd.DataFrame(x.numpy(), columns=list(design.space.columns))
+        rows = _rows(numbers.assign(formula=design.space.formulas(x.numpy())), design.space)
+        says = {
+            key: (torch.from_numpy(mean), torch.from_numpy(std))
+            for key, (mean, std) in trees.predict(rows).items()
+        }
+        return design.surrogate.derive(x, {**design.surrogate(x), **says})
+
+    return dataclasses.replace(design.problem, predict=predict)
+
+
+def judgements(design: Design, data: Mapping[str, str | Path], frame: pd.DataFrame) -> dict[str, Judged]:
+    """What each judge says of materials, by judge.
+
+    Args:
+        design: The problem with the searched members.
+        data: Data set of each scale that predicts, read.
+        frame: Formula and numbers of the materials.
+    """
+    given, study = design.given, design.study
+    assert given.judges is not None
+    trees = fitted_trees(design, data)
     table = _rows(frame, design.space)
     found = {"trees": trees.predict(table)}
     if given.judges.physics:

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from nestmat import tables
+from nestmat.search.pareto import hypervolume
+from nestmat.search.problem import Target
 from nestmat.search.space import DesignSpace
 
 MODEL = "model"
@@ -60,7 +63,7 @@ def assess(
     space: DesignSpace,
     *,
     judges: Sequence[str],
-    goals: Mapping[str, str],
+    targets: Mapping[Target, str],
     windows: Mapping[str, tuple[float, float]],
 ) -> pd.DataFrame:
     """Rates and distances of each method's candidates, over each seed and over all distinct ones.
@@ -70,12 +73,13 @@ def assess(
         runs: Seconds and evaluations of each method and seed.
         space: The space.
         judges: Names of the judges.
-        goals: Unit by quantity that is wanted.
+        targets: What is wanted, with the unit of each quantity.
         windows: Range of a geometric criterion by name, as far as it is known of the candidates.
 
     Returns:
         `DESIGN_METRICS`.
     """
+    volumes = {judge: Volume(judged, judge, list(targets)) for judge in judges if len(targets) > 1}
     rows = []
     for method, part in judged.groupby("method", sort=False):
         distinct = part.drop_duplicates(list(space.columns))
@@ -86,11 +90,45 @@ def assess(
                 (runs["method"] == method) & ((runs["seed"] == seed) | (seed == -1)), "seconds"
             ]
             found = _measures(
-                mine, space, judges, goals, windows, float(seconds.sum()) if len(seconds) else np.nan
+                mine, space, judges, targets, windows, float(seconds.sum()) if len(seconds) else np.nan
             )
             rows += [{"method": method, "seed": int(seed), **row} for row in found]
+            for judge, volume in volumes.items():
+                rows.append(
+                    {"method": method, "seed": int(seed), **_number("hypervolume", judge, volume(mine))}
+                )
     frame = pd.DataFrame(rows, columns=list(DESIGN_METRICS))
     return frame.astype({"seed": "int32"})
+
+
+class Volume:
+    """Share of what can be had that the front of some candidates dominates, as a judge says.
+
+    The volume lies between the worst distance of each target in a uniform sample of the space and the best
+    of all candidates; those that break a constraint do not count.
+
+    Args:
+        judged: All candidates, those of the uniform sample among them.
+        judge: Name of the judge.
+        targets: What is wanted.
+    """
+
+    def __init__(self, judged: pd.DataFrame, judge: str, targets: Sequence[Target]):
+        self.judge, self.targets = judge, targets
+        every = self._distances(judged)
+        self._worst = self._distances(judged[judged["method"] == UNIFORM]).max(axis=0)
+        self._best = np.minimum(every.min(axis=0), self._worst)
+
+    def _distances(self, part: pd.DataFrame) -> NDArray[np.float64]:
+        values = (torch.tensor(part[f"{self.judge}.{t.quantity}.mean"].to_numpy()) for t in self.targets)
+        return np.column_stack([t.distance(v).numpy() for t, v in zip(self.targets, values, strict=True)])
+
+    def __call__(self, part: pd.DataFrame) -> float:
+        """The share of ``part``, 0 to 1."""
+        kept = part[part[f"{self.judge}.violation"] == 0]
+        if kept.empty:
+            return 0.0
+        return hypervolume(self._distances(kept), self._worst) / float(np.prod(self._worst - self._best))
 
 
 def _rate(metric: str, judge: str, met: NDArray[np.bool_], at: float = np.nan) -> dict:
@@ -123,7 +161,7 @@ def _measures(
     part: pd.DataFrame,
     space: DesignSpace,
     judges: Sequence[str],
-    goals: Mapping[str, str],
+    targets: Mapping[Target, str],
     windows: Mapping[str, tuple[float, float]],
     seconds: float,
 ) -> Iterator[dict]:
@@ -145,7 +183,7 @@ def _measures(
         yield _rate("hit_new_in_domain", judge, hit & new & inside)
         if np.isfinite(seconds) and hit.any():
             yield _number("seconds_per_thousand_hits", judge, 1000 * seconds / hit.sum(), "s")
-        for quantity, unit in goals.items():
+        for quantity, unit in ((target.quantity, unit) for target, unit in targets.items()):
             error = part[f"{quantity}.mean"] - part[f"{judge}.{quantity}.mean"]
             yield _number(f"optimism:{quantity}", judge, error.mean(), unit)
             yield _number(f"median:{quantity}", judge, part[f"{judge}.{quantity}.mean"].median(), unit)
