@@ -1,33 +1,33 @@
 # Figures and the report.
-# In: the tables of all stages. Out: figures/<scale>.<kind>.svg, and report.html, one self-contained file.
+# In: the tables of all stages. Out: figures/<scale or problem>.<kind>.svg, and report.html, one self-contained file.
 
 FIGURE_FILES = PLAN.figure_files()
 
-# One rule a scale, so that one process draws all its figures and yet each is a file with its own place in
+# One rule a scale or design problem, so that one process draws all its figures and yet each is a file with its own place in
 # `snakemake --report`.
-for scale, kinds in PLAN.figures().items():
+for subject, kinds in PLAN.figures().items():
 
     rule:
         name:
-            f"draw_figures_{scale}"
+            f"draw_figures_{subject}"
         input:
-            tables=PLAN.figure_inputs(scale),
+            tables=PLAN.figure_inputs(subject),
             published=PLAN.published_files(),
             code=code("draw_figures"),
         output:
             **{
                 kind: report(
-                    f"{RESULTS}/figures/{scale}.{kind}.svg",
+                    f"{RESULTS}/figures/{subject}.{kind}.svg",
                     caption=f"../workflow/report/{kind}.rst",
-                    category=STUDY.scales[scale].title or scale,
+                    category=PLAN.title(subject),
                     labels={"figure": kind.replace("_", " ")},
                 )
                 for kind in kinds
             },
         log:
-            f"{RESULTS}/logs/draw_figures/{scale}.log",
+            f"{RESULTS}/logs/draw_figures/{subject}.log",
         benchmark:
-            f"{RESULTS}/benchmarks/draw_figures/{scale}.tsv"
+            f"{RESULTS}/benchmarks/draw_figures/{subject}.tsv"
         conda:
             "../environment.yml"
         threads: 1
@@ -36,9 +36,9 @@ for scale, kinds in PLAN.figures().items():
             runtime=30,
         params:
             study=config,
-            scale=scale,
+            subject=subject,
         message:
-            "Draw the figures of a scale"
+            "Draw the figures of a scale or a design problem"
         script:
             "../scripts/draw_figures.py"
 

@@ -18,7 +18,7 @@ from pydantic import ConfigDict, ValidationError
 
 from nestmat import config_search, tables
 from nestmat.config import Study
-from nestmat.data.registry import resolve
+from nestmat.design_quantities import quantity_columns
 from nestmat.errors import InputError
 from nestmat.features.design import feature_map
 from nestmat.materials import ions
@@ -226,7 +226,7 @@ class Design:
     @property
     def units(self) -> dict[str, str]:
         """Unit of every quantity."""
-        return quantity_units(self.study, self.name)
+        return {key: column.unit for key, column in quantity_columns(self.study, self.name).items()}
 
 
 def build_design(study: Study, name: str, members: Members) -> Design:
@@ -348,6 +348,7 @@ def candidate_schema(design: Design, columns: Iterable[str]) -> dict[str, tables
     return found
 
 
+<<<<<<< HEAD
 def quantity_units(study: Study, name: str) -> dict[str, str]:
     """Unit of every quantity of a problem, by name."""
     given = study.search[name]
@@ -366,6 +367,9 @@ def quantity_units(study: Study, name: str) -> dict[str, str]:
 def search_candidates(
     design: Design, method_name: str, candidates: str | Path, runs: str | Path, problem: Problem | None = None
 ) -> None:
+=======
+def search_candidates(design: Design, method_name: str, candidates: str | Path, runs: str | Path) -> None:
+>>>>>>> fb18eb8 (Draw figures of design problems: methods, front, optimism, novelty, shortlist, verification)
     """Search with one method, once a seed, and write the best candidates of each search.
 
     Args:

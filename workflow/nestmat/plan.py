@@ -660,22 +660,26 @@ class Plan:
     # figures
 
     def figures(self) -> dict[str, list[str]]:
-        """Kinds of figures by scale."""
+        """Kinds of figures by scale and by design problem."""
         found: dict[str, list[str]] = {}
-        for scale, kind in figures.available(self.study):
-            found.setdefault(scale, []).append(kind)
+        for subject, kind in figures.available(self.study):
+            found.setdefault(subject, []).append(kind)
         return found
+
+    def title(self, subject: str) -> str:
+        """Name of a scale or a design problem for people."""
+        return figures.title(self.study, subject)
 
     def figure_files(self) -> list[str]:
         """Every figure of the study."""
         return [f"{self.results}/figures/{s}.{kind}.svg" for s, kind in figures.available(self.study)]
 
-    def figure_inputs(self, scale: str) -> list[str]:
-        """Tables that the figures of a scale are drawn from."""
+    def figure_inputs(self, subject: str) -> list[str]:
+        """Tables that the figures of a scale or a design problem are drawn from."""
         found = {
             path
-            for kind in self.figures().get(scale, [])
-            for paths in figures.needs(self.study, scale, kind).values()
+            for kind in self.figures().get(subject, [])
+            for paths in figures.needs(self.study, subject, kind).values()
             for path in paths
         }
         return [f"{self.results}/{path}" for path in sorted(found)]

@@ -15,8 +15,12 @@ from nestmat.figures import (
     calibration,
     correlations,
     curves,
+    design_labels,
+    design_shortlist,
+    designs,
     devices,
     errors,
+    front,
     maps,
     nesting,
     parity,
@@ -46,39 +50,54 @@ FIGURES: dict[str, Kind] = {
     "shapley": shapley.KIND,
     "shapley_latents": shapley.LATENTS,
     "maps": maps.KIND,
+    "methods": designs.METHODS,
+    "optimism": designs.OPTIMISM,
+    "front": front.KIND,
+    "novelty": designs.NOVELTY,
+    "shortlist_map": design_shortlist.MAP,
+    "verification": design_shortlist.VERIFICATION,
 }
 
 
 def available(study: Study) -> list[tuple[str, str]]:
-    """Scale and kind of every figure of a study, from its configuration alone, in the report's order."""
+    """Subject and kind of every figure of a study, from its configuration alone, in the report's order.
+
+    Subjects are the scales, then the problems of inverse design.
+    """
+    subjects = [("scale", name) for name in study.scales] + [("problem", name) for name in study.search]
     return [
-        (scale, kind)
-        for scale in study.scales
+        (name, kind)
+        for subject, name in subjects
         for kind, about in FIGURES.items()
-        if about.available(study, scale)
+        if about.subject == subject and about.available(study, name)
     ]
 
 
-def needs(study: Study, scale: str, kind: str) -> dict[str, list[str]]:
+def title(study: Study, subject: str) -> str:
+    """Name of a scale or a problem for people."""
+    return (study.search.get(subject) or study.scales[subject]).title or style.prettify(subject)
+
+
+def needs(study: Study, subject: str, kind: str) -> dict[str, list[str]]:
     """Files that a figure is drawn from, by name, relative to the study's results."""
-    return FIGURES[kind].needs(study, scale)
+    return FIGURES[kind].needs(study, subject)
 
 
 def draw(
     kind: str,
     inputs: Mapping[str, str | Path | Sequence[str | Path]],
     study: Study,
-    scale: str,
+    subject: str,
     output: str | Path,
     published: pd.DataFrame | None = None,
 ) -> None:
-    """Draw a figure of a scale and write it as SVG, whole or not at all.
+    """Draw a figure of a scale or a problem and write it as SVG, whole or not at all.
 
     Args:
         kind: Key of `FIGURES`.
         inputs: The files named by `needs`.
         study: The study.
-        scale: Name of the scale.
+        subject: Name of the scale or of the problem.
         output: File to write.
         published: Published numbers of the scale, as `nestmat.published.for_scale` gives them by default.
 
@@ -100,18 +119,18 @@ def draw(
         frames[name] = pd.concat(parts, ignore_index=True)
         if frames[name].empty:
             raise InputError(
-                f"no row to draw {kind} of scale {scale} from.",
+                f"no row to draw {kind} of {about.subject} {subject} from.",
                 file=paths[0],
                 remedy="delete the file and run again.",
             )
-    frames["published"] = for_scale(study, scale) if published is None else published
-    columns = {
-        name: column
-        for group in ("data", "parent_features", "features")
-        for path in files.get(group, [])
-        for name, column in tables.schema(path).items()
-    }
-    labels = style.Labels(study, scale, columns)
+    labels: style.Labels
+    if about.subject == "problem":
+        labels = design_labels.DesignLabels.of(study, subject)
+    else:
+        frames["published"] = for_scale(study, subject) if published is None else published
+        groups = [files.get(group, []) for group in ("data", "parent_features", "features")]
+        columns = {n: column for group in groups for path in group for n, column in tables.schema(path).items()}
+        labels = style.Labels(study, subject, columns)
     with style.sheet():
         figure = about.draw(frames, labels)
     style.write_svg(figure, output, f"{labels.title()}: {about.title}")

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from nestmat.config import Study
-from nestmat.figures.style import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 Needs = dict[str, list[str]]
-Section = Literal["results", "nesting", "calibration", "search", "training", "interpretation"]
+ScaleSection = Literal["results", "nesting", "calibration", "search", "training", "interpretation"]
+ProblemSection = Literal["methods", "shortlist", "verification"]
 
 
 def always(study: Study, scale: str) -> bool:
@@ -30,19 +30,21 @@ class Kind:
         title: Heading.
         caption: What the reader sees, in plain sentences, for the report.
         section: Part of the report it belongs to.
-        draw: Frames by name and labels to a figure; reads no file.
-        needs: Study and scale to the files it is drawn from, by name, relative to the study's results.
-        available: Whether a scale of a study has it, from the configuration alone.
+        draw: Frames by name and labels to a figure; reads no file. Labels are `DesignLabels` for a problem.
+        needs: Study and subject to the files it is drawn from, by name, relative to the study's results.
+        available: Whether a subject of a study has it, from the configuration alone.
         filters: Rows to read of a table: column = value pairs by name of the table.
+        subject: What it is a figure of: a scale, or a problem of inverse design.
     """
 
     title: str
     caption: str
-    section: Section
-    draw: Callable[[Mapping[str, pd.DataFrame], Labels], Figure]
+    section: ScaleSection | ProblemSection
+    draw: Callable[[Mapping[str, pd.DataFrame], Any], Figure]
     needs: Callable[[Study, str], Needs]
     available: Callable[[Study, str], bool] = always
     filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    subject: Literal["scale", "problem"] = "scale"
 
 
 ENSEMBLE = {"split": "validation", "inner": -1, "seed": -1, "repeat": 0}

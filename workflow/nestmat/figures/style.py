@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nestmat.config import Scale, Study
+from nestmat.config import ColumnSpec, Scale, Study
 from nestmat.files import replacing
 
 # The rules ask this package which figures there are: matplotlib and pandas are loaded only to draw them.
@@ -58,7 +58,7 @@ class Labels:
 
     study: Study
     scale: str
-    columns: Mapping[str, Column] = field(default_factory=dict)
+    columns: Mapping[str, Column | ColumnSpec] = field(default_factory=dict)
 
     @property
     def config(self) -> Scale:
@@ -230,7 +230,7 @@ def matrix(
         rows: Names of the rows.
         columns: Names of the columns.
         across: Label of the columns.
-        bar: Label of the colour bar.
+        bar: Label of the colour bar; none is drawn where it is empty.
         printed: Cells whose number is printed, (rows, columns).
         most: Value of the darkest colour; the largest value by default.
     """
@@ -246,14 +246,15 @@ def matrix(
     for (i, j), value in np.ndenumerate(values):
         if np.isfinite(value) and printed[i, j]:
             colour = "white" if value > 0.6 * top else INK
-            text = f"{value:.2f}".removeprefix("0")
+            text = f"{value:.2f}".removeprefix("0").replace("1.00", "1")
             ax.text(j, i, text, ha="center", va="center", fontsize=6.5, color=colour)
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_xlabel(across)
-    scale = figure.colorbar(image, ax=ax, aspect=22)
-    scale.set_label(bar)
-    scale.outline.set_visible(False)
+    if bar:
+        scale = figure.colorbar(image, ax=ax, aspect=22)
+        scale.set_label(bar)
+        scale.outline.set_visible(False)
     return figure
 
 
