@@ -163,7 +163,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
         }
         for target in config.targets
     ]
-    drawn = [kind_ for scale, kind_ in figures.available(source.study) if scale == name]
+    drawn = [kind_ for subject, kind_ in figures.available(source.study) if subject == name]
     return {
         "key": name,
         "title": labels.title(),
@@ -181,7 +181,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
                 "key": f"{name}-{key}",
                 "title": title,
                 "kind": key,
-                "figures": [_figure(source, name, k) for k in drawn if figures.FIGURES[k].section == key],
+                "figures": [figure(source, name, k) for k in drawn if figures.FIGURES[k].section == key],
             }
             for key, title in SECTIONS.items()
             if key == "results" or any(figures.FIGURES[k].section == key for k in drawn)
@@ -349,14 +349,15 @@ def _calibration(metrics: pd.DataFrame, labels: Labels, target: str) -> list[lis
     ]
 
 
-def _figure(source: Source, scale: str, kind_: str) -> dict[str, str]:
+def figure(source: Source, subject: str, kind_: str) -> dict[str, str]:
+    """A figure of a scale or a design problem, as the page holds it."""
     about = figures.FIGURES[kind_]
-    name = f"figures/{scale}.{kind_}.svg"
+    name = f"figures/{subject}.{kind_}.svg"
     return {
         "title": about.title,
         "caption": about.caption,
         "file": name,
-        "alt": f"{about.title}: {source.labels(scale).title()}",
+        "alt": f"{about.title}: {figures.title(source.study, subject)}",
         "data": base64.b64encode(source.path(name).read_bytes()).decode(),
     }
 

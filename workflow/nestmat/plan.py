@@ -630,10 +630,6 @@ class Plan:
         [name] = [key for key, problem in self.candidate_sets().items() if problem == wildcards.problem]
         return f"{self.results}/dft/{name}.compounds.parquet"
 
-    def verified_problems(self) -> list[str]:
-        """Problems whose candidates the report shows beside calculations."""
-        return [name for name, problem in self.study.search.items() if problem.verify and problem.verify.file]
-
     # everything, for the report and for tracking
 
     def trained(self) -> list[tuple[str, str, str]]:

@@ -42,8 +42,18 @@ def needs(study: Study) -> dict[str, list[str]]:
         ],
         "cards": [f"{stem}.json" for stem in trained],
         "weights": [f"{stem}.safetensors" for stem in trained],
-        "figures": [f"figures/{scale}.{kind}.svg" for scale, kind in figures.available(study)],
+        "designs": [path for name in study.search for path in _needs_of_problem(study, name)],
+        "figures": [f"figures/{subject}.{kind}.svg" for subject, kind in figures.available(study)],
     }
+
+
+def _needs_of_problem(study: Study, name: str) -> list[str]:
+    given, folder = study.search[name], f"search/{name}"
+    found = [f"{folder}/{method}.runs.parquet" for method in given.methods]
+    found += [f"{folder}/metrics.parquet"] if given.methods else []
+    if given.shortlist:
+        found += [f"{folder}/{file}" for file in ("shortlist.parquet", "candidates.csv", "candidates.jsonl")]
+    return found + [f"{folder}/verified.parquet"] * bool(given.verify and given.verify.file)
 
 
 def write_report(
@@ -69,7 +79,7 @@ def write_report(
     # The rules ask `needs` while they are read: what writes the report is loaded only here.
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from nestmat import chapters
+    from nestmat import chapters, chapters_designs
 
     source = chapters.Source(study, Path(results), published)
     environment = Environment(
@@ -84,6 +94,7 @@ def write_report(
         study=study,
         data=[chapters.data_card(source, name) for name in study.datasets],
         scales=[chapters.scale_chapter(source, name) for name in study.scales],
+        problems=[chapters_designs.design_chapter(source, name) for name in study.search],
         versions=chapters.versions(source),
         command=command,
     )

@@ -129,7 +129,9 @@ def draw(
     else:
         frames["published"] = for_scale(study, subject) if published is None else published
         groups = [files.get(group, []) for group in ("data", "parent_features", "features")]
-        columns = {n: column for group in groups for path in group for n, column in tables.schema(path).items()}
+        columns = {
+            n: column for group in groups for path in group for n, column in tables.schema(path).items()
+        }
         labels = style.Labels(study, subject, columns)
     with style.sheet():
         figure = about.draw(frames, labels)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nestmat.config import Study
-from nestmat.figures import front, kind, style
+from nestmat.config_search import Shares
+from nestmat.figures import front, kind, measures, style
 from nestmat.figures.design_labels import DesignLabels
 
 if TYPE_CHECKING:
@@ -49,10 +50,10 @@ def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure
     """
     rows = frames["shortlist"]
     space = labels.given.space
-    sites = space.sites or {"": space.elements}
-    columns = [
-        (site, name) for site, shares in sites.items() for name in (shares.species if shares else [])
-    ]
+    sites: dict[str, Shares] = {**(space.sites or {})}
+    if space.elements is not None:
+        sites[""] = space.elements
+    columns = [(site, name) for site, shares in sites.items() for name in shares.species]
     values = rows[[f"{site}:{name}" if site else name for site, name in columns]].to_numpy(np.float64)
     figure = style.matrix(
         values,
@@ -140,19 +141,16 @@ def _calculated(ax: Axes, rows: pd.DataFrame) -> None:
     ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
     room = 0.32 * (ends[1] - ends[0])
     ax.set_ylim(ends[0] - 0.1 * room, ends[1] + room)
-    told = rows[~known] if (~known).any() else rows
-    error = (told["mean"] - told["calculated"]).abs()
-    inside = (error <= 2 * told["std"]).sum()
-    unit = rows["unit"].iloc[0]
-    text = f"MAE {style.number(error.mean())} {unit}".rstrip()
-    style.note(ax, f"{text}\n{inside} of {len(told)} within 2 σ")
+    error, inside, count = measures.against(rows)
+    text = f"MAE {style.number(error)} {rows['unit'].iloc[0]}".rstrip()
+    style.note(ax, f"{text}\n{inside} of {count} within 2 σ")
 
 
 MAP = kind.Kind(
     title="What the shortlist is made of",
     caption=(
-        "A row a candidate with its rank, a column a species of the design space by site; the shade is its share, "
-        "also printed. At the right what is predicted of it, with one standard deviation."
+        "A row a candidate with its rank, a column a species of the design space by site; the shade is its "
+        "share, also printed. At the right what is predicted of it, with one standard deviation."
     ),
     section="shortlist",
     draw=draw_map,
@@ -163,10 +161,10 @@ MAP = kind.Kind(
 VERIFICATION = kind.Kind(
     title="Predicted and calculated",
     caption=(
-        "Predictions of the members that were trained on every material against density-functional theory, for "
-        "the best materials of the space that fit into a small cell; bars are one predicted standard deviation, "
-        "the line is equality. Hollow: materials that the members were trained on. Mean absolute error (MAE) and "
-        "the share within two standard deviations are of the others, where there are any."
+        "Predictions of the members that were trained on every material against density-functional theory, "
+        "for the best materials of the space that fit into a small cell; bars are one predicted standard "
+        "deviation, the line is equality. Hollow: materials that the members were trained on. Mean absolute "
+        "error (MAE) and the share within two standard deviations are of the others, where there are any."
     ),
     section="verification",
     draw=draw_verification,

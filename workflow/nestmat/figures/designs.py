@@ -48,8 +48,8 @@ def measured(study: Study, problem: str) -> kind.Needs:
 
 
 def judged(study: Study, problem: str) -> kind.Needs:
-    """The candidates of each method, judged."""
-    return {"judged": [f"search/{problem}/judged.parquet"]}
+    """The candidates of each method, judged, and what was measured of them."""
+    return {"judged": [f"search/{problem}/judged.parquet"], **measured(study, problem)}
 
 
 def draw_methods(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
@@ -88,12 +88,10 @@ def _rates(
     ax: Axes, rows: pd.DataFrame, methods: Sequence[str], shift: float, name: str, **look: Any
 ) -> None:
     """Shares with their intervals, in percent, each at the place of its method."""
-    rows = rows.set_index("method").reindex(methods)[["value", "low", "high"]] * 100
+    rows = rows.set_index("method").reindex(list(methods))[["value", "low", "high"]] * 100
     y = [len(methods) - 1 - k - shift for k in range(len(methods))]
     ends = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-    ax.errorbar(
-        rows["value"], y, xerr=ends, linestyle="none", elinewidth=1.1, capsize=2, label=name, **look
-    )
+    ax.errorbar(rows["value"], y, xerr=ends, linestyle="none", elinewidth=1.1, capsize=2, label=name, **look)
 
 
 def _rows(ax: Axes, names: Sequence[str], methods: Sequence[str]) -> None:
@@ -110,45 +108,55 @@ def _baseline_rule(ax: Axes, methods: Sequence[str]) -> None:
 
 
 def draw_optimism(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
-    """What the searched model says of the first target beside what each judge says.
+    """What the searched model says of the first target beside what each judge says, and the mean difference.
 
     Args:
-        frames: ``judged``.
+        frames: ``judged``, and ``metrics`` of distinct candidates over all seeds.
         labels: Names and units.
     """
-    rows = frames["judged"].drop_duplicates(["method", "formula", *_numbers(frames["judged"], labels)])
-    quantity = labels.given.targets[0].quantity
-    methods, looks = labels.methods(rows["method"]), labels.looks()
+    rows, quantity = frames["judged"], labels.given.targets[0].quantity
+    gaps = frames["metrics"][frames["metrics"]["metric"] == f"optimism:{quantity}"]
     found = judges(rows.columns)
-    figure, axes = style.panels(2, len(found), height=2.6, sharey="row")
+    figure, axes = style.panels(2, len(found), height=2.6)
     for j, name in enumerate(found):
-        said, theirs = rows[f"{quantity}.mean"], rows[f"{name}.{quantity}.mean"]
-        ax, below = axes[0, j], axes[1, j]
-        for place, method in enumerate(methods):
-            mine = rows["method"] == method
-            ax.plot(theirs[mine], said[mine], **points(method, place / len(methods)), **looks[method])
-        ends = [min(said.min(), theirs.min()), max(said.max(), theirs.max())]
-        ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
-        ax.set_title(f"Judged by {judge(name)}")
-        ax.set_xlabel(labels.axis(quantity, f"{style.prettify(judge(name))}:", characters=40))
-        below.axvline(0, color=style.INK, linewidth=0.8)
-        for y, method in enumerate(reversed(methods)):
-            gap = (said - theirs)[rows["method"] == method].mean()
-            below.plot(gap, y, **{**looks[method], "markersize": 5}, linestyle="none")
-            side = {"xytext": (6, 0), "ha": "left"} if gap >= 0 else {"xytext": (-6, 0), "ha": "right"}
-            text = style.number(gap)
-            below.annotate(text, (gap, y), **side, textcoords="offset points", va="center", fontsize=7)
-        _rows(below, [labels.method(method) for method in methods], methods)
-        _baseline_rule(below, methods)
-        below.margins(x=0.25)
-        unit = labels.unit(quantity)
-        below.set_xlabel(style.with_unit("Mean of searched model less judge", unit))
+        _promised(axes[0, j], rows, labels, quantity, name)
+        mine = gaps[gaps["judge"] == name].set_index("method")["value"]
+        _gaps(axes[1, j], mine, labels.methods(rows["method"]), labels, named=j == 0)
+        axes[1, j].set_xlabel(style.with_unit("Mean of searched model less judge", labels.unit(quantity)))
     axes[0, 0].set_ylabel(labels.axis(quantity, "Searched model:", characters=32))
     return figure
 
 
+def _promised(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity: str, name: str) -> None:
+    """The searched model's value of each candidate against the judge's."""
+    said, theirs = rows[f"{quantity}.mean"], rows[f"{name}.{quantity}.mean"]
+    methods, looks = labels.methods(rows["method"]), labels.looks()
+    for place, method in enumerate(methods):
+        mine = rows["method"] == method
+        ax.plot(theirs[mine], said[mine], **points(method, place / len(methods)), **looks[method])
+    ends = [min(said.min(), theirs.min()), max(said.max(), theirs.max())]
+    ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
+    ax.set_title(f"Judged by {judge(name)}")
+    ax.set_xlabel(labels.axis(quantity, f"{style.prettify(judge(name))}:", characters=40))
+
+
+def _gaps(ax: Axes, gaps: pd.Series, methods: Sequence[str], labels: DesignLabels, named: bool) -> None:
+    """The mean difference of each method, in its colour, with the number beside it."""
+    looks = labels.looks()
+    ax.axvline(0, color=style.INK, linewidth=0.8)
+    for y, method in enumerate(reversed(methods)):
+        gap = float(gaps[method])
+        ax.plot(gap, y, **{**looks[method], "markersize": 5}, linestyle="none")
+        side: dict[str, Any] = {"xytext": (6 if gap >= 0 else -6, 0), "ha": "left" if gap >= 0 else "right"}
+        ax.annotate(style.number(gap), (gap, y), **side, textcoords="offset points", va="center", fontsize=7)
+    _rows(ax, [labels.method(method) for method in methods], methods)
+    _baseline_rule(ax, methods)
+    ax.tick_params(labelleft=named)
+    ax.margins(x=0.25)
+
+
 def points(method: str, place: float) -> dict[str, Any]:
-    """How candidates of a method are drawn: rings that shrink from method to method, as many propose the same.
+    """How candidates of a method are drawn: as rings that shrink from method to method, as many coincide.
 
     Args:
         method: The method; baselines are small points behind.
@@ -158,12 +166,6 @@ def points(method: str, place: float) -> dict[str, Any]:
         return {"linestyle": "none", "markersize": 3.5, "alpha": 0.5, "zorder": 1}
     ring = {"markerfacecolor": "none", "markeredgewidth": 0.9, "markersize": 7 - 4 * place}
     return {"linestyle": "none", **ring}
-
-
-def _numbers(frame: pd.DataFrame, labels: DesignLabels) -> list[str]:
-    """Variables of the space among the columns of a table of candidates."""
-    names = labels.given.space.variables
-    return [c for c in frame.columns if str(c).partition("=")[0] in names]
 
 
 def draw_novelty(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
@@ -209,10 +211,11 @@ def draw_novelty(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
 METHODS = kind.Kind(
     title="Hits of each method",
     caption=(
-        "Share of each method's distinct candidates, their number in brackets, that meet what is wanted, with "
-        "95 % Wilson intervals. Hollow: what the searched model says of its own candidates, which is no evidence. "
-        "The judges were trained on materials that the searched members never saw. Right: hits by all judges "
-        "that are new and in the domain of the training data. Below the line is what a method has to beat."
+        "Share of each method's distinct candidates, their number in brackets, that meet what is wanted, "
+        "with 95 % Wilson intervals. Hollow: what the searched model says of its own candidates, which is "
+        "no evidence. The judges were trained on materials that the searched members never saw. Right: hits "
+        "by all judges that are new and in the domain of the training data. Below the line is what a method "
+        "has to beat."
     ),
     section="methods",
     draw=draw_methods,
@@ -224,23 +227,25 @@ METHODS = kind.Kind(
 OPTIMISM = kind.Kind(
     title="What the searched model promises, and what the judges say",
     caption=(
-        "Above: each point is a candidate, the searched model's value of the first target against the judge's; "
-        "the line is equality, and what lies above it is promised too much. Below: the mean of the difference "
-        "by method, whose colour is that of its points."
+        "Above: each point is a candidate, the searched model's value of the first target against the "
+        "judge's; the line is equality, and what lies above it is promised too much. Below: the mean of the "
+        "difference by method, whose colour is that of its points."
     ),
     section="methods",
     draw=draw_optimism,
     needs=judged,
     available=compared,
+    filters={"metrics": {"seed": -1}},
     subject="problem",
 )
 NOVELTY = kind.Kind(
     title="How new the candidates are",
     caption=(
-        "Left: share of distinct candidates whose composition is at least so far from the nearest material that "
-        "the model was trained on, as half the sum of the differences of the shares on a site, averaged over "
-        "sites; beyond the dotted line a candidate counts as new. Right: share inside the domain of the "
-        "training data and, where known, inside the windows of the geometric criteria of perovskites, with 95 % Wilson intervals."
+        "Left: share of distinct candidates whose composition is at least so far from the nearest material "
+        "that the model was trained on, as half the sum of the differences of the shares on a site, "
+        "averaged over sites; beyond the dotted line a candidate counts as new. Right: share inside the "
+        "domain of the training data and, where known, inside the windows of the geometric criteria of "
+        "perovskites, with 95 % Wilson intervals."
     ),
     section="methods",
     draw=draw_novelty,

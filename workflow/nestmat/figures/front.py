@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from nestmat.figures.design_labels import BASELINES, DesignLabels
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -43,7 +42,7 @@ def available(study: Study, problem: str) -> bool:
 
 def needs(study: Study, problem: str) -> kind.Needs:
     """Judged candidates and, where there is one, the shortlist."""
-    found = designs.judged(study, problem)
+    found = {"judged": [f"search/{problem}/judged.parquet"]}
     if study.search[problem].shortlist:
         found["shortlist"] = [f"search/{problem}/shortlist.parquet"]
     return found
@@ -164,7 +163,7 @@ def _shortlist(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
     )
     taken: list[np.ndarray] = []
     for row in rows.to_dict("records"):
-        at = np.array([row[f"{x}.mean"], row[f"{y}.mean"]])
+        at = (row[f"{x}.mean"], row[f"{y}.mean"])
         place = ax.transAxes.inverted().transform(ax.transData.transform(at))
         if len(taken) < NUMBERED and all(np.abs(place - other).max() > APART for other in taken):
             taken.append(place)
@@ -174,10 +173,11 @@ def _shortlist(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
 
 def _front(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, x: str, y: str) -> None:
     """Hits of which no other is better in both quantities."""
-    away = np.column_stack([_away(rows, wanted) for wanted in labels.given.targets if wanted.quantity in (x, y)])
+    both = [wanted for wanted in labels.given.targets if wanted.quantity in (x, y)]
+    away = np.column_stack([_away(rows, wanted) for wanted in both])
     worse = (away[:, None] >= away[None]).all(axis=2) & (away[:, None] > away[None]).any(axis=2)
-    best = rows[~worse.any(axis=1)].sort_values(f"{x}.mean")
-    line = {"color": style.INK, "marker": "D", "markersize": 4, "linewidth": 1, "zorder": 6}
+    best = rows.loc[~np.any(worse, axis=1)].sort_values(by=f"{x}.mean")
+    line: dict[str, Any] = {"color": style.INK, "marker": "D", "markersize": 4, "linewidth": 1, "zorder": 6}
     ax.plot(best[f"{x}.mean"], best[f"{y}.mean"], label="best in both", **line)
 
 
@@ -196,9 +196,10 @@ KIND = kind.Kind(
     title="Candidates of all methods",
     caption=(
         "Each point is a candidate as the searched members predict it; the shaded parts are not wanted. "
-        "Diamonds are the shortlist as predicted by the members that were trained on every material, with one "
-        "standard deviation, some with their rank, or, without a shortlist, the hits that none is better than in "
-        "both quantities. The axes show what the methods propose; the baselines reach beyond."
+        "Diamonds are the shortlist as predicted by the members that were trained on every material, with "
+        "one standard deviation, some with their rank, or, without a shortlist, the hits that none is "
+        "better than in both quantities. The axes show what the methods propose; the baselines reach "
+        "beyond."
     ),
     section="methods",
     draw=draw,

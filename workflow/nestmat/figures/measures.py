@@ -64,6 +64,21 @@ def summary(metrics: pd.DataFrame, *, target: str | None = None, metric: str | N
     return summarise(chosen)
 
 
+def against(rows: pd.DataFrame) -> tuple[float, int, int]:
+    """How predictions of one quantity agree with calculations, of materials that were not trained on if any.
+
+    Args:
+        rows: Rows of `nestmat.shortlist.VERIFIED`.
+
+    Returns:
+        Mean absolute error, how many are within two predicted standard deviations, and of how many.
+    """
+    fresh = rows[~rows["trained_on"]]
+    told = rows if fresh.empty else fresh
+    error = (told["mean"] - told["calculated"]).abs()
+    return float(error.mean()), int((error <= 2 * told["std"]).sum()), len(told)
+
+
 def ordered(names: Iterable[Any], first: Sequence[str]) -> list[str]:
     """The distinct ``names``, those of ``first`` in its order before the others in theirs."""
     distinct = list(dict.fromkeys(names))

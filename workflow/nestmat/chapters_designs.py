@@ -1,0 +1,269 @@
+"""The chapter of a design problem: what is wanted, how the methods did, the candidates, and calculations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from nestmat import figures
+from nestmat import findings_designs as findings
+from nestmat.chapters import Source, figure
+from nestmat.evaluation.designs import ALL, MODEL, NEW, TRAINING, UNIFORM
+from nestmat.figures import measures
+from nestmat.figures.design_labels import BASELINES, JUDGES, DesignLabels, judge
+from nestmat.figures.style import lower_first, prettify, with_unit, word
+from nestmat.findings import percent, spread, value
+from nestmat.inverse_design import design_space
+
+SECTIONS = {
+    "methods": "Methods and judges",
+    "shortlist": "Candidates to go on with",
+    "verification": "Against calculations",
+}
+
+Table = dict[str, Any]
+"""Caption, head as (text, class) pairs, rows as (class, cells) pairs, and a note."""
+
+
+def design_chapter(source: Source, name: str) -> dict[str, Any]:
+    """Everything that the report says of a design problem."""
+    labels = DesignLabels.of(source.study, name)
+    given, folder = labels.given, f"search/{name}"
+    count = design_space(given.space).count
+    metrics = source.table(f"{folder}/metrics.parquet") if given.methods else None
+    shortlist = source.table(f"{folder}/shortlist.parquet") if given.shortlist else None
+    drawn = [kind for subject, kind in figures.available(source.study) if subject == name]
+    shown = given.verify is not None and given.verify.file is not None
+    calculated = source.table(f"{folder}/verified.parquet") if shown else None
+    tables: dict[str, list[Table]] = {key: [] for key in SECTIONS}
+    found: list[tuple[str, str]] = []
+    verdict = ""
+    if metrics is not None:
+        runs = pd.concat([source.table(f"{folder}/{method}.runs.parquet") for method in given.methods])
+        verdict = findings.verdict(metrics, runs, labels, count)
+        found += [("Method", verdict), ("Promises", findings.promises(metrics, labels))]
+        tables["methods"] = [
+            _hits(metrics, labels),
+            _enrichment(metrics, labels),
+            _work(metrics, runs, labels),
+            _places(metrics, labels),
+        ]
+    if shortlist is not None:
+        found.append(("Candidates", findings.first_of(shortlist, labels)))
+        tables["shortlist"] = [_shortlist(shortlist, labels)]
+    if calculated is not None:
+        found.append(("Verification", findings.verified(calculated, labels)))
+        tables["verification"] = [_verification(calculated, labels)]
+    return {
+        "key": name,
+        "title": labels.title(),
+        "question": given.question,
+        "verdict": verdict,
+        "found": [(title, text) for title, text in found if text],
+        "targets": findings.wanted(labels),
+        "bounds": findings.bounds(labels),
+        "space": findings.space(labels, count),
+        "validity": findings.validity(labels, metrics),
+        "predicted_by": (labels.title(given.scale), labels.model(given.model)),
+        "files": _files(labels) if shortlist is not None else [],
+        "sections": [
+            {
+                "key": f"{name}-{key}",
+                "title": title,
+                "kind": key,
+                "tables": tables[key],
+                "figures": [figure(source, name, k) for k in drawn if figures.FIGURES[k].section == key],
+            }
+            for key, title in SECTIONS.items()
+            if tables[key]
+        ],
+    }
+
+
+def _files(labels: DesignLabels) -> list[tuple[str, str]]:
+    folder = f"search/{labels.problem}"
+    found = [
+        (f"{folder}/candidates.csv", "the list with all predictions, as CSV"),
+        (f"{folder}/candidates.jsonl", "the same, a JSON object a line"),
+    ]
+    if labels.given.space.sites is not None:
+        found.append((f"{folder}/cif/", "idealised structures as CIF"))
+    return found
+
+
+def _table(caption: str, first: str, heads: Sequence[str], rows: list, note: str = "") -> Table:
+    """A table whose first column is words and whose others are numbers."""
+    return {
+        "caption": caption,
+        "head": [(first, ""), *((head, "n") for head in heads)],
+        "rows": rows,
+        "note": note,
+    }
+
+
+def _rows(methods: Sequence[str], labels: DesignLabels, cells: Any) -> list[tuple[str, list[str]]]:
+    """A row a method: its name and what ``cells`` gives of it; baselines are set apart."""
+    return [
+        ("published" if name in BASELINES else "", [labels.method(name), *cells(name)]) for name in methods
+    ]
+
+
+def _judges(metrics: pd.DataFrame) -> list[str]:
+    """Judges other than the model and all of them together."""
+    return measures.ordered((j for j in metrics["judge"] if j not in (MODEL, ALL)), list(JUDGES))
+
+
+def _numbers(metrics: pd.DataFrame, metric: str, judged_by: str = MODEL) -> dict[str, float]:
+    """A metric of distinct candidates over all seeds, by method."""
+    rows = metrics[(metrics["seed"] == -1) & (metrics["metric"] == metric) & (metrics["judge"] == judged_by)]
+    return dict(zip(rows["method"], rows["value"], strict=True))
+
+
+def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
+    judges = [MODEL, *_judges(metrics), ALL]
+    count = _numbers(metrics, "candidates")
+    found = {name: findings.rates(metrics, name) for name in judges}
+    fresh = findings.rates(metrics, ALL, "hit_new_in_domain")
+
+    def cells(method: str) -> list[str]:
+        each = [found[name][method] for name in judges] + [fresh[method]]
+        return [findings.whole(count[method]), *map(findings.rate, each)]
+
+    heads = ["Distinct", *(prettify(judge(name)) for name in judges), "New and in the domain"]
+    return _table(
+        "Share of distinct candidates that are hits",
+        "Method",
+        heads,
+        _rows(labels.methods(metrics["method"]), labels, cells),
+        "95 % Wilson intervals in brackets. The searched model's own rate is no evidence. The judges were "
+        "trained on materials that the searched members left out; the last column is of all judges "
+        "together. New: at"
+        f"least {NEW} from every training material.",
+    )
+
+
+def _enrichment(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
+    found = findings.rates(metrics)
+    plain = [name for name, entry in labels.given.methods.items() if entry.kind in ("random", "ranking")]
+    against = [name for name in (UNIFORM, TRAINING, *plain) if name in found]
+
+    def cells(method: str) -> list[str]:
+        return ["" if o == method else findings.compared_with(found[method], found[o]) for o in against]
+
+    methods = [name for name in labels.methods(metrics["method"]) if name not in BASELINES]
+    return _table(
+        "How many times the hits by all judges of other lists",
+        "Method",
+        [labels.method(name) for name in against],
+        _rows(methods, labels, cells),
+        "Where the other list has no hit, the upper end of its interval is taken.",
+    )
+
+
+def _work(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels) -> Table:
+    judges = _judges(metrics)
+    quantity = labels.given.targets[0].quantity
+    unit = labels.unit(quantity)
+    evaluations, seconds = (runs.groupby("method")[name].sum() for name in ("evaluations", "seconds"))
+    diversity = _numbers(metrics, "diversity")
+    optimism = [_numbers(metrics, f"optimism:{quantity}", name) for name in judges]
+    price = [_numbers(metrics, "seconds_per_thousand_hits", name) for name in judges]
+
+    def cells(method: str) -> list[str]:
+        work = ["", ""]
+        if method in seconds.index:
+            work = [findings.whole(float(evaluations[method])), value(float(seconds[method]))]
+        prices = [value(each[method]) if method in each else "" for each in price]
+        gaps = [value(each[method], sign=True) for each in optimism]
+        return [*work, *prices, value(diversity[method]), *gaps]
+
+    heads = ["Predictions", "Search (s)"]
+    heads += [f"1000 hits by {judge(name)} (s)" for name in judges]
+    heads += ["Diversity", *(with_unit(f"Over {judge(name)}", unit) for name in judges)]
+    return _table(
+        "Price, diversity, and what the searched model promises too much",
+        "Method",
+        heads,
+        _rows(labels.methods(metrics["method"]), labels, cells),
+        "Predictions and seconds are of all searches of a method, without loading the models. Diversity is "
+        "the mean distance of two candidates, 0 to 1. The last columns: "
+        f"{lower_first(labels.name(quantity))} by the searched model less that by the judge, on average.",
+    )
+
+
+def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
+    names = ["in_domain", *findings.windows_of(metrics)]
+    unique = _numbers(metrics, "unique")
+    found = {name: findings.rates(metrics, MODEL, name) for name in names}
+
+    def cells(method: str) -> list[str]:
+        return [percent(unique[method]), *(findings.rate(found[name][method]) for name in names)]
+
+    heads = ["Distinct of proposed", "In the domain"]
+    heads += [prettify(word(name.removesuffix("_window"))) for name in names[1:]]
+    return _table(
+        "Where the candidates lie",
+        "Method",
+        heads,
+        _rows(labels.methods(metrics["method"]), labels, cells),
+        "In the domain: no less dense in training materials than nineteen of twenty of these are."
+        + (" The other columns: share inside the window of a perovskite." if names[1:] else ""),
+    )
+
+
+def _shortlist(rows: pd.DataFrame, labels: DesignLabels) -> Table:
+    given = labels.given
+    free = [name for name, part in given.space.variables.items() if part.value is None]
+    limits = [name for name, quantity in given.quantities.items() if quantity.detailed_balance]
+    quantities = [*findings.asked(labels), *(name for name in limits if name not in findings.asked(labels))]
+    heads = [("", "n"), ("Formula", ""), *((labels.axis(name), "n") for name in [*free, *quantities])]
+    lines = [
+        (
+            "",
+            [
+                str(row["rank"]),
+                row["formula"],
+                *(_choice(row, name, given.space.variables[name].levels) for name in free),
+                *(findings.predicted(row, quantity) for quantity in quantities),
+                value(row["novelty"]),
+                row["flags"],
+            ],
+        )
+        for row in rows.to_dict("records")
+    ]
+    return {
+        "caption": f"The {len(rows)} best candidates of {labels.method(rows['method'].iloc[0])}",
+        "head": [*heads, ("Distance to the training data", "n"), ("Warnings", "")],
+        "rows": lines,
+        "note": (
+            "Predicted by the members that were trained on every material; ± one predicted standard "
+            "deviation. A place near the top is a prediction, not a finding."
+        ),
+    }
+
+
+def _choice(row: dict[Any, Any], name: str, levels: list[str] | None) -> str:
+    """Value of a variable, or the level that was chosen."""
+    if levels is None:
+        return value(row[name])
+    return next(level for level in levels if row[f"{name}={level}"] == 1)
+
+
+def _verification(rows: pd.DataFrame, labels: DesignLabels) -> Table:
+    def cells(row: dict[Any, Any]) -> list[str]:
+        told = [spread(row["mean"], row["std"]), value(row["calculated"])]
+        return [*told, value(row["mean"] - row["calculated"], sign=True)]
+
+    lines = []
+    for quantity, part in rows.groupby("quantity", sort=False):
+        name = labels.axis(str(quantity), characters=200)
+        for row in part.to_dict("records"):
+            mark = " (trained on)" if row["trained_on"] else ""
+            lines.append(("published" if mark else "", [f"{row['formula']}{mark}", name, *cells(row)]))
+        error, inside, count = measures.against(part)
+        within = f"{inside} of {count} within 2 σ"
+        lines.append(("recommended", ["Mean absolute error", name, within, "", value(error)]))
+    heads = [("Formula", ""), ("Quantity", ""), ("Predicted", "n"), ("DFT", "n"), ("Error", "n")]
+    return {"caption": "Predictions and calculations", "head": heads, "rows": lines, "note": ""}

@@ -1,0 +1,289 @@
+"""What a design problem asks and what was found, in sentences with numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nestmat.config_search import Bound, Shares, Variable, Wanted
+from nestmat.evaluation.designs import ALL, TRAINING, UNIFORM
+from nestmat.figures import measures
+from nestmat.figures.design_labels import DesignLabels, judge
+from nestmat.figures.style import lower_first, word
+from nestmat.findings import GAP, spread, value
+
+Rates = Mapping[str, tuple[float, float, float]]
+"""Rate, and both ends of its 95 % interval, by method."""
+
+
+def amount(number: float, unit: str = "") -> str:
+    """A number of the configuration as it was written, with its unit."""
+    text = f"{number:g}".replace("-", "−")
+    return f"{text}{GAP}{unit}" if unit else text
+
+
+def whole(number: float) -> str:
+    """A whole number with its thousands apart; a power of ten beyond a million million."""
+    if number < 1e12:
+        return f"{number:,.0f}".replace(",", GAP)
+    digits, _, power = f"{number:.1e}".partition("e+")
+    return f"{digits}{GAP}×{GAP}10^{int(power)}"
+
+
+def rate(found: Sequence[float]) -> str:
+    """A rate with its interval in percent: ``18 % (12 to 27)``."""
+    places = 0 if found[0] >= 0.1 or found[0] == 0 else 1
+    share, low, high = (f"{100 * number:.{places}f}" for number in found)
+    return f"{share}{GAP}% ({low} to {high})"
+
+
+def wanted(labels: DesignLabels) -> list[str]:
+    """The targets of a problem, a sentence each."""
+    return [_target(labels, part) for part in labels.given.targets]
+
+
+def _target(labels: DesignLabels, part: Wanted) -> str:
+    name, unit = labels.name(part.quantity), labels.unit(part.quantity)
+    if part.value is not None:
+        return f"{name} of {amount(part.value, unit)}, within {amount(part.tolerance, unit)}."
+    if part.between:
+        return f"{name} from {amount(part.between[0])} to {amount(part.between[1], unit)}."
+    more = part.goal == "maximise"
+    text = f"{name} as {'high' if more else 'low'} as possible"
+    if part.enough is None:
+        return f"{text}; every material that keeps the bounds counts as a hit."
+    return f"{text}; {amount(part.enough, unit)} or {'more' if more else 'less'} counts as a hit."
+
+
+def bounds(labels: DesignLabels) -> list[str]:
+    """The constraints of a problem, a sentence each."""
+    return [_bound(labels, part) for part in labels.given.constraints]
+
+
+def _bound(labels: DesignLabels, part: Bound) -> str:
+    name, unit = labels.name(part.quantity), labels.unit(part.quantity)
+    if part.of == "std":
+        name = f"Predicted standard deviation of the {lower_first(name)}"
+    if part.low is not None and part.high is not None:
+        text = f"{name} from {amount(part.low)} to {amount(part.high, unit)}"
+    elif part.low is not None:
+        text = f"{name} of at least {amount(part.low, unit)}"
+    else:
+        text = f"{name} of at most {amount(part.high or 0.0, unit)}"
+    if not part.sigmas:
+        return f"{text}."
+    spare = f"{amount(abs(part.sigmas))} predicted standard deviation{'s' * (abs(part.sigmas) != 1)}"
+    return f"{text}, with {spare} to spare." if part.sigmas > 0 else f"{text}, or within {spare} of it."
+
+
+def space(labels: DesignLabels, count: int | None) -> list[tuple[str, str]]:
+    """The space of a problem: what may be chosen, by name.
+
+    Args:
+        labels: Names and units.
+        count: Number of its materials; None where a variable has no grid.
+    """
+    given = labels.given.space
+    found = [(f"Site {site}", _shares(shares)) for site, shares in (given.sites or {}).items()]
+    found += [("Elements", _shares(given.elements))] if given.elements else []
+    free = {name: part for name, part in given.variables.items() if part.value is None}
+    found += [(labels.name(name), _variable(part, labels.unit(name))) for name, part in free.items()]
+    fixed = [
+        f"{lower_first(labels.name(name))} {amount(part.value, labels.unit(name))}"
+        for name, part in given.variables.items()
+        if part.value is not None
+    ]
+    found += [("Fixed", ", ".join(fixed))] if fixed else []
+    endless = "endless: a variable has no grid"
+    return [*found, ("Materials", whole(count) if count is not None else endless)]
+
+
+def _shares(shares: Shares) -> str:
+    parts = [", ".join(shares.species), f"shares in steps of 1/{shares.grid}" if shares.grid > 1 else "one"]
+    if shares.most is not None and shares.grid > 1:
+        least = f"{shares.fewest} to " if shares.fewest > 1 else "at most "
+        parts.append(f"{least}{shares.most} at a time")
+    parts += [f"at least {amount(shares.least)} of each"] if shares.least else []
+    parts += [f"{name} {amount(low)} to {amount(high)}" for name, (low, high) in shares.bounds.items()]
+    return "; ".join(parts)
+
+
+def _variable(part: Variable, unit: str) -> str:
+    if part.levels:
+        return ", ".join(part.levels)
+    assert part.between is not None
+    low, high = part.between
+    text = f"{amount(low)} to {amount(high, unit)}"
+    return f"{text}, {part.grid} values" if part.grid else text
+
+
+def validity(labels: DesignLabels, metrics: pd.DataFrame | None) -> str:
+    """What holds for every material of a space by construction, and what does not."""
+    given = labels.given.space
+    kept = ["every bound holds"]
+    if given.sites or given.elements:
+        kept.insert(0, f"the shares of {'a site' if given.sites else 'the elements'} add up to 1")
+    if given.sites:
+        kept.insert(1, "the charges cancel")
+    held = f"{', '.join(kept[:-1])} and {kept[-1]}" if kept[1:] else kept[0]
+    text = (
+        f"Valid by construction: {held} in every material of the space, so that 100 % validity says nothing of "
+        "a method."
+    )
+    if windows := windows_of(metrics) if metrics is not None else []:
+        names = ", ".join(word(name.removesuffix("_window")) for name in windows)
+        text += f" The windows of geometric criteria ({names}) are not built in: they are the information."
+    return text
+
+
+def windows_of(metrics: pd.DataFrame) -> list[str]:
+    """Metrics that are the share of candidates inside the window of a geometric criterion."""
+    return [str(name) for name in dict.fromkeys(metrics["metric"]) if str(name).endswith("_window")]
+
+
+def rates(metrics: pd.DataFrame, judged_by: str = ALL, metric: str = "hit") -> Rates:
+    """Rate with interval by method, of distinct candidates over all seeds."""
+    rows = metrics[(metrics["seed"] == -1) & (metrics["judge"] == judged_by) & (metrics["metric"] == metric)]
+    return {row["method"]: (row["value"], row["low"], row["high"]) for row in rows.to_dict("records")}
+
+
+def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, count: int | None) -> str:
+    """Which method to use for a problem, and whether ranking all of its materials is enough.
+
+    Args:
+        metrics: What was measured of each method's candidates.
+        runs: Seconds and evaluations of each method and seed.
+        labels: Names.
+        count: Materials of the space; None where a variable has no grid.
+    """
+    found, kinds = rates(metrics), {name: entry.kind for name, entry in labels.given.methods.items()}
+    methods = [name for name in kinds if name in found]
+    if not any(found[name][0] > 0 for name in methods):
+        return "No method has a candidate that all judges call a hit."
+    ranking = next((name for name in methods if kinds[name] == "ranking"), None)
+    beside = _beside(found)
+    if ranking is None:
+        return f"{_unranked(found, methods, kinds, labels)} {_not_ranked(count)} {beside}".strip()
+    above = [name for name in methods if found[name][1] > found[ranking][2]]
+    took = value(float(runs.loc[runs["method"] == ranking, "seconds"].mean()), "s")
+    of = f"all {whole(count)} materials" if count is not None else "all materials"
+    if not above:
+        others = ", and no other method has a rate whose interval lies above" if methods[1:] else ""
+        return (
+            f"Ranking is enough: it predicts {of} in {took}, {rate(found[ranking])} of its best are hits by "
+            f"all judges{others}. {beside}"
+        ).strip()
+    best = max(above, key=lambda name: found[name][0])
+    return (
+        f"{_use(best, found, labels)}, against {rate(found[ranking])} of the best of {of}, which take {took} to "
+        f"rank. {beside}"
+    ).strip()
+
+
+def _use(best: str, found: Rates, labels: DesignLabels) -> str:
+    return f"Use {labels.method(best)}: {rate(found[best])} of its candidates are hits by all judges"
+
+
+def _unranked(found: Rates, methods: Sequence[str], kinds: Mapping[str, str], labels: DesignLabels) -> str:
+    """The best method, where its rate is shown to be above that of what is drawn at random."""
+    plain = next((name for name in methods if kinds[name] == "random"), UNIFORM)
+    best = max(methods, key=lambda name: found[name][0])
+    better = [name for name in methods if found[name][1] > found[plain][2]]
+    against = f"{rate(found[plain])} of {lower_first(labels.method(plain))}"
+    if not better:
+        return (
+            f"No method is shown to be better than {lower_first(labels.method(plain))}: the highest rate of "
+            f"hits by all judges is that of {labels.method(best)}, {rate(found[best])}, against {against}."
+        )
+    return f"{_use(max(better, key=lambda name: found[name][0]), found, labels)}, against {against}."
+
+
+def _not_ranked(count: int | None) -> str:
+    if count is None:
+        return "The space cannot be ranked: a variable has no grid."
+    return f"The {whole(count)} materials of the space were not ranked."
+
+
+def _beside(found: Rates) -> str:
+    """The rates of what every method has to beat."""
+    names = {UNIFORM: "of materials drawn uniformly", TRAINING: "of the best of the training data"}
+    told = [f"{rate(found[name])} {text}" for name, text in names.items() if name in found]
+    return f"To beat: {' and '.join(told)}." if told else ""
+
+
+def chosen(metrics: pd.DataFrame, labels: DesignLabels) -> str | None:
+    """The method that is spoken of: that of the shortlist, or the one with the highest rate of hits."""
+    if labels.given.shortlist:
+        return labels.given.shortlist.method
+    found = {name: pair for name, pair in rates(metrics).items() if name in labels.given.methods}
+    return max(found, key=lambda name: found[name][0], default=None)
+
+
+def promises(metrics: pd.DataFrame, labels: DesignLabels) -> str:
+    """How far the searched model is from each judge in the first target, of one method's candidates."""
+    method, quantity = chosen(metrics, labels), labels.given.targets[0].quantity
+    rows = metrics[
+        (metrics["seed"] == -1)
+        & (metrics["method"] == method)
+        & (metrics["metric"] == f"optimism:{quantity}")
+    ]
+    if method is None or rows.empty:
+        return ""
+    told = [
+        f"{value(abs(row['value']), row['unit'])} {'above' if row['value'] > 0 else 'below'} the "
+        f"{judge(row['judge'])}"
+        for row in rows.to_dict("records")
+    ]
+    return (
+        f"Of the candidates of {labels.method(method)} the searched model predicts "
+        f"{lower_first(labels.name(quantity))} {' and '.join(told)}, on average."
+    )
+
+
+def first_of(shortlist: pd.DataFrame, labels: DesignLabels) -> str:
+    """The first candidate without a warning, or else the first, with what is predicted of it."""
+    clear = shortlist[shortlist["flags"] == ""]
+    row = (clear if len(clear) else shortlist).to_dict("records")[0]
+    told = ", ".join(
+        f"{lower_first(labels.name(quantity))} {predicted(row, quantity, labels.unit(quantity))}"
+        for quantity in asked(labels)
+    )
+    which = "First on the shortlist without a warning" if len(clear) else "First on the shortlist"
+    return (
+        f"{which}: {row['formula']}, rank {row['rank']}, with {told}. "
+        f"{len(shortlist) - len(clear)} of {len(shortlist)} bear a warning."
+    )
+
+
+def asked(labels: DesignLabels) -> list[str]:
+    """Quantities that are wanted or bounded, each once."""
+    parts: list[Wanted | Bound] = [*labels.given.targets, *labels.given.constraints]
+    return list(dict.fromkeys(part.quantity for part in parts))
+
+
+def predicted(row: Mapping[Any, Any], quantity: str, unit: str = "") -> str:
+    """What is predicted of a candidate: mean ± standard deviation."""
+    return spread(row[f"{quantity}.mean"], row[f"{quantity}.std"], unit)
+
+
+def verified(calculated: pd.DataFrame, labels: DesignLabels) -> str:
+    """How far predictions are from calculations, a part of the sentence a quantity."""
+    told = []
+    for quantity, rows in calculated.groupby("quantity", sort=False):
+        error, inside, count = measures.against(rows)
+        size = value(error, rows["unit"].iloc[0])
+        told.append(
+            f"{lower_first(labels.name(str(quantity)))} is off by {size} on average, with {inside} of {count} "
+            "within two predicted standard deviations"
+        )
+    return f"Against DFT: {'; '.join(told)}."
+
+
+def compared_with(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """How many times a rate is another; at least so many times where the other is 0."""
+    if theirs[0] > 0:
+        return f"{ours[0] / theirs[0]:.2g}"
+    return f"> {ours[0] / theirs[2]:.2g}" if ours[0] > 0 and np.isfinite(theirs[2]) else "–"
