@@ -22,16 +22,23 @@ from nestmat import tables
 from nestmat.config import DatasetSpec, Study, study_from
 from nestmat.data.generators import write_generated
 from nestmat.data.readers import Reading, read
+from nestmat.evaluation.designs import DESIGN_METRICS, assess
 from nestmat.evaluation.interpretability.scale import CORRELATIONS, EMBEDDING, SHAPLEY
 from nestmat.evaluation.metrics import evaluate_scale
 from nestmat.plan import Plan
+from nestmat.inverse_design import RUNS, design_space
 from nestmat.scales.sweep import SWEEP
 from nestmat.scales.train import LATENT_KEYS
 from nestmat.search.pool import search_pool
+from nestmat.search.problem import Target
+from nestmat.search.space import Product
+from nestmat.shortlist import VERIFIED
 from nestmat.tables import Column
 
 ETL = ["TiO2-c | TiO2-mp", "SnO2-np", "PCBM-60 | BCP"]
 HTL = ["Spiro-MeOTAD", "PTAA"]
+HALVES = {"kind": "shared", "folds": 2}
+SHOWN = ["strict", "published", "cells", "leave_one_etl_out"]
 NOISE = {
     "gap": {"nestmat": 0.12, "nestedae": 0.15, "ridge": 0.24, "xgboost": 0.13, "recommended": 0.11},
     "efficiency": {"nestmat": 2.5, "single_scale": 2.6, "ridge": 3.2, "xgboost": 2.6, "recommended": 2.4},
@@ -107,7 +114,8 @@ def configuration() -> dict:
                         "seed": 42,
                         "repeats": [1, 2],
                         "published": True,
-                    }
+                    },
+                    "halves": HALVES,
                 },
                 "models": {
                     "nestmat": {
@@ -122,6 +130,7 @@ def configuration() -> dict:
                     "nestedae": {
                         "title": "NestedAE",
                         "published": "NestedAE",
+                        "protocols": ["strict", "published"],
                         "specification": {
                             "inputs": ["descriptors"],
                             "encoder": {"latents": 3},
@@ -133,12 +142,14 @@ def configuration() -> dict:
                 "baselines": {
                     "ridge": {
                         "kind": "ridge",
+                        "protocols": ["strict", "published"],
                         "inputs": ["descriptors"],
                         "title": "Ridge",
                         "published": "Ridge",
                     },
                     "xgboost": {
                         "kind": "xgboost",
+                        "protocols": ["strict", "published"],
                         "inputs": ["descriptors"],
                         "title": "XGBoost",
                         "published": "XGB",
@@ -176,10 +187,12 @@ def configuration() -> dict:
                     "published": {"kind": "kfold", "folds": 5, "seed": 0, "published": True},
                     "cells": {"kind": "grouped", "folds": 5},
                     "leave_one_etl_out": {"kind": "leave_one_out", "column": "ETL"},
+                    "halves": HALVES,
                 },
                 "models": {
                     name: {
                         "title": title,
+                        "protocols": None if parents else SHOWN,
                         "specification": {
                             "inputs": ["etl", "htl", *parents],
                             "encoder": {"latents": 5, "hidden": [32]},
@@ -193,14 +206,55 @@ def configuration() -> dict:
                     )
                 },
                 "baselines": {
-                    "ridge": {"kind": "ridge", "inputs": ["etl", "htl"], "title": "Ridge"},
-                    "xgboost": {"kind": "xgboost", "inputs": ["etl", "htl"], "title": "XGBoost"},
+                    name: {"kind": name, "protocols": SHOWN, "inputs": ["etl", "htl"], "title": title}
+                    for name, title in (("ridge", "Ridge"), ("xgboost", "XGBoost"))
                 },
                 "recommended": {"stack": ["nestmat", "xgboost"]},
                 "compare": [["nestmat", "single_scale"]],
                 "interpret": {"model": "nestmat", "protocol": "published"},
             },
         },
+        "search": {"absorbers": problem()},
+    }
+
+
+def problem() -> dict:
+    """A design problem, which the made-up study cannot search: its features are no site descriptors."""
+    return {
+        "title": "Absorbers <i>without</i> lead",
+        "question": "Which mixed perovskite makes the best cell?",
+        "scale": "efficiency",
+        "model": "nestmat",
+        "protocol": "halves",
+        "space": {
+            "sites": {
+                "A": {"species": ["MA", "Cs"], "grid": 4, "most": 2},
+                "B": {"species": ["Sn", "Ge"], "grid": 2},
+                "X": {"species": ["I", "Br"], "grid": 1, "most": 1},
+            },
+            "variables": {
+                "ETL": {"levels": ETL},
+                "thickness": {"between": [100, 500], "grid": 5},
+                "area": {"value": 0.1},
+            },
+        },
+        "quantities": {
+            "limit": {"detailed_balance": "gap.Gap"},
+            "price": {"weights": {"Cs": 2.0}},
+        },
+        "targets": [{"quantity": "efficiency.PCE", "goal": "maximise", "enough": 15}],
+        "constraints": [
+            {"quantity": "gap.Gap", "low": 1.1, "high": 1.7, "sigmas": 1, "tolerance": 0.1},
+            {"quantity": "price", "high": 3.0},
+        ],
+        "methods": {
+            "random": {"kind": "random"},
+            "genetic_search": {"kind": "genetic"},
+            "ranking": {"kind": "ranking", "title": "Rank all"},
+        },
+        "judges": {"trees": {"features": {"A": {"site": "A"}}}},
+        "shortlist": {"method": "ranking", "top": 8},
+        "verify": {"gap": "gap.Gap", "file": "calculated.parquet"},
     }
 
 
@@ -268,7 +322,7 @@ def _frames(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
 
 
 def _schema(frame: pd.DataFrame, columns: dict, role: str = "") -> dict[str, Column]:
-    kinds = {"i": "int64", "f": "float64", "O": "string"}
+    kinds = {"i": "int64", "f": "float64", "O": "string", "b": "bool"}
     found = {}
     for name, values in frame.items():
         spec = columns.get(name)
@@ -323,6 +377,8 @@ def write_results(root: Path, seed: int = 0) -> Study:
         _write_scale(root, config, scale, frame, rng)
     _write_propagated(root, frames["efficiency"], rng)
     _write_pool(root, config, frames["gap"])
+    for name in config.search:
+        _write_designs(root, config, name, rng)
     (root / "run_config.yaml").write_text(
         yaml.safe_dump(
             {
@@ -377,7 +433,7 @@ def _write_scale(
     files = []
     for protocol in about.protocols:
         base = []
-        for model in NOISE[scale]:
+        for model in [name for name in NOISE[scale] if protocol in about.runs(name)]:
             rows = pd.concat(
                 _predictions(scale, model, target, part, frame[target].to_numpy(), rng)
                 for _, part in folds[folds["protocol"] == protocol].groupby("repeat")
@@ -391,8 +447,9 @@ def _write_scale(
                 _write_stack(root, config, scale, protocol)
             else:
                 _write_model(root, config, scale, protocol, model, rng)
-        files.append(root / f"predictions/{scale}/{protocol}/baselines.parquet")
-        tables.write(files[-1], pd.concat(base), tables.PREDICTIONS)
+        if base:
+            files.append(root / f"predictions/{scale}/{protocol}/baselines.parquet")
+            tables.write(files[-1], pd.concat(base), tables.PREDICTIONS)
     # Its models are not trained, so that their cards do not say what they give back.
     evaluate_scale(
         files,
@@ -601,3 +658,66 @@ def _write_pool(root: Path, config: Study, gaps: pd.DataFrame) -> None:
         latents=dict(zip(plan.pool_read(wildcards), plan.pool_latents(wildcards), strict=True)),
         **plan.pool(wildcards),
     )
+
+
+def _write_designs(root: Path, config: Study, name: str, rng: np.random.Generator) -> None:
+    """Candidates of every method and the baselines, a judge that believes less of them, and a shortlist."""
+    given, space = config.search[name], design_space(config.search[name].space)
+    folder, windows = root / f"search/{name}", {"tau": (-np.inf, 4.18)}
+    parts, runs = [], []
+    about = {**dict.fromkeys(given.methods, (60, 1.4)), "uniform": (80, 2.0), "training": (20, 1.8)}
+    for method, (n, gap) in about.items():
+        parts.append(_candidates(space, n, gap, rng).assign(method=method))
+        if method in given.methods:
+            facts = {"method": method, "seed": [0], "evaluations": 500, "seconds": 2.5, "details": "{}"}
+            runs.append(pd.DataFrame(facts))
+            tables.write(folder / f"{method}.runs.parquet", runs[-1], RUNS)
+    judged = pd.concat(parts, ignore_index=True)
+    judged["trees.efficiency.PCE.mean"] = judged["efficiency.PCE.mean"] - rng.uniform(0, 6, len(judged))
+    judged["trees.efficiency.PCE.std"] = 1.0
+    judged["trees.distance"] = -judged["trees.efficiency.PCE.mean"]
+    judged["trees.hit"] = (judged["trees.efficiency.PCE.mean"] >= 15) & (judged["gap.Gap.mean"] < 1.7)
+    schema = _schema(judged, {})
+    tables.write(folder / "judged.parquet", judged, schema)
+    metrics = assess(
+        judged,
+        pd.concat(runs),
+        space,
+        judges=["trees"],
+        targets={Target("efficiency.PCE", "maximise", enough=15): "%"},
+        windows=windows,
+    )
+    tables.write(folder / "metrics.parquet", metrics, DESIGN_METRICS)
+    best = judged[judged["method"] == "ranking"].nlargest(8, "efficiency.PCE.mean").reset_index(drop=True)
+    best["rank"] = np.arange(1, 9)
+    best["flags"] = ["unlike the training data", *[""] * 7]
+    tables.write(folder / "shortlist.parquet", best, {**schema, "flags": Column("string")})
+    for file in ("candidates.csv", "candidates.jsonl"):
+        (folder / file).write_text("made up")
+    calculated = pd.DataFrame(
+        {
+            "formula": best["formula"],
+            "quantity": "gap.Gap",
+            "mean": best["gap.Gap.mean"],
+            "std": 0.05,
+            "calculated": best["gap.Gap.mean"] + np.where(np.arange(8) < 4, 0.08, 0.2),
+            "unit": "eV",
+            "trained_on": np.arange(8) >= 6,
+        }
+    )
+    tables.write(folder / "verified.parquet", calculated, VERIFIED)
+
+
+def _candidates(space: Product, n: int, gap: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Materials of a space with made-up predictions of about that gap."""
+    x = space.sample(n, int(rng.integers(1000)))
+    found = pd.DataFrame(x, columns=list(space.columns)).assign(formula=space.formulas(x))
+    found["gap.Gap.mean"] = rng.normal(gap, 0.15, n)
+    found["efficiency.PCE.mean"] = 22 - 12 * (found["gap.Gap.mean"] - 1.35).abs() + rng.normal(0, 1, n)
+    found["limit.mean"], found["price.mean"], found["tau.mean"] = 33.0, 2.0, rng.normal(4.1, 0.1, n)
+    stds = {"gap.Gap": 0.05, "efficiency.PCE": 0.8, "limit": 0.3, "price": np.nan, "tau": np.nan}
+    found = found.assign(**{f"{quantity}.std": std for quantity, std in stds.items()})
+    found["hit"] = (found["efficiency.PCE.mean"] >= 15) & found["gap.Gap.mean"].between(1.1, 1.7)
+    found["distance"], found["violation"] = -found["efficiency.PCE.mean"], 0.0
+    found["novelty"], found["in_domain"] = rng.uniform(0, 0.5, n), rng.random(n) < 0.8
+    return found.assign(seed=0, rank=np.arange(1, n + 1))

@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from nestmat import figures, tables
 from nestmat.config import study_from
 from nestmat.errors import InputError
-from nestmat.figures import kind, nesting, parity, style
+from nestmat.figures import front, kind, nesting, parity, style
+from nestmat.figures.design_labels import DesignLabels
 from nestmat.tables import Column
 
 STUDY = factories.study()
@@ -36,6 +37,8 @@ def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFr
     for key, paths in figures.needs(STUDY, scale, name).items():
         parts = [tables.read(results / p, **about.filters.get(key, {})).assign(source=p) for p in paths]
         frames[key] = pd.concat(parts, ignore_index=True)
+    if about.subject == "problem":
+        return frames, DesignLabels.of(STUDY, scale)
     published = factories.published()
     frames["published"] = published[published["scale"] == scale]
     columns = tables.schema(results / f"features/{scale}.parquet")
@@ -74,6 +77,20 @@ def test_figures_follow_from_the_configuration():
     assert {"parity", "errors", "calibration", "curves", "maps", "shapley"} <= {
         k for s, k in found if s == "gap"
     }
+    assert {k for s, k in found if s == "absorbers"} == {
+        k for k, about in figures.FIGURES.items() if about.subject == "problem"
+    }
+
+
+def test_a_problem_has_the_figures_that_its_parts_allow():
+    content = factories.configuration()
+    problem = content["search"]["absorbers"]
+    del problem["verify"]["file"]
+    assert ("absorbers", "verification") not in figures.available(study_from(content))
+    problem["space"] = {"variables": {"thickness": {"between": [100, 500]}}}
+    del problem["verify"], problem["quantities"]["price"], problem["constraints"][1]
+    kinds = [k for s, k in figures.available(study_from(content)) if s == "absorbers"]
+    assert kinds == ["methods", "optimism", "front"]
 
 
 def test_a_scale_without_interpretation_or_targets_has_fewer_figures():
@@ -84,12 +101,16 @@ def test_a_scale_without_interpretation_or_targets_has_fewer_figures():
     for model in gap["models"].values():
         del model["specification"]["heads"]["Gap"]
     content["scales"]["efficiency"]["pass_prediction"] = False
+    del content["search"]
     found = figures.available(study_from(content))
     assert [k for s, k in found if s == "gap"] == ["curves"]
     assert ("efficiency", "devices") not in found
 
 
-@pytest.mark.parametrize(("scale", "name"), [("gap", "parity"), ("gap", "maps"), ("efficiency", "nesting")])
+@pytest.mark.parametrize(
+    ("scale", "name"),
+    [("gap", "parity"), ("gap", "maps"), ("efficiency", "nesting"), ("absorbers", "shortlist_map")],
+)
 def test_a_figure_is_a_valid_svg_with_a_title(results, tmp_path, scale, name):
     draw(results, scale, name, tmp_path / "figure.svg")
     root = ElementTree.parse(tmp_path / "figure.svg").getroot()
@@ -126,9 +147,10 @@ def test_units_come_from_the_tables(results):
     assert any(text.endswith("(%)") for text in texts(drawn(results, "efficiency", "devices")))
 
 
-def test_svg_is_the_same_on_every_run(results, tmp_path):
+@pytest.mark.parametrize(("scale", "kind"), [("gap", "errors"), ("absorbers", "front")])
+def test_svg_is_the_same_on_every_run(results, tmp_path, scale, kind):
     for name in ("one.svg", "two.svg"):
-        draw(results, "gap", "errors", tmp_path / name)
+        draw(results, scale, kind, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
@@ -262,6 +284,41 @@ def test_numbers_are_short(value, text):
     assert style.number(value) == text
 
 
+def test_rates_of_methods_are_those_of_all_seeds_with_their_intervals(results):
+    metrics = tables.read(results / "search/absorbers/metrics.parquet", metric="hit", judge="trees", seed=-1)
+    figure = drawn(results, "absorbers", "methods")
+    [trees] = [c for c in figure.axes[0].containers if c.get_label() == "trees"]
+    by_method = metrics.set_index("method").loc[
+        ["random", "genetic_search", "ranking", "uniform", "training"]
+    ]
+    np.testing.assert_allclose(trees[0].get_xdata(orig=False), 100 * by_method["value"])
+    [bars] = trees[2]
+    ends = np.array([segment[:, 0] for segment in bars.get_segments()])
+    np.testing.assert_allclose(ends, 100 * by_method[["low", "high"]].to_numpy())
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    count = tables.read(
+        results / "search/absorbers/metrics.parquet", metric="candidates", seed=-1, method="random"
+    )
+    assert names[0] == f"Random ({count['value'].item():.0f})"
+
+
+def test_verified_materials_that_were_trained_on_are_hollow_and_do_not_count(results):
+    figure = drawn(results, "absorbers", "verification")
+    faces = {c.get_label(): c[0].get_markerfacecolor() for c in figure.axes[0].containers}
+    assert faces == {"not trained on, ± 1 σ": style.BLUE, "trained on, ± 1 σ": "white"}
+    assert "MAE 0.120 eV\n4 of 6 within 2 σ" in texts(figure)
+
+
+def test_the_shortlist_is_numbered_where_numbers_have_room(results):
+    figure = drawn(results, "absorbers", "front")
+    shortlist = tables.read(results / "search/absorbers/shortlist.parquet")
+    numbers = [text.get_text() for text in figure.axes[0].texts]
+    assert numbers[0] == "1"
+    assert 1 < len(numbers) <= front.NUMBERED
+    assert set(numbers) <= set(shortlist["rank"].astype(str))
+    assert "detailed-balance limit" in texts(figure)
+
+
 def test_many_protocols_and_models_fit(results):
     """Twelve models and four protocols: no label leaves its figure."""
     frames, labels = frames_of(results, "efficiency", "errors")
@@ -301,7 +358,7 @@ def test_captions_of_the_workflow_report_are_those_of_the_figures():
     from docutils.core import publish_doctree
 
     folder = Path(__file__).parents[1] / "workflow/report"
-    context = {"params": {"scale": "gap"}, "config": {"study": "toy", "title": "T", "question": "Q?"}}
+    context = {"params": {"subject": "gap"}, "config": {"study": "toy", "title": "T", "question": "Q?"}}
     assert {path.stem for path in folder.glob("*.rst")} == {*figures.FIGURES, "workflow"}
     for path in folder.glob("*.rst"):
         text = jinja2.Template(path.read_text(encoding="utf-8")).render(snakemake=context)

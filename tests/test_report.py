@@ -86,7 +86,7 @@ def test_page_is_well_formed_and_self_contained(page):
     assert all(source.startswith("data:image/svg+xml;base64,") for source in text.sources)
     assert len(text.sources) == len(figures.available(factories.study()))
     outside = [a for a in text.anchors if not a.startswith(("#", "https://doi.org/", "data:"))]
-    assert outside == []
+    assert outside == [f"search/absorbers/{name}" for name in ("candidates.csv", "candidates.jsonl", "cif/")]
     assert "<script" not in page
     assert "@import" not in page
     assert not re.search(r"url\(", page)
@@ -104,6 +104,11 @@ def test_contents_list_points_at_every_section(page):
         "gap",
         "efficiency",
         "efficiency-nesting",
+        "absorbers",
+        "absorbers-wanted",
+        "absorbers-methods",
+        "absorbers-shortlist",
+        "absorbers-verification",
         "models",
         "repeat",
     } <= set(inside)
@@ -310,6 +315,24 @@ def test_a_study_without_optional_parts_has_a_report(results):
     assert "efficiency-nesting" not in text.ids
     assert "Recommended predictor" not in text.text
     assert "over 10 folds (nestmat head)" in text.text
+
+
+def test_a_design_problem_has_its_chapter_with_tables_and_verdict(results, page):
+    text = Text(page).text
+    chapter = text[
+        text.index("Which mixed perovskite makes the best cell?") : text.index("Model cards Band gap")
+    ]
+    assert "Absorbers &lt;i&gt;without&lt;/i&gt; lead" in page
+    assert "Ranking is enough: it predicts all 450 materials in 2.500 s" in chapter
+    metrics = tables.read(results / "search/absorbers/metrics.parquet", seed=-1, judge="all", metric="hit")
+    row = metrics.set_index("method").loc["ranking"]
+    assert f"{100 * row['value']:.0f} % ({100 * row['low']:.0f} to {100 * row['high']:.0f})" in chapter
+    shortlist = tables.read(results / "search/absorbers/shortlist.parquet")
+    for formula in shortlist["formula"]:
+        assert formula in chapter
+    assert "unlike the training data" in chapter
+    assert "Mean absolute error Band gap, PBE (eV) 4 of 6 within 2 σ 0.120" in chapter
+    assert chapter.count("(trained on)") == 2
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -102,7 +102,10 @@ def space(labels: DesignLabels, count: int | None) -> list[tuple[str, str]]:
 
 
 def _shares(shares: Shares) -> str:
-    parts = [", ".join(shares.species), f"shares in steps of 1/{shares.grid}" if shares.grid > 1 else "one"]
+    parts = [
+        ", ".join(shares.species),
+        f"shares in steps of 1/{shares.grid}" if shares.grid > 1 else "one of them",
+    ]
     if shares.most is not None and shares.grid > 1:
         least = f"{shares.fewest} to " if shares.fewest > 1 else "at most "
         parts.append(f"{least}{shares.most} at a time")
@@ -130,8 +133,8 @@ def validity(labels: DesignLabels, metrics: pd.DataFrame | None) -> str:
         kept.insert(1, "the charges cancel")
     held = f"{', '.join(kept[:-1])} and {kept[-1]}" if kept[1:] else kept[0]
     text = (
-        f"Valid by construction: {held} in every material of the space, so that 100 % validity says nothing of "
-        "a method."
+        f"Valid by construction: {held} in every material of the space, so that 100 % validity says nothing "
+        "of a method."
     )
     if windows := windows_of(metrics) if metrics is not None else []:
         names = ", ".join(word(name.removesuffix("_window")) for name in windows)
@@ -178,8 +181,8 @@ def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, cou
         ).strip()
     best = max(above, key=lambda name: found[name][0])
     return (
-        f"{_use(best, found, labels)}, against {rate(found[ranking])} of the best of {of}, which take {took} to "
-        f"rank. {beside}"
+        f"{_use(best, found, labels)}, against {rate(found[ranking])} of the best of {of}, which take {took} "
+        f"to rank. {beside}"
     ).strip()
 
 
@@ -192,7 +195,7 @@ def _unranked(found: Rates, methods: Sequence[str], kinds: Mapping[str, str], la
     plain = next((name for name in methods if kinds[name] == "random"), UNIFORM)
     best = max(methods, key=lambda name: found[name][0])
     better = [name for name in methods if found[name][1] > found[plain][2]]
-    against = f"{rate(found[plain])} of {lower_first(labels.method(plain))}"
+    against = f"{rate(found[plain])} for {lower_first(labels.method(plain))}"
     if not better:
         return (
             f"No method is shown to be better than {lower_first(labels.method(plain))}: the highest rate of "
@@ -276,7 +279,7 @@ def verified(calculated: pd.DataFrame, labels: DesignLabels) -> str:
         error, inside, count = measures.against(rows)
         size = value(error, rows["unit"].iloc[0])
         told.append(
-            f"{lower_first(labels.name(str(quantity)))} is off by {size} on average, with {inside} of {count} "
+            f"{lower_first(labels.name(str(quantity)))} is off by {size} on average, {inside} of {count} are "
             "within two predicted standard deviations"
         )
     return f"Against DFT: {'; '.join(told)}."

@@ -348,28 +348,9 @@ def candidate_schema(design: Design, columns: Iterable[str]) -> dict[str, tables
     return found
 
 
-<<<<<<< HEAD
-def quantity_units(study: Study, name: str) -> dict[str, str]:
-    """Unit of every quantity of a problem, by name."""
-    given = study.search[name]
-    found: dict[str, str] = {}
-    for scale in study.lineage(given.scale):
-        spec = resolve(study.datasets[study.scales[scale].dataset])
-        found |= {
-            f"{scale}.{t}": spec.columns[t].unit if t in spec.columns else ""
-            for t in study.scales[scale].targets
-        }
-    for key, quantity in given.quantities.items():
-        found[key] = "%" if quantity.detailed_balance else ""
-    return found
-
-
 def search_candidates(
     design: Design, method_name: str, candidates: str | Path, runs: str | Path, problem: Problem | None = None
 ) -> None:
-=======
-def search_candidates(design: Design, method_name: str, candidates: str | Path, runs: str | Path) -> None:
->>>>>>> fb18eb8 (Draw figures of design problems: methods, front, optimism, novelty, shortlist, verification)
     """Search with one method, once a seed, and write the best candidates of each search.
 
     Args:

@@ -50,7 +50,7 @@ def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure
     """
     rows = frames["shortlist"]
     space = labels.given.space
-    sites: dict[str, Shares] = {**(space.sites or {})}
+    sites: dict[str, Shares] = {str(site): shares for site, shares in (space.sites or {}).items()}
     if space.elements is not None:
         sites[""] = space.elements
     columns = [(site, name) for site, shares in sites.items() for name in shares.species]
@@ -109,7 +109,9 @@ def draw_verification(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) 
     """
     found = frames["verified"]
     quantities = list(dict.fromkeys(found["quantity"]))
-    figure, axes = style.grid_of(len(quantities), 3, height=2.7)
+    figure, axes = style.grid_of(
+        len(quantities), 3, height=2.7, width=max(3.4, 2.4 * min(3, len(quantities)))
+    )
     for ax, quantity in zip(axes, quantities, strict=True):
         _calculated(ax, found[found["quantity"] == quantity])
         ax.set_xlabel(labels.axis(quantity, "Calculated", characters=30))

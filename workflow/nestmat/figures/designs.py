@@ -201,7 +201,7 @@ def draw_novelty(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
         _rates(right, found[found["metric"] == name], methods, shift, text, markersize=3.5, **look)
     _rows(right, [labels.method(name) for name in methods], methods)
     _baseline_rule(right, methods)
-    right.set_title("Inside the domain and the windows")
+    right.set_title("In domain and windows")
     right.set_xlabel("Share of distinct candidates (%)")
     right.set_xlim(0, 103)
     style.legend_below(figure, [right])

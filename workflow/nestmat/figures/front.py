@@ -167,8 +167,10 @@ def _shortlist(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
         place = ax.transAxes.inverted().transform(ax.transData.transform(at))
         if len(taken) < NUMBERED and all(np.abs(place - other).max() > APART for other in taken):
             taken.append(place)
-            text = str(row["rank"])
-            ax.annotate(text, at, (0, 5), textcoords="offset points", ha="center", fontsize=7.5, zorder=7)
+            ground = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5}
+            ax.annotate(
+                str(row["rank"]), at, (4, 5), textcoords="offset points", fontsize=7.5, zorder=7, bbox=ground
+            )
 
 
 def _front(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, x: str, y: str) -> None:

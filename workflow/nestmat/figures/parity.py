@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BARS_UP_TO = 500
 """Rows beyond which error bars would hide the points."""
+NARROWEST = 1.8
+"""Least width of a panel in inches: with many protocols the figure is wider than the text."""
 
 
 def needs(study: Study, scale: str) -> kind.Needs:
@@ -45,7 +47,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     if len(protocols) == 1:
         cells = [[row[0] for row in cells]]
     count = len(cells[0])
-    side = min(2.7, style.WIDTH / count)
+    side = min(2.7, max(NARROWEST, style.WIDTH / count))
     figure, axes = style.panels(len(cells), count, height=side + 0.42, width=max(side * count, 3.4))
     figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[call-arg, union-attr]
     for ax, (target, model, protocol) in zip(axes.flat, chain.from_iterable(cells), strict=True):
