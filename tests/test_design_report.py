@@ -45,16 +45,16 @@ def said(labels: DesignLabels, count: int | None = 50_400, **hits: tuple[int, in
 
 def test_ranking_is_enough_where_no_interval_lies_above_its_own():
     found = said(labels_of(), random=(20, 100), genetic_search=(30, 100), ranking=(22, 100), uniform=(1, 200))
-    assert found.startswith("Ranking is enough: it predicts all 50 400 materials in 4.250 s, 22 % (15 to 31)")
+    assert found.startswith("Ranking is enough: it predicts all 50 400 materials in 4.250 s, 22 % (15–31)")
     assert "no other method has a rate whose interval lies above" in found
-    assert found.endswith("To beat: 0.5 % (0.1 to 2.8) of materials drawn uniformly.")
+    assert found.endswith("To beat: 0.5 % (0.1–2.8) of materials drawn uniformly.")
 
 
 def test_a_method_whose_interval_lies_above_that_of_ranking_is_named():
     found = said(labels_of(), random=(50, 100), genetic_search=(70, 100), ranking=(22, 100), training=(0, 50))
-    assert found.startswith("Use Genetic search: 70 % (60 to 78) of its candidates are hits by all judges")
-    assert "against 22 % (15 to 31) of the best of all 50 400 materials, which take 4.250 s to rank" in found
-    assert "0 % (0 to 7) of the best of the training data" in found
+    assert found.startswith("Use Genetic search: 70 % (60–78) of its candidates are hits by all judges")
+    assert "against 22 % (15–31) of the best of all 50 400 materials, which take 4.250 s to rank" in found
+    assert "0 % (0–7) of the best of the training data" in found
 
 
 def unranked(**methods) -> DesignLabels:
@@ -64,8 +64,8 @@ def unranked(**methods) -> DesignLabels:
 
 def test_without_ranking_a_method_has_to_beat_random_search():
     found = said(unranked(), None, random=(20, 100), genetic_search=(60, 100), uniform=(1, 100))
-    assert found.startswith("Use Genetic search: 60 % (50 to 69) of its candidates are hits by all judges")
-    assert "against 20 % (13 to 29) for random" in found
+    assert found.startswith("Use Genetic search: 60 % (50–69) of its candidates are hits by all judges")
+    assert "against 20 % (13–29) for random" in found
     assert "cannot be ranked: a variable has no grid" in found
     found = said(unranked(), 10**15, random=(20, 100), genetic_search=(25, 100), uniform=(1, 100))
     assert found.startswith("No method is shown to be better than random: the highest rate")
@@ -74,7 +74,7 @@ def test_without_ranking_a_method_has_to_beat_random_search():
 
 def test_without_random_search_a_method_has_to_beat_the_uniform_sample():
     labels = labels_of(methods={"genetic_search": {"kind": "genetic"}}, shortlist=None, verify=None)
-    assert "against 1.0 % (0.2 to 5.4) for uniform sample" in said(
+    assert "against 1.0 % (0.2–5.4) for uniform sample" in said(
         labels, genetic_search=(9, 10), uniform=(1, 100)
     )
 

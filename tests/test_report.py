@@ -326,7 +326,7 @@ def test_a_design_problem_has_its_chapter_with_tables_and_verdict(results, page)
     assert "Ranking is enough: it predicts all 450 materials in 2.500 s" in chapter
     metrics = tables.read(results / "search/absorbers/metrics.parquet", seed=-1, judge="all", metric="hit")
     row = metrics.set_index("method").loc["ranking"]
-    assert f"{100 * row['value']:.0f} % ({100 * row['low']:.0f} to {100 * row['high']:.0f})" in chapter
+    assert f"{100 * row['value']:.0f} % ({100 * row['low']:.0f}–{100 * row['high']:.0f})" in chapter
     shortlist = tables.read(results / "search/absorbers/shortlist.parquet")
     for formula in shortlist["formula"]:
         assert formula in chapter

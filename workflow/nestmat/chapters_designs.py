@@ -14,7 +14,7 @@ from nestmat.evaluation.designs import ALL, MODEL, NEW, TRAINING, UNIFORM
 from nestmat.figures import measures
 from nestmat.figures.design_labels import BASELINES, JUDGES, DesignLabels, judge
 from nestmat.figures.style import lower_first, prettify, with_unit, word
-from nestmat.findings import percent, spread, value
+from nestmat.findings import spread, value
 from nestmat.inverse_design import design_space
 
 SECTIONS = {
@@ -129,17 +129,17 @@ def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 
     def cells(method: str) -> list[str]:
         each = [found[name][method] for name in judges] + [fresh[method]]
-        return [findings.whole(count[method]), *map(findings.rate, each)]
+        return [findings.whole(count[method]), *(findings.rate(one, unit="") for one in each)]
 
     heads = ["Distinct", *(prettify(judge(name)) for name in judges), "New and in the domain"]
     return _table(
-        "Share of distinct candidates that are hits",
+        "Share of distinct candidates that are hits (%)",
         "Method",
         heads,
         _rows(labels.methods(metrics["method"]), labels, cells),
         "95 % Wilson intervals in brackets. The searched model's own rate is no evidence. The judges were "
         "trained on materials that the searched members left out; the last column is of all judges "
-        "together. New: at"
+        "together. New: at "
         f"least {NEW} from every training material.",
     )
 
@@ -199,12 +199,15 @@ def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     found = {name: findings.rates(metrics, MODEL, name) for name in names}
 
     def cells(method: str) -> list[str]:
-        return [percent(unique[method]), *(findings.rate(found[name][method]) for name in names)]
+        return [
+            f"{100 * unique[method]:.0f}",
+            *(findings.rate(found[name][method], unit="") for name in names),
+        ]
 
     heads = ["Distinct of proposed", "In the domain"]
     heads += [prettify(word(name.removesuffix("_window"))) for name in names[1:]]
     return _table(
-        "Where the candidates lie",
+        "Where the candidates lie (%)",
         "Method",
         heads,
         _rows(labels.methods(metrics["method"]), labels, cells),
@@ -216,16 +219,21 @@ def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 def _shortlist(rows: pd.DataFrame, labels: DesignLabels) -> Table:
     given = labels.given
     free = [name for name, part in given.space.variables.items() if part.value is None]
+    levels = {name: part.levels for name, part in given.space.variables.items() if part.levels}
     limits = [name for name, quantity in given.quantities.items() if quantity.detailed_balance]
     quantities = [*findings.asked(labels), *(name for name in limits if name not in findings.asked(labels))]
-    heads = [("", "n"), ("Formula", ""), *((labels.axis(name), "n") for name in [*free, *quantities])]
+    heads = [
+        ("", "n"),
+        ("Formula", ""),
+        *((labels.axis(name), "" if name in levels else "n") for name in [*free, *quantities]),
+    ]
     lines = [
         (
             "",
             [
                 str(row["rank"]),
                 row["formula"],
-                *(_choice(row, name, given.space.variables[name].levels) for name in free),
+                *(_choice(row, name, levels.get(name)) for name in free),
                 *(findings.predicted(row, quantity) for quantity in quantities),
                 value(row["novelty"]),
                 row["flags"],
@@ -235,7 +243,7 @@ def _shortlist(rows: pd.DataFrame, labels: DesignLabels) -> Table:
     ]
     return {
         "caption": f"The {len(rows)} best candidates of {labels.method(rows['method'].iloc[0])}",
-        "head": [*heads, ("Distance to the training data", "n"), ("Warnings", "")],
+        "head": [*heads, ("Distance to the training data", "n"), ("Warnings", "words")],
         "rows": lines,
         "note": (
             "Predicted by the members that were trained on every material; ± one predicted standard "

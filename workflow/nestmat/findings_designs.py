@@ -33,11 +33,11 @@ def whole(number: float) -> str:
     return f"{digits}{GAP}×{GAP}10^{int(power)}"
 
 
-def rate(found: Sequence[float]) -> str:
-    """A rate with its interval in percent: ``18 % (12 to 27)``."""
+def rate(found: Sequence[float], unit: str = f"{GAP}%") -> str:
+    """A rate with its interval in percent: ``18 % (12–27)``; without the sign where ``unit`` is empty."""
     places = 0 if found[0] >= 0.1 or found[0] == 0 else 1
     share, low, high = (f"{100 * number:.{places}f}" for number in found)
-    return f"{share}{GAP}% ({low} to {high})"
+    return f"{share}{unit} ({low}–{high})"
 
 
 def wanted(labels: DesignLabels) -> list[str]:
