@@ -25,8 +25,8 @@ from nestmat.data.readers import Reading, read
 from nestmat.evaluation.designs import DESIGN_METRICS, assess
 from nestmat.evaluation.interpretability.scale import CORRELATIONS, EMBEDDING, SHAPLEY
 from nestmat.evaluation.metrics import evaluate_scale
-from nestmat.plan import Plan
 from nestmat.inverse_design import RUNS, design_space
+from nestmat.plan import Plan
 from nestmat.scales.sweep import SWEEP
 from nestmat.scales.train import LATENT_KEYS
 from nestmat.search.pool import search_pool
