@@ -27,6 +27,7 @@ from nestmat.evaluation.interpretability.scale import CORRELATIONS, EMBEDDING, S
 from nestmat.evaluation.metrics import evaluate_scale
 from nestmat.inverse_design import RUNS, design_space
 from nestmat.plan import Plan
+from nestmat.rounds import ROUNDS
 from nestmat.scales.sweep import SWEEP
 from nestmat.scales.train import LATENT_KEYS
 from nestmat.search.pool import search_pool
@@ -255,6 +256,7 @@ def problem() -> dict:
         "judges": {"trees": {"features": {"A": {"site": "A"}}}},
         "shortlist": {"method": "ranking", "top": 8},
         "verify": {"gap": "gap.Gap", "file": "calculated.parquet"},
+        "second_round": {"file": "rows.parquet"},
     }
 
 
@@ -706,6 +708,9 @@ def _write_designs(root: Path, config: Study, name: str, rng: np.random.Generato
         }
     )
     tables.write(folder / "verified.parquet", calculated, VERIFIED)
+    rounds = calculated[["formula", "calculated", "unit"]].assign(target="Gap", first_std=0.1, second_std=0.1)
+    rounds["first"], rounds["second"] = rounds["calculated"] - 0.2, rounds["calculated"] + 0.1
+    tables.write(folder / "rounds.parquet", rounds, ROUNDS)
 
 
 def _candidates(space: Product, n: int, gap: float, rng: np.random.Generator) -> pd.DataFrame:

@@ -79,6 +79,12 @@ def test_without_random_search_a_method_has_to_beat_the_uniform_sample():
     )
 
 
+def test_a_method_that_searched_the_judge_is_none_to_choose():
+    methods = factories.problem()["methods"] | {"cheat": {"kind": "genetic", "on": "trees"}}
+    found = said(labels_of(methods=methods), random=(20, 100), ranking=(22, 100), cheat=(90, 100))
+    assert found.startswith("Ranking is enough")
+
+
 def test_no_hit_by_all_judges_is_said_plainly():
     found = said(labels_of(), random=(0, 100), ranking=(0, 100), uniform=(3, 100))
     assert found == "No method has a candidate that all judges call a hit."
@@ -169,6 +175,14 @@ def test_calculations_of_what_was_trained_on_do_not_count_where_there_are_others
     )
 
 
+def test_what_a_second_round_taught():
+    rounds = pd.DataFrame(
+        {"target": "Gap", "calculated": [1.0, 2.0], "first": [1.2, 1.8], "second": [1.1, 2.1], "unit": "eV"}
+    )
+    text = findings.learnt(rounds, labels_of()).replace("\u00a0", " ")
+    assert text.endswith("error of the other half in band gap (PBE) from 0.200 to 0.100 eV.")
+
+
 def test_what_stands_across_the_first_target():
     def across(**changes):
         labels = labels_of(**changes)
@@ -249,7 +263,7 @@ def test_a_problem_without_methods_has_no_verdict_and_a_chapter_all_the_same(res
     from nestmat.chapters_designs import design_chapter
 
     content = copy.deepcopy(factories.configuration())
-    for key in ("methods", "judges", "shortlist", "verify"):
+    for key in ("methods", "judges", "shortlist", "verify", "second_round"):
         del content["search"]["absorbers"][key]
     chapter = design_chapter(Source(study_from(content), results, None), "absorbers")
     assert chapter["found"] == []

@@ -333,6 +333,7 @@ def test_a_design_problem_has_its_chapter_with_tables_and_verdict(results, page)
     assert "unlike the training data" in chapter
     assert "Mean absolute error Band gap, PBE (eV) 4 of 6 within 2 σ 0.120" in chapter
     assert chapter.count("(trained on)") == 2
+    assert "Band gap, PBE (eV) 8 0.200 0.100" in chapter
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -55,7 +55,11 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
         tables["shortlist"] = [_shortlist(shortlist, labels)]
     if calculated is not None:
         found.append(("Verification", findings.verified(calculated, labels)))
-        tables["verification"] = [_verification(calculated, labels)]
+        tables["verification"].append(_verification(calculated, labels))
+    if given.second_round:
+        rounds = source.table(f"{folder}/rounds.parquet")
+        found.append(("Learning", findings.learnt(rounds, labels)))
+        tables["verification"].append(_second_round(rounds, labels))
     return {
         "key": name,
         "title": labels.title(),
@@ -126,6 +130,7 @@ def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     count = _numbers(metrics, "candidates")
     found = {name: findings.rates(metrics, name) for name in judges}
     fresh = findings.rates(metrics, ALL, "hit_new_in_domain")
+    own = [labels.method(name) for name, entry in labels.given.methods.items() if entry.on != "model"]
 
     def cells(method: str) -> list[str]:
         each = [found[name][method] for name in judges] + [fresh[method]]
@@ -140,7 +145,8 @@ def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         "95 % Wilson intervals in brackets. The searched model's own rate is no evidence. The judges were "
         "trained on materials that the searched members left out; the last column is of all judges "
         "together. New: at "
-        f"least {NEW} from every training material.",
+        f"least {NEW} from every training material."
+        + (f" The trees themselves were searched by {', '.join(own)}: no evidence." if own else ""),
     )
 
 
@@ -170,6 +176,7 @@ def _work(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels) -> Ta
     diversity = _numbers(metrics, "diversity")
     optimism = [_numbers(metrics, f"optimism:{quantity}", name) for name in judges]
     price = [_numbers(metrics, "seconds_per_thousand_hits", name) for name in judges]
+    volume = {name: found for name in judges if (found := _numbers(metrics, "hypervolume", name))}
 
     def cells(method: str) -> list[str]:
         work = ["", ""]
@@ -177,19 +184,22 @@ def _work(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels) -> Ta
             work = [findings.whole(float(evaluations[method])), value(float(seconds[method]))]
         prices = [value(each[method]) if method in each else "" for each in price]
         gaps = [value(each[method], sign=True) for each in optimism]
-        return [*work, *prices, value(diversity[method]), *gaps]
+        volumes = [value(each[method]) for each in volume.values()]
+        return [*work, *prices, value(diversity[method]), *gaps, *volumes]
 
     heads = ["Predictions", "Search (s)"]
     heads += [f"1000 hits by {judge(name)} (s)" for name in judges]
     heads += ["Diversity", *(with_unit(f"Over {judge(name)}", unit) for name in judges)]
+    heads += [f"Hypervolume by {judge(name)}" for name in volume]
     return _table(
         "Price, diversity, and what the searched model promises too much",
         "Method",
         heads,
         _rows(labels.methods(metrics["method"]), labels, cells),
         "Predictions and seconds are of all searches of a method, without loading the models. Diversity is "
-        "the mean distance of two candidates, 0 to 1. The last columns: "
-        f"{lower_first(labels.name(quantity))} by the searched model less that by the judge, on average.",
+        f"the mean distance of two candidates, 0 to 1. Over: {lower_first(labels.name(quantity))} by the "
+        "searched model less that by the judge, on average."
+        + (" Hypervolume: share of what can be had that the front dominates." if volume else ""),
     )
 
 
@@ -257,6 +267,20 @@ def _choice(row: dict[Any, Any], name: str, levels: list[str] | None) -> str:
     if levels is None:
         return value(row[name])
     return next(level for level in levels if row[f"{name}={level}"] == 1)
+
+
+def _second_round(rounds: pd.DataFrame, labels: DesignLabels) -> Table:
+    rows = [
+        ("", [with_unit(labels.name(quantity), unit), str(count), value(before), value(after)])
+        for quantity, unit, before, after, count in findings.second_round(rounds, labels)
+    ]
+    return _table(
+        "Learning from the calculated candidates",
+        "Mean absolute error",
+        ["Rows", "First round", "Second round"],
+        rows,
+        "The first round saw no calculated candidate, the second the other half of them.",
+    )
 
 
 def _verification(rows: pd.DataFrame, labels: DesignLabels) -> Table:

@@ -115,8 +115,9 @@ def dft_export(arguments: argparse.Namespace) -> None:
     from nestmat import versions
     from nestmat.physics.dft import export
 
-    command = f"nestmat dft export {arguments.results} {arguments.folder}"
-    for path in export(arguments.results, arguments.folder, command, versions.commit()):
+    chosen = f" --candidates {arguments.candidates}" if arguments.candidates else ""
+    command = f"nestmat dft export {arguments.results} {arguments.folder}{chosen}"
+    for path in export(arguments.results, arguments.folder, command, versions.commit(), arguments.candidates):
         print(path)
 
 
@@ -215,6 +216,9 @@ def parser() -> argparse.ArgumentParser:
     added = command("export", dft_export, of_dft)
     added.add_argument("results", help="folder of the results, as results/<study>/dft")
     added.add_argument("folder", help="folder to write to, as resources/reference")
+    added.add_argument(
+        "--candidates", metavar="SET", help="copy the tables of this set of candidates instead"
+    )
 
     added = command("restore", dft_restore, of_dft)
     added.add_argument("folder", help="folder of the tables, as resources/reference")

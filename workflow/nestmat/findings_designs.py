@@ -156,13 +156,16 @@ def rates(metrics: pd.DataFrame, judged_by: str = ALL, metric: str = "hit") -> R
 def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, count: int | None) -> str:
     """Which method to use for a problem, and whether ranking all of its materials is enough.
 
+    A method that searched a judge is none to choose: that judge has no say of it.
+
     Args:
         metrics: What was measured of each method's candidates.
         runs: Seconds and evaluations of each method and seed.
         labels: Names.
         count: Materials of the space; None where a variable has no grid.
     """
-    found, kinds = rates(metrics), {name: entry.kind for name, entry in labels.given.methods.items()}
+    entries = {name: entry for name, entry in labels.given.methods.items() if entry.on == "model"}
+    found, kinds = rates(metrics), {name: entry.kind for name, entry in entries.items()}
     methods = [name for name in kinds if name in found]
     if not any(found[name][0] > 0 for name in methods):
         return "No method has a candidate that all judges call a hit."
@@ -221,7 +224,8 @@ def chosen(metrics: pd.DataFrame, labels: DesignLabels) -> str | None:
     """The method that is spoken of: that of the shortlist, or the one with the highest rate of hits."""
     if labels.given.shortlist:
         return labels.given.shortlist.method
-    found = {name: pair for name, pair in rates(metrics).items() if name in labels.given.methods}
+    own = [name for name, entry in labels.given.methods.items() if entry.on == "model"]
+    found = {name: pair for name, pair in rates(metrics).items() if name in own}
     return max(found, key=lambda name: found[name][0], default=None)
 
 
@@ -283,6 +287,29 @@ def verified(calculated: pd.DataFrame, labels: DesignLabels) -> str:
             "within two predicted standard deviations"
         )
     return f"Against DFT: {'; '.join(told)}."
+
+
+def learnt(rounds: pd.DataFrame, labels: DesignLabels) -> str:
+    """What a second round with calculated candidates taught, a part of the sentence a target."""
+    told = [
+        f"{lower_first(labels.name(quantity))} from {value(before)} to {value(after, unit)}"
+        for quantity, unit, before, after, _ in second_round(rounds, labels)
+    ]
+    return (
+        f"Training on half of the calculated candidates takes the mean absolute error of the other half in "
+        f"{'; in '.join(told)}."
+    )
+
+
+def second_round(rounds: pd.DataFrame, labels: DesignLabels) -> list[tuple[str, str, float, float, int]]:
+    """Quantity, unit, mean absolute error before and after a second round, and rows, of each target."""
+    study = labels.study
+    scale = next(name for name in study.lineage(labels.scale) if study.scales[name].targets)
+    found = []
+    for target, rows in rounds.groupby("target", sort=False):
+        before, after = ((rows[name] - rows["calculated"]).abs().mean() for name in ("first", "second"))
+        found.append((f"{scale}.{target}", rows["unit"].iloc[0], float(before), float(after), len(rows)))
+    return found
 
 
 def compared_with(ours: Sequence[float], theirs: Sequence[float]) -> str:

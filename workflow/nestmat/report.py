@@ -53,7 +53,8 @@ def _needs_of_problem(study: Study, name: str) -> list[str]:
     found += [f"{folder}/metrics.parquet"] if given.methods else []
     if given.shortlist:
         found += [f"{folder}/{file}" for file in ("shortlist.parquet", "candidates.csv", "candidates.jsonl")]
-    return found + [f"{folder}/verified.parquet"] * bool(given.verify and given.verify.file)
+    found += [f"{folder}/verified.parquet"] * bool(given.verify and given.verify.file)
+    return found + [f"{folder}/rounds.parquet"] * bool(given.second_round)
 
 
 def write_report(

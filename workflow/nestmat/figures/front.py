@@ -49,7 +49,7 @@ def needs(study: Study, problem: str) -> kind.Needs:
 
 
 def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
-    """Candidates by method, what is wanted shaded, and the shortlist or the Pareto front.
+    """Candidates by method, what is wanted shaded, the shortlist, and the Pareto front of two targets.
 
     Args:
         frames: ``judged``, and ``shortlist`` where the problem has one.
@@ -71,7 +71,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
     _limit(ax, labels, x, y)
     if shortlist is not None:
         _shortlist(ax, shortlist, x, y)
-    elif x in [wanted.quantity for wanted in labels.given.targets]:
+    if x in [wanted.quantity for wanted in labels.given.targets]:
         _front(ax, found[found["hit"]], labels, x, y)
     ax.set_xlabel(labels.axis(x, "Predicted"))
     ax.set_ylabel(labels.axis(y, "Predicted"))
@@ -179,7 +179,7 @@ def _front(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, x: str, y: str) -
     away = np.column_stack([_away(rows, wanted) for wanted in both])
     worse = (away[:, None] >= away[None]).all(axis=2) & (away[:, None] > away[None]).any(axis=2)
     best = rows.loc[~np.any(worse, axis=1)].sort_values(by=f"{x}.mean")
-    line: dict[str, Any] = {"color": style.INK, "marker": "D", "markersize": 4, "linewidth": 1, "zorder": 6}
+    line: dict[str, Any] = {"color": style.INK, "marker": "v", "markersize": 4, "linewidth": 1, "zorder": 5}
     ax.plot(best[f"{x}.mean"], best[f"{y}.mean"], label="best in both", **line)
 
 
@@ -199,9 +199,8 @@ KIND = kind.Kind(
     caption=(
         "Each point is a candidate as the searched members predict it; the shaded parts are not wanted. "
         "Diamonds are the shortlist as predicted by the members that were trained on every material, with "
-        "one standard deviation, some with their rank, or, without a shortlist, the hits that none is "
-        "better than in both quantities. The axes show what the methods propose; the baselines reach "
-        "beyond."
+        "one standard deviation, some with their rank. Where both axes are targets, a line joins the hits "
+        "that none is better than in both. The axes show what the methods propose; baselines reach beyond."
     ),
     section="methods",
     draw=draw,

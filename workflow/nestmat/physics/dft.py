@@ -518,7 +518,9 @@ def _values(mappings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {key: values[0] if len(values) == 1 else values for key, values in found.items()}
 
 
-def export(results: str | Path, folder: str | Path, command: str, commit: str | None) -> list[Path]:
+def export(
+    results: str | Path, folder: str | Path, command: str, commit: str | None, candidates: str | None = None
+) -> list[Path]:
     """Copy the tables of all sets into a folder, to be published.
 
     Args:
@@ -526,6 +528,7 @@ def export(results: str | Path, folder: str | Path, command: str, commit: str | 
         folder: Folder to write to.
         command: The command, for the provenance.
         commit: Commit of the code.
+        candidates: Name of a set of candidates, whose tables are copied instead.
 
     Returns:
         The files written.
@@ -534,7 +537,8 @@ def export(results: str | Path, folder: str | Path, command: str, commit: str | 
         InputError: A table is missing.
     """
     written = []
-    for name in TABLES:
+    names = [candidates, f"{candidates}.compounds", f"{candidates}.electronic"] if candidates else TABLES
+    for name in names:
         source, target = Path(results) / f"{name}.parquet", Path(folder) / f"{name}.parquet"
         facts = {**tables.provenance(source), "licence": "CC0-1.0", "command": command, "commit": commit}
         tables.write(target, tables.read(source), tables.schema(source), facts)
