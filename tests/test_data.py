@@ -17,12 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nestmat import published, tables
-from nestmat.config import DatasetSpec
+from nestmat.config import DatasetSpec, load_study
 from nestmat.data import registry
 from nestmat.data.fetch import fetch, sha256
 from nestmat.data.readers import read, write
 from nestmat.errors import InputError
 from nestmat.logs import job_log
+from nestmat.paths import ROOT
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
@@ -465,6 +466,20 @@ def test_published_numbers():
             assert row.unit == entries[row.dataset].columns[row.target].unit
         assert row.citation
         assert row.source
+
+
+def test_published_numbers_of_alloys_stand_where_their_study_measures():
+    study = load_study(ROOT / "resources/studies/pbe_alloys.yaml")
+    columns = registry.load()["perovskites_pbe"].columns
+    for scale, target, error in (
+        ("decomposition", "Decomp", 0.183),
+        ("gap", "Gap", 0.239),
+        ("slme", "SLME", 0.022),
+    ):
+        [row] = published.for_scale(study, scale).to_dict("records")
+        assert (row["target"], row["value"], row["unit"]) == (target, error, columns[target].unit)
+        assert (row["model"], row["metric"]) == ("random_forest", "rmse")
+        assert row["protocol"] in study.scales[scale].runs("random_forest")
 
 
 def test_published_numbers_need_their_citation(tmp_path):

@@ -238,12 +238,16 @@ def _metrics_table(
     theirs = theirs[
         (theirs["target"] == target)
         & (theirs["protocol"] == protocol)
-        & (theirs["metric"] == "mae")
+        & theirs["metric"].isin(findings.PUBLISHED_METRICS)
         & (theirs["split"] == "validation")
         & theirs["latents"].isna()
     ]
     numbers = [
-        (row["model"], row["published"], findings.spread(row["value"], row["spread"]))
+        (
+            row["model"],
+            row["published"],
+            f"{findings.PUBLISHED_METRICS[row['metric']]}{findings.spread(row['value'], row['spread'])}",
+        )
         for row in theirs.sort_values("value").to_dict("records")
     ]
     rows = [

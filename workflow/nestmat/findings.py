@@ -17,6 +17,10 @@ GAP = "\u00a0"
 """A space that no line breaks at: a number stays with its unit."""
 
 
+PUBLISHED_METRICS = {"mae": "", "rmse": "RMSE "}
+"""Metrics of published errors that are shown, with what stands before the number."""
+
+
 def value(number: float, unit: str = "", sign: bool = False) -> str:
     """A number for a table or a sentence: about three decimals below ten, fewer above, with its unit."""
     if not np.isfinite(number):
@@ -124,8 +128,9 @@ def accuracy(
         Protocol's name and sentence.
     """
     first, unit = kind.headline(labels.study, labels.scale), labels.unit(target)
-    table = _validation(measures.summary(metrics, target=target), target)
-    table = table[table["repeat"] == 0]
+    summary = measures.summary(metrics, target=target)
+    summary = summary[summary["repeat"] == 0]
+    table = _validation(summary, target)
     found = []
     for protocol in measures.ordered(table["protocol"], labels.config.protocols):
         rows = {row["model"]: row for row in table[table["protocol"] == protocol].to_dict("records")}
@@ -139,13 +144,16 @@ def accuracy(
         if rows:
             best = min(rows.values(), key=lambda other: other["mean"])
             text += f" Best single model: {labels.model(best['model'])}, {value(best['mean'], unit)}."
-        theirs = best_published(published, target, protocol)
-        if theirs is not None:
-            change = row["mean"] - theirs["value"]
+        for metric, prefix in PUBLISHED_METRICS.items():
+            theirs = best_published(published, target, protocol, metric)
+            if theirs is None:
+                continue
+            ours = _validation(summary, target, metric).set_index(["protocol", "model"])
+            change = ours.at[(protocol, first), "mean"] - theirs["value"]
             size = f"{value(abs(change), unit)} ({percent(abs(change) / theirs['value'])})"
             text += (
-                f" Best published: {theirs['published']}, {value(theirs['value'], unit)}; ours is {size} "
-                f"{'lower' if change < 0 else 'higher'}."
+                f" Best published: {theirs['published']}, {prefix}{value(theirs['value'], unit)}; "
+                f"ours is {size} {'lower' if change < 0 else 'higher'}."
             )
         found.append((labels.protocol(protocol), text))
     return found
@@ -215,14 +223,16 @@ def uncertainty(labels: Labels, target: str) -> str:
     )
 
 
-def _validation(table: pd.DataFrame, target: str) -> pd.DataFrame:
-    wanted = (table["metric"] == "mae") & (table["split"] == "validation") & (table["target"] == target)
+def _validation(table: pd.DataFrame, target: str, metric: str = "mae") -> pd.DataFrame:
+    wanted = (table["metric"] == metric) & (table["split"] == "validation") & (table["target"] == target)
     return table[wanted]
 
 
-def best_published(published: pd.DataFrame, target: str, protocol: str) -> dict[Any, Any] | None:
-    """The published number with the least validation MAE for a target and protocol."""
-    rows = _validation(published, target)
+def best_published(
+    published: pd.DataFrame, target: str, protocol: str, metric: str = "mae"
+) -> dict[Any, Any] | None:
+    """The published number with the least validation error for a target and protocol."""
+    rows = _validation(published, target, metric)
     rows = rows[(rows["protocol"] == protocol) & rows["latents"].isna()]
     return min(rows.to_dict("records"), key=lambda row: row["value"], default=None)
 
