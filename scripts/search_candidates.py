@@ -22,7 +22,7 @@ def main(snakemake: Any) -> None:
         design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
         chosen, output = snakemake.wildcards.method, snakemake.output
         data = dict(zip(design.scales, snakemake.input.data, strict=True))
-        on_trees = design.given.methods[chosen].on == "trees"
+        on_trees = design.given.methods[chosen].predictor == "trees"
         problem = problem_of_trees(design, data) if on_trees else None
         search_candidates(design, chosen, output.candidates, output.runs, problem)
 

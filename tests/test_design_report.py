@@ -80,7 +80,7 @@ def test_without_random_search_a_method_has_to_beat_the_uniform_sample():
 
 
 def test_a_method_that_searched_the_judge_is_none_to_choose():
-    methods = factories.problem()["methods"] | {"cheat": {"kind": "genetic", "on": "trees"}}
+    methods = factories.problem()["methods"] | {"cheat": {"kind": "genetic", "predictor": "trees"}}
     found = said(labels_of(methods=methods), random=(20, 100), ranking=(22, 100), cheat=(90, 100))
     assert found.startswith("Ranking is enough")
 

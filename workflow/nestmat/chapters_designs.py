@@ -130,7 +130,7 @@ def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     count = _numbers(metrics, "candidates")
     found = {name: findings.rates(metrics, name) for name in judges}
     fresh = findings.rates(metrics, ALL, "hit_new_in_domain")
-    own = [labels.method(name) for name, entry in labels.given.methods.items() if entry.on != "model"]
+    own = [labels.method(name) for name, entry in labels.given.methods.items() if entry.predictor != "model"]
 
     def cells(method: str) -> list[str]:
         each = [found[name][method] for name in judges] + [fresh[method]]

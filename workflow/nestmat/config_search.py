@@ -152,7 +152,7 @@ class Method(Part):
     title: str = Field("", description="Name in tables and figures; the key by default.")
     options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
     budget: int | None = Field(None, ge=1, description="Its own budget; that of the problem by default.")
-    on: Literal["model", "trees"] = Field(
+    predictor: Literal["model", "trees"] = Field(
         "model",
         description=(
             "What is searched: the trained chain, or the trees that judge, to see what a search of the judge "

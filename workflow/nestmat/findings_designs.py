@@ -164,7 +164,7 @@ def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, cou
         labels: Names.
         count: Materials of the space; None where a variable has no grid.
     """
-    entries = {name: entry for name, entry in labels.given.methods.items() if entry.on == "model"}
+    entries = {name: entry for name, entry in labels.given.methods.items() if entry.predictor == "model"}
     found, kinds = rates(metrics), {name: entry.kind for name, entry in entries.items()}
     methods = [name for name in kinds if name in found]
     if not any(found[name][0] > 0 for name in methods):
@@ -224,7 +224,7 @@ def chosen(metrics: pd.DataFrame, labels: DesignLabels) -> str | None:
     """The method that is spoken of: that of the shortlist, or the one with the highest rate of hits."""
     if labels.given.shortlist:
         return labels.given.shortlist.method
-    own = [name for name, entry in labels.given.methods.items() if entry.on == "model"]
+    own = [name for name, entry in labels.given.methods.items() if entry.predictor == "model"]
     found = {name: pair for name, pair in rates(metrics).items() if name in own}
     return max(found, key=lambda name: found[name][0], default=None)
 
