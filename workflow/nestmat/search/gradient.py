@@ -1,169 +1,55 @@
-"""Gradients through the trained chain: many starts at once, constraints by an augmented Lagrangian."""
+"""Gradients through the trained chain, along the free numbers of the space itself."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nestmat.errors import InputError
-from nestmat.search.candidates import Candidates, Shortlist
-from nestmat.search.problem import Problem, order, ranks
-
-SAMPLE = 4
-"""Materials drawn for each start."""
-
-LINE_SEARCH = 25
-"""Most calls of one line search of torch's L-BFGS."""
-
-LBFGS_CALLS = 25 + LINE_SEARCH
-"""Most predictions of L-BFGS a material."""
+from nestmat.search.candidates import Candidates
+from nestmat.search.descent import Descent
+from nestmat.search.problem import Problem
+from nestmat.search.space import DesignSpace
 
 
 @dataclass(frozen=True)
-class Gradient:
-    """Adam on the free numbers of many materials, then L-BFGS on the best, then the grid.
-
-    The starts are the best of a random sample and random materials in equal parts. Constraints enter by the
-    augmented Lagrangian of Nocedal & Wright, Numerical Optimization (2006), eq. 17.65, whose multipliers are
-    renewed along the way. At the end each material climbs on the grid: the best point need not be the next
-    one.
+class FreeNumbers:
+    """The free numbers of a space as coordinates.
 
     Attributes:
-        keep: Candidates to propose.
-        starts: Materials that move.
-        steps: Steps of Adam.
-        rate: Step size.
-        renewals: Renewals of the multipliers.
-        penalty: Weight of squared violations.
-        polished: Share of the materials that L-BFGS goes on with.
-        climbs: Points of the grid that are tried for each material at the end.
+        space: The space.
     """
 
-    keep: int = 1000
-    starts: int = 1000
-    steps: int = 150
-    rate: float = 0.1
-    renewals: int = 10
-    penalty: float = 10.0
-    polished: float = 0.1
-    climbs: int = 20
+    space: DesignSpace
+
+    def from_free(self, u: Tensor) -> Tensor:
+        """Materials (n, columns) of free numbers (n, free)."""
+        return self.space.from_free(u)
+
+    def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Free numbers (n, free) of materials (n, columns)."""
+        return self.space.to_free(x)
+
+    def draw(self, n: int, seed: Sequence[int]) -> NDArray[np.float64]:
+        """Free numbers of random materials, (n, free)."""
+        return self.space.to_free(self.space.sample(n, seed))
+
+    def beyond(self, u: Tensor) -> Tensor:
+        """None, (n, 0): any numbers will do."""
+        return u.new_zeros(len(u), 0)
+
+
+@dataclass(frozen=True)
+class Gradient(Descent):
+    """Descent along the free numbers of the space: shares before their softmax, and numbers before a sigmoid."""
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
         """Search; as `nestmat.search.candidates.SearchMethod`.
 
         Raises:
-            InputError: The budget is too small for two materials to move.
+            InputError: The space has no free numbers, or the budget is too small for two materials to move.
         """
-        random = np.random.default_rng(seed)
-        found = Shortlist(problem, self.keep)
-        starts, steps = self._plan(budget)
-        sample = problem.space.sample(SAMPLE * starts, seed=seed)
-        best = order(found.add(sample))[: starts // 2]
-        begin = np.concatenate([sample[best], problem.space.sample(starts - len(best), seed=[seed, 1])])
-        free = torch.from_numpy(problem.space.to_free(begin)).requires_grad_(True)
-        multipliers = self._adam(problem, free, steps)
-        spent = 2 * starts * steps
-        spent += self._polish(problem, free, multipliers)
-        found.evaluations += spent
-        with torch.no_grad():
-            x = problem.space.canonical(problem.space.from_free(free).numpy())
-        self._climb(found, x, random)
-        return found.candidates()
-
-    def _climb(self, found: Shortlist, x: NDArray[np.float64], random: np.random.Generator) -> None:
-        """From each material ``x`` (n, columns) to better neighbours on the grid, one try a round."""
-        table = found.add(x)
-        for _ in range(self.climbs - 1):
-            tried = found.problem.space.step(x, random)
-            new = found.add(tried)
-            both = pd.concat([table, new], ignore_index=True)
-            rank = ranks(both)
-            better = rank[len(x) :] < rank[: len(x)]
-            x = np.where(better[:, None], tried, x)
-            table = both.iloc[np.where(better, len(x), 0) + np.arange(len(x))].reset_index(drop=True)
-
-    @property
-    def _fixed(self) -> float:
-        """Predictions of a start beside its steps: sample, value before L-BFGS, L-BFGS, climbs."""
-        return SAMPLE + 1 + self.climbs + self.polished * (2 * LBFGS_CALLS + 1)
-
-    @property
-    def least(self) -> int:
-        """Smallest budget: two starts, one step."""
-        # A gradient counts as one prediction more.
-        return math.ceil(2 * (self._fixed + 2))
-
-    def _plan(self, budget: int) -> tuple[int, int]:
-        """Starts and steps within a budget: fewer starts first, then fewer steps."""
-        starts = max(2, min(self.starts, int(budget / (self._fixed + 2 * self.steps))))
-        steps = min(self.steps, int((budget / starts - self._fixed) / 2))
-        if steps < 1:
-            raise InputError(
-                "is too small to follow a gradient.",
-                column="budget",
-                value=budget,
-                remedy=f"give {self.least} or more.",
-            )
-        return starts, steps
-
-    def _lagrangian(self, problem: Problem, free: Tensor, multipliers: Tensor) -> tuple[Tensor, Tensor]:
-        """Value of each material (n,), and its violations (n, constraints)."""
-        distance, beyond = problem.judge(problem.predict(problem.space.from_free(free)))
-        # A violation without a value has no slope either.
-        beyond = torch.where(torch.isfinite(beyond), beyond, 0.0)
-        value = distance + (multipliers * beyond + 0.5 * self.penalty * beyond.square()).sum(dim=1)
-        return value, beyond
-
-    def _adam(self, problem: Problem, free: Tensor, steps: int) -> Tensor:
-        optimiser = torch.optim.Adam([free], lr=self.rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-        multipliers = torch.zeros(len(free), len(problem.constraints), dtype=free.dtype)
-        every = max(1, steps // (self.renewals + 1))
-        for step in range(steps):
-            value, beyond = self._lagrangian(problem, free, multipliers)
-            [slope] = torch.autograd.grad(value.sum(), free)
-            # Where a quantity is not defined the material stays.
-            free.grad = torch.nan_to_num(slope, nan=0.0, posinf=0.0, neginf=0.0)
-            optimiser.step()
-            schedule.step()
-            if step % every == every - 1:
-                multipliers = multipliers + self.penalty * beyond.detach()
-        return multipliers
-
-    def _polish(self, problem: Problem, free: Tensor, multipliers: Tensor) -> int:
-        """L-BFGS on the best materials; the number of predictions that it took."""
-        with torch.no_grad():
-            value, _ = self._lagrangian(problem, free, multipliers)
-        best = torch.argsort(torch.nan_to_num(value, nan=torch.inf))[: int(self.polished * len(free))]
-        if not len(best):
-            return len(free)
-        part = free.detach()[best].clone().requires_grad_(True)
-        optimiser = torch.optim.LBFGS(
-            # A line search may end a few calls after max_eval is reached.
-            [part],
-            max_iter=20,
-            max_eval=LBFGS_CALLS - LINE_SEARCH,
-            line_search_fn="strong_wolfe",
-        )
-        calls = 0
-
-        def closure() -> Tensor:
-            nonlocal calls
-            calls += 1
-            optimiser.zero_grad()
-            total = self._lagrangian(problem, part, multipliers[best])[0].sum()
-            total.backward()
-            return total
-
-        optimiser.step(closure)
-        with torch.no_grad():
-            moved, _ = self._lagrangian(problem, part, multipliers[best])
-            better = moved < value[best]
-            free[best[better]] = part[better]
-        return len(free) + 2 * calls * len(best) + len(best)
+        return self.descend(problem, FreeNumbers(problem.space), budget, seed)[0].candidates()

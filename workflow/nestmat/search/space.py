@@ -306,8 +306,9 @@ class Product:
         self.numbered = self.count = math.prod(counts) if len(counts) == len(self.factors) else None
         self._parts = np.cumsum([0, *(len(factor.columns) for factor in factors)])
 
-    def _of(self, x: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-        return np.asarray(x, dtype=np.float64)[..., self._parts[k] : self._parts[k + 1]]
+    def split(self, x: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Numbers of each factor, (..., columns of the factor), of materials (..., columns)."""
+        return np.split(np.asarray(x, dtype=np.float64), self._parts[1:-1], axis=-1)
 
     def from_free(self, u: Tensor) -> Tensor:
         """Materials (n, columns) of unconstrained reals (n, free), float64; constraints hold."""
@@ -316,7 +317,9 @@ class Product:
 
     def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Unconstrained reals (n, free) that are mapped close to materials (n, columns)."""
-        return np.concatenate([f.to_free(self._of(x, k)) for k, f in enumerate(self.factors)], axis=1)
+        return np.concatenate(
+            [f.to_free(part) for f, part in zip(self.factors, self.split(x), strict=True)], axis=1
+        )
 
     def sample(self, n: int, seed: int | Sequence[int]) -> NDArray[np.float64]:
         """Random materials, (n, columns), each point of the grid equally likely."""
@@ -325,7 +328,9 @@ class Product:
 
     def canonical(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """The point of the grid next to each material, (n, columns)."""
-        return np.concatenate([f.snap(self._of(x, k)) for k, f in enumerate(self.factors)], axis=1)
+        return np.concatenate(
+            [f.snap(part) for f, part in zip(self.factors, self.split(x), strict=True)], axis=1
+        )
 
     def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
         """A random neighbour of each material of the grid (n, columns): one factor takes a step."""
@@ -334,7 +339,8 @@ class Product:
         chosen = np.array(loose)[random.integers(len(loose), size=len(moved))]
         for k, factor in enumerate(self.factors):
             rows = np.flatnonzero(chosen == k)
-            moved[rows, self._parts[k] : self._parts[k + 1]] = factor.step(self._of(moved[rows], k), random)
+            here = slice(self._parts[k], self._parts[k + 1])
+            moved[rows, here] = factor.step(moved[rows, here], random)
         return self.canonical(moved)
 
     def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -380,7 +386,8 @@ class Product:
 
     def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean of the distances of the factors, 0 to 1, over the leading axes of ``a`` and ``b``."""
-        each = [f.distance(self._of(a, k), self._of(b, k)) for k, f in enumerate(self.factors) if f.free]
+        parts = zip(self.factors, self.split(a), self.split(b), strict=True)
+        each = [f.distance(one, other) for f, one, other in parts if f.free]
         return np.mean(each, axis=0)
 
     def formulas(self, x: NDArray[np.float64]) -> list[str]:
