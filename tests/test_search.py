@@ -16,6 +16,7 @@ from nestmat.search.random_search import RandomSearch
 from nestmat.search.ranking import Ranking
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import Interval, Pool, Product
+from nestmat.search.vae import VAE
 
 METHODS = {
     "random": RandomSearch(keep=50),
@@ -23,6 +24,7 @@ METHODS = {
     "genetic": Genetic(keep=50, population=60),
     "gradient": Gradient(keep=50, starts=40, steps=60),
     "nsga": NSGA(keep=50, population=60),
+    "vae": VAE(keep=50, steps=200, rounds=3),
 }
 WEIGHTS = torch.tensor([0.2, 1.0, 1.9, 3.0], dtype=torch.float64)
 
@@ -103,7 +105,7 @@ def large():
     )
 
 
-@pytest.mark.parametrize("name", ["genetic", "gradient", "nsga"])
+@pytest.mark.parametrize("name", ["genetic", "gradient", "nsga", "vae"])
 def test_searching_beats_drawing(name):
     asked = large()
     drawn = RandomSearch(keep=10).propose(asked, budget=8000, seed=0)
@@ -152,8 +154,8 @@ def test_a_pool_is_ranked_or_drawn_from_and_not_searched_along():
     best = METHODS["ranking"].propose(asked, budget=300, seed=0)
     drawn = METHODS["random"].propose(asked, budget=3000, seed=0)
     np.testing.assert_array_equal(best.x[0], drawn.x[0])
-    for name in ("genetic", "gradient", "nsga"):
-        with pytest.raises(InputError, match=r"pool|parts"):
+    for name in ("genetic", "gradient", "nsga", "vae"):
+        with pytest.raises(InputError, match=r"pool|parts|factors"):
             METHODS[name].propose(asked, budget=3000, seed=0)
 
 

@@ -103,21 +103,60 @@ class Chain:
             What the members of each scale say, in the precision and on the device of the features.
         """
         found: dict[str, Output] = {}
-        like = next(iter(features.values()))
-        for scale, link in self._links.items():
-            trained = link.trained
-            blocks = _blocks(trained, features[scale]) if scale in self.columns else {}
-            for parent in link.parents:
-                if parent in trained.joint:
-                    theirs = trained.joint[parent]
-                    latents = theirs.forward(_blocks(theirs, features[parent]), link.index)[0]
-                else:
-                    latents = _parent_block(found[parent], trained.columns[parent], link.seeds)
-                blocks[parent] = latents.to(like)
-            z, predicted = trained.forward(blocks, link.index)
-            targets = {name: mixture(means, stds) for name, (means, stds) in predicted.items()}
-            found[scale] = Output(z, targets)
+        for scale in self._links:
+            found[scale] = self._output(scale, features, found)
         return found
+
+    def _output(self, scale: str, features: Mapping[str, Tensor], found: Mapping[str, Output]) -> Output:
+        """What the members of a scale say, given what those of its parents have said."""
+        link, like = self._links[scale], next(iter(features.values()))
+        trained = link.trained
+        blocks = _blocks(trained, features[scale]) if scale in self.columns else {}
+        for parent in link.parents:
+            if parent in trained.joint:
+                theirs = trained.joint[parent]
+                latents = theirs.forward(_blocks(theirs, features[parent]), link.index)[0]
+            else:
+                latents = _parent_block(found[parent], trained.columns[parent], link.seeds)
+            blocks[parent] = latents.to(like)
+        z, predicted = trained.forward(blocks, link.index)
+        return Output(z, {name: mixture(means, stds) for name, (means, stds) in predicted.items()})
+
+    @property
+    def scales(self) -> list[str]:
+        """Scales with a model of their own, every parent before its children."""
+        return list(self._links)
+
+    def fractions(self, scale: str) -> dict[str, list[str]]:
+        """Columns of the blocks of fractions that a scale decodes from its latents, by block."""
+        trained = self._links[scale].trained
+        return {
+            name: trained.columns[name]
+            for name, head in trained.specification.heads.items()
+            if head.loss == "cross_entropy" and trained.kinds.get(name) == "simplex"
+        }
+
+    def encode(self, scale: str, features: Mapping[str, Tensor]) -> Tensor:
+        """Latents of one scale, (members, n, latents), of features as for predictions."""
+        found: dict[str, Output] = {}
+        for name in self._links:
+            found[name] = self._output(name, features, found)
+            if name == scale:
+                break
+        return found[scale].latents
+
+    def decode(self, scale: str, z: Tensor) -> dict[str, Tensor]:
+        """Blocks that latents of one scale stand for, differentiable.
+
+        Args:
+            scale: The scale.
+            z: Latents of its first members, (members, n, latents): of all of them, or of fewer.
+
+        Returns:
+            Each block that a head gives, (members, n, width), float64, in physical units.
+        """
+        link = self._links[scale]
+        return link.trained.decode(z, link.index[: len(z)])
 
 
 def _blocks(trained: Trained, features: Tensor) -> dict[str, Tensor]:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.search.candidates import Shortlist
-from nestmat.search.problem import Problem, order, ranks
+from nestmat.search.climb import climb
+from nestmat.search.problem import Problem, order
 
 SAMPLE = 4
 """Materials drawn for each start."""
@@ -64,13 +64,13 @@ class Descent:
     """
 
     keep: int = 1000
-    starts: int = 1000
-    steps: int = 150
+    starts: int = 5000
+    steps: int = 40
     rate: float = 0.1
     renewals: int = 10
     penalty: float = 10.0
     polished: float = 0.1
-    climbs: int = 20
+    climbs: int = 60
 
     def descend(
         self, problem: Problem, coordinates: Coordinates, budget: int, seed: int
@@ -97,20 +97,8 @@ class Descent:
         free = free.detach()
         with torch.no_grad():
             x = problem.space.canonical(coordinates.from_free(free).numpy())
-        self._climb(found, x, random)
+        climb(found, x, self.climbs, random)
         return found, free
-
-    def _climb(self, found: Shortlist, x: NDArray[np.float64], random: np.random.Generator) -> None:
-        """From each material ``x`` (n, columns) to better neighbours on the grid, one try a round."""
-        table = found.add(x)
-        for _ in range(self.climbs - 1):
-            tried = found.problem.space.step(x, random)
-            new = found.add(tried)
-            both = pd.concat([table, new], ignore_index=True)
-            rank = ranks(both)
-            better = rank[len(x) :] < rank[: len(x)]
-            x = np.where(better[:, None], tried, x)
-            table = both.iloc[np.where(better, len(x), 0) + np.arange(len(x))].reset_index(drop=True)
 
     @property
     def _fixed(self) -> float:
@@ -164,9 +152,7 @@ class Descent:
                 multipliers = multipliers + self.penalty * beyond.detach()
         return multipliers
 
-    def _polish(
-        self, problem: Problem, coordinates: Coordinates, free: Tensor, multipliers: Tensor
-    ) -> int:
+    def _polish(self, problem: Problem, coordinates: Coordinates, free: Tensor, multipliers: Tensor) -> int:
         """L-BFGS on the best materials; the number of predictions that it took."""
         with torch.no_grad():
             value, _ = self._lagrangian(problem, coordinates, free, multipliers)

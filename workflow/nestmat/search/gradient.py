@@ -44,7 +44,7 @@ class FreeNumbers:
 
 @dataclass(frozen=True)
 class Gradient(Descent):
-    """Descent along the free numbers of the space: shares before their softmax, and numbers before a sigmoid."""
+    """Descent along the free numbers of the space: shares before a softmax, numbers before a sigmoid."""
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
         """Search; as `nestmat.search.candidates.SearchMethod`.

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from nestmat.search.candidates import SearchMethod
 from nestmat.search.genetic import Genetic
 from nestmat.search.gradient import Gradient
+from nestmat.search.latent import Latent
 from nestmat.search.nsga import NSGA
 from nestmat.search.random_search import RandomSearch
 from nestmat.search.ranking import Ranking
+from nestmat.search.vae import VAE
 
 METHODS: Mapping[str, type[SearchMethod]] = {
     "random": RandomSearch,
@@ -17,4 +19,6 @@ METHODS: Mapping[str, type[SearchMethod]] = {
     "genetic": Genetic,
     "gradient": Gradient,
     "nsga": NSGA,
+    "latent": Latent,
+    "vae": VAE,
 }

@@ -46,7 +46,7 @@ class Surrogate:
     def __call__(self, x: Tensor) -> Quantities:
         """Mean and standard deviation (n,) of each quantity of materials (n, columns)."""
         values = {scale: self.maps[scale](x) for scale in self._places}
-        found = self.chain({scale: values[scale][:, place] for scale, place in self._places.items()})
+        found = self.chain(self._read(values))
         quantities = {
             f"{scale}.{target}": pair
             for scale, output in found.items()
@@ -64,3 +64,10 @@ class Surrogate:
         for name, extra in self.extras.items():
             quantities[name] = extra(x, quantities)
         return quantities
+
+    def _read(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {scale: values[scale][:, place] for scale, place in self._places.items()}
+
+    def encode(self, scale: str, x: Tensor) -> Tensor:
+        """Latents (members, n, latents) of one scale of materials (n, columns), differentiable."""
+        return self.chain.encode(scale, self._read({name: self.maps[name](x) for name in self._places}))

@@ -149,6 +149,22 @@ class Trained:
             predicted[name] = (value.to(block) * std + mean, spread.to(block) * std)
         return z, predicted
 
+    def decode(self, z: torch.Tensor, index: np.ndarray) -> dict[str, torch.Tensor]:
+        """Blocks that latents of some members stand for, differentiable in the latents.
+
+        Args:
+            z: (members, n, latents).
+            index: The members, (members,).
+
+        Returns:
+            For each block that a head gives its unscaled columns, (members, n, width), float64.
+        """
+        found = {}
+        for name, value in self.network(index).decode(z.float()).items():
+            mean, std = self.scalers[name][index].tensors()
+            found[name] = value.double() * std + mean
+        return found
+
     @torch.no_grad()
     def apply(
         self, blocks: Mapping[str, np.ndarray], index: np.ndarray

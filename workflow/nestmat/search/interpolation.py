@@ -1,0 +1,137 @@
+"""Ways from one material to another: through the latents of a scale, and by mixing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from nestmat.errors import InputError
+from nestmat.search.latent import SMALLEST, LatentSpace
+from nestmat.search.problem import Problem
+from nestmat.search.simplex import Simplex
+from nestmat.search.space import Choice
+
+
+class Interpolation(NamedTuple):
+    """Three ways between two materials.
+
+    Attributes:
+        points: ``path`` (line, slerp or mixing), ``step``, ``position`` from 0 to 1, the columns of the
+            space, and mean and standard deviation of each quantity.
+        measures: ``path``, ``measure``, ``quantity`` (empty where it is about the composition) and ``value``:
+            ``monotonicity``, the share of steps that change the quantity the way it differs between the ends,
+            NaN where it does not differ; ``largest_step`` of the shares of a site and their ``end_error``
+            from the two materials, both as `LatentSpace.site_distance`; and the share of points that is
+            ``allowed``, that is, keeps the rules of the space for its sites.
+    """
+
+    points: pd.DataFrame
+    measures: pd.DataFrame
+
+
+def interpolate(
+    problem: Problem,
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    steps: int = 21,
+    scale: str | None = None,
+) -> Interpolation:
+    """Go from one material to another by a straight line and by slerp of their latents, and by mixing.
+
+    Slerp turns one vector of whitened latents into the other about their mean (Shoemake, SIGGRAPH 1985;
+    White, arXiv:1609.04468). What is decoded keeps the rules of the space. Mixing the two materials as they
+    are is the trivial way; it may need more species at once than the space allows. What the scale does not
+    decode is mixed on all ways; a choice changes half-way.
+
+    Args:
+        problem: Its space and the trained chain that predicts its materials.
+        a: The first material, (columns,).
+        b: The last, (columns,).
+        steps: Points of a way, both ends among them.
+        scale: Scale of the latents; by default as `LatentSpace`.
+
+    Raises:
+        InputError: As `LatentSpace`, there are fewer than two steps, or a material has no latents.
+    """
+    if steps < 2:
+        raise InputError("are too few for a way.", column="steps", value=steps, remedy="give 2 or more.")
+    latents = LatentSpace(problem, scale)
+    ends = problem.space.canonical(np.stack([a, b]))
+    with torch.no_grad():
+        w = latents.whiten(torch.from_numpy(ends)).numpy()
+    if not np.isfinite(w).all():
+        row = int(np.argmin(np.isfinite(w).all(axis=1)))
+        raise InputError(
+            "has no latents, since a feature of it is not defined.",
+            column="material",
+            value=problem.space.formulas(ends[[row]])[0],
+            remedy="choose another end.",
+        )
+    t = np.linspace(0.0, 1.0, steps)[:, None]
+    mixed = _mixed(latents, ends, t)
+    paths = {"line": (1 - t) * w[0] + t * w[1], "slerp": _slerp(w[0], w[1], t)}
+    found = {name: latents.replace_sites(mixed, path) for name, path in paths.items()} | {"mixing": mixed}
+    wanted = _means(problem.evaluate(ends))
+    points, measures = [], []
+    for name, x in found.items():
+        table = problem.evaluate(x)
+        shown = [column for column in map(str, table) if column.endswith((".mean", ".std"))]
+        place = pd.DataFrame({"path": name, "step": range(steps), "position": t[:, 0]})
+        numbers = pd.DataFrame(x, columns=list(problem.space.columns))
+        points.append(pd.concat([place, numbers, table[shown]], axis=1))
+        about = {
+            "largest_step": latents.site_distance(x[1:], x[:-1]).max(),
+            "end_error": latents.site_distance(x[[0, -1]], ends).max(),
+            "allowed": _allowed(latents, x).mean(),
+        }
+        measures += [(name, measure, "", float(value)) for measure, value in about.items()]
+        change = _means(table).diff().iloc[1:]
+        for quantity in map(str, wanted):
+            towards = np.sign(wanted[quantity].iloc[1] - wanted[quantity].iloc[0])
+            share = (np.sign(change[quantity]) == towards).mean() if towards in (-1, 1) else np.nan
+            measures.append((name, "monotonicity", quantity, float(share)))
+    return Interpolation(
+        pd.concat(points, ignore_index=True),
+        pd.DataFrame(measures, columns=["path", "measure", "quantity", "value"]),
+    )
+
+
+def _means(table: pd.DataFrame) -> pd.DataFrame:
+    """Means of the quantities, by name."""
+    chosen = [column for column in map(str, table) if column.endswith(".mean")]
+    return table[chosen].rename(columns=lambda column: column.removesuffix(".mean"))
+
+
+def _mixed(latents: LatentSpace, ends: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mixtures (steps, columns) of two materials (2, columns) at ``t`` (steps, 1); levels are not mixed."""
+    parts = zip(latents.space.factors, latents.space.split((1 - t) * ends[0] + t * ends[1]), strict=True)
+    return np.concatenate(
+        [factor.snap(part) if isinstance(factor, Choice) else part for factor, part in parts], axis=1
+    )
+
+
+def _slerp(a: NDArray[np.float64], b: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From one vector (d,) to another at ``t`` (steps, 1), (steps, d); straight where they are parallel."""
+    cosine = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    if np.sin(angle) < 1e-6:
+        return (1 - t) * a + t * b
+    return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
+
+
+def _allowed(latents: LatentSpace, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether the sites of materials (n, columns) keep the rules of the space, (n,)."""
+    parts = zip(latents.space.factors, latents.space.split(x), strict=True)
+    kept = [
+        np.abs(factor.from_free(torch.from_numpy(np.log(np.maximum(part, SMALLEST)))).numpy() - part).max(
+            axis=1
+        )
+        < 1e-9
+        for factor, part in parts
+        if isinstance(factor, Simplex)
+    ]
+    return np.logical_and.reduce(kept)
