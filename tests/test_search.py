@@ -72,8 +72,8 @@ def test_every_method_repeats_itself_from_its_seed(name):
 def test_a_budget_too_small_for_a_gradient_is_refused():
     with pytest.raises(InputError, match="too small"):
         METHODS["gradient"].propose(problem(), budget=20, seed=0)
-    found = METHODS["gradient"].propose(problem(), budget=80, seed=0)
-    assert 0 < found.evaluations <= 80
+    found = METHODS["gradient"].propose(problem(), budget=160, seed=0)
+    assert 0 < found.evaluations <= 160
 
 
 def test_ranking_finds_the_best_of_all():
