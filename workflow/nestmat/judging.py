@@ -167,6 +167,12 @@ def problem_of_trees(design: Design, data: Mapping[str, str | Path]) -> Problem:
     trees = fitted_trees(design, data)
 
     def predict(x: torch.Tensor) -> Quantities:
+        if x.requires_grad:
+            raise InputError(
+                "has no gradient where trees predict.",
+                column="predictor",
+                remedy="search it with ranking, genetic, random or vae, or with nsga and seeded: 0.",
+            )
         numbers = pd.DataFrame(x.numpy(), columns=list(design.space.columns))
         rows = _rows(numbers.assign(formula=design.space.formulas(x.numpy())), design.space)
         says = {
