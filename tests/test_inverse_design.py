@@ -20,10 +20,12 @@ from nestmat.config_search import Method, Space
 from nestmat.errors import InputError
 from nestmat.evaluation.designs import diversity, wilson
 from nestmat.evaluation.judges import Domain
-from nestmat.inverse_design import design_space, method, shares_of
+from nestmat.inverse_design import design_space, method, proposed, shares_of
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
 from nestmat.paths import ROOT
+from nestmat.search.problem import Problem, Target
 from nestmat.search.quantities import Distance, interpolated, logistic, weighted
+from nestmat.search.ranking import Ranking
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import ABX3Alloy, Alloy, Box, Product
 from nestmat.shortlist import approximants
@@ -143,6 +145,30 @@ def test_intervals_of_rates_are_wilsons():
         (1, 29, 0.0061, 0.1718),
     ):
         assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("n", range(1, 300, 7))
+def test_a_rate_lies_inside_its_interval(n):
+    for hits in (0, 1, n):
+        low, high = wilson(hits, n)
+        assert 0 <= low <= hits / n <= high <= 1
+
+
+def test_a_front_is_proposed_before_what_lies_behind_it():
+    space = Product([Simplex(["a", "b"], 10), Simplex(["c", "d"], 10, site="S")])
+
+    def predict(x):
+        return {"p": (x[:, 0], x[:, 0]), "q": (x[:, 1] + x[:, 2], x[:, 0])}
+
+    problem = Problem(space, predict, [Target("p", "minimise"), Target("q", "minimise")])
+    found = Ranking(keep=200).propose(problem, 200, seed=0)
+    front = proposed(problem, found, 11)
+    # Less of a is worth more of b one to one: all with none of c are on the front.
+    assert (found.x[front][:, 2] == 0).all()
+    assert sorted(found.x[front][:, 0]) == pytest.approx(np.linspace(0, 1, 11))
+    thinned = found.x[proposed(problem, found, 3)]
+    assert sorted(thinned[:, 0]) == pytest.approx([0, 0.5, 1])
+    assert len(proposed(problem, found, 50)) == 50
 
 
 def test_a_domain_holds_most_of_what_it_was_made_of():

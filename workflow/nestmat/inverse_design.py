@@ -27,7 +27,7 @@ from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
 from nestmat.physics.detailed_balance import limit
 from nestmat.scales.chain import Chain
 from nestmat.search import quantities
-from nestmat.search.candidates import SearchMethod
+from nestmat.search.candidates import Candidates, SearchMethod
 from nestmat.search.features import FeatureMap
 from nestmat.search.methods import METHODS
 from nestmat.search.problem import Constraint, Problem, Target
@@ -348,6 +348,29 @@ def candidate_schema(design: Design, columns: Iterable[str]) -> dict[str, tables
     return found
 
 
+def proposed(problem: Problem, found: Candidates, count: int) -> NDArray[np.int64]:
+    """Rows of candidates to propose: with one target the best; with several the front first.
+
+    Where the front has more than ``count``, it is thinned evenly along the first target.
+
+    Args:
+        problem: What is wanted, with the predictor that was searched.
+        found: What was found, best first.
+        count: How many to propose.
+
+    Returns:
+        At most ``count``, best first.
+    """
+    rows = np.arange(len(found.x))
+    if len(problem.targets) > 1:
+        front = problem.front(found.table)
+        ranked = rows[front][np.argsort(problem.distances(found.table)[front, 0], kind="stable")]
+        if len(ranked) > count:
+            ranked = ranked[np.linspace(0, len(ranked) - 1, count).round().astype(int)]
+        rows = np.concatenate([ranked, rows[~front]])
+    return np.sort(rows[:count])
+
+
 def search_candidates(
     design: Design, method_name: str, candidates: str | Path, runs: str | Path, problem: Problem | None = None
 ) -> None:
@@ -370,7 +393,7 @@ def search_candidates(
         start = time.perf_counter()
         found = search.propose(problem or design.problem, chosen.budget or given.budget, seed)
         seconds = time.perf_counter() - start
-        best = found.x[: given.proposals]
+        best = found.x[proposed(problem or design.problem, found, given.proposals)]
         part = candidate_table(design.problem, best, design.problem.evaluate(best))
         _LOG.info(
             "%s, seed %d: %d materials predicted in %.1f s; %d of the best %d are hits",

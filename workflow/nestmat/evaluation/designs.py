@@ -54,7 +54,8 @@ def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
     rate, square = hits / n, z**2 / n
     middle = (rate + square / 2) / (1 + square)
     half = z * np.sqrt(rate * (1 - rate) / n + square / (4 * n)) / (1 + square)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Exact where rounding would leave the rate itself outside.
+    return min(max(0.0, middle - half), rate), max(min(1.0, middle + half), rate)
 
 
 def assess(
