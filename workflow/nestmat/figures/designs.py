@@ -74,7 +74,7 @@ def draw_methods(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
     _rows(axes[0, 0], names, methods)
     for ax, title, label in (
         (axes[0, 0], "Hits", "Share of distinct candidates (%)"),
-        (axes[0, 1], "Hits that are new and in the domain", "Share of distinct candidates (%)"),
+        (axes[0, 1], "New and in the domain", "Share of distinct candidates (%)"),
     ):
         ax.set_title(title)
         ax.set_xlabel(label)

@@ -24,14 +24,14 @@ APART = 0.04
 
 
 def across(study: Study, problem: str) -> str | None:
-    """Quantity beside the first target: the first bounded one that a scale predicts, or else a second target.
+    """Quantity beside the first target: a second target, or else the first bounded one that a scale predicts.
 
     None where the problem has neither that nor any other bound.
     """
     given = study.search[problem]
     bounded = [bound.quantity for bound in given.constraints if bound.of == "mean"]
     predicted = [quantity for quantity in bounded if quantity.partition(".")[0] in study.scales]
-    others = [*predicted, *(wanted.quantity for wanted in given.targets[1:]), *bounded]
+    others = [*(wanted.quantity for wanted in given.targets[1:]), *predicted, *bounded]
     return next((quantity for quantity in others if quantity != given.targets[0].quantity), None)
 
 
