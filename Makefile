@@ -29,6 +29,7 @@ $(INSTALLED):
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] < (3, 15) and
 	"nestmat needs Python 3.11 to 3.14, this is %d.%d: name another, make PYTHON=python3.12" % v[:2])'
 	rm -rf .venv
+	hash -r  # else the shell still looks for python3 in the folder that was deleted
 	if $(PYTHON) -c 'import ensurepip' 2> /dev/null; then
 	    $(PYTHON) -m venv .venv
 	else
