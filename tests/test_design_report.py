@@ -50,6 +50,13 @@ def test_ranking_is_enough_where_no_interval_lies_above_its_own():
     assert found.endswith("To beat: 0.5 % (0.1–2.8) of materials drawn uniformly.")
 
 
+def test_ranking_that_finds_the_errors_of_the_model_is_told():
+    found = said(labels_of(), random=(29, 100), ranking=(16, 100), uniform=(4, 100))
+    assert "finds what the searched model thinks best, and 16 %" in found
+    assert "has more, 29 %" in found
+    assert "its errors are chosen" in found
+
+
 def test_a_method_whose_interval_lies_above_that_of_ranking_is_named():
     found = said(labels_of(), random=(50, 100), genetic_search=(70, 100), ranking=(22, 100), training=(0, 50))
     assert found.startswith("Use Genetic search: 70 % (60–78) of its candidates are hits by all judges")

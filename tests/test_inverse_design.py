@@ -22,6 +22,7 @@ from nestmat.evaluation.designs import diversity, wilson
 from nestmat.evaluation.judges import Domain
 from nestmat.inverse_design import design_space, method, proposed, shares_of
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
+from nestmat.overview import describe
 from nestmat.paths import ROOT
 from nestmat.search.problem import Problem, Target
 from nestmat.search.quantities import Distance, interpolated, logistic, weighted
@@ -390,3 +391,30 @@ def test_a_problem_is_not_called_like_a_scale():
     data["search"]["device"] = data["search"].pop("lead_free")
     with pytest.raises(InputError, match="is the name of a scale"):
         study_from(data)
+
+
+def test_a_searched_model_does_not_read_whole_compositions():
+    data = study()
+    scale = data["scales"]["electronic"]
+    scale["features"]["magpie"] = {"composition": "magpie"}
+    scale["models"]["nested"]["specification"]["inputs"].append("magpie")
+    with pytest.raises(InputError, match="'magpie' describes whole compositions"):
+        study_from(data)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("methods", {"genetic": {"kind": "genetic", "options": {"populaton": 50}}}, r"options\.populaton"),
+        ("methods", {"genetic": {"kind": "ranking"}}, "cannot rank 50400 materials"),
+        ("space", {"sites": {**SITES, "B": {"species": ["Zz"]}}}, "Zz"),
+    ],
+)
+def test_faults_of_a_problem_are_told_before_anything_runs(key, value, message, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    data = study()
+    data["search"]["lead_free"][key] = value
+    with pytest.raises(InputError, match=message) as caught:
+        describe(study_from(data), "study.yaml")
+    assert str(caught.value).startswith("study.yaml, column 'search.lead_free.")
+    assert "  problem lead_free: 50,400 materials; methods: random, genetic" in describe(study_from(study()))

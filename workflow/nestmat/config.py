@@ -478,6 +478,16 @@ class Study(Part):
                 f"{key}.protocol: {problem.protocol!r} is not a split of kind shared of scale "
                 f"{problem.scale!r} that model {problem.model!r} runs in"
             )
+        for stem in self.chain(problem.scale, problem.model, "strict").values():
+            one, _, model = stem.split("/")
+            for block in self.scales[one].models[model].specification.inputs:
+                given = self.scales[one].features.get(block)
+                if given and (given.composition or given.matminer):
+                    raise ValueError(
+                        f"scales.{one}.models.{model}.specification.inputs: {block!r} describes whole "
+                        f"compositions, which {key} cannot compute from the numbers of its space; let the "
+                        "searched model read columns, one_hot, site, site_descriptors or perovskite blocks"
+                    )
         known = {
             *(
                 f"{one}.{target}"

@@ -176,6 +176,14 @@ def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, cou
     above = [name for name in methods if found[name][1] > found[ranking][2]]
     took = value(float(runs.loc[runs["method"] == ranking, "seconds"].mean()), "s")
     of = f"all {whole(count)} materials" if count is not None else "all materials"
+    best = max(methods, key=lambda name: found[name][0])
+    if not above and found[best][0] > found[ranking][2]:
+        return (
+            f"Ranking {of} in {took} finds what the searched model thinks best, and "
+            f"{rate(found[ranking])} of it are hits by all judges; {labels.method(best)} has more, "
+            f"{rate(found[best])}: the harder this model is searched, the more its errors are chosen. "
+            f"{beside}"
+        )
     if not above:
         others = ", and no other method has a rate whose interval lies above" if methods[1:] else ""
         return (

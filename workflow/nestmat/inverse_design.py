@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import time
@@ -126,7 +127,7 @@ def method(given: config_search.Method) -> SearchMethod:
             f"does not fit method {given.kind!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
             column=f"options.{option}",
             value=given.options.get(option),
-            remedy="see docs/search.md for the settings.",
+            remedy=f"its settings are {', '.join(inspect.signature(METHODS[given.kind]).parameters)}.",
         ) from error
 
 

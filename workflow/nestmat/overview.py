@@ -161,7 +161,38 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
         lines += _models(study, name, frames.get(scale.dataset))
         if scale.baselines:
             lines.append(f"    baselines: {', '.join(scale.baselines)}")
-    return lines
+    return lines + list(_problems(study, file))
+
+
+def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
+    """Each design problem with its number of materials and its methods, whose settings are checked."""
+    if not study.search:
+        return
+    # Needs torch, which other studies are checked without.
+    from nestmat.inverse_design import design_space, method
+
+    for name, problem in study.search.items():
+        place = f"search.{name}.space"
+        try:
+            count = design_space(problem.space).count
+            for key, entry in problem.methods.items():
+                place = f"search.{name}.methods.{key}"
+                method(entry)
+                budget = entry.budget or problem.budget
+                if entry.kind == "ranking" and (count is None or count > budget):
+                    raise InputError(
+                        f"cannot rank {'endless' if count is None else count} materials.",
+                        column="budget",
+                        value=budget,
+                        remedy="raise its budget, or choose coarser grids.",
+                    )
+        except InputError as error:
+            column = f"{place}.{error.column}" if error.column else place
+            raise InputError(
+                error.message, file=file, column=column, value=error.value, remedy=error.remedy
+            ) from error
+        size = "endless" if count is None else f"{count:,}"
+        yield f"  problem {name}: {size} materials; methods: {', '.join(problem.methods) or 'none'}"
 
 
 def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]:
