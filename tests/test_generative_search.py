@@ -340,24 +340,24 @@ def test_rows_without_conditions_are_learned_without_them():
     assert network.diagnose(x[::2], y[::2]) == network.diagnose(x[::2], np.full_like(y[::2], np.nan))
 
 
-def rare():
+def rare(target):
     """A wanted range that one material in a hundred meets."""
 
     def predict(x):
         y = torch.from_numpy(conditions(x.numpy()))
         nothing = torch.full((len(x),), torch.nan, dtype=torch.float64)
-        return {"a": (y[:, 0], nothing), "b": (y[:, 1], nothing)}
+        return {"a": (y[:, 0], nothing), "below": (y[:, 0] - 5, nothing), "b": (y[:, 1], nothing)}
 
-    return Problem(
-        mixed_space(),
-        predict,
-        [Target("a", "range", 2.4, 2.6, tolerance=0.1)],
-        [Constraint("b", low=1.2, tolerance=0.1)],
-    )
+    return Problem(mixed_space(), predict, [target], [Constraint("b", low=1.2, tolerance=0.1)])
 
 
-def test_asking_for_what_is_wanted_hits_more_often_than_drawing():
-    problem = rare()
+RANGE = Target("a", "range", 2.4, 2.6, tolerance=0.1)
+VALUE = Target("below", "value", -2.5, tolerance=0.1)
+
+
+@pytest.mark.parametrize("target", [RANGE, VALUE], ids=["range", "value"])
+def test_asking_for_what_is_wanted_hits_more_often_than_drawing(target):
+    problem = rare(target)
     method = VAE(keep=100, steps=800, rounds=3)
     found = method.propose(problem, budget=2000, seed=0)
     assert found.evaluations <= 2000
@@ -386,11 +386,11 @@ def test_a_vae_searches_alloys_and_boxes():
 
 
 def test_what_a_vae_cannot_learn_is_refused():
-    problem = rare()
+    problem = rare(RANGE)
     with pytest.raises(InputError, match="too small"):
         VAE().propose(problem, budget=99, seed=0)
     assert VAE(steps=20).propose(problem, budget=100, seed=0).evaluations <= 100
-    with pytest.raises(InputError, match="more than the budget"):
+    with pytest.raises(InputError, match="not parts of a budget"):
         VAE(share=0.9)
     undefined = Problem(
         problem.space, problem.predict, [Target("a", "maximise")], [Constraint("b", low=0, of="std")]

@@ -80,7 +80,8 @@ class ConditionalVAE:
         self._random = torch.Generator().manual_seed(seed)
         known = y[np.isfinite(y).all(axis=1)]
         spread = known.std(axis=0)
-        self._mean, self._std = known.mean(axis=0), np.where(spread > 1e-12, spread, 1.0)
+        varies = spread > 1e-9 * np.abs(known).max(axis=0)
+        self._mean, self._std = known.mean(axis=0), np.where(varies, spread, 1.0)
         self._factors = [factor for factor in space.factors if factor.free]
         told, hidden = y.shape[1] + 1, (settings.width,) * settings.layers
         read = self._features(space.sample(1, seed)).shape[1] + told

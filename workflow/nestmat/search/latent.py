@@ -46,7 +46,7 @@ class LatentSpace:
         scale: The scale.
         dimensions: Number of whitened latents.
         radius: Radius of the ball.
-        seen: The random materials, (sample, columns).
+        seen: The random materials that have latents, (n, columns).
 
     Raises:
         InputError: The problem has no trained chain or no product of factors, the scale does not decode the
@@ -72,18 +72,18 @@ class LatentSpace:
         self.scale = self._choose(scale)
         blocks = self.surrogate.chain.fractions(self.scale)
         self._decoded = [self._place(factor, blocks) for factor in self.space.factors]
-        self.seen = self.space.sample(sample, seed)
-        z = self._encode(torch.from_numpy(self.seen))
-        z = z[torch.isfinite(z).all(dim=1)]
-        self._mean = z.mean(dim=0)
-        variance, directions = torch.linalg.eigh(torch.cov(z.T).reshape(z.shape[1], z.shape[1]))
-        kept = variance > max(LEAST_VARIANCE * float(variance[-1]), 1e-12)
-        if len(z) < 2 or not kept.any():
+        z = self._encode(torch.from_numpy(seen := self.space.sample(sample, seed)))
+        known = torch.isfinite(z).all(dim=1)
+        z, self.seen = z[known], seen[known.numpy()]
+        if len(z) < 2 or z.std(dim=0).max() < 1e-6:
             raise InputError(
                 "latents are the same for all materials of the space.",
                 column=f"scales.{self.scale}",
                 remedy="choose another scale.",
             )
+        self._mean = z.mean(dim=0)
+        variance, directions = torch.linalg.eigh(torch.cov(z.T).reshape(z.shape[1], z.shape[1]))
+        kept = variance > LEAST_VARIANCE * variance[-1]
         self._directions, self._spread = directions[:, kept], variance[kept].sqrt()
         self.dimensions = int(kept.sum())
         self.radius = math.sqrt(chi_square_quantile(shell, self.dimensions))
@@ -97,7 +97,7 @@ class LatentSpace:
                 value=scale,
                 remedy=f"choose from {', '.join(chain.scales)}.",
             )
-        sites = [factor for factor in self.space.factors if isinstance(factor, Simplex)]
+        sites = [factor for factor in self.space.factors if isinstance(factor, Simplex) and factor.count > 1]
         for name in chain.scales if scale is None else [scale]:
             blocks = chain.fractions(name)
             if sites and all(self._place(site, blocks) for site in sites):
@@ -124,6 +124,12 @@ class LatentSpace:
     def whiten(self, x: Tensor) -> Tensor:
         """Whitened latents (n, dimensions) of materials (n, columns); NaN where a feature is not defined."""
         return (self._encode(x) - self._mean) @ self._directions / self._spread
+
+    def known(self, x: NDArray[np.float64]) -> Tensor:
+        """Coordinates of those of the materials (n, columns) that have latents."""
+        with torch.no_grad():
+            kept = torch.isfinite(self.whiten(torch.from_numpy(x))).all(dim=1).numpy()
+        return torch.from_numpy(self.to_free(x[kept]))
 
     def shares(self, w: Tensor) -> list[Tensor | None]:
         """What whitened latents (n, dimensions) are decoded to, for each factor of the space.
@@ -185,15 +191,17 @@ class LatentSpace:
 
         Returns:
             ``mean`` and 95th percentile ``p95`` of the distance ||enc(dec(w)) - w|| of whitened latents, and
-            the share of them ``inside`` the ball. Materials without latents do not count.
+            the share of them ``inside`` the ball; of those whose materials have latents, none without any.
         """
         w = u[:, : self.dimensions]
         error = (self.whiten(self.from_free(u)) - w).norm(dim=1)
-        error = error[torch.isfinite(error)]
+        known = torch.isfinite(error)
+        if not known.any():
+            return {}
         return {
-            "mean": float(error.mean()),
-            "p95": float(error.quantile(0.95)),
-            "inside": float((self.beyond(u) == 0).double().mean()),
+            "mean": float(error[known].mean()),
+            "p95": float(error[known].quantile(0.95)),
+            "inside": float((self.beyond(u)[known] == 0).double().mean()),
         }
 
     @torch.no_grad()
@@ -243,9 +251,9 @@ class Latent(Descent):
         best = found.candidates()
         points = {
             "rest": rest,
-            "proposed": torch.from_numpy(latents.to_free(best.x)),
+            "proposed": latents.known(best.x),
             "normal": torch.from_numpy(latents.draw(self.sample, [seed, 2])),
-            "random": torch.from_numpy(latents.to_free(latents.seen)),
+            "random": latents.known(latents.seen),
         }
         again = latents.from_free(points["random"]).numpy()
         return found.candidates(

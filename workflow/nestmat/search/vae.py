@@ -67,9 +67,13 @@ class VAE(NetworkSettings):
     spread: float = 1e-3
 
     def __post_init__(self) -> None:
-        if self.share + 2 * self.compared + self.climbed > 1:
+        parts = [self.share, self.compared, self.compared, self.climbed]
+        if min(parts) <= 0 or sum(parts) > 1 + 1e-9:
             raise InputError(
-                "and twice compared and climbed are more than the budget.", column="share", value=self.share
+                "are not parts of a budget.",
+                column="share, compared and climbed",
+                value=[self.share, self.compared, self.climbed],
+                remedy="choose them above 0, and share + 2 compared + climbed no more than 1.",
             )
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
@@ -117,7 +121,7 @@ class VAE(NetworkSettings):
         rounds = []
         for left in range(self.rounds, 0, -1):
             part = (end - seen.found.evaluations) // left
-            if not part:
+            if part < 1:
                 continue
             weight = 1.0 / (self.spread * len(seen.x) + ranks(seen.table).astype(np.float64))
             network.fit(seen.x, seen.y, weight, max(1, self.steps // self.rounds))
@@ -199,7 +203,8 @@ def _met(
         elif target.goal == "minimise":
             met[name] = np.minimum(met[name], table[name])
         else:
-            met[name] = np.clip(met[name], target.low, max(target.low, target.high))
+            high = target.high if target.goal == "range" else target.low
+            met[name] = np.clip(met[name], target.low, high)
     for bound in problem.constraints:
         name = f"{bound.quantity}.{bound.of}"
         spare = bound.sigmas * np.nan_to_num(table[f"{bound.quantity}.std"])
