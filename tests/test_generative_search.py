@@ -352,12 +352,39 @@ def rare(target):
 
 
 RANGE = Target("a", "range", 2.4, 2.6, tolerance=0.1)
-VALUE = Target("below", "value", -2.5, tolerance=0.1)
 
 
-@pytest.mark.parametrize("target", [RANGE, VALUE], ids=["range", "value"])
-def test_asking_for_what_is_wanted_hits_more_often_than_drawing(target):
-    problem = rare(target)
+@pytest.mark.parametrize(
+    ("target", "low", "high"),
+    [
+        (RANGE, 2.4, 2.6),
+        (Target("below", "value", -2.5), -2.5, -2.5),
+        (Target("a", "maximise"), 2.5, np.inf),
+        (Target("below", "minimise"), -np.inf, -3.5),
+    ],
+    ids=["range", "value", "maximise", "minimise"],
+)
+def test_what_is_asked_for_meets_targets_and_constraints(target, low, high, monkeypatch):
+    asked = []
+    sample = ConditionalVAE.sample
+
+    def recorded(network, y, n):
+        asked.append(y)
+        return sample(network, y, n)
+
+    monkeypatch.setattr(ConditionalVAE, "sample", recorded)
+    VAE(steps=10, rounds=2).propose(rare(target), budget=1000, seed=0)
+    [unconditional] = [k for k, y in enumerate(asked) if y is None]
+    assert unconditional == 1
+    y = np.concatenate([y for y in asked if y is not None])
+    assert (y[:, 0] >= low).all()
+    assert (y[:, 0] <= high).all()
+    assert (y[:, 1] >= 1.2).all()
+    assert y[:, 1].std() > 0
+
+
+def test_asking_for_what_is_wanted_hits_more_often_than_drawing():
+    problem = rare(RANGE)
     method = VAE(keep=100, steps=800, rounds=3)
     found = method.propose(problem, budget=2000, seed=0)
     assert found.evaluations <= 2000
