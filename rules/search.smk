@@ -3,19 +3,52 @@
 # what the searched members saw, and by the physics; rates with intervals.
 # The candidates to go on with, by members that were trained on every row.
 # For the target `screen`: every material of a space.
-# Steps: search_candidates, a job a method; judge_candidates; select_candidates. screen_chunk; merge_screen.
+# Generative models, where methods sample from them.
+# Steps: train_generative; search_candidates, a job a method; judge_candidates; select_candidates. screen_chunk; merge_screen.
 
 
 wildcard_constraints:
     problem="|".join(STUDY.search),
     method="|".join(sorted({method for problem in STUDY.search.values() for method in problem.methods})),
     chunk="[0-9]+",
+    generative="|".join(STUDY.generative) or "none",
+
+
+rule train_generative:
+    input:
+        weights=PLAN.teaching_weights,
+        features=PLAN.generative_features,
+        folds=PLAN.generative_folds,
+        code=code("train_generative"),
+        ions=resource("ions.yaml"),
+    output:
+        weights=f"{RESULTS}/generative/{{protocol}}/{{generative}}.safetensors",
+        history=f"{RESULTS}/generative/{{protocol}}/{{generative}}.history.parquet",
+    log:
+        f"{RESULTS}/logs/train_generative/{{protocol}}.{{generative}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train_generative/{{protocol}}.{{generative}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+        gpu=1,
+    params:
+        study=PLAN.generative_study,
+        members=PLAN.generative_members,
+    message:
+        "Train the generative model {wildcards.generative}, protocol {wildcards.protocol}"
+    script:
+        "../scripts/train_generative.py"
 
 
 rule search_candidates:
     input:
         members=PLAN.searched_files,
         data=PLAN.judging_data,
+        generative=PLAN.searched_generative,
         code=code("search_candidates"),
         ions=resource("ions.yaml"),
     output:
@@ -74,6 +107,7 @@ rule judge_candidates:
 rule select_candidates:
     input:
         members=PLAN.deployed_files,
+        generative=PLAN.deployed_generative,
         code=code("select_candidates"),
         ions=resource("ions.yaml"),
     output:

@@ -1,7 +1,8 @@
 """Search for materials with one method.
 
-In: weights of a chain, features and folds of its scales. Out: the best candidates of each seed with what the
-searched model predicts of them, and a record of each search.
+In: weights of a chain, features and folds of its scales, and a generative model where the method samples
+from one. Out: the best candidates of each seed with what the searched model predicts of them, and a record of
+each search.
 """
 
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 
 from nestmat.config import study_from
+from nestmat.generative import trained_for
 from nestmat.inverse_design import build_design, members_of, search_candidates
 from nestmat.judging import problem_of_trees
 from nestmat.logs import job_log
@@ -19,12 +21,14 @@ def main(snakemake: Any) -> None:
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)
-        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
+        study = study_from(snakemake.params.study)
+        design = build_design(study, snakemake.wildcards.problem, members)
         chosen, output = snakemake.wildcards.method, snakemake.output
         data = dict(zip(design.scales, snakemake.input.data, strict=True))
         on_trees = design.given.methods[chosen].predictor == "trees"
         problem = problem_of_trees(design, data) if on_trees else None
-        search_candidates(design, chosen, output.candidates, output.runs, problem)
+        models = trained_for(study, design.given.methods[chosen], snakemake.input.generative)
+        search_candidates(design, chosen, output.candidates, output.runs, problem, models)
 
 
 if "snakemake" in globals():

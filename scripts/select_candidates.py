@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from nestmat.config import study_from
+from nestmat.generative import trained_for
 from nestmat.inverse_design import build_design, members_of
 from nestmat.logs import job_log
 from nestmat.shortlist import export_candidates, make_shortlist
@@ -20,9 +21,11 @@ def main(snakemake: Any) -> None:
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)
-        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
-        output = snakemake.output
-        make_shortlist(design, output.shortlist)
+        study = study_from(snakemake.params.study)
+        design = build_design(study, snakemake.wildcards.problem, members)
+        output, chosen = snakemake.output, design.given.methods[design.given.shortlist.method]
+        models = trained_for(study, chosen, snakemake.input.generative)
+        make_shortlist(design, output.shortlist, models)
         export_candidates(design, output.shortlist, output.csv, output.jsonl, Path(output.cif))
 
 

@@ -291,7 +291,8 @@ def fitted(**settings):
     space = mixed_space()
     x = space.sample(800, seed=1)
     y = conditions(x)
-    network = ConditionalVAE(space, y, NetworkSettings(**settings), seed=0)
+    network = ConditionalVAE(space, y.shape[1], NetworkSettings(**settings), seed=0)
+    network.standardise(y)
     network.fit(x, y, np.ones(len(x)), network.settings.steps)
     return space, network, x, y
 
@@ -331,7 +332,8 @@ def test_rows_without_conditions_are_learned_without_them():
     x = space.sample(300, seed=2)
     y = conditions(x)
     y[::2, 0] = np.nan
-    network = ConditionalVAE(space, y, NetworkSettings(steps=50), seed=0)
+    network = ConditionalVAE(space, y.shape[1], NetworkSettings(steps=50), seed=0)
+    network.standardise(y)
     network.fit(x, y, np.ones(len(x)), 50)
     made = network.sample(y, 300)
     assert np.isfinite(made).all()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from nestmat.config_generative import GenerativeModel
 from nestmat.config_parts import FeatureBlock, Name, Part
 from nestmat.config_pool import PoolSearch
 from nestmat.config_search import DesignProblem
@@ -398,6 +399,9 @@ class Study(Part):
     )
     strict: Strict = Field(Strict(), description="The leak-free protocol, shared along the chain.")
     scales: dict[Name, Scale] = Field(description="Scales, finer before coarser.")
+    generative: dict[Name, GenerativeModel] = Field(
+        {}, description="Generative models by name, for methods of the kind generative."
+    )
     search: dict[Name, DesignProblem] = Field({}, description="Problems of inverse design by name.")
     dft: Dft | None = Field(None, description="Calculations with GPAW, for the target `dft`.")
 
@@ -431,8 +435,11 @@ class Study(Part):
                 raise ValueError(
                     f"dft.sets.{name}.candidates: {entry.candidates!r} is not a problem of search with verify"
                 )
+        for name, generative in self.generative.items():
+            self._check_generative(name, generative)
         for name, problem in self.search.items():
             self._check_problem(name, problem)
+            self._check_methods(name, problem)
         for name, scale in self.scales.items():
             for model in scale.models:
                 for protocol in scale.runs(model):
@@ -460,6 +467,39 @@ class Study(Part):
                                 f"scales.{name}.splits.{key}: its parent {parent!r} lacks this shared split, "
                                 "and would have seen the materials that are left out"
                             )
+
+    def _check_generative(self, name: str, given: GenerativeModel) -> None:
+        key = f"generative.{name}"
+        if given.scale not in self.scales:
+            raise ValueError(f"{key}.scale: {given.scale!r} is not one of {list(self.scales)}")
+        scale = self.scales[given.scale]
+        if given.condition not in scale.targets:
+            raise ValueError(f"{key}.condition: {given.condition!r} is not one of {scale.targets}")
+        if given.teaching:
+            teacher = scale.models.get(given.teaching.model)
+            if teacher is None or given.condition not in teacher.specification.heads:
+                raise ValueError(
+                    f"{key}.teaching.model: {given.teaching.model!r} is not a model of the scale that "
+                    f"predicts {given.condition!r}"
+                )
+        if given.space.sites is not None or given.space.elements is not None:
+            raise ValueError(f"{key}.space: has to be of variables alone, which are columns of the data set")
+        columns = {column for block in scale.features.values() for column in block.columns or []}
+        if lacking := sorted(set(given.space.variables) - columns):
+            raise ValueError(f"{key}.space: {lacking[0]!r} is not a column of a feature block of the scale")
+
+    def _check_methods(self, name: str, problem: DesignProblem) -> None:
+        for key, method in problem.methods.items():
+            if method.model is None:
+                continue
+            here = f"search.{name}.methods.{key}.model"
+            if method.model not in self.generative:
+                raise ValueError(f"{here}: {method.model!r} is not one of {list(self.generative)}")
+            model = self.generative[method.model]
+            if [t.quantity for t in problem.targets] != [f"{model.scale}.{model.condition}"]:
+                raise ValueError(f"{here}: {method.model!r} can be asked for its condition alone")
+            if model.space != problem.space:
+                raise ValueError(f"{here}: {method.model!r} has another space")
 
     def _check_problem(self, name: str, problem: DesignProblem) -> None:
         key = f"search.{name}"

@@ -146,10 +146,13 @@ class Bound(Part):
 class Method(Part):
     """A search method with its settings."""
 
-    kind: Literal["random", "ranking", "genetic", "gradient", "latent", "vae", "nsga"] = Field(
+    kind: Literal["random", "ranking", "genetic", "gradient", "latent", "vae", "nsga", "generative"] = Field(
         description="Which; docs/search.md says when to use what."
     )
     title: str = Field("", description="Name in tables and figures; the key by default.")
+    model: Name | None = Field(
+        None, description="generative: the generative model of the study whose samples are taken."
+    )
     options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
     budget: int | None = Field(None, ge=1, description="Its own budget; that of the problem by default.")
     predictor: Literal["model", "trees"] = Field(
@@ -160,6 +163,12 @@ class Method(Part):
         ),
     )
     seeds: int | None = Field(None, ge=1, description="Its own number of searches: 1 where nothing is drawn.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Method:
+        if (self.kind == "generative") != (self.model is not None):
+            raise ValueError("model goes with kind generative, and with no other")
+        return self
 
 
 class Trees(Part):

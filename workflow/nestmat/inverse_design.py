@@ -30,6 +30,8 @@ from nestmat.scales.chain import Chain
 from nestmat.search import quantities
 from nestmat.search.candidates import Candidates, SearchMethod
 from nestmat.search.features import FeatureMap
+from nestmat.search.generative import Generative
+from nestmat.search.generative_models import GenerativeModel
 from nestmat.search.methods import METHODS
 from nestmat.search.problem import Constraint, Problem, Target
 from nestmat.search.simplex import Simplex
@@ -111,24 +113,44 @@ def _variable(name: str, given: config_search.Variable) -> Factor:
     return Fixed(name, given.value)
 
 
-def method(given: config_search.Method) -> SearchMethod:
-    """A method with its settings.
+def settings_of(settings: type, options: Mapping[str, Any], what: str) -> Any:
+    """Settings with some that differ from the defaults.
+
+    Args:
+        settings: Dataclass of the settings.
+        options: Those that differ.
+        what: Of what, for messages.
 
     Raises:
         InputError: A setting is unknown or of another type.
     """
     try:
-        checked: Any = pydantic.dataclasses.dataclass(METHODS[given.kind], frozen=True, config=_SETTINGS)
-        return checked(**given.options)
+        checked: Any = pydantic.dataclasses.dataclass(settings, frozen=True, config=_SETTINGS)
+        found = checked(**options)
     except ValidationError as error:
         fault = error.errors()[0]
         option = str(fault["loc"][0])
         raise InputError(
-            f"does not fit method {given.kind!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
+            f"does not fit {what}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
             column=f"options.{option}",
-            value=given.options.get(option),
-            remedy=f"its settings are {', '.join(inspect.signature(METHODS[given.kind]).parameters)}.",
+            value=options.get(option),
+            remedy=f"its settings are {', '.join(inspect.signature(settings).parameters) or 'none'}.",
         ) from error
+    return found
+
+
+def method(given: config_search.Method, models: Sequence[GenerativeModel] | None = None) -> SearchMethod:
+    """A method with its settings.
+
+    Args:
+        given: Its configuration.
+        models: Trained models of a generative one.
+
+    Raises:
+        InputError: A setting is unknown or of another type.
+    """
+    search = settings_of(METHODS[given.kind], given.options, f"method {given.kind!r}")
+    return search.bind(models or []) if isinstance(search, Generative) else search
 
 
 def feature_maps(
@@ -230,6 +252,29 @@ class Design:
         return {key: column.unit for key, column in quantity_columns(self.study, self.name).items()}
 
 
+def surrogate_of(
+    study: Study,
+    stems: Mapping[str, str],
+    members: Members,
+    space: Product,
+    extras: Mapping[str, quantities.Extra] | None = None,
+) -> Surrogate:
+    """What members predict of the materials of a space.
+
+    Args:
+        study: The study.
+        stems: Models of the chain by scale; see `Study.chain`.
+        members: The members.
+        space: The space.
+        extras: Further quantities.
+
+    Raises:
+        InputError: A scale reads what the space does not give.
+    """
+    maps = feature_maps(study, {scale: stems[scale] for scale in members.weights}, members.features, space)
+    return Surrogate(Chain(members.weights, fold=members.fold), maps, extras)
+
+
 def build_design(study: Study, name: str, members: Members) -> Design:
     """A design problem of a study with trained members of its chain.
 
@@ -239,9 +284,8 @@ def build_design(study: Study, name: str, members: Members) -> Design:
     given = study.search[name]
     space = design_space(given.space)
     stems = study.chain(given.scale, given.model, members.protocol)
-    maps = feature_maps(study, {scale: stems[scale] for scale in members.weights}, members.features, space)
     extras = {key: _extra(quantity, space, members) for key, quantity in given.quantities.items()}
-    surrogate = Surrogate(Chain(members.weights, fold=members.fold), maps, extras)
+    surrogate = surrogate_of(study, stems, members, space, extras)
     problem = Problem(
         space,
         surrogate,
@@ -373,7 +417,12 @@ def proposed(problem: Problem, found: Candidates, count: int) -> NDArray[np.int6
 
 
 def search_candidates(
-    design: Design, method_name: str, candidates: str | Path, runs: str | Path, problem: Problem | None = None
+    design: Design,
+    method_name: str,
+    candidates: str | Path,
+    runs: str | Path,
+    problem: Problem | None = None,
+    models: Sequence[GenerativeModel] | None = None,
 ) -> None:
     """Search with one method, once a seed, and write the best candidates of each search.
 
@@ -383,12 +432,13 @@ def search_candidates(
         candidates: Table to write, `candidate_schema`.
         runs: Table to write, `RUNS`.
         problem: The problem with another predictor than the members; they are asked about what it finds.
+        models: Trained models of a generative method.
 
     Raises:
         InputError: As `method` and the method itself.
     """
     given, chosen = design.given, design.given.methods[method_name]
-    search = method(chosen)
+    search = method(chosen, models)
     parts, records = [], []
     for seed in range(chosen.seeds or given.seeds):
         start = time.perf_counter()

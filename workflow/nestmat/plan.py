@@ -487,17 +487,21 @@ class Plan:
     def _excerpt(self, problem: str, **changes: Any) -> dict[str, Any]:
         """The study with one problem and its chain alone, as plain values."""
         given = self.study.search[problem].model_copy(update={"title": "", "question": "", **changes})
-        lineage = self.study.lineage(given.scale)
-        scales = {}
-        for name in lineage:
-            told: dict[str, Any] = {
-                "baselines": {},
-                "compare": [],
-                "recommended": None,
-                "sweep": None,
-                "interpret": None,
-            }
-            scales[name] = self.scale(name).model_copy(update={**told, "title": "", "truth": None})
+        models = [method.model for method in given.methods.values() if method.model]
+        return self._part(given.scale, models, {problem: given})
+
+    def _part(self, scale: str, generative: list[str], search: dict[str, DesignProblem]) -> dict[str, Any]:
+        """The study with a scale and its ancestors, some generative models and problems alone."""
+        lineage = self.study.lineage(scale)
+        told: dict[str, Any] = {
+            "title": "",
+            "baselines": {},
+            "compare": [],
+            "recommended": None,
+            "sweep": None,
+            "interpret": None,
+            "truth": None,
+        }
         datasets = {self.scale(name).dataset for name in lineage}
         study = self.study.model_copy(
             update={
@@ -505,12 +509,61 @@ class Plan:
                 "question": "",
                 "published": [],
                 "datasets": {key: self.study.datasets[key] for key in sorted(datasets)},
-                "scales": scales,
-                "search": {problem: given},
+                "scales": {name: self.scale(name).model_copy(update=told) for name in lineage},
+                "generative": {
+                    name: self.study.generative[name].model_copy(update={"title": ""}) for name in generative
+                },
+                "search": search,
                 "dft": None,
             }
         )
-        return study.model_dump(mode="json", exclude_unset=False)
+        return study.model_dump(mode="json")
+
+    # generative models
+
+    def generative_study(self, wildcards: Any) -> dict[str, Any]:
+        """What training a generative model needs of the study."""
+        name = wildcards.generative
+        return self._part(self.study.generative[name].scale, [name], {})
+
+    def generative_members(self, wildcards: Any) -> dict[str, Any]:
+        """Protocol, fold and scales whose rows, and whose models where it is taught, it is trained on."""
+        fold = -1 if wildcards.protocol == "strict" else 0
+        return {"protocol": wildcards.protocol, "fold": fold, "scales": list(self._teachers(wildcards))}
+
+    def _teachers(self, wildcards: Any) -> dict[str, str]:
+        given = self.study.generative[wildcards.generative]
+        if given.teaching is None:
+            return {given.scale: ""}
+        return self.study.chain(given.scale, given.teaching.model, wildcards.protocol)
+
+    def teaching_weights(self, wildcards: Any) -> list[str]:
+        """Weights of the chain that teaches a generative model, or none."""
+        stems = self._teachers(wildcards).values()
+        return [f"{self.results}/models/{stem}.safetensors" for stem in stems if stem]
+
+    def generative_features(self, wildcards: Any) -> list[str]:
+        """Features of these scales."""
+        return [f"{self.results}/features/{scale}.parquet" for scale in self._teachers(wildcards)]
+
+    def generative_folds(self, wildcards: Any) -> list[str]:
+        """Folds of these scales."""
+        return [f"{self.results}/folds/{scale}.parquet" for scale in self._teachers(wildcards)]
+
+    def searched_generative(self, wildcards: Any) -> list[str]:
+        """Generative model of a search method, or none."""
+        problem = self.problem(wildcards)
+        return self._generative(problem.methods[wildcards.method].model, problem.protocol)
+
+    def deployed_generative(self, wildcards: Any) -> list[str]:
+        """Generative model of the shortlist's method, or none."""
+        problem = self.problem(wildcards)
+        return self._generative(
+            problem.methods[problem.shortlist.method].model if problem.shortlist else None, "strict"
+        )
+
+    def _generative(self, name: str | None, protocol: str) -> list[str]:
+        return [f"{self.results}/generative/{protocol}/{name}.safetensors"] if name else []
 
     def searched(self, wildcards: Any) -> dict[str, Any]:
         """Study, members and scales of a search: those that left a fold out, for the judges."""

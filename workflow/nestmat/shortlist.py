@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from nestmat.judging import WINDOWS, described
 from nestmat.materials.formulas import parse_many
 from nestmat.materials.ions import ion
 from nestmat.physics.structures import radius_rule
+from nestmat.search.generative_models import GenerativeModel
 from nestmat.search.problem import order
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import SITES, ABX3Alloy
@@ -54,12 +55,15 @@ VERIFIED: tables.Schema = {
 }
 
 
-def make_shortlist(design: Design, path: str | Path, seed: int = 0) -> None:
+def make_shortlist(
+    design: Design, path: str | Path, models: Sequence[GenerativeModel] | None = None, seed: int = 0
+) -> None:
     """Search with the method of the shortlist, and write the best material of each composition.
 
     Args:
         design: The problem with members that were trained on every row.
         path: Table to write: `nestmat.inverse_design.candidate_schema`, with flags in words.
+        models: Trained models of a generative method.
         seed: Seed of the search.
 
     Raises:
@@ -68,7 +72,7 @@ def make_shortlist(design: Design, path: str | Path, seed: int = 0) -> None:
     given = design.given
     assert given.shortlist is not None
     chosen = given.methods[given.shortlist.method]
-    found = method(chosen).propose(design.problem, chosen.budget or given.budget, seed)
+    found = method(chosen, models).propose(design.problem, chosen.budget or given.budget, seed)
     best = candidate_table(design.problem, found.x, found.table)
     best = best.drop_duplicates("formula").head(given.shortlist.top).reset_index(drop=True)
     best = best.assign(method=given.shortlist.method, seed=seed, rank=np.arange(1, len(best) + 1))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from nestmat.models.layers import Layout, Output, Perceptrons
@@ -55,7 +55,7 @@ class NetworkSettings:
     rate: float = 3e-3
 
 
-class ConditionalVAE:
+class ConditionalVAE(nn.Module):
     """Materials from normal latents, under conditions or without any.
 
     The conditional variational autoencoder of Sohn, Lee & Yan (NeurIPS 2015): the encoder reads a material
@@ -70,20 +70,22 @@ class ConditionalVAE:
 
     Args:
         space: The materials.
-        y: Conditions that the scaling is taken from, (n, conditions); NaN where one is not known.
+        conditions: Number of conditions.
         settings: Sizes and training.
         seed: Seed of all that is drawn.
     """
 
-    def __init__(self, space: Product, y: NDArray[np.float64], settings: NetworkSettings, seed: int):
+    _mean: Tensor
+    _std: Tensor
+
+    def __init__(self, space: Product, conditions: int, settings: NetworkSettings, seed: int):
+        super().__init__()
         self.space, self.settings = space, settings
         self._random = torch.Generator().manual_seed(seed)
-        known = y[np.isfinite(y).all(axis=1)]
-        spread = known.std(axis=0)
-        varies = spread > 1e-9 * np.abs(known).max(axis=0)
-        self._mean, self._std = known.mean(axis=0), np.where(varies, spread, 1.0)
+        self.register_buffer("_mean", torch.zeros(conditions, dtype=torch.float64))
+        self.register_buffer("_std", torch.ones(conditions, dtype=torch.float64))
         self._factors = [factor for factor in space.factors if factor.free]
-        told, hidden = y.shape[1] + 1, (settings.width,) * settings.layers
+        told, hidden = conditions + 1, (settings.width,) * settings.layers
         read = self._features(space.sample(1, seed)).shape[1] + told
         latents, free = Output(2 * settings.latents), Output(space.free)
         self._layout = Layout()
@@ -91,10 +93,22 @@ class ConditionalVAE:
         self._decoder = Perceptrons(
             self._layout, "decoder", settings.latents + told, hidden, {"free": free}, "silu"
         )
-        self._flat = self._layout.initial([seed]).requires_grad_(True)
-        self._log_spread = torch.zeros(len(self._factors), requires_grad=True)
-        self._optimiser = torch.optim.Adam([self._flat, self._log_spread])
+        self._flat = nn.Parameter(self._layout.initial([seed]))
+        self._log_spread = nn.Parameter(torch.zeros(len(self._factors)))
+        self._optimiser = torch.optim.Adam(self.parameters())
         self._trained = False
+
+    def standardise(self, y: NDArray[np.float64]) -> None:
+        """Take the scaling of the conditions from (n, conditions); rows with a NaN do not count."""
+        known = y[np.isfinite(y).all(axis=1)]
+        spread = known.std(axis=0)
+        varies = spread > 1e-9 * np.abs(known).max(axis=0)
+        self._mean.copy_(torch.from_numpy(known.mean(axis=0)))
+        self._std.copy_(torch.from_numpy(np.where(varies, spread, 1.0)))
+
+    def draw_anew(self, seed: int) -> None:
+        """Begin what is drawn from a seed."""
+        self._random.manual_seed(seed)
 
     def _features(self, x: NDArray[np.float64]) -> Tensor:
         """What the encoder reads, (n, features), about 1 in size; what is periodic goes round."""
@@ -112,7 +126,7 @@ class ConditionalVAE:
         """Scaled conditions and whether they are known, (n, conditions + 1); zeros where they are not."""
         if y is None:
             return torch.zeros(n, len(self._mean) + 1)
-        scaled = np.clip((y - self._mean) / self._std, -FARTHEST, FARTHEST)
+        scaled = np.clip((y - self._mean.numpy()) / self._std.numpy(), -FARTHEST, FARTHEST)
         known = np.isfinite(scaled).all(axis=1, keepdims=True)
         return torch.from_numpy(np.hstack([np.where(known, scaled, 0.0), known])).float()
 
@@ -150,8 +164,8 @@ class ConditionalVAE:
 
     def fit(
         self, x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64], steps: int
-    ) -> None:
-        """Train, or train on.
+    ) -> list[float]:
+        """Train, or train on, and return the loss of each step in nats.
 
         Args:
             x: Materials, (n, columns).
@@ -162,6 +176,7 @@ class ConditionalVAE:
         settings = self.settings
         features, given, conditions = self._features(x), self._given(x), self._conditions(y, len(x))
         often = torch.from_numpy(weight)
+        losses = []
         for step in range(steps):
             rows = torch.multinomial(often, settings.batch, replacement=True, generator=self._random)
             seen = torch.rand(settings.batch, 1, generator=self._random) >= settings.null
@@ -173,11 +188,14 @@ class ConditionalVAE:
             divergence = _divergence(mean, log_variance).mean(dim=0).clamp_min(settings.free_bits).sum()
             rise = 1.0 if self._trained else min(1.0, step / max(1.0, settings.warmup * steps))
             self._optimiser.zero_grad()
-            (lost + settings.beta * rise * divergence).backward()
+            loss = lost + settings.beta * rise * divergence
+            loss.backward()
+            losses.append(loss.detach())
             for group in self._optimiser.param_groups:
                 group["lr"] = settings.rate * 0.5 * (1 + math.cos(math.pi * step / steps))
             self._optimiser.step()
         self._trained = True
+        return torch.stack(losses).tolist() if losses else []
 
     @torch.no_grad()
     def sample(self, y: NDArray[np.float64] | None, n: int) -> NDArray[np.float64]:

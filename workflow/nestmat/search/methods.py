@@ -1,10 +1,10 @@
-"""The search methods by name."""
+"""The search methods by name: their settings, which but for generative models are the method as well."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nestmat.search.candidates import SearchMethod
+from nestmat.search.generative import Generative
 from nestmat.search.genetic import Genetic
 from nestmat.search.gradient import Gradient
 from nestmat.search.latent import Latent
@@ -13,7 +13,7 @@ from nestmat.search.random_search import RandomSearch
 from nestmat.search.ranking import Ranking
 from nestmat.search.vae import VAE
 
-METHODS: Mapping[str, type[SearchMethod]] = {
+METHODS: Mapping[str, type] = {
     "random": RandomSearch,
     "ranking": Ranking,
     "genetic": Genetic,
@@ -21,4 +21,5 @@ METHODS: Mapping[str, type[SearchMethod]] = {
     "nsga": NSGA,
     "latent": Latent,
     "vae": VAE,
+    "generative": Generative,
 }

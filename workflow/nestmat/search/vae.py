@@ -108,7 +108,8 @@ class VAE(NetworkSettings):
                 remedy="raise the budget, or search where all of them are defined.",
             )
         held = max(2, int(HELD_OUT * len(seen.x)))
-        network = ConditionalVAE(space, seen.y, self, seed)
+        network = ConditionalVAE(space, seen.y.shape[1], self, seed)
+        network.standardise(seen.y)
         network.fit(seen.x[held:], seen.y[held:], np.ones(len(seen.x) - held), self.steps)
         told = network.diagnose(seen.x[:held], seen.y[:held])
         number = int(self.compared * budget)

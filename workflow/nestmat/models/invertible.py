@@ -1,0 +1,89 @@
+"""An invertible network from numbers to targets and normal latents, trained both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nestmat.models.flow import FlowSettings, coupling_flow
+
+FORWARD_KERNELS = ((0.2, 2.0), (1.5, 2.0), (3.0, 2.0))
+BACKWARD_KERNELS = ((0.2, 0.1), (0.2, 0.5), (0.2, 2.0))
+"""Widths and exponents of the kernels of MatDesINNe (Fung et al. 2021), for outputs and for inputs."""
+
+
+@dataclass(frozen=True)
+class InvertibleSettings(FlowSettings):
+    """What an `Invertible` is made of and what it is trained for.
+
+    Attributes:
+        fit: Weight of the squared error of the targets.
+        forward: Weight of the discrepancy of targets and latents.
+        backward: Weight of the discrepancy of numbers that are made.
+    """
+
+    fit: float = 1.0
+    forward: float = 1.0
+    backward: float = 1.0
+
+
+def discrepancy(a: Tensor, b: Tensor, kernels: Sequence[tuple[float, float]]) -> Tensor:
+    """Squared maximum mean discrepancy of two samples, (), by inverse multiquadratic kernels.
+
+    k(x, y) = sum over widths C and exponents e of (C e / (C + |x - y|^2))^e, as in the code of
+    Ardizzone et al. (ICLR 2019); the biased estimate of Gretton et al., J. Mach. Learn. Res. 13 (2012).
+
+    Args:
+        a: (n, width).
+        b: (m, width).
+        kernels: Width and exponent of each kernel.
+    """
+    total = a.new_zeros(())
+    for one, other, sign in ((a, a, 1.0), (b, b, 1.0), (a, b, -2.0)):
+        square = (
+            one.square().sum(dim=1)[:, None] + other.square().sum(dim=1)[None] - 2 * one @ other.T
+        ).clamp_min(0.0)
+        for width, exponent in kernels:
+            kernel = (width * exponent / (width + square)) ** exponent
+            total = total + sign * kernel.mean()
+    return total
+
+
+class Invertible(nn.Module):
+    """Numbers x become targets y and latents z, as many together; latents are to be normal whatever y is.
+
+    The invertible neural network of Ardizzone et al., ICLR 2019 (arXiv:1808.04730), without padding.
+
+    Args:
+        features: Numbers, more than there are targets.
+        conditions: Targets.
+        settings: Sizes and weights.
+        seed: Seed of halves and first weights.
+    """
+
+    def __init__(self, features: int, conditions: int, settings: InvertibleSettings, seed: int):
+        super().__init__()
+        self.features, self.settings = features, settings
+        self.flow = coupling_flow(features, 0, settings, seed)
+
+    def loss(self, x: Tensor, y: Tensor, random: torch.Generator) -> Tensor:
+        """Weighted sum of the three losses for numbers (n, features) and targets (n, conditions)."""
+        settings, width = self.settings, y.shape[1]
+        transform = self.flow().transform
+        made = transform(x)
+        noise = torch.randn(len(x), self.features - width, generator=random).to(x)
+        wanted = torch.cat([y, noise], dim=1)
+        fit = (made[:, :width] - y).square().mean()
+        # Targets have their own loss: here they only say which latents belong to them.
+        output = torch.cat([made[:, :width].detach(), made[:, width:]], dim=1)
+        forward = discrepancy(output, wanted, FORWARD_KERNELS)
+        backward = discrepancy(transform.inv(wanted), x, BACKWARD_KERNELS)
+        return settings.fit * fit + settings.forward * forward + settings.backward * backward
+
+    def sample(self, y: Tensor, random: torch.Generator) -> Tensor:
+        """Numbers (n, features) for targets (n, conditions)."""
+        noise = torch.randn(len(y), self.features - y.shape[1], generator=random).to(y)
+        return self.flow().transform.inv(torch.cat([y, noise], dim=1))
