@@ -18,7 +18,7 @@ rule fetch_dataset:
         mem_mb=500,
         runtime=60,
     params:
-        spec=PLAN.dataset_spec,
+        file=PLAN.data_file,
     message:
         "Fetch {wildcards.dataset}"
     script:
@@ -52,7 +52,7 @@ rule generate_dataset:
 
 rule read_dataset:
     input:
-        file=PLAN.raw_file,
+        files=PLAN.raw_files,
         code=code("read_dataset"),
         ions=resource("ions.yaml"),
     output:

@@ -1,6 +1,6 @@
-"""Fetch the file of a data set.
+"""Fetch a file of a data set.
 
-In: the data set's address and checksum; the environment variable NESTMAT_MIRROR may name a folder of local
+In: its address and checksum; the environment variable NESTMAT_MIRROR may name a folder of local
 copies.
 Out: the file, verified.
 """
@@ -8,7 +8,7 @@ Out: the file, verified.
 import os
 from typing import Any
 
-from nestmat.config import DatasetSpec
+from nestmat.config import DataFile
 from nestmat.data.fetch import fetch
 from nestmat.logs import job_log
 
@@ -16,8 +16,8 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.data.fetch.fetch`."""
     with job_log(snakemake.log[0]):
-        spec = DatasetSpec.model_validate(snakemake.params.spec)
-        fetch(spec, snakemake.output.file, mirror=os.environ.get("NESTMAT_MIRROR"))
+        file = DataFile.model_validate(snakemake.params.file)
+        fetch(file, snakemake.output.file, mirror=os.environ.get("NESTMAT_MIRROR"))
 
 
 if "snakemake" in globals():

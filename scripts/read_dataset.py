@@ -1,7 +1,8 @@
 """Read a data set: check every row and give every material its canonical key.
 
-In: the CSV or Parquet file, or the table that a generator made. Out: row_id, row, formula, material, flag and
-the declared columns with their units; the rows left out, with row, column, value and reason.
+In: the CSV or Parquet file and those beside it, or the table that a generator made. Out: row_id, row,
+formula, material, flag and the declared columns with their units; the rows left out, with row, column, value
+and reason.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ def main(snakemake: Any) -> None:
     with job_log(snakemake.log[0]):
         reading = read(
             DatasetSpec.model_validate(snakemake.params.spec),
-            str(snakemake.input.file),
+            *snakemake.input.files,
             name=snakemake.wildcards.dataset,
             targets=snakemake.params.targets,
         )

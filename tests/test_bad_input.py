@@ -135,6 +135,21 @@ def test_duplicates_that_agree_are_flagged(csv_file, own_spec):
     assert reading.frame["flag"].tolist() == ["repeats row 3", "repeats row 2", ""]
 
 
+def test_repetitions_may_be_left_out(csv_file, own_spec):
+    path = csv_file(
+        "formula,a,gap\nCsPbI3,1,2\nCsPbI3,1,2.0\nFAPbI3,1,2\nMAPbI3,1,2\nMAPbI3,1,3\nCsPbI3,1,2\n"
+    )
+    reading = read(own_spec(duplicates="reject"), path)
+    assert reading.frame["row"].tolist() == [2, 4]
+    assert (reading.frame["flag"] == "").all()
+    assert rejected(reading) == [
+        (3, "", "row 2", "repeats an earlier row"),
+        (5, "gap", "2.0", "has the same inputs as row 6 and another gap"),
+        (6, "gap", "3.0", "has the same inputs as row 5 and another gap"),
+        (7, "", "row 2", "repeats an earlier row"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -210,7 +225,10 @@ def test_unknown_target_and_suspicion(csv_file, own_spec):
     ("entry", "key"),
     [
         ({"columns": {"a": {}}}, "exactly one of url, file, generator"),
-        ({"file": "a.csv", "url": "https://example.org", "columns": {"a": {}}}, "exactly one of"),
+        (
+            {"file": "a.csv", "url": "https://example.org", "sha256": "0" * 64, "columns": {"a": {}}},
+            "exactly one of",
+        ),
         ({"url": "https://example.org/a.csv", "columns": {"a": {}}}, "needs the sha256"),
         ({"file": "a.csv", "columns": {"row": {}}}, "names that nestmat uses itself"),
         ({"file": "a.csv", "colums": {}, "columns": {}}, "colums"),
@@ -375,7 +393,7 @@ def test_rejects_and_table_are_written_for_a_bad_file_or_none_at_all(csv_file, o
         space["main"](
             job(
                 log=[str(tmp_path / "logs" / "read.log")],
-                input=job(file=str(path)),
+                input=job(files=[str(path)]),
                 params=job(spec=spec, targets=["gap"]),
                 wildcards=job(dataset="own"),
                 output=job(table=tmp_path / "out" / "t.parquet", rejects=tmp_path / "out" / "r.parquet"),

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from nestmat.config import DatasetSpec, study_from
+from nestmat.config import DataFile, DatasetSpec, study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 from nestmat.plan import Plan
@@ -130,7 +130,20 @@ def remote() -> dict:
 
 def test_a_published_parquet_file_is_fetched_and_read_under_its_ending():
     plan = Plan(study_from(remote()), "results")
-    assert plan.raw_file(SimpleNamespace(dataset="rows")) == ["downloads/rows-000000000000.parquet"]
+    assert plan.raw_files(SimpleNamespace(dataset="rows")) == ["downloads/rows-000000000000.parquet"]
+
+
+def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
+    content = remote()
+    first = {"url": "https://example.org/x.csv", "sha256": "0" * 64}
+    second = {"url": "https://example.org/y.csv", "sha256": "1" * 64}
+    content["datasets"]["rows"] |= {**first, "beside": [second]}
+    plan = Plan(study_from(content), "results")
+    files = ["downloads/rows-000000000000.csv", "downloads/rows-111111111111.csv"]
+    assert plan.raw_files(SimpleNamespace(dataset="rows")) == files
+    for part in (first, second):
+        given = plan.data_file(SimpleNamespace(dataset="rows", checksum=part["sha256"][:12]))
+        assert DataFile.model_validate(given) == DataFile.model_validate(part)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import logging
+import re
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nestmat import published, tables
-from nestmat.config import DatasetSpec, load_study
+from nestmat.config import DataFile, DatasetSpec, load_study
 from nestmat.data import registry
 from nestmat.data.fetch import fetch, sha256
 from nestmat.data.readers import read, write
@@ -31,13 +32,21 @@ CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
 
 def test_registry_entries_are_complete():
     entries = registry.load()
-    names = ["nestedae_gaps", "nestedae_binding", "psc_gaps", "psc_efficiencies", "perovskites_pbe"]
+    names = [
+        "nestedae_gaps",
+        "nestedae_binding",
+        "psc_gaps",
+        "psc_efficiencies",
+        "perovskites_pbe",
+        "mos2_strain",
+    ]
     assert list(entries) == names
     assert [name for name, spec in entries.items() if spec.licence is None] == ["perovskites_pbe"]
     for name, spec in entries.items():
         assert all((spec.doi, spec.citation, spec.mirror)), name
-        commit = spec.url.removeprefix("https://raw.githubusercontent.com/").split("/")[2]
-        assert len(commit) == 40, "the address is at a fixed commit"
+        for part in spec.files:
+            commit = part.url.removeprefix("https://raw.githubusercontent.com/").split("/")[2]
+            assert len(commit) == 40, "the address is at a fixed commit"
         assert all(column.description for column in spec.columns.values()), name
 
 
@@ -86,9 +95,10 @@ def readings(mirror):
         "psc_gaps": "Gap",
         "psc_efficiencies": "PCE",
         "perovskites_pbe": "Gap",
+        "mos2_strain": "gap",
     }
     return {
-        name: read(spec, mirror / spec.mirror, name=name, targets=[targets[name]])
+        name: read(spec, *(mirror / part.mirror for part in spec.files), name=name, targets=[targets[name]])
         for name, spec in registry.load().items()
     }
 
@@ -118,8 +128,26 @@ def test_published_files_are_read_whole(readings, name, rows, materials, flagged
 
 
 @pytest.mark.mirror
+def test_files_that_belong_together_are_read_side_by_side(readings, mirror):
+    frame, _, rejects, facts = readings["mos2_strain"]
+    files = (mirror / part.mirror for part in registry.resolve("mos2_strain").files)
+    raw = pd.concat([pd.read_csv(path, header=None, float_precision="round_trip") for path in files], axis=1)
+    repeated = raw.duplicated().to_numpy()
+    assert repeated.sum() == len(rejects) == facts["rows_rejected"] == 368
+    np.testing.assert_array_equal(frame.iloc[:, 5:], raw[~repeated])
+    np.testing.assert_array_equal(frame["row"], np.flatnonzero(~repeated) + 1)
+    np.testing.assert_array_equal(rejects["row"], np.flatnonzero(repeated) + 1)
+    assert set(rejects["reason"]) == {"repeats an earlier row"}
+    assert (frame["flag"] == "").all()
+    assert frame["material"].is_unique
+    assert [part["sha256"] for part in facts["beside"]] == [registry.resolve("mos2_strain").beside[0].sha256]
+
+
+@pytest.mark.mirror
 def test_published_values_equal_those_of_pandas(readings, mirror):
     for name, spec in registry.load().items():
+        if spec.beside:
+            continue
         categories = {c.header or key: str for key, c in spec.columns.items() if c.missing == "level"}
         raw = pd.read_csv(
             mirror / spec.mirror, encoding="utf-8-sig", float_precision="round_trip", dtype=categories
@@ -156,16 +184,17 @@ def test_traps_of_the_published_files(readings):
 @pytest.mark.mirror
 def test_scripts_fetch_and_read(mirror, tmp_path, monkeypatch):
     monkeypatch.setenv("NESTMAT_MIRROR", str(mirror))
-    spec = registry.load()["nestedae_binding"].model_dump()
+    source = registry.load()["nestedae_binding"]
+    spec, part = source.model_dump(), source.model_dump(include={*DataFile.model_fields})
     file, table, rejects = (str(tmp_path / n) for n in ("b.csv", "b.parquet", "b.rejects.parquet"))
     job = types.SimpleNamespace
     load_script("fetch_dataset").main(
-        job(log=[str(tmp_path / "f.log")], params=job(spec=spec), output=job(file=file))
+        job(log=[str(tmp_path / "f.log")], params=job(file=part), output=job(file=file))
     )
     load_script("read_dataset").main(
         job(
             log=[str(tmp_path / "r.log")],
-            input=job(file=[file][0]),
+            input=job(files=[file]),
             params=job(spec=spec, targets=["Target"]),
             wildcards=job(dataset="energies"),
             output=job(table=table, rejects=rejects),
@@ -411,6 +440,79 @@ def test_tables_without_formula_are_keyed_by_row(csv_file, own_spec):
     frame = read(own_spec(formula=None), path).frame
     assert frame["material"].tolist() == ["row 0", "row 2"]
     assert (frame["formula"] == "").all()
+
+
+def pair(tmp_path, first: str, second: str, **changes) -> tuple[DatasetSpec, list[Path]]:
+    """A data set of two files, the first without a header."""
+    paths = [tmp_path / "x.csv", tmp_path / "y.csv"]
+    for path, text in zip(paths, (first, second), strict=True):
+        path.write_text(text)
+    keys = {
+        "title": "pair",
+        "file": "x.csv",
+        "names": ["a", "unused", "formula"],
+        "beside": [{"file": "y.csv"}],
+        "formula": "formula",
+        "columns": {"a": {}, "y": {"header": "gap", "label": True}},
+    }
+    return DatasetSpec.model_validate(keys | changes), paths
+
+
+def test_a_file_without_header_and_one_beside_it(tmp_path):
+    spec, paths = pair(
+        tmp_path, "1,x,CsPbI3\n2,x,CsPbBr3\n3,x\n4,x,CsPbCl3", "note,gap\n,1.5\n,2.5\n,3\n,none\n"
+    )
+    frame, _, rejects, facts = read(spec, *paths, targets=["y"])
+    assert frame["row"].tolist() == [1, 2]
+    assert frame[["a", "y"]].to_numpy().tolist() == [[1, 1.5], [2, 2.5]]
+    assert rejects["row"].tolist() == [3, 4]
+    assert rejects["reason"].tolist() == ["the line has 2 cells, the header 3", "is missing"]
+    assert facts["beside"][0]["sha256"] == sha256(paths[1])
+
+
+def test_a_short_line_of_the_other_file_is_named(tmp_path):
+    spec, paths = pair(tmp_path, "1,x,CsPbI3\n2,x,CsPbBr3\n", "note,gap\n,1.5\n,\n", duplicates="keep")
+    paths[1].write_text("note,gap\n,1.5\nshort\n")
+    rejects = read(spec, *paths, targets=["y"]).rejects
+    assert rejects["reason"].tolist() == ["the line has 1 cells, the header 2 in y.csv"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("1,x,CsPbI3\n", "gap\n1\n2\n", "has 2 rows, and .*x.csv has 1"),
+        ("1,x,CsPbI3\n2,x,CsPbI3\n3,x,CsPbI3\n", "gap\n1\n\n2\n3\n", "line 2 of .*x.csv belongs beside it"),
+        ("1,x,CsPbI3\n", "gap,a\n1,2\n", "is a column of .*x.csv too"),
+        ("1,x,CsPbI3\n", "energy\n1\n", "has no such column"),
+        ("1,x,CsPbI3\n", "gap\n", "has a header and no data"),
+    ],
+)
+def test_files_that_do_not_belong_together(tmp_path, first, second, message):
+    spec, paths = pair(tmp_path, first, second)
+    with pytest.raises(InputError) as caught:
+        read(spec, *paths)
+    assert re.search(message, str(caught.value))
+
+
+def test_both_files_must_be_given(tmp_path):
+    spec, paths = pair(tmp_path, "1,x,CsPbI3\n", "gap\n1\n")
+    with pytest.raises(InputError, match="2 files make up data set 'pair', not 1"):
+        read(spec, paths[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"names": ["a", "a"]}, "each is given to one column"),
+        ({"file": "x.parquet"}, "names goes with a CSV file"),
+        ({"beside": [{"mirror": "y.csv"}]}, "beside: give exactly one of url, file"),
+        ({"beside": [{"url": "https://example.org/y.csv"}]}, "needs the sha256"),
+        ({"file": None, "generator": "nested_functions"}, "names and beside go with a file"),
+    ],
+)
+def test_entries_of_several_files_that_cannot_work(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        pair(tmp_path, "", "", **changes)
 
 
 CELLS = st.sampled_from(

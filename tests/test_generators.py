@@ -272,7 +272,7 @@ def test_rules_know_the_files_that_generators_read():
     assert Path(file).resolve() == RESOURCES / "reference" / "calculations.parquet"
     assert plan.generated_from(SimpleNamespace(dataset="nested_functions")) == []
     assert plan.generator(devices) == {"name": "perovskite_devices", "options": {}}
-    assert plan.raw_file(devices) == ["results/data/perovskite_devices.generated.parquet"]
+    assert plan.raw_files(devices) == ["results/data/perovskite_devices.generated.parquet"]
     assert set(READS) <= set(GENERATORS)
 
 

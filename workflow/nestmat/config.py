@@ -77,14 +77,9 @@ class Suspicion(Part):
     reason: str = Field(description="Why it is suspected.")
 
 
-class DatasetSpec(Part):
-    """A table of materials: where it comes from, what its columns are."""
+class DataFile(Part):
+    """A file of rows: an address with its checksum, or your own file."""
 
-    title: str = Field(description="Name of the data set for people.")
-    description: str = Field("", description="What the rows are.")
-    doi: str | None = Field(None, description="DOI of the publication.")
-    citation: str | None = Field(None, description="Citation as text.")
-    licence: str | None = Field(None, description="Licence of the data; null when none is stated.")
     url: str | None = Field(
         None, description="Address of the file at a fixed version; Parquet if it ends in `.parquet`, or CSV."
     )
@@ -95,6 +90,48 @@ class DatasetSpec(Part):
     file: str | None = Field(
         None, description="Your own file, CSV or `.parquet`, relative to the working directory."
     )
+    names: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Headers of a CSV file that has no header line, from its first column to its last.",
+    )
+
+    @model_validator(mode="after")
+    def _readable(self) -> DataFile:
+        if self.url and not self.sha256:
+            raise ValueError("a url needs the sha256 of the file")
+        if self.names and len(set(self.names)) < len(self.names):
+            raise ValueError("names: each is given to one column only")
+        if self.names and self.ending == "parquet":
+            raise ValueError("names goes with a CSV file: the columns of a Parquet file have names")
+        return self
+
+    @property
+    def ending(self) -> str:
+        """Ending by which the file is read: parquet or csv."""
+        path = urlsplit(self.url).path if self.url else self.file or ""
+        return "parquet" if path.lower().endswith(".parquet") else "csv"
+
+    def download(self, name: str) -> str:
+        """Where the file at the address is kept, relative to the working directory.
+
+        Args:
+            name: Key of the data set.
+        """
+        return f"downloads/{name}-{(self.sha256 or '')[:12]}.{self.ending}"
+
+
+class DatasetSpec(DataFile):
+    """A table of materials: where it comes from, what its columns are."""
+
+    title: str = Field(description="Name of the data set for people.")
+    description: str = Field("", description="What the rows are.")
+    doi: str | None = Field(None, description="DOI of the publication.")
+    citation: str | None = Field(None, description="Citation as text.")
+    licence: str | None = Field(None, description="Licence of the data; null when none is stated.")
+    beside: list[DataFile] = Field(
+        [], description="Further files with other columns of the same rows, in the same order."
+    )
     generator: str | None = Field(None, description="Built-in generator of rows.")
     options: dict[str, Any] = Field({}, description="Arguments of the generator.")
     formula: str | None = Field(None, description="Column that holds the chemical formula.")
@@ -103,9 +140,12 @@ class DatasetSpec(Part):
         description="Formula made of other columns, for example `{Cation}Pb{X}3`, where none is written.",
     )
     columns: dict[str, ColumnSpec] = Field(description="The columns to read; all others are left out.")
-    duplicates: Literal["keep", "flag", "reject_conflicting"] = Field(
+    duplicates: Literal["keep", "flag", "reject_conflicting", "reject"] = Field(
         "flag",
-        description="Rows of the same inputs with different labels: keep, keep and flag, or reject.",
+        description=(
+            "Rows of the same inputs: keep, keep and flag, or reject those with different labels; reject "
+            "leaves out repetitions with the same labels too, all but the first."
+        ),
     )
     suspicious: list[Suspicion] = Field([], description="Labels to flag; they are kept.")
 
@@ -113,10 +153,12 @@ class DatasetSpec(Part):
     def _one_source(self) -> DatasetSpec:
         if sum(source is not None for source in (self.url, self.file, self.generator)) != 1:
             raise ValueError("give exactly one of url, file, generator")
-        if self.url and not self.sha256:
-            raise ValueError("a url needs the sha256 of the file")
         if self.options and not self.generator:
             raise ValueError("options goes with generator, and with no other source")
+        if self.generator and (self.names or self.beside):
+            raise ValueError("names and beside go with a file")
+        if any((part.url is None) == (part.file is None) for part in self.beside):
+            raise ValueError("beside: give exactly one of url, file")
         return self
 
     @model_validator(mode="after")
@@ -130,15 +172,10 @@ class DatasetSpec(Part):
             )
         return self
 
-    def download(self, name: str) -> str:
-        """Where the file at the address is kept, relative to the working directory.
-
-        Args:
-            name: Key of the data set.
-        """
-        path = urlsplit(self.url or "").path
-        ending = "parquet" if path.lower().endswith(".parquet") else "csv"
-        return f"downloads/{name}-{(self.sha256 or '')[:12]}.{ending}"
+    @property
+    def files(self) -> list[DataFile]:
+        """The file, then those beside it."""
+        return [self, *self.beside]
 
     def named(self, header: str) -> str | None:
         """Name of the column that has a header in the file, or that a generator makes under this name."""
@@ -526,7 +563,8 @@ class Study(Part):
                     raise ValueError(
                         f"scales.{one}.models.{model}.specification.inputs: {block!r} describes whole "
                         f"compositions, which {key} cannot compute from the numbers of its space; let the "
-                        "searched model read columns, one_hot, site, site_descriptors or perovskite blocks"
+                        "searched model read columns, one_hot, site, site_descriptors, perovskite or "
+                        "monolayer blocks"
                     )
         known = {
             *(

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from nestmat.config import DatasetSpec, Scale, Split, Strict, Study
+from nestmat.config import DataFile, DatasetSpec, Scale, Split, Strict, Study
 from nestmat.data.generators import write_generated
 from nestmat.data.readers import read
 from nestmat.data.registry import closest, resolve
@@ -59,8 +59,9 @@ def _uses(name: str, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]
     for target in scale.targets:
         yield f"scales.{name}.targets", target, ("number",)
     for block, features in scale.features.items():
-        for column in features.columns or []:
-            yield f"scales.{name}.features.{block}.columns", column, ("number",)
+        for column in features.numbers:
+            key = "monolayer" if features.monolayer else "columns"
+            yield f"scales.{name}.features.{block}.{key}", column, ("number",)
         if features.one_hot:
             yield f"scales.{name}.features.{block}.one_hot", features.one_hot, ("category",)
     for column in scale.group:
@@ -74,7 +75,7 @@ def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path 
     if spec.formula or spec.formula_template:
         return
     for block, features in scale.features.items():
-        if not (features.columns or features.one_hot):
+        if not (features.numbers or features.one_hot):
             raise InputError(
                 f"needs a chemical formula, and data set {scale.dataset!r} names no formula column.",
                 file=file,
@@ -83,24 +84,24 @@ def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path 
             )
 
 
-def raw_file(name: str, spec: DatasetSpec) -> Path | None:
-    """The data set's file if it is on this machine: the user's own, downloaded, or in the mirror.
+def raw_file(name: str, part: DataFile) -> Path | None:
+    """A file of a data set if it is on this machine: the user's own, downloaded, or in the mirror.
 
     Raises:
         InputError: The user's own file does not exist.
     """
-    if spec.file:
-        if not Path(spec.file).is_file():
+    if part.file:
+        if not Path(part.file).is_file():
             raise InputError(
                 "does not exist.",
-                file=spec.file,
+                file=part.file,
                 column=f"datasets.{name}.file",
                 remedy=f"paths count from the folder where Snakemake runs, here {Path.cwd()}.",
             )
-        return Path(spec.file)
+        return Path(part.file)
     mirror = os.environ.get("NESTMAT_MIRROR")
-    candidates = [Path(spec.download(name))]
-    candidates += [Path(mirror) / spec.mirror] if mirror and spec.mirror else []
+    candidates = [Path(part.download(name))]
+    candidates += [Path(mirror) / part.mirror] if mirror and part.mirror else []
     return next((path for path in candidates if path.is_file()), None)
 
 
@@ -136,20 +137,20 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
     for name, reference in study.datasets.items():
         spec = resolve(reference)
         targets = sorted({t for s in study.scales.values() if s.dataset == name for t in s.targets})
-        path = raw_file(name, spec)
-        if path is None and not spec.generator:
-            lines.append(f"  data set {name}: {spec.title}; will be downloaded from {spec.url}")
+        here = [] if spec.generator else [(part.url, raw_file(name, part)) for part in spec.files]
+        if absent := [str(url) for url, path in here if path is None]:
+            lines.append(f"  data set {name}: {spec.title}; will be downloaded from {' and '.join(absent)}")
             continue
         with TemporaryDirectory() as folder:
-            table = path or Path(folder) / f"{name}.parquet"
+            paths = [path for _, path in here if path] or [Path(folder) / f"{name}.parquet"]
             if spec.generator:
-                write_generated(spec.generator, spec.options, table)
-            reading = read(spec, table, name=name, targets=targets)
+                write_generated(spec.generator, spec.options, paths[0])
+            reading = read(spec, *paths, name=name, targets=targets)
         frames[name] = reading.frame
         lines.append(
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
             f"rows usable, {reading.frame['material'].nunique()} materials, "
-            f"from {path or 'generator ' + str(spec.generator)}"
+            f"from {'generator ' + spec.generator if spec.generator else ' and '.join(map(str, paths))}"
         )
         lines += [
             f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures, report
-from nestmat.config import DEVICES, DatasetSpec, Dft, Recommended, Scale, Study
+from nestmat.config import DEVICES, DataFile, DatasetSpec, Dft, Recommended, Scale, Study
 from nestmat.config_search import DesignProblem
 from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
@@ -95,14 +95,18 @@ class Plan:
         """The data set as plain values."""
         return self.dataset(wildcards.dataset).model_dump()
 
-    def raw_file(self, wildcards: Any) -> list[str]:
-        """The file a data set is read from: generated, downloaded, or the user's own."""
-        spec = self.dataset(wildcards.dataset)
+    def data_file(self, wildcards: Any) -> dict:
+        """The file of a data set that is to be downloaded, as plain values."""
+        parts = self.dataset(wildcards.dataset).files
+        found = next(part for part in parts if (part.sha256 or "").startswith(wildcards.checksum))
+        return found.model_dump(include={*DataFile.model_fields})
+
+    def raw_files(self, wildcards: Any) -> list[str]:
+        """The files a data set is read from: generated, downloaded, or the user's own."""
+        name, spec = wildcards.dataset, self.dataset(wildcards.dataset)
         if spec.generator:
-            return [f"{self.results}/data/{wildcards.dataset}.generated.parquet"]
-        if spec.url:
-            return [spec.download(wildcards.dataset)]
-        return [spec.file] if spec.file else []
+            return [f"{self.results}/data/{name}.generated.parquet"]
+        return [part.file or part.download(name) for part in spec.files]
 
     def generator(self, wildcards: Any) -> dict:
         """Name and options of a data set's generator."""

@@ -1,4 +1,4 @@
-"""Get the file of a data set, from a mirror folder or the network, and verify it."""
+"""Get a file of a data set, from a mirror folder or the network, and verify it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from nestmat.config import DatasetSpec
+from nestmat.config import DataFile
 from nestmat.errors import InputError
 from nestmat.files import replacing
 
@@ -37,7 +37,7 @@ def sha256(path: str | Path) -> str:
 
 
 def fetch(
-    spec: DatasetSpec,
+    spec: DataFile,
     target: str | Path,
     *,
     mirror: str | Path | None = None,
@@ -45,13 +45,13 @@ def fetch(
     backoff: float = 1.0,
     timeout: float = 30.0,
 ) -> None:
-    """Put the verified file of a data set at ``target``.
+    """Put a verified file of a data set at ``target``.
 
     The mirror is used if it has the file; otherwise the file is downloaded. A download that breaks off is
     resumed where it stopped, in this call or the next, from ``<target>.part``.
 
     Args:
-        spec: A data set with an address and a checksum.
+        spec: Its address and checksum.
         target: File to write: whole and verified, or not at all.
         mirror: Folder of local copies, as the environment variable NESTMAT_MIRROR names it.
         attempts: Connections to try in a row without any progress before giving up.
@@ -59,12 +59,12 @@ def fetch(
         timeout: Seconds without a byte before an attempt is given up.
 
     Raises:
-        InputError: The data set has no address, the mirror is not a folder, the server does not give the
+        InputError: There is no address, the mirror is not a folder, the server does not give the
             file, the checksum differs, or the disk cannot take the file. No file is left at ``target``.
     """
     target = Path(target)
     if not spec.url or not spec.sha256:
-        raise InputError(f"data set {spec.title!r} has no address to fetch from.", file=target)
+        raise InputError("has no address to fetch from.", file=target)
     if mirror and not Path(mirror).is_dir():
         raise InputError(
             "is named by NESTMAT_MIRROR but is not a folder.",

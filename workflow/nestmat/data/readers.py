@@ -9,7 +9,7 @@ import io
 import logging
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from nestmat import tables
-from nestmat.config import ColumnSpec, DatasetSpec
+from nestmat.config import ColumnSpec, DataFile, DatasetSpec
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.materials.formulas import fill_template, parse
@@ -83,32 +83,34 @@ class _Rows:
         return frame.astype({"row": "int64"})
 
 
-def read(spec: DatasetSpec, path: str | Path, *, name: str = "", targets: Sequence[str] = ()) -> Reading:
+def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequence[str] = ()) -> Reading:
     """Read, check and canonicalise a data set.
 
     A row is rejected when it has another number of cells than the header, a text or a non-finite value in a
     number column, no value in a column that must have one (empty, or a declared sentinel), or a formula that
     does not parse. Two rows are duplicates when they are the same material and agree in every number and
     category that is not a label; text columns are notes. Duplicates are flagged, and those whose labels
-    conflict are rejected where ``spec.duplicates`` says so, all of them, for nothing tells which is right.
+    conflict are rejected where ``spec.duplicates`` says so, all of them, for nothing tells which is right; of
+    those whose labels agree the first may be kept alone.
     A table with types, of a Parquet file or a generator, is held to the same rules: its cells as text, a null
     as an empty one.
 
     Args:
         spec: Columns, units and origin.
-        path: Parquet file by its suffix ``.parquet``, or else a CSV file: comma separated, UTF-8 with or
-            without byte-order mark. Of a generator, what `nestmat.data.generators.write_generated` wrote.
+        paths: The file, then those beside it: Parquet by the suffix ``.parquet``, or else CSV, comma
+            separated, UTF-8 with or without byte-order mark. Of a generator, what
+            `nestmat.data.generators.write_generated` wrote.
         name: Key of the data set, for messages and provenance.
         targets: Columns that the study predicts: labels, beside those that ``spec`` marks.
 
     Raises:
-        InputError: The file is missing, empty, not UTF-8, not CSV or not Parquet, has not the checksum of
-            ``spec``, lacks a column or has it twice, or no row of it is usable; or ``spec`` names a column or
-            row that is not there.
+        InputError: A file is missing, empty, not UTF-8, not CSV or not Parquet, has not the checksum of
+            ``spec``, lacks a column or has it twice, or no row of it is usable; the rows of two files do not
+            belong together; or ``spec`` names a column or row that is not there.
     """
     _check_names(spec, name, targets)
-    source = Path(path)
-    rows, checksum = _load(spec, source)
+    source = Path(paths[0])
+    rows, checksums = _load(spec, [Path(path) for path in paths])
     values = {key: _values(rows, key, column) for key, column in spec.columns.items()}
     formula, material = _formulas(rows, spec)
     _suspicions(rows, spec, source)
@@ -136,7 +138,7 @@ def read(spec: DatasetSpec, path: str | Path, *, name: str = "", targets: Sequen
             value=first["value"],
             remedy="compare the columns that the study declares with the data.",
         )
-    facts = _facts(spec, name, checksum, total, kept, rejects) | {"blank_lines": rows.blank}
+    facts = _facts(spec, name, checksums, total, kept, rejects) | {"blank_lines": rows.blank}
     _LOG.info(
         "%s: %d rows read, %d kept, %d rejected, %d flagged",
         source or f"generator {spec.generator}",
@@ -179,13 +181,22 @@ def _schema(spec: DatasetSpec, targets: Sequence[str]) -> tables.Schema:
 
 
 def _facts(
-    spec: DatasetSpec, name: str, checksum: str | None, total: int, kept: pd.DataFrame, rejects: pd.DataFrame
+    spec: DatasetSpec,
+    name: str,
+    checksums: Sequence[str],
+    total: int,
+    kept: pd.DataFrame,
+    rejects: pd.DataFrame,
 ) -> dict[str, Any]:
     return {
         "dataset": name,
         **spec.model_dump(include={"title", "description", "doi", "citation", "licence", "url", "file"}),
         "generator": spec.generator and {"name": spec.generator, **spec.options},
-        "sha256": None if spec.generator else checksum,
+        "sha256": None if spec.generator else checksums[0],
+        "beside": [
+            {"url": part.url, "file": part.file, "sha256": checksum}
+            for part, checksum in zip(spec.beside, checksums[1:], strict=True)
+        ],
         "rows_read": total,
         "rows_kept": len(kept),
         "rows_rejected": len(rejects),
@@ -232,26 +243,81 @@ def _not_csv(error: csv.Error, path: Path, line: int) -> InputError:
     )
 
 
-def _load(spec: DatasetSpec, path: Path) -> tuple[_Rows, str]:
-    data, checksum = _bytes(path, spec.sha256)
-    if not _is_parquet(path):
-        return _csv(spec, _text(data, path), path), checksum
-    table = tables.foreign(data, path)
+def _load(spec: DatasetSpec, paths: Sequence[Path]) -> tuple[_Rows, list[str]]:
+    """The rows of all files side by side, and the checksum of each file."""
+    if len(paths) != len(spec.files):
+        raise InputError(f"{len(spec.files)} files make up data set {spec.title!r}, not {len(paths)}.")
+    needed = _needed(spec)
+    # A single file says itself what it lacks, with its own line.
+    owners = _owners(spec, needed, paths) if spec.beside else dict.fromkeys(needed, 0)
+    parts, checksums = [], []
+    for k, (part, path) in enumerate(zip(spec.files, paths, strict=True)):
+        data, checksum = _bytes(path, part.sha256)
+        mine = {key: header for key, header in needed.items() if owners[key] == k}
+        if _is_parquet(path):
+            parts.append(_typed(spec, mine, tables.foreign(data, path), path))
+        else:
+            parts.append(_csv(part, mine, _text(data, path), path))
+        checksums.append(checksum)
+    rows = parts[0]
+    for path, other in zip(paths[1:], parts[1:], strict=True):
+        _join(rows, other, paths[0], path)
+    return rows, checksums
+
+
+def _owners(spec: DatasetSpec, needed: Mapping[str, str], paths: Sequence[Path]) -> dict[str, int]:
+    """Number of the file that has each column; the first for what none has."""
+    headers = [part.names or next(text_rows(path)) for part, path in zip(spec.files, paths, strict=True)]
+    owners = {}
+    for key, name in needed.items():
+        found = [k for k, header in enumerate(headers) if name in header]
+        if len(found) > 1:
+            raise InputError(
+                f"is a column of {paths[found[0]]} too.",
+                file=paths[found[1]],
+                column=name,
+                remedy="rename it in one of the files.",
+            )
+        owners[key] = found[0] if found else 0
+    return owners
+
+
+def _join(rows: _Rows, other: _Rows, path: Path, other_path: Path) -> None:
+    """Put the columns of another file beside the rows of the first."""
+    if len(other.lines) != len(rows.lines):
+        raise InputError(
+            f"has {len(other.lines)} rows, and {path} has {len(rows.lines)}.",
+            file=other_path,
+            remedy="the files must hold the same rows in the same order.",
+        )
+    ours, theirs = (np.array(lines) - lines[0] for lines in (rows.lines, other.lines))
+    if (shifted := np.flatnonzero(ours != theirs)).size:
+        raise InputError(
+            f"has this row where line {rows.lines[shifted[0]]} of {path} belongs beside it: a blank line or "
+            "a line break in a cell stands in one of the files.",
+            file=other_path,
+            row=other.lines[shifted[0]],
+            remedy="take it out, so that the files are row by row the same.",
+        )
+    rows.cells |= other.cells
+    rows.ragged |= other.ragged
+    for index, faults in other.faults.items():
+        for column, value, reason in faults:
+            rows.fault(index, column, value, f"{reason} in {other_path.name}")
+
+
+def _typed(spec: DatasetSpec, needed: Mapping[str, str], table: pa.Table, path: Path) -> _Rows:
+    """The rows of a table with types, its cells as text."""
     if not table.num_rows:
         raise InputError("has no rows.", file=path, remedy="give at least one row of data.")
-    return _typed(spec, table, path), checksum
-
-
-def _typed(spec: DatasetSpec, table: pa.Table, path: Path | None) -> _Rows:
-    """The rows of a table with types, its cells as text."""
-    for key, header in _needed(spec).items() if spec.generator else ():
+    for key, header in needed.items() if spec.generator else ():
         if header not in table.column_names:
             raise InputError(
                 f"generator {spec.generator!r} makes no such column{closest(header, table.column_names)}.",
                 column=key.removeprefix("formula/"),
                 remedy=f"it makes {', '.join(table.column_names)}.",
             )
-    places = _places(table.column_names, _needed(spec), path, None)
+    places = _places(table.column_names, needed, path, None)
     cells = {place: [text.strip() for text in tables.texts(table.column(place))] for place in places.values()}
     lines = list(range(1, table.num_rows + 1))
     return _Rows(lines, {key: cells[place] for key, place in places.items()})
@@ -304,11 +370,11 @@ def template_parts(template: str) -> list[str]:
     return [part.strip() for part in re.findall(r"\{([^{}]+)\}", template)]
 
 
-def _csv(spec: DatasetSpec, text: str, path: Path) -> _Rows:
+def _csv(part: DataFile, needed: Mapping[str, str], text: str, path: Path) -> _Rows:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] | None = None
-    places: dict[str, int] = {}
-    rows = _Rows([], {})
+    header = part.names
+    places = _places(header, needed, path, None) if header else {}
+    rows = _Rows([], {key: [] for key in places})
     line = 1
     try:
         for cells in reader:
@@ -316,7 +382,7 @@ def _csv(spec: DatasetSpec, text: str, path: Path) -> _Rows:
                 rows.blank += header is not None
             elif header is None:
                 header = [cell.strip() for cell in cells]
-                places = _places(header, _needed(spec), path, line)
+                places = _places(header, needed, path, line)
                 rows.cells = {key: [] for key in places}
             else:
                 _append(rows, header, places, cells, line)
@@ -328,7 +394,7 @@ def _csv(spec: DatasetSpec, text: str, path: Path) -> _Rows:
     return rows
 
 
-def _places(header: list[str], needed: dict[str, str], path: Path | None, line: int | None) -> dict[str, int]:
+def _places(header: Sequence[str], needed: Mapping[str, str], path: Path, line: int | None) -> dict[str, int]:
     places = {}
     for key, name in needed.items():
         found = [place for place, cell in enumerate(header) if cell == name]
@@ -356,7 +422,7 @@ def _places(header: list[str], needed: dict[str, str], path: Path | None, line: 
     return places
 
 
-def _append(rows: _Rows, header: list[str], places: dict[str, int], cells: list[str], line: int) -> None:
+def _append(rows: _Rows, header: Sequence[str], places: dict[str, int], cells: list[str], line: int) -> None:
     index = len(rows.lines)
     rows.lines.append(line)
     if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):
@@ -471,7 +537,10 @@ def _duplicates(rows: _Rows, frame: pd.DataFrame, spec: DatasetSpec, targets: Se
         for index, line in zip(group.index.tolist(), group["row"], strict=True):
             others = _listed([other for other in group["row"] if other != line])
             if not differing:
-                rows.flags.setdefault(index, []).append(f"repeats {others}")
+                if spec.duplicates != "reject":
+                    rows.flags.setdefault(index, []).append(f"repeats {others}")
+                elif index != group.index[0]:
+                    rows.fault(index, "", f"row {group['row'].iloc[0]}", "repeats an earlier row")
                 continue
             column = differing[0]
             reason = f"has the same inputs as {others} and another {' and '.join(differing)}"
