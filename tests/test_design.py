@@ -18,7 +18,6 @@ from nestmat.models.specification import Encoder, Head, Model, Training
 from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
-from nestmat.search.features import FeatureMap
 from nestmat.search.gradient import Gradient
 from nestmat.search.problem import Constraint, Problem, Target
 from nestmat.search.random_search import RandomSearch
@@ -95,18 +94,6 @@ def test_single_precision_is_close(space, materials, featurized):
     found = mapped(space, featurized)
     x = torch.from_numpy(materials)
     torch.testing.assert_close(found(x.float()).double(), found(x), rtol=2e-4, atol=1e-5)
-
-
-def test_a_map_is_read_as_it_was_written(space, materials, featurized, tmp_path):
-    found = mapped(space, featurized)
-    found.save(tmp_path / "map.json")
-    again = FeatureMap.load(tmp_path / "map.json")
-    x = torch.from_numpy(materials)
-    assert again.columns == found.columns
-    assert torch.equal(again(x), found(x))
-    (tmp_path / "map.json").write_text("{")
-    with pytest.raises(InputError, match="not a readable map"):
-        FeatureMap.load(tmp_path / "map.json")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+CELL = ("a", "b", "c", "alpha", "beta", "gamma")
+"""Columns of a crystal cell: lengths in angstrom, angles in degrees."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Site = Literal["A", "B", "X"]
 
@@ -14,6 +16,16 @@ class Part(BaseModel):
     """A part of a configuration: no key that is not known, no change once it is read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Monolayer(Part):
+    """Bonds of a 2H monolayer MX2 whose atoms sit at fixed fractions of its cell, whichever cell that is.
+
+    They follow from the columns `a`, `b`, `c`, in angstrom, c across the layer, and `alpha`, `beta`,
+    `gamma`, in degrees.
+    """
+
+    height: float = Field(0.129, gt=0, lt=0.5, description="X above the plane of M, as a fraction of c.")
 
 
 class FeatureBlock(Part):
@@ -26,6 +38,9 @@ class FeatureBlock(Part):
         None, description="Fraction-weighted ionic and elemental properties of the sites."
     )
     perovskite: Literal[True] | None = Field(None, description="Tolerance factor, octahedral factor and tau.")
+    monolayer: Monolayer | None = Field(
+        None, description="Bonds of a monolayer MX2, of the columns `a`, `b`, `c`, `alpha`, `beta`, `gamma`."
+    )
     composition: str | None = Field(None, description="ElementProperty preset, vectorised: magpie, deml, ...")
     matminer: dict[str, dict[str, Any]] | None = Field(
         None, description="Composition featurizers of matminer by class name, with their arguments."
@@ -36,6 +51,11 @@ class FeatureBlock(Part):
         if len(self.model_dump(exclude_none=True)) != 1:
             raise ValueError("a feature block has exactly one of " + ", ".join(type(self).model_fields))
         return self
+
+    @property
+    def numbers(self) -> list[str]:
+        """Number columns of the data set that the block is made of."""
+        return list(CELL) if self.monolayer else self.columns or []
 
     @property
     def kind(self) -> Literal["continuous", "categorical", "simplex"]:

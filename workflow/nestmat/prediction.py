@@ -137,7 +137,7 @@ def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
     columns: dict[str, ColumnSpec] = {}
     for name, dataset in datasets.items():
         for block in study.scales[name].features.values():
-            for column in [*(block.columns or []), *([block.one_hot] if block.one_hot else [])]:
+            for column in [*block.numbers, *([block.one_hot] if block.one_hot else [])]:
                 known = dataset.columns[column]
                 found = column if column in header else known.header
                 if found in header:

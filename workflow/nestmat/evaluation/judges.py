@@ -117,7 +117,7 @@ class _Fitted:
 
 def _given(block: FeatureBlock, columns: set[str]) -> bool:
     """Whether a data set has the columns that a block names; what follows from the formula always counts."""
-    named = [*(block.columns or []), *([block.one_hot] if block.one_hot else [])]
+    named = [*block.numbers, *([block.one_hot] if block.one_hot else [])]
     return set(named) <= columns
 
 

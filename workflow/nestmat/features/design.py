@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from nestmat.config import FeatureBlock
+from nestmat.config_parts import CELL
 from nestmat.errors import InputError
 from nestmat.features.sites import PROPERTIES
 from nestmat.materials import ions
-from nestmat.search.features import CRITERIA, FeatureMap
+from nestmat.materials.monolayers import BONDS, bonds
+from nestmat.search.features import CRITERIA, Derived, FeatureMap
 from nestmat.search.space import SITES
 
 
@@ -28,6 +31,7 @@ def feature_map(
             scale was not trained on.
     """
     weights: dict[str, dict[str, float]] = {}
+    derived: list[Derived] = []
     geometric = False
     for name, block in blocks.items():
         if block.site_descriptors:
@@ -39,17 +43,22 @@ def feature_map(
         elif block.perovskite:
             weights |= {criterion: {} for criterion in CRITERIA}
             geometric = True
+        elif block.monolayer:
+            _need(name, CELL, numbers)
+            weights |= {column: {} for column in BONDS}
+            derived.append(Derived(tuple(BONDS), CELL, partial(bonds, height=block.monolayer.height)))
         elif block.site or block.one_hot or block.columns:
             weights |= _same(name, block, columns[name], numbers)
         else:
             raise InputError(
                 "describes whole compositions, which a design space cannot differentiate.",
                 column=f"features.{name}",
-                remedy="train the scale on columns, one_hot, site, site_descriptors or perovskite blocks.",
+                remedy="train the scale on columns, one_hot, site, site_descriptors, perovskite or monolayer "
+                "blocks.",
             )
     radii = {site: _property(site, "radius", numbers) for site in SITES} if geometric else {}
     charges = {number: ions.ion(symbol).charge for number, symbol in _species("A", numbers)}
-    return FeatureMap(tuple(numbers), weights, radii, charges if geometric else {})
+    return FeatureMap(tuple(numbers), weights, radii, charges if geometric else {}, tuple(derived))
 
 
 def _species(site: str, numbers: Sequence[str]) -> list[tuple[str, str]]:
@@ -69,14 +78,18 @@ def _same(
             column=f"features.{name}",
             remedy="leave it out of the space, or train on data that holds it.",
         )
-    lacking = [column for column in trained if column not in numbers]
-    if lacking and (prefix is None or not given):
+    if prefix is None or not given:
+        _need(name, trained, numbers)
+    return {column: {column: 1.0} if column in numbers else {} for column in trained}
+
+
+def _need(name: str, columns: Sequence[str], numbers: Sequence[str]) -> None:
+    if lacking := [column for column in columns if column not in numbers]:
         raise InputError(
             f"needs {', '.join(lacking)}, which the design space lacks.",
             column=f"features.{name}",
             remedy="add it to the variables of the space.",
         )
-    return {column: {column: 1.0} if column in numbers else {} for column in trained}
 
 
 def _descriptors(site: str, numbers: Sequence[str]) -> dict[str, dict[str, float]]:

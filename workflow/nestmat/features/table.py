@@ -11,15 +11,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from nestmat import tables
 from nestmat.config import FeatureBlock
+from nestmat.config_parts import CELL
 from nestmat.errors import InputError
 from nestmat.features.block import Block, Fault
 from nestmat.features.completion import complete
 from nestmat.features.composition import composition_table
 from nestmat.features.sites import perovskite_criteria, site_descriptors, site_fractions
 from nestmat.materials.formulas import Formula, parse_many
+from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.tables import Column
 
 _LOG = logging.getLogger(__name__)
@@ -167,6 +170,17 @@ def _matminer(rows: _Rows, featurizers: Mapping[str, Mapping[str, Any]], _levels
     return matminer_features(rows.formulas, featurizers)
 
 
+def _monolayer(rows: _Rows, settings: Mapping[str, float], _levels: Any) -> Block:
+    rows.need(CELL, "a block of a monolayer")
+    cell = np.column_stack([rows.numbers(name) for name in CELL])
+    values = bonds(torch.from_numpy(cell), settings["height"]).numpy()
+    units, descriptions = zip(*BONDS.values(), strict=True)
+    reason = "makes no cell with the other lengths and angles."
+    no_cell = np.flatnonzero(np.isfinite(cell).all(axis=1) & ~np.isfinite(values).all(axis=1))
+    faults = {int(k): Fault(CELL[-1], _text(cell[k, -1]), reason) for k in no_cell}
+    return Block(list(BONDS), values, list(units), faults, descriptions=list(descriptions))
+
+
 _BLOCKS: dict[str, Callable[[_Rows, Any, Any], Block]] = {
     "columns": _columns,
     "one_hot": _one_hot,
@@ -175,6 +189,7 @@ _BLOCKS: dict[str, Callable[[_Rows, Any, Any], Block]] = {
     "perovskite": lambda rows, _yes, _: perovskite_criteria(rows.formulas),
     "composition": _composition,
     "matminer": _matminer,
+    "monolayer": _monolayer,
 }
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from nestmat.errors import InputError
-from nestmat.files import write_text
 from nestmat.search.space import SITES
 
 
@@ -37,25 +34,41 @@ def tau(radii: Tensor, charge: Tensor) -> Tensor:
 CRITERIA = {"tolerance_factor": tolerance_factor, "octahedral_factor": octahedral_factor, "tau": tau}
 
 
+class Derived(NamedTuple):
+    """Features that are a function of some numbers.
+
+    Attributes:
+        columns: Names of the features.
+        numbers: Columns of the design space that they follow from.
+        of: The features (n, columns) of these numbers (n, numbers), differentiable.
+    """
+
+    columns: tuple[str, ...]
+    numbers: tuple[str, ...]
+    of: Callable[[Tensor], Tensor]
+
+
 @dataclass(frozen=True)
 class FeatureMap:
     """How features follow from the numbers of a material.
 
     Most features are weighted sums: shares times properties of pure species, or a number as it is. The
-    geometric criteria follow from mean radii and charges.
+    geometric criteria follow from mean radii and charges, others by functions of their own.
 
     Attributes:
         numbers: Columns of the design space.
-        weights: Weight of each number by feature; those left out are 0. In the order of the features, the
-            geometric ones among them without weights.
+        weights: Weight of each number by feature; those left out are 0. In the order of the features, those
+            that are no sums among them without weights.
         radii: Radius in angstrom of the species of each number by site; for the geometric criteria.
         charges: Charge of the species of each number on site A.
+        derived: Features that are functions of numbers.
     """
 
     numbers: tuple[str, ...]
     weights: Mapping[str, Mapping[str, float]]
     radii: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     charges: Mapping[str, float] = field(default_factory=dict)
+    derived: tuple[Derived, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -77,29 +90,13 @@ class FeatureMap:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Features (n, features) of materials (n, numbers), in the precision of ``x``."""
-        values = x @ self._linear.to(x)
-        geometric = {k: CRITERIA[name] for k, name in enumerate(self.columns) if name in CRITERIA}
+        values, place = x @ self._linear.to(x), {name: k for k, name in enumerate(self.columns)}
+        for columns, numbers, of in self.derived:
+            found = of(x[:, [self.numbers.index(name) for name in numbers]])
+            values = values.index_copy(1, torch.tensor([place[c] for c in columns], device=x.device), found)
+        geometric = {place[name]: criterion for name, criterion in CRITERIA.items() if name in place}
         if not geometric:
             return values
         means = x @ self._means.to(x)
         found = torch.stack([criterion(means[:, :3], means[:, 3]) for criterion in geometric.values()], dim=1)
         return values.index_copy(1, torch.tensor([*geometric], device=x.device), found)
-
-    def save(self, path: str | Path) -> None:
-        """Write as JSON, whole or not at all."""
-        write_text(path, json.dumps(asdict(self), indent=1) + "\n")
-
-    @classmethod
-    def load(cls, path: str | Path) -> FeatureMap:
-        """Read what `save` wrote.
-
-        Raises:
-            InputError: The file is missing or is not of this kind.
-        """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-            return cls(**{**content, "numbers": tuple(content["numbers"])})
-        except (OSError, json.JSONDecodeError, TypeError, KeyError) as error:
-            raise InputError(
-                f"is not a readable map of features: {error}.", file=path, remedy="delete it and run again."
-            ) from error
