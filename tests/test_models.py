@@ -150,6 +150,48 @@ def test_gaussian_nll_is_the_log_density_without_its_constant():
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("name", ["mae", "mse", "huber"])
+def test_below_a_floor_nothing_is_lost(name):
+    output = torch.tensor([[[-2.0, -2.0, 1.0, 1.0]]]).requires_grad_(True)
+    target = torch.tensor([[[-1.0, -1.0, -1.0, -1.0]]])
+    at_floor = torch.tensor([[[1.0, 0.0, 1.0, 0.0]]])
+    each = [
+        losses.censored(name, output, target, functional.one_hot(torch.tensor([k]), 4).float(), at_floor)
+        for k in range(4)
+    ]
+    plain = [
+        losses.LOSSES[name](output, target, functional.one_hot(torch.tensor([k]), 4).float())
+        for k in range(4)
+    ]
+    assert each[0].item() == 0
+    for k in (1, 2, 3):
+        assert each[k].item() == plain[k].item() > 0
+    [slope] = torch.autograd.grad(sum(each), output)
+    assert (slope[0, 0].sign() == torch.tensor([0.0, -1.0, 1.0, 1.0])).all()
+
+
+def test_gaussian_nll_at_a_floor_is_that_of_a_censored_normal():
+    mean, log_variance, target = (torch.randn(MEMBERS, 1, ROWS) for _ in range(3))
+    at_floor = (torch.rand(MEMBERS, 1, ROWS) < 0.5).float()
+    output = torch.cat([mean, log_variance], dim=1)
+    found = losses.censored("gaussian_nll", output, target, uniform_weight(), at_floor)
+    normal = stats.norm(mean.numpy(), np.exp(5 * np.tanh(log_variance.numpy() / 10)))
+    density = normal.logpdf(target.numpy()) + 0.5 * np.log(2 * np.pi)
+    expected = -np.where(at_floor.numpy() > 0, normal.logcdf(target.numpy()), density).mean(axis=(1, 2))
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5)
+
+
+def test_gaussian_nll_far_above_a_floor_stays_finite():
+    output = torch.tensor([[[50.0], [-20.0]]]).requires_grad_(True)
+    loss = losses.censored(
+        "gaussian_nll", output, torch.zeros(1, 1, 1), torch.ones(1, 1), torch.ones(1, 1, 1)
+    ).sum()
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(output.grad).all()
+    assert output.grad[0, 0] > 0
+
+
 def test_adjusted_correlation_equals_scipy():
     values = torch.randn(MEMBERS, 3, ROWS, dtype=torch.float64)
     values[:, 1] += 0.7 * values[:, 0]
@@ -236,6 +278,10 @@ def test_members_do_not_touch_each_other():
         ({"heads": {"nothing": Head()}}, "heads.nothing"),
         ({"heads": {"gap": Head(loss="cross_entropy")}}, "cross_entropy needs classes"),
         ({"heads": {"descriptors": Head(loss="cross_entropy")}}, "cross_entropy needs classes"),
+        (
+            {"heads": {"descriptors": Head(floor=0.0)}},
+            "a floor is that of a target",
+        ),
     ],
 )
 def test_specification_that_does_not_fit_the_data_is_named(changes, text):

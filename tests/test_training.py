@@ -474,3 +474,34 @@ def test_specification_survives_json():
 
     specification = model(Training(batch_size=3), penalties={"l2": 0.5}, parent_model="other")
     assert specification_from(json.loads(json.dumps(asdict(specification)))) == specification
+
+
+@pytest.mark.parametrize("loss", ["mae", "mse", "huber", "gaussian_nll"])
+def test_a_floor_is_kept_in_value_and_left_by_the_slope(loss):
+    data = scale()
+    floor = float(np.quantile(data.y["gap"], 0.6))
+    latent, data = data.y["gap"], replace(data, y={"gap": data.y["gap"].clip(floor)})
+    parts = members(data)
+    specification = model(
+        Training(epochs=150, learning_rate=0.02),
+        heads={"gap": Head(hidden=(8,), loss=loss, floor=floor)},
+    )
+    flat, scalers, _ = train_members(specification, data, parts, device="cpu")
+    done = Trained.of(data, parts, flat, scalers, specification, scale="s", name="m", protocol="p")
+    blocks = {name: torch.from_numpy(data.x[name]).requires_grad_(True) for name in specification.inputs}
+    predicted = done.forward(blocks, np.arange(len(parts)))[1]["gap"][0]
+    assert predicted.min().item() == floor
+    below = (predicted == floor).all(dim=0)
+    assert below.float().mean() > 0.2
+    [slope] = torch.autograd.grad(predicted[:, below].sum(), blocks["descriptors"])
+    assert (slope[below].abs().sum(dim=1) > 0).all()
+    error = np.abs(predicted.detach().numpy().mean(axis=0) - data.y["gap"])
+    assert error.mean() < 0.5 * np.abs(data.y["gap"] - data.y["gap"].mean()).mean()
+    assert (latent[below.numpy()] <= floor).mean() > 0.7
+
+
+def test_targets_below_a_floor_are_an_error():
+    data = scale()
+    specification = model(heads={"gap": Head(floor=float(np.median(data.y["gap"])))})
+    with pytest.raises(InputError, match="a floor that targets lie below"):
+        train_members(specification, data, members(data), device="cpu")

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from nestmat.errors import InputError
-from nestmat.models.base import Batch, Noise
+from nestmat.models.base import Batch, Noise, at_floor
 from nestmat.models.layers import Layout, Output, Perceptrons
-from nestmat.models.losses import LOSSES, latent_correlations, split_gaussian
+from nestmat.models.losses import LOSSES, censored, latent_correlations, split_gaussian
 from nestmat.models.specification import Model
 
 CORRELATIONS = ("latent_target_correlation", "latent_decorrelation")
@@ -153,10 +153,14 @@ class Autoencoder:
         weights = self.weights
         z = self.encoder(batch.inputs, weights, batch.noise)["latents"]
         outputs = self._outputs(z, self.specification.heads, weights, batch.noise)
-        terms = {
-            name: LOSSES[head.loss](outputs[name], batch.targets[name], batch.weight)
-            for name, head in self.specification.heads.items()
-        }
+        terms = {}
+        for name, head in self.specification.heads.items():
+            given = outputs[name], batch.targets[name], batch.weight
+            terms[name] = (
+                LOSSES[head.loss](*given)
+                if head.floor is None
+                else censored(head.loss, *given, batch.targets[at_floor(name)])
+            )
         return terms | self.penalties(z, batch, weights)
 
     def penalties(self, z: Tensor, batch: Batch, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -198,4 +202,11 @@ def _check(specification: Model, shapes: Shapes) -> None:
                 f"cross_entropy needs classes or fractions, and this is {kind} of width {width}.",
                 column=f"heads.{name}.loss",
                 remedy="use mae, mse, huber or gaussian_nll, or a one_hot or site block.",
+            )
+        if head.floor is not None and kind != "target":
+            raise InputError(
+                "a floor is that of a target, and this is a block.",
+                column=f"heads.{name}.floor",
+                value=head.floor,
+                remedy="leave it out.",
             )

@@ -10,6 +10,11 @@ import torch
 from torch import Tensor
 
 
+def at_floor(head: str) -> str:
+    """Name under which a batch tells which targets of a head are at its floor."""
+    return f"{head} at its floor"
+
+
 @dataclass(frozen=True)
 class Batch:
     """Rows of every member at one step, with the rows as last axis.
@@ -19,7 +24,8 @@ class Batch:
 
     Attributes:
         inputs: Scaled inputs of the encoder, (members, features, n).
-        targets: What each head is compared with, (members, width, n), by head.
+        targets: What each head is compared with, (members, width, n), by head; where a head has a floor, also
+            whether the target is there, by `at_floor` of its name.
         weight: Share of each row in the loss, (members, n); sums to 1 over the rows, 0 on padding.
         noise: Source of dropout masks; None switches dropout off.
     """

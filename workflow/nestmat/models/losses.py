@@ -52,6 +52,25 @@ def gaussian_nll(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return _weighted_mean(0.5 * ((target - mean) ** 2 * torch.exp(-log_variance) + log_variance), weight)
 
 
+def censored(name: LossName, output: Tensor, target: Tensor, weight: Tensor, at_floor: Tensor) -> Tensor:
+    """Loss where targets at a floor say only that the truth is there or below (Tobin 1958).
+
+    Args:
+        name: mae, mse, huber or gaussian_nll, whose arguments and shapes these are.
+        output: What the head gives.
+        target: What it is compared with.
+        weight: Share of each row.
+        at_floor: 1 where the target is the floor, else 0, shaped as the target.
+    """
+    if name != "gaussian_nll":
+        return LOSSES[name](torch.where(at_floor > 0, output.maximum(target), output), target, weight)
+    mean, log_variance = split_gaussian(output)
+    away = (target - mean) * torch.exp(-0.5 * log_variance)
+    return _weighted_mean(
+        torch.where(at_floor > 0, -torch.special.log_ndtr(away), 0.5 * (away**2 + log_variance)), weight
+    )
+
+
 def split_gaussian(output: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and bounded log-variance of a Gaussian head's output, each half as wide."""
     mean, raw = output.chunk(2, dim=1)

@@ -58,6 +58,11 @@ class Head:
         True,
         "Fit to the target standardised on the member's training rows; blocks are standardised as inputs.",
     )
+    floor: float | None = option(
+        None,
+        "Smallest value of the target, in its unit, where what is smaller was recorded as this: there lower "
+        "predictions cost nothing, and they are reported as the floor.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -146,7 +146,11 @@ class Trained:
         predicted = {}
         for name, (value, spread) in network.predict(z).items():
             mean, std = (part[:, :, 0].to(block) for part in self.scalers[name][index].tensors())
-            predicted[name] = (value.to(block) * std + mean, spread.to(block) * std)
+            found = value.to(block) * std + mean
+            if (floor := self.specification.heads[name].floor) is not None:
+                # In value alone: without a slope below the floor no search would leave it.
+                found = torch.where(found < floor, floor + (found - found.detach()), found)
+            predicted[name] = (found, spread.to(block) * std)
         return z, predicted
 
     def decode(self, z: torch.Tensor, index: np.ndarray) -> dict[str, torch.Tensor]:

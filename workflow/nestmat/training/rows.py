@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nestmat.models.base import Batch, Noise, random_bits
+from nestmat.errors import InputError
+from nestmat.models.base import Batch, Noise, at_floor, random_bits
 from nestmat.models.specification import Model
 from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
@@ -114,6 +115,9 @@ def pack(
         scalers: Their scalers.
         chosen: Rows of each member, (members, n).
         device: Where the tensors go.
+
+    Raises:
+        InputError: A target lies below the floor of its head.
     """
     count = chosen.sum(axis=1)
     # A stable sort of the negation puts the chosen rows first, in their order; what follows is padding.
@@ -134,4 +138,15 @@ def pack(
     none = torch.empty(len(index), 0, index.shape[1], device=device)
     inputs = torch.cat([none, *(blocks[name] for name in specification.inputs)], dim=1)
     targets = {name: blocks[name] for name in specification.heads}
+    for name, head in specification.heads.items():
+        if head.floor is not None:
+            if (least := data.y[name].min()) < head.floor:
+                raise InputError(
+                    "is a floor that targets lie below.",
+                    column=f"heads.{name}.floor",
+                    value=head.floor,
+                    remedy=f"lower it: the smallest is {least:g}.",
+                )
+            picked = (data.y[name] == head.floor)[index].astype(np.float32)
+            targets[at_floor(name)] = torch.from_numpy(picked[:, None]).to(device)
     return Rows(inputs, targets, torch.from_numpy(count).to(device))
