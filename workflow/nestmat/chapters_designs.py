@@ -50,6 +50,9 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
             _work(metrics, runs, labels),
             _places(metrics, labels),
         ]
+        if any(entry.model for entry in given.methods.values()):
+            found.append(("Samples", findings.sampled(metrics, labels)))
+            tables["methods"].insert(0, _samples(metrics, labels))
     if shortlist is not None:
         found.append(("Candidates", findings.first_of(shortlist, labels)))
         tables["shortlist"] = [_shortlist(shortlist, labels)]
@@ -223,6 +226,44 @@ def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         _rows(labels.methods(metrics["method"]), labels, cells),
         "In the domain: no less dense in training materials than nineteen of twenty of these are."
         + (" The other columns: share inside the window of a perovskite." if names[1:] else ""),
+    )
+
+
+def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
+    target = labels.given.targets[0]
+    by = _judges(metrics)[0]
+    inside, kept, hits = (
+        findings.rates(metrics, judged_by, name)
+        for judged_by, name in ((MODEL, "inside"), (MODEL, "kept"), (ALL, "yield"))
+    )
+    within = findings.rates(metrics, by)
+    off = findings.over_seeds(metrics, f"error:{target.quantity}", by)
+    apart = findings.over_seeds(metrics, "pair_distance")
+
+    def cells(method: str) -> list[str]:
+        shares = [findings.rate(each[method], unit="") if method in each else "" for each in (inside, kept)]
+        told = [spread(*off[method]), findings.rate(within[method], unit="")]
+        last = findings.rate(hits[method], unit="") if method in hits else ""
+        return [*shares, *told, last, spread(*apart[method]) if method in apart else ""]
+
+    tolerance = findings.amount(target.tolerance, labels.unit(target.quantity))
+    heads = [
+        "Inside the space (%)",
+        "Kept (%)",
+        with_unit("Off", labels.unit(target.quantity)),
+        f"Within {tolerance} (%)",
+        "Yield (%)",
+        "Distance of two",
+    ]
+    return _table(
+        f"What was asked for and what the {judge(by)} says",
+        "Method",
+        heads,
+        _rows(labels.methods(metrics["method"]), labels, cells),
+        "Inside and kept: of the samples that were drawn. Off: mean distance of the judged value from the "
+        "one asked for; yield: hits by all judges of the samples drawn; distance of two candidates: mean "
+        "Euclidean, where every interval is −1 to 1. ± one standard deviation over the seeds; in brackets 95 % Wilson "
+        "intervals of all of them.",
     )
 
 

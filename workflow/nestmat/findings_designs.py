@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat.config_search import Bound, Shares, Variable, Wanted
-from nestmat.evaluation.designs import ALL, TRAINING, UNIFORM
+from nestmat.evaluation.designs import ALL, MODEL, TRAINING, UNIFORM
 from nestmat.figures import measures
 from nestmat.figures.design_labels import DesignLabels, judge
 from nestmat.figures.style import lower_first, word
@@ -151,6 +151,44 @@ def rates(metrics: pd.DataFrame, judged_by: str = ALL, metric: str = "hit") -> R
     """Rate with interval by method, of distinct candidates over all seeds."""
     rows = metrics[(metrics["seed"] == -1) & (metrics["judge"] == judged_by) & (metrics["metric"] == metric)]
     return {row["method"]: (row["value"], row["low"], row["high"]) for row in rows.to_dict("records")}
+
+
+def over_seeds(metrics: pd.DataFrame, metric: str, judged_by: str = MODEL) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of a metric over the seeds of each method; NaN for a single seed."""
+    rows = metrics[(metrics["seed"] >= 0) & (metrics["metric"] == metric) & (metrics["judge"] == judged_by)]
+    told = rows.groupby("method")["value"].agg(["mean", "std"])
+    return {str(name): (float(row["mean"]), float(row["std"])) for name, row in told.iterrows()}
+
+
+def sampled(metrics: pd.DataFrame, labels: DesignLabels) -> str:
+    """Which generative methods are nearest to the value, give most, and are most diverse, by the judge."""
+    target = labels.given.targets[0]
+    errors = metrics[metrics["metric"] == f"error:{target.quantity}"]
+    by, unit = errors["judge"].iloc[0], labels.unit(target.quantity)
+    kinds = {
+        name: labels.study.generative[entry.model].kind
+        for name, entry in labels.given.methods.items()
+        if entry.model
+    }
+    models = [name for name, kind in kinds.items() if kind not in ("retrieval", "uniform")]
+    off = {name: pair for name, pair in over_seeds(metrics, f"error:{target.quantity}", by).items()}
+    yields, apart = rates(metrics, ALL, "yield"), over_seeds(metrics, "pair_distance")
+    ours = [name for name in models if name in off and name in yields]
+    if not ours:
+        return ""
+    nearest = min(ours, key=lambda name: off[name][0])
+    richest = max(ours, key=lambda name: yields[name][0])
+    told = [
+        f"Asked for {amount(target.value or 0.0, unit)}, {labels.method(nearest)} is nearest by the "
+        f"{judge(by)}: off by {spread(*off[nearest], unit)}",
+        f"{labels.method(richest)} has the highest yield: {rate(yields[richest])} of its samples are hits, "
+        f"at a distance of two candidates of {value(apart[richest][0])}",
+    ]
+    for kind, text in (("retrieval", "rows of the data with this value"), ("uniform", "uniform samples")):
+        for name in (name for name in kinds if kinds[name] == kind and name in off):
+            share = f", yield {rate(yields[name])}" if kind == "uniform" and name in yields else ""
+            told.append(f"{labels.method(name)}, {text}: off by {spread(*off[name], unit)}{share}")
+    return "; ".join(told) + "."
 
 
 def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, count: int | None) -> str:

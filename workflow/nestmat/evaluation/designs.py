@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from nestmat import tables
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Target
-from nestmat.search.space import DesignSpace
+from nestmat.search.space import DesignSpace, Interval, Product
 
 MODEL = "model"
 """The searched model itself, as a judge of its own proposals: never the headline."""
@@ -87,12 +88,12 @@ def assess(
         unique = _number("unique", MODEL, len(distinct) / len(part))
         rows.append({"method": method, "seed": -1, **unique})
         for seed, mine in [(-1, distinct), *part.groupby("seed")]:
-            seconds = runs.loc[
-                (runs["method"] == method) & ((runs["seed"] == seed) | (seed == -1)), "seconds"
+            searches = runs[(runs["method"] == method) & ((runs["seed"] == seed) | (seed == -1))]
+            seconds = float(searches["seconds"].sum()) if len(searches) else np.nan
+            found = [
+                *_measures(mine, space, judges, targets, windows, seconds),
+                *_sampled(mine, searches, judges),
             ]
-            found = _measures(
-                mine, space, judges, targets, windows, float(seconds.sum()) if len(seconds) else np.nan
-            )
             rows += [{"method": method, "seed": int(seed), **row} for row in found]
             for judge, volume in volumes.items():
                 rows.append(
@@ -133,8 +134,12 @@ class Volume:
 
 
 def _rate(metric: str, judge: str, met: NDArray[np.bool_], at: float = np.nan) -> dict:
-    low, high = wilson(int(met.sum()), len(met))
-    value = float(met.mean()) if len(met) else np.nan
+    return _share(metric, judge, int(met.sum()), len(met), at)
+
+
+def _share(metric: str, judge: str, hits: int, n: int, at: float = np.nan) -> dict:
+    low, high = wilson(hits, n)
+    value = hits / n if n else np.nan
     return {
         "judge": judge,
         "metric": metric,
@@ -169,6 +174,8 @@ def _measures(
     x = part[list(space.columns)].to_numpy(np.float64)
     yield _number("candidates", MODEL, len(part))
     yield _number("diversity", MODEL, diversity(x, space))
+    if isinstance(space, Product) and all(isinstance(factor, Interval) for factor in space.factors):
+        yield _number("pair_distance", MODEL, pair_distance(x, space))
     new, inside = part["novelty"].to_numpy() >= NEW, part["in_domain"].to_numpy(bool)
     for at in NOVELTY:
         yield _rate("novel", MODEL, part["novelty"].to_numpy() >= at, at)
@@ -188,6 +195,10 @@ def _measures(
             error = part[f"{quantity}.mean"] - part[f"{judge}.{quantity}.mean"]
             yield _number(f"optimism:{quantity}", judge, error.mean(), unit)
             yield _number(f"median:{quantity}", judge, part[f"{judge}.{quantity}.mean"].median(), unit)
+        for target, unit in targets.items():
+            if target.goal == "value":
+                off = (part[f"{judge}.{target.quantity}.mean"] - target.low).abs()
+                yield _number(f"error:{target.quantity}", judge, off.mean(), unit)
         yield _number("distance_median", judge, part[f"{judge}.distance"].median())
         yield _number("distance_90", judge, part[f"{judge}.distance"].quantile(0.9))
     if judges:
@@ -195,11 +206,41 @@ def _measures(
         yield _rate("hit_new_in_domain", ALL, every & new & inside)
 
 
+def _sampled(part: pd.DataFrame, searches: pd.DataFrame, judges: Sequence[str]) -> Iterator[dict]:
+    """What became of the samples of a generative method: inside the space, kept, and hits by all judges."""
+    told = [json.loads(details) for details in searches["details"]]
+    if not told or "sampled" not in told[0]:
+        return
+    sampled = sum(each["sampled"] for each in told)
+    yield _share("inside", MODEL, sum(each["inside"] for each in told), sampled)
+    yield _share("kept", MODEL, sum(each["kept"] for each in told), sampled)
+    if judges:
+        hits = np.logical_and.reduce([part[f"{judge}.hit"].to_numpy(bool) for judge in judges])
+        yield _share("yield", ALL, int(hits.sum()), sampled)
+
+
+def _pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`PAIRS` pairs of n > 1 materials, never one with itself."""
+    random = np.random.default_rng(0)
+    first = random.integers(n, size=PAIRS)
+    return first, (first + random.integers(1, n, size=PAIRS)) % n
+
+
+def pair_distance(x: NDArray[np.float64], space: Product) -> float:
+    """Mean Euclidean distance of pairs of materials (n, columns) where every interval is -1 to 1.
+
+    Over `PAIRS` of them; NaN for one material. Images of one material under a symmetry are not the same here.
+    """
+    if len(x) < 2:
+        return float("nan")
+    low, high = (np.array([getattr(f, end) for f in space.factors]) for end in ("low", "high"))
+    first, second = _pairs(len(x))
+    return float(np.linalg.norm(2 * (x[first] - x[second]) / (high - low), axis=1).mean())
+
+
 def diversity(x: NDArray[np.float64], space: DesignSpace) -> float:
     """Mean distance of pairs of materials (n, columns), over `PAIRS` of them; NaN for one material."""
     if len(x) < 2:
         return float("nan")
-    random = np.random.default_rng(0)
-    first = random.integers(len(x), size=PAIRS)
-    second = (first + random.integers(1, len(x), size=PAIRS)) % len(x)
+    first, second = _pairs(len(x))
     return float(space.distance(x[first], x[second]).mean())
