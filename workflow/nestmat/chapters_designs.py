@@ -262,8 +262,8 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         _rows(labels.methods(metrics["method"]), labels, cells),
         "Inside and kept: of the samples that were drawn. Off: mean distance of the judged value from the "
         "one asked for; yield: hits by all judges of the samples drawn; distance of two candidates: mean "
-        "Euclidean, where every interval is −1 to 1. ± one standard deviation over the seeds; in brackets 95 % Wilson "
-        "intervals of all of them.",
+        "Euclidean, where every interval is −1 to 1. ± one standard deviation over the seeds; in brackets "
+        "95 % Wilson intervals of all of them.",
     )
 
 

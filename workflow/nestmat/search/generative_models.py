@@ -35,6 +35,8 @@ BINS = 40
 """Equal bins of the condition over which training rows are drawn evenly."""
 CURVE = 50
 """Points of a learning curve."""
+HELD_OUT_ROWS = 1024
+"""Rows that a point of the learning curve is the mean of."""
 LARGEST_GRADIENT = 5.0
 
 HISTORY: tables.Schema = {
@@ -208,7 +210,7 @@ class Network(nn.Module):
         held = int(options.held_out * len(x))
         u, value = self.coordinates(x).to(device), torch.from_numpy(y).to(device)
         told = self.condition(value)
-        out, rows = torch.from_numpy(order[:held]), order[held:]
+        rows, out = order[held:], self._held_out(order[:held], y, random)
         often = torch.from_numpy(_evenly(y[rows]))
         optimiser = torch.optim.Adam(self.parameters(), lr=options.rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -232,7 +234,7 @@ class Network(nn.Module):
                     raise InputError(
                         "diverged.", column="generative", value=curve[-1][2], remedy="choose a smaller rate."
                     )
-                if held:
+                if len(out):
                     # Noise of its own, so that looking does not change the training.
                     quiet = torch.Generator().manual_seed(self.seed)
                     with torch.no_grad():
@@ -241,6 +243,15 @@ class Network(nn.Module):
                 seen = []
         self.to("cpu")
         return pd.DataFrame(curve, columns=["step", "split", "loss"])
+
+    @staticmethod
+    def _held_out(rows: NDArray[np.int64], y: NDArray[np.float64], random: torch.Generator) -> Tensor:
+        """Rows of the learning curve, drawn evenly over the condition as those of a step are."""
+        if not len(rows):
+            return torch.empty(0, dtype=torch.int64)
+        often = torch.from_numpy(_evenly(y[rows]))
+        drawn = torch.multinomial(often, HELD_OUT_ROWS, replacement=True, generator=random)
+        return torch.from_numpy(rows)[drawn]
 
     @torch.no_grad()
     def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:
@@ -442,7 +453,7 @@ class Teacher:
 def save(models: Sequence[GenerativeModel], path: str | Path, card: Mapping[str, Any]) -> None:
     """Write trained models, one a seed, with a card, whole or not at all."""
     tensors = {
-        f"{seed}.{name}": value.contiguous()
+        f"{seed}.{name}": value.clone(memory_format=torch.contiguous_format)
         for seed, model in enumerate(models)
         for name, value in model.state_dict().items()
     }
