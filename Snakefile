@@ -92,7 +92,7 @@ if STUDY.dft:
 
     rule dft:
         input:
-            tables=rules.summarise_dft.output,
+            tables=PLAN.summaries(),
 
     rule verify:
         input:

@@ -1,7 +1,8 @@
 # DFT, for the target `dft` alone: needs an interpreter with GPAW, which STUDY.dft.python names.
-# In: built-in sets of structures, or a user's own table.
+# In: built-in sets of structures, or a user's own table; cells of a table or of a data set, for layers.
 # Out: dft/<set>.parquet, one row a calculation; dft/{records,calculations,compounds,electronic}.parquet of all sets;
 # dft/<set>.rejects.parquet with a reason for every row of a user's table left out.
+# dft/<set>.cells.parquet, one row a layer.
 # Steps: check the interpreter; list the structures; calculate them in parts, each calculation kept in dft/journal as
 # soon as it ends; collect; fit equations of state.
 
@@ -114,6 +115,32 @@ rule collect_dft:
         "Collect the calculations of {wildcards.set}"
     script:
         "../scripts/collect_dft.py"
+
+
+rule summarise_cells:
+    input:
+        table=f"{RESULTS}/dft/{{set}}.parquet",
+        file=PLAN.structure_file,
+        code=code("summarise_cells"),
+    output:
+        cells=f"{RESULTS}/dft/{{set}}.cells.parquet",
+    log:
+        f"{RESULTS}/logs/summarise_cells/{{set}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summarise_cells/{{set}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        study=STUDY.study,
+        spec=PLAN.structure_set,
+    message:
+        "Put cells and results of {wildcards.set} together"
+    script:
+        "../scripts/summarise_cells.py"
 
 
 rule summarise_dft:

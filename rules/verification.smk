@@ -1,13 +1,17 @@
 # Verification by DFT of what a search proposes.
-# In: members that were trained on every row. Out: search/<problem>/structures.csv, the best materials that fit into a
-# cell of ten atoms, for a set of dft.sets; search/<problem>/verified.parquet, predictions beside calculations.
+# In: members that were trained on every row; of a space of cells the shortlist. Out: search/<problem>/structures.csv, the
+# best materials that fit into a cell of ten atoms, or cells of the shortlist, for a set of dft.sets;
+# search/<problem>/verified.parquet, predictions beside calculations; search/<problem>/calibration{.errors}.parquet,
+# calculations beside the data set.
 # search/<problem>/rounds.parquet, what half of the calculated candidates teaches about the other half.
-# Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates; second_round.
+# Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates; compare_calibration;
+# second_round.
 
 
 rule select_structures:
     input:
         members=PLAN.deployed_files,
+        shortlist=PLAN.selected_from,
         code=code("select_structures"),
         ions=resource("ions.yaml"),
     output:
@@ -83,6 +87,31 @@ rule verify_candidates:
         "Verify the candidates of {wildcards.problem}"
     script:
         "../scripts/verify_candidates.py"
+
+
+rule compare_calibration:
+    input:
+        files=PLAN.calibration_files,
+        code=code("compare_calibration"),
+    output:
+        calibration=f"{RESULTS}/search/{{problem}}/calibration.parquet",
+        errors=f"{RESULTS}/search/{{problem}}/calibration.errors.parquet",
+    log:
+        f"{RESULTS}/logs/compare_calibration/{{problem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_calibration/{{problem}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        gap=PLAN.calibrated_column,
+    message:
+        "Hold calculated cells against the data set of {wildcards.problem}"
+    script:
+        "../scripts/compare_calibration.py"
 
 
 rule second_round:

@@ -19,6 +19,7 @@ def main(snakemake: Any) -> None:
             StructureSet.model_validate(snakemake.params.spec),
             snakemake.wildcards.set,
             read_records(snakemake.input.calculations),
+            next(iter(snakemake.input.file), None),
         )
         log.info("%d structures, %d rows rejected", len(structures), len(rejects))
         tables.write(snakemake.output.rejects, rejects, tables.REJECTS)

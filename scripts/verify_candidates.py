@@ -1,13 +1,14 @@
 """Hold the predictions for calculated materials against the calculations.
 
-In: members that were trained on every row; compounds calculated by DFT. Out: gap (eV), lattice constant
-(angstrom) and formation energy (eV), predicted and calculated.
+In: members that were trained on every row; compounds or cells calculated by DFT. Out: gap (eV), lattice
+constant (angstrom) and formation energy (eV), predicted and calculated.
 """
 
 from typing import Any
 
 import torch
 
+from nestmat.cell_verification import verify_cells
 from nestmat.config import study_from
 from nestmat.inverse_design import build_design, members_of
 from nestmat.logs import job_log
@@ -15,12 +16,13 @@ from nestmat.shortlist import verify
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.shortlist.verify`."""
+    """Map the rule onto `nestmat.shortlist.verify` or `nestmat.cell_verification.verify_cells`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)
         design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
-        verify(design, snakemake.input.calculated, snakemake.output.verified)
+        hold = verify_cells if design.given.space.cells else verify
+        hold(design, snakemake.input.calculated, snakemake.output.verified)
 
 
 if "snakemake" in globals():

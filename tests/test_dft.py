@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from nestmat import cli, tables
-from nestmat.config import StructureSet, study_from
+from nestmat.config import DFT_TABLES, StructureSet, study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 from nestmat.physics import dft, reference, structures
@@ -114,7 +114,7 @@ TERNARIES = {"set": "ternaries"}
         ({"mine": {"set": "perovskites"}}, "dft.sets.mine.set"),
         ({"alloys": {"set": "alloys"}}, "name the set of the ternaries in after"),
         ({"alloys": {"set": "alloys", "after": ["t"]}, "t": TERNARIES}, "'t' is not a set listed before"),
-        *(({name: TERNARIES}, "the name of a table of results") for name in dft.TABLES),
+        *(({name: TERNARIES}, "the name of a table of results") for name in DFT_TABLES),
         ({"a b": TERNARIES}, "dft.sets"),
     ],
 )
@@ -667,7 +667,7 @@ def test_records_come_back_from_their_table(call, tmp_path):
 def test_the_summary_keeps_failed_calculations_and_says_what_it_was_made_with(call, tmp_path, capsys):
     records = records_of(call)
     dft.write_records(records, tmp_path / "t.parquet")
-    results = {name: tmp_path / f"{name}.parquet" for name in dft.TABLES}
+    results = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
     dft.summarise([tmp_path / "t.parquet"], results, study="small", sets=["t"])
     frame = tables.read(results["calculations"])
     assert len(frame) == len(records)
@@ -693,7 +693,7 @@ def test_exported_calculations_are_not_made_again(call, tmp_path, capsys):
     records = records_of(call)
     dft.write_records(records, tmp_path / "t.parquet")
     dft.summarise(
-        [tmp_path / "t.parquet"], {name: tmp_path / f"{name}.parquet" for name in dft.TABLES}, sets=["t", "u"]
+        [tmp_path / "t.parquet"], {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}, sets=["t", "u"]
     )
     capsys.readouterr()
     assert cli.main(["dft", "restore", str(tmp_path), str(tmp_path / "dft")]) == 0
@@ -716,7 +716,7 @@ def test_of_a_structure_in_two_sets_the_first_counts(call, tmp_path):
     dft.write_records(records, tmp_path / "one.parquet")
     other = [{**r, "structure": r["structure"].replace("KCl", "NaCl"), "seconds": 99.0} for r in records]
     dft.write_records(other, tmp_path / "two.parquet")
-    results = {name: tmp_path / f"{name}.parquet" for name in dft.TABLES}
+    results = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
     dft.summarise([tmp_path / "one.parquet", tmp_path / "two.parquet"], results)
     frame = tables.read(results["calculations"])
     assert set(frame.loc[frame["seconds"] == 99, "structure"]) == {"NaCl rocksalt"}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Element
 
 from nestmat import tables
+from nestmat.config import DFT_TABLES
 from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES, ROOT
 from nestmat.physics import dft, reference, structures
@@ -431,7 +432,7 @@ def test_the_summary_names_its_sources_and_counts_by_structure(tmp_path):
 
 
 def test_the_tables_of_the_set_come_from_its_records(tmp_path):
-    outputs = {name: tmp_path / f"{name}.parquet" for name in dft.TABLES}
+    outputs = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
     dft.summarise([SHIPPED / "records.parquet"], outputs)
-    for name in dft.TABLES:
+    for name in DFT_TABLES:
         pd.testing.assert_frame_equal(tables.read(outputs[name]), tables.read(SHIPPED / f"{name}.parquet"))

@@ -217,7 +217,7 @@ def parser() -> argparse.ArgumentParser:
     added.add_argument("results", help="folder of the results, as results/<study>/dft")
     added.add_argument("folder", help="folder to write to, as resources/reference")
     added.add_argument(
-        "--candidates", metavar="SET", help="copy the tables of this set of candidates instead"
+        "--candidates", metavar="SET", help="copy the tables of this set of candidates or layers instead"
     )
 
     added = command("restore", dft_restore, of_dft)

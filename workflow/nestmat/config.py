@@ -22,6 +22,8 @@ DEVICES = "perovskite_devices"
 """The generator whose tables are simulated devices."""
 EFFICIENCY = "pce"
 """Column of those tables that the simulator gives."""
+DFT_TABLES = ("records", "calculations", "compounds", "electronic")
+"""What is told of all compounds: calculations as made and as read, perovskites, strained perovskites."""
 
 
 class ColumnSpec(Part):
@@ -353,8 +355,33 @@ class Scale(Part):
         return [p for p in self.protocols if entry.protocols is None or p in entry.protocols]
 
 
+class Layer(Part):
+    """One MX2 layer in each cell of a table: columns a, b, c (Å) and alpha, beta, gamma (degrees)."""
+
+    metal: str = Field("Mo", description="Element M.")
+    chalcogen: str = Field("S", description="Element X.")
+    heights: list[float] = Field(
+        min_length=1,
+        description=(
+            "Height of X above and below M, in units of c; of several, each cell is calculated at each."
+        ),
+    )
+    relax: bool = Field(False, description="Whether the positions are relaxed in the cell.")
+    columns: list[str] = Field(
+        [], description="Further numbers of the table to keep, such as variables that it was designed with."
+    )
+
+    @model_validator(mode="after")
+    def _heights(self) -> Layer:
+        if not all(0 < height < 0.5 for height in self.heights):
+            raise ValueError("heights: lie between 0 and 0.5")
+        if len(set(self.heights)) < len(self.heights):
+            raise ValueError("heights: are not all different")
+        return self
+
+
 class StructureSet(Part):
-    """Structures to calculate; exactly one of `set`, `file` and `candidates`."""
+    """Structures to calculate; exactly one of `set`, `file`, `candidates` and `dataset`."""
 
     set: Literal["ternaries", "binaries", "convergence", "alloys"] | None = Field(
         None, description="Built-in set, as the reference set of cubic halide perovskites is made of."
@@ -363,12 +390,18 @@ class StructureSet(Part):
         None,
         description=(
             "Your own CSV file, relative to the working directory: a column `formula` and, where known, "
-            "`lattice`, the lattice constant in angstrom that the search starts from."
+            "`lattice`, the lattice constant in angstrom that the search starts from. With `layer` the six "
+            "numbers of a cell."
         ),
     )
     candidates: Name | None = Field(
         None, description="The best materials of this problem of `search`, for the target `verify`."
     )
+    dataset: Name | None = Field(None, description="layer: cells of this data set of the study.")
+    rows: list[int] = Field(
+        [], description="layer: rows of `file` or `dataset`, counted from 0; all by default."
+    )
+    layer: Layer | None = Field(None, description="Calculate a layer in given cells, not compounds.")
     after: list[Name] = Field(
         [], description="Sets listed before this one, whose calculations the built-in set is made from."
     )
@@ -382,8 +415,15 @@ class StructureSet(Part):
 
     @model_validator(mode="after")
     def _one_source(self) -> StructureSet:
-        if sum(source is not None for source in (self.set, self.file, self.candidates)) != 1:
-            raise ValueError("give exactly one of set, file, candidates")
+        sources = (self.set, self.file, self.candidates, self.dataset)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("give exactly one of set, file, candidates, dataset")
+        if self.dataset is not None and self.layer is None:
+            raise ValueError("dataset goes with layer")
+        if self.layer is not None and self.set is not None:
+            raise ValueError("layer goes with file, candidates or dataset")
+        if self.rows and (self.layer is None or self.candidates is not None):
+            raise ValueError("rows goes with layer, and with file or dataset")
         if self.set is None and self.after:
             raise ValueError("after goes with a built-in set, with nothing else")
         if self.set in ("convergence", "alloys") and not self.after:
@@ -410,7 +450,7 @@ class Dft(Part):
     def _references(self) -> Dft:
         seen: list[str] = []
         for name, entry in self.sets.items():
-            if name in ("records", "calculations", "compounds", "electronic"):
+            if name in DFT_TABLES:
                 raise ValueError(f"sets.{name}: has the name of a table of results; choose another")
             for other in entry.after:
                 if other not in seen:
@@ -468,10 +508,7 @@ class Study(Part):
                     )
         self._check_shared()
         for name, entry in self.dft.sets.items() if self.dft else ():
-            if entry.candidates and not getattr(self.search.get(entry.candidates), "verify", None):
-                raise ValueError(
-                    f"dft.sets.{name}.candidates: {entry.candidates!r} is not a problem of search with verify"
-                )
+            self._check_structures(f"dft.sets.{name}", entry)
         for name, generative in self.generative.items():
             self._check_generative(name, generative)
         for name, problem in self.search.items():
@@ -486,6 +523,19 @@ class Study(Part):
                             "inner folds: give all of them the same inner_folds"
                         )
         return self
+
+    def _check_structures(self, key: str, entry: StructureSet) -> None:
+        if entry.dataset and entry.dataset not in self.datasets:
+            raise ValueError(f"{key}.dataset: {entry.dataset!r} is not one of {sorted(self.datasets)}")
+        if not entry.candidates:
+            return
+        problem = self.search.get(entry.candidates)
+        if problem is None or problem.verify is None:
+            raise ValueError(f"{key}.candidates: {entry.candidates!r} is not a problem of search with verify")
+        if problem.space.cells != (entry.layer is not None):
+            raise ValueError(f"{key}.layer: goes with candidates of a space of cells, and with no other")
+        if entry.layer and len(entry.layer.heights) > 1:
+            raise ValueError(f"{key}.layer.heights: candidates are calculated at one")
 
     def _check_shared(self) -> None:
         first: dict[str, tuple[str, Split]] = {}

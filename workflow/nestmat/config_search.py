@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from nestmat.config_parts import FeatureBlock, Name, Part, Site
-
+from nestmat.config_parts import CELL, FeatureBlock, Name, Part, Site
 
 def one_of(part: Part, names: tuple[str, ...]) -> str:
     """Which of some keys is given.
@@ -79,6 +78,11 @@ class Space(Part):
         if self.symmetries and (self.sites is not None or self.elements is not None):
             raise ValueError("symmetries go with a space of intervals alone")
         return self
+
+    @property
+    def cells(self) -> bool:
+        """Whether its materials are cells of one crystal."""
+        return self.sites is None and self.elements is None and set(CELL) <= set(self.variables)
 
 
 class Quantity(Part):
@@ -201,10 +205,28 @@ class Shortlist(Part):
 
 
 class Verification(Part):
-    """DFT of the best materials of the space that fit into a cell of ten atoms, by the target `verify`."""
+    """DFT of designed materials, by the target `verify`.
+
+    Of a space of sites the best materials that fit into a cell of ten atoms; of a space of cells such of the
+    shortlist that are far from each other.
+    """
 
     count: int = Field(12, ge=1, description="Structures to calculate.")
     gap: str | None = Field(None, description="Quantity that is the calculated gap in eV.")
+    offset: float = Field(
+        0.0,
+        description=(
+            "Cells: what is added to a calculated gap, in eV, where a calibration found that the gaps of the "
+            "data set differ by so much; no gap falls below 0."
+        ),
+    )
+    calibration: str | None = Field(
+        None,
+        description=(
+            "Cells: calculated rows of the data set, as resources/reference/mos2_calibration.cells.parquet, "
+            "to show beside its gaps."
+        ),
+    )
     lattice: str | None = Field(None, description="Quantity that is the lattice constant in angstrom.")
     formation_energy: str | None = Field(None, description="Quantity that is the formation energy in eV.")
     known: str | None = Field(
@@ -217,7 +239,8 @@ class Verification(Part):
     file: str | None = Field(
         None,
         description=(
-            "Compounds that were calculated, relative to the working directory, to show without calculating."
+            "Compounds or cells that were calculated, relative to the working directory, to show without "
+            "calculating."
         ),
     )
 
@@ -277,6 +300,20 @@ class DesignProblem(Part):
             raise ValueError(
                 f"shortlist.method: {self.shortlist.method!r} is not one of {list(self.methods)}"
             )
-        if self.verify and (self.space.sites is None or not self.shortlist):
-            raise ValueError("verify goes with a space of sites and with a shortlist")
+        if self.verify:
+            self._check_verify(self.verify)
         return self
+
+    def _check_verify(self, verify: Verification) -> None:
+        if not self.shortlist or not (self.space.sites or self.space.cells):
+            raise ValueError(
+                "verify goes with a shortlist, and with a space of sites or of the variables "
+                + ", ".join(CELL)
+            )
+        of_sites = (verify.lattice, verify.formation_energy, verify.known)
+        if self.space.cells and (verify.gap is None or any(of_sites)):
+            raise ValueError("verify: of cells the gap is calculated: give gap, and nothing else")
+        if self.space.cells and verify.count > self.shortlist.top:
+            raise ValueError("verify.count: is more than the shortlist holds, which cells are chosen from")
+        if not self.space.cells and (verify.offset or verify.calibration):
+            raise ValueError("verify: offset and calibration go with a space of cells")

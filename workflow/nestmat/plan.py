@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures, report
-from nestmat.config import DEVICES, DataFile, DatasetSpec, Dft, Recommended, Scale, Study
+from nestmat.config import DEVICES, DFT_TABLES, DataFile, DatasetSpec, Dft, Recommended, Scale, Study
 from nestmat.config_search import DesignProblem
 from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
@@ -633,16 +633,16 @@ class Plan:
         return self.study.dft
 
     def structure_set(self, wildcards: Any) -> dict:
-        """The set as plain values, of which candidates are a table."""
-        files = self.structure_file(wildcards)
-        entry = self.dft.sets[wildcards.set]
-        return {**entry.model_dump(), "candidates": None, "file": files[0] if files else None}
+        """The set as plain values."""
+        return self.dft.sets[wildcards.set].model_dump()
 
     def structure_file(self, wildcards: Any) -> list[str]:
-        """The user's own table of structures or that of a problem's candidates, or none."""
+        """The table of a set: the user's own, that of a problem's candidates or a data set; or none."""
         entry = self.dft.sets[wildcards.set]
         if entry.candidates:
             return [f"{self.results}/search/{entry.candidates}/structures.csv"]
+        if entry.dataset:
+            return [f"{self.results}/data/{entry.dataset}.parquet"]
         return [entry.file] if entry.file else []
 
     def calculations_before(self, wildcards: Any) -> list[str]:
@@ -654,12 +654,19 @@ class Plan:
         return [f"{self.results}/dft/parts/{wildcards.set}/{k}.jsonl" for k in range(self.dft.parts)]
 
     def calculated_sets(self) -> list[str]:
-        """Calculations of every set that is not one of candidates."""
+        """Calculations of every set of compounds that is not one of candidates."""
         return [f"{self.results}/dft/{name}.parquet" for name in self.reference_sets()]
 
     def reference_sets(self) -> list[str]:
-        """Sets that are not candidates, which are kept apart: nothing is to be trained on them unasked."""
-        return [name for name, entry in self.dft.sets.items() if not entry.candidates]
+        """Sets of compounds that are not candidates: on those nothing is to be trained unasked."""
+        return [name for name, entry in self.dft.sets.items() if not entry.candidates and not entry.layer]
+
+    def summaries(self) -> list[str]:
+        """What the target `dft` makes: the tables of all compounds, and the cells of each set of layers."""
+        compounds = DFT_TABLES if self.reference_sets() else ()
+        layers = [name for name, entry in self.dft.sets.items() if entry.layer and not entry.candidates]
+        names = [*compounds, *(f"{name}.cells" for name in layers)]
+        return [f"{self.results}/dft/{name}.parquet" for name in names]
 
     def candidate_sets(self) -> dict[str, str]:
         """Problem by set of its candidates."""
@@ -672,11 +679,11 @@ class Plan:
         return [verify.known] if verify and verify.known else []
 
     def calculated_candidates(self) -> list[str]:
-        """Compounds of every set of candidates."""
+        """Compounds, or cells, of every set of candidates."""
         return [
             f"{self.results}/dft/{name}.{table}.parquet"
             for name in self.candidate_sets()
-            for table in ("compounds", "electronic")
+            for table in (("cells",) if self.dft.sets[name].layer else ("compounds", "electronic"))
         ]
 
     def verified_compounds(self, wildcards: Any) -> str:
@@ -685,7 +692,29 @@ class Plan:
         if verify and verify.file:
             return verify.file
         [name] = [key for key, problem in self.candidate_sets().items() if problem == wildcards.problem]
-        return f"{self.results}/dft/{name}.compounds.parquet"
+        table = "cells" if self.dft.sets[name].layer else "compounds"
+        return f"{self.results}/dft/{name}.{table}.parquet"
+
+    def selected_from(self, wildcards: Any) -> list[str]:
+        """The shortlist that cells are selected from; other materials are those of the space."""
+        cells = self.problem(wildcards).space.cells
+        return [f"{self.results}/search/{wildcards.problem}/shortlist.parquet"] if cells else []
+
+    def calibration_files(self, wildcards: Any) -> list[str]:
+        """Calculated rows of the data set of a problem, and the data set of the gap."""
+        verify = self.problem(wildcards).verify
+        assert verify is not None
+        assert verify.calibration is not None
+        assert verify.gap is not None
+        dataset = self.scale(verify.gap.partition(".")[0]).dataset
+        return [verify.calibration, f"{self.results}/data/{dataset}.parquet"]
+
+    def calibrated_column(self, wildcards: Any) -> str:
+        """Column of that data set which is the gap."""
+        verify = self.problem(wildcards).verify
+        assert verify is not None
+        assert verify.gap is not None
+        return verify.gap.partition(".")[2]
 
     # everything, for the report and for tracking
 

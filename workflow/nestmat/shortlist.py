@@ -47,6 +47,7 @@ POSITIONS: Mapping[str, list[tuple[float, ...]]] = {
 VERIFIED: tables.Schema = {
     "formula": tables.Column("string"),
     "quantity": tables.Column("string"),
+    "wanted": tables.Column("float64", description="value that the problem asks for; NaN for no value"),
     "mean": tables.Column("float64", description="prediction, in the unit of the row"),
     "std": tables.Column("float64", description="predicted standard deviation"),
     "calculated": tables.Column("float64", description="by DFT, in the unit of the row"),
@@ -280,6 +281,7 @@ def verify(design: Design, calculated: str | Path, path: str | Path) -> None:
             {
                 "formula": compounds["formula"],
                 "quantity": quantity,
+                "wanted": wanted_value(design, quantity),
                 "mean": found[quantity][0].double().numpy(),
                 "std": found[quantity][1].double().numpy(),
                 "calculated": compounds[column],
@@ -291,6 +293,12 @@ def verify(design: Design, calculated: str | Path, path: str | Path) -> None:
         if quantity is not None
     ]
     tables.write(path, pd.concat(parts, ignore_index=True), VERIFIED, {"problem": design.name})
+
+
+def wanted_value(design: Design, quantity: str) -> float:
+    """The value that a problem asks for of a quantity; NaN where it asks for none."""
+    values = [t.value for t in design.given.targets if t.quantity == quantity and t.value is not None]
+    return values[0] if values else np.nan
 
 
 def _materials(design: Design, formulas: list[str]) -> NDArray[np.float64]:

@@ -22,14 +22,14 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.config import ColumnSpec, DatasetSpec, StructureSet
+from nestmat.config import DFT_TABLES, ColumnSpec, DatasetSpec, StructureSet
 from nestmat.data.readers import read
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.formulas import parse
 from nestmat.materials.ions import ion
-from nestmat.physics import reference
+from nestmat.physics import layers, reference
 from nestmat.physics.structures import SETTINGS, radius_rule, wanted
 
 _LOG = logging.getLogger(__name__)
@@ -127,8 +127,6 @@ ELECTRONIC: tables.Schema = {
     "lattice": tables.Column("float64", unit="Å", description="lattice constant without strain"),
     "formation_energy": COMPOUNDS["formation_energy"],
 }
-TABLES = ("records", "calculations", "compounds", "electronic")
-"""What is told of all sets: calculations as made and as read, perovskites, strained perovskites."""
 
 
 # the interpreter
@@ -187,7 +185,10 @@ def check(python: str) -> dict[str, str]:
 
 
 def list_structures(
-    spec: StructureSet, name: str, records: Iterable[Mapping[str, Any]] = ()
+    spec: StructureSet,
+    name: str,
+    records: Iterable[Mapping[str, Any]] = (),
+    table: str | Path | None = None,
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """The structures of a set, and the rows of a user's table that are none.
 
@@ -195,6 +196,7 @@ def list_structures(
         spec: Configuration of the set.
         name: Its name.
         records: Calculations of the sets that it comes after.
+        table: Table of its compounds or cells, where it has one.
 
     Returns:
         Structures as `nestmat.physics.structures` describes them; rejects with the columns of
@@ -204,8 +206,13 @@ def list_structures(
         InputError: An option is unknown, the calculations lack what the set needs, or the table has no
             usable row.
     """
-    if spec.file is not None:
-        return read_structures(spec.file, name, **spec.options)
+    if spec.layer is not None:
+        assert table is not None
+        _check_options(name, spec.options, ["kpoints", "cutoff", "edges", *SETTINGS])
+        found, _, rejects = layers.list_layers(spec, name, table)
+        return found, rejects
+    if table is not None:
+        return read_structures(table, name, **spec.options)
     assert spec.set is not None
     make = reference.SETS[spec.set]
     _check_options(name, spec.options, list(inspect.signature(make).parameters)[1:])
@@ -413,7 +420,7 @@ def summarise(paths: Sequence[str | Path], outputs: Mapping[str, str | Path], **
     Args:
         paths: Tables of the sets, as `write_records` wrote them. Of a structure that several sets list, the
             calculations of the first count, for the others may have other settings.
-        outputs: File to write for each of `TABLES`.
+        outputs: File to write for each of `nestmat.config.DFT_TABLES`.
         facts: Origin, kept in every file beside versions and settings.
     """
     records: list[dict[str, Any]] = []
@@ -479,6 +486,35 @@ def summarise_candidates(
         )
 
 
+def summarise_cells(
+    path: str | Path, spec: StructureSet, name: str, table: str | Path, output: str | Path, **facts: Any
+) -> None:
+    """Write the results of a set of layers, a row a structure.
+
+    Args:
+        path: Table of the set, as `write_records` wrote it.
+        spec: Configuration of the set.
+        name: Its name.
+        table: Table that its cells are listed from.
+        output: File to write: `nestmat.physics.layers.CELLS` and the columns that the set keeps.
+        facts: Origin, kept in the file beside versions and settings.
+    """
+    assert spec.layer is not None
+    records = read_records([path])
+    _, listed, _ = layers.list_layers(spec, name, table)
+    frame = layers.cells(listed, records)
+    provenance = {
+        "versions": _values(record["versions"] for record in records),
+        "settings": _values(record["settings"] for record in records),
+        **_values({"kpoints": record["kpoints"]} for record in records),
+        "calculations": len(records),
+        "failed": int((frame["status"] == "failed").sum()),
+        **facts,
+    }
+    _LOG.info("%d cells, %d failed", len(frame), provenance["failed"])
+    tables.write(output, frame, layers.cells_schema(spec.layer), provenance)
+
+
 def restore(folder: str | Path, results: str | Path) -> list[Path]:
     """Put published calculations back into the journals of a study, which then calculates only what is new.
 
@@ -524,11 +560,11 @@ def export(
     """Copy the tables of all sets into a folder, to be published.
 
     Args:
-        results: Folder with a file for each of `TABLES`.
+        results: Folder with a file for each of `nestmat.config.DFT_TABLES`.
         folder: Folder to write to.
         command: The command, for the provenance.
         commit: Commit of the code.
-        candidates: Name of a set of candidates, whose tables are copied instead.
+        candidates: Name of a set of candidates or of layers, whose tables are copied instead.
 
     Returns:
         The files written.
@@ -537,7 +573,11 @@ def export(
         InputError: A table is missing.
     """
     written = []
-    names = [candidates, f"{candidates}.compounds", f"{candidates}.electronic"] if candidates else TABLES
+    names: Sequence[str] = DFT_TABLES
+    if candidates:
+        layered = (Path(results) / f"{candidates}.cells.parquet").is_file()
+        endings = ("cells",) if layered else ("compounds", "electronic")
+        names = [candidates, *(f"{candidates}.{ending}" for ending in endings)]
     for name in names:
         source, target = Path(results) / f"{name}.parquet", Path(folder) / f"{name}.parquet"
         facts = {**tables.provenance(source), "licence": "CC0-1.0", "command": command, "commit": commit}

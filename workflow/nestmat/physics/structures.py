@@ -1,5 +1,7 @@
 """Crystal structures to calculate: cubic halide perovskites, their ordered alloys and the binary halides.
 
+Layers in a cell of any shape are in `nestmat.physics.layers`.
+
 A structure is a plain mapping, one line of the table that `scripts/run_dft.py` reads:
 
 ==============  =====================================================================================
@@ -7,7 +9,7 @@ key             meaning
 ==============  =====================================================================================
 structure       unique name
 formula         formula unit as the tables write it, e.g. ``CsPb0.5Sn0.5I3``
-prototype       key of `PROTOTYPES`
+prototype       key of `PROTOTYPES`, or ``layer``
 symbols         element of each atom
 positions       coordinates of each atom in units of the cell vectors
 cell            cell vectors at scale 1 in angstrom, one a row
@@ -174,14 +176,53 @@ def wanted(
     symbols, positions, cell = kind.build(*species)
     if prototype == "ordered_perovskite" and len(set(species[1])) > 1:
         settings = {"edges": [list(point) for point in EDGES], **settings}
+    return structure(
+        name or f"{formula} {prototype}",
+        formula,
+        prototype,
+        (symbols, positions, cell * lattice),
+        kpoints or kind.mesh,
+        probes=probes,
+        strains=strains,
+        relax=relax,
+        **settings,
+    )
+
+
+def structure(
+    name: str,
+    formula: str,
+    prototype: str,
+    sites: Sites,
+    kpoints: Sequence[int],
+    *,
+    probes: Sequence[float],
+    strains: Sequence[float],
+    relax: bool,
+    **settings: Any,
+) -> dict[str, Any]:
+    """The line of the table for one structure.
+
+    Args:
+        name: Unique name.
+        formula: Formula unit.
+        prototype: Name of the prototype.
+        sites: Symbols, positions in units of the cell vectors, and cell vectors at scale 1 in angstrom.
+        kpoints: K points along each reciprocal vector.
+        probes: Scales at which the minimum is looked for; empty: it is at 1.
+        strains: Linear strains about the minimum.
+        relax: Whether positions are relaxed at the minimum.
+        settings: Changes to `SETTINGS`, another ``cutoff`` in eV, or other ``edges``.
+    """
+    symbols, positions, cell = sites
     return {
-        "structure": name or f"{formula} {prototype}",
+        "structure": name,
         "formula": formula,
         "prototype": prototype,
         "symbols": symbols,
         "positions": np.round(positions, 6).tolist(),
-        "cell": np.round(cell * lattice, 8).tolist(),
-        "kpoints": list(kpoints or kind.mesh),
+        "cell": np.round(cell, 8).tolist(),
+        "kpoints": list(kpoints),
         "probes": list(probes),
         "strains": list(strains),
         "spacing": SPACING,

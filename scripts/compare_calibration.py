@@ -1,0 +1,26 @@
+"""Hold calculated rows of a data set against its gaps.
+
+In: cells that were calculated; the data set. Out: one row a calculation, with both gaps (eV); errors with
+fixed, fitted and relaxed positions (eV).
+"""
+
+from typing import Any
+
+from nestmat import tables
+from nestmat.logs import job_log
+from nestmat.physics import layers
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files and parameters to `nestmat.physics.layers.calibration`."""
+    with job_log(snakemake.log[0]):
+        cells, data = map(tables.read, snakemake.input.files)
+        table = layers.calibration(cells, data, snakemake.params.gap)
+        facts = {"problem": snakemake.wildcards.problem}
+        tables.write(snakemake.output.calibration, table, layers.CALIBRATION, facts)
+        errors = layers.calibration_errors(table)
+        tables.write(snakemake.output.errors, errors, layers.CALIBRATION_ERRORS, facts)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
