@@ -59,6 +59,11 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
     if calculated is not None:
         found.append(("Verification", findings.verified(calculated, labels)))
         tables["verification"].append(_verification(calculated, labels))
+    if given.verify is not None and given.verify.calibration is not None:
+        compared = source.table(f"{folder}/calibration.parquet")
+        errors = source.table(f"{folder}/calibration.errors.parquet")
+        found.append(("Calibration", findings.calibrated(errors)))
+        tables["verification"] += [_calibration(compared), _calibration_errors(errors)]
     if given.second_round:
         rounds = source.table(f"{folder}/rounds.parquet")
         found.append(("Learning", findings.learnt(rounds, labels)))
@@ -325,8 +330,11 @@ def _second_round(rounds: pd.DataFrame, labels: DesignLabels) -> Table:
 
 
 def _verification(rows: pd.DataFrame, labels: DesignLabels) -> Table:
+    aimed = bool(rows["wanted"].notna().any())
+
     def cells(row: dict[Any, Any]) -> list[str]:
-        told = [spread(row["mean"], row["std"]), value(row["calculated"])]
+        told = [value(row["wanted"])] if aimed else []
+        told += [spread(row["mean"], row["std"]), value(row["calculated"])]
         return [*told, value(row["mean"] - row["calculated"], sign=True)]
 
     lines = []
@@ -337,6 +345,50 @@ def _verification(rows: pd.DataFrame, labels: DesignLabels) -> Table:
             lines.append(("published" if mark else "", [f"{row['formula']}{mark}", name, *cells(row)]))
         error, inside, count = measures.against(part)
         within = f"{inside} of {count} within 2 σ"
-        lines.append(("recommended", ["Mean absolute error", name, within, "", value(error)]))
-    heads = [("Formula", ""), ("Quantity", ""), ("Predicted", "n"), ("DFT", "n"), ("Error", "n")]
-    return {"caption": "Predictions and calculations", "head": heads, "rows": lines, "note": ""}
+        gap = [""] if aimed else []
+        lines.append(("recommended", ["Mean absolute error", name, *gap, within, "", value(error)]))
+    heads = [("Formula", ""), ("Quantity", ""), *([("Wanted", "n")] if aimed else [])]
+    heads += [("Predicted", "n"), ("DFT", "n"), ("Error", "n")]
+    verify = labels.given.verify
+    note = ""
+    if aimed:
+        far = (rows["calculated"] - rows["wanted"]).abs().mean()
+        note = f"Calculated values are {value(far)} from what is wanted on average."
+    if verify is not None and verify.offset:
+        note = f"{note} {value(verify.offset, sign=True)} eV is added to every calculated gap.".strip()
+    return {"caption": "Predictions and calculations", "head": heads, "rows": lines, "note": note}
+
+
+def _calibration(rows: pd.DataFrame) -> Table:
+    """A row a calculated row of the data set, a column a height."""
+    heights = sorted(rows.loc[~rows["relaxed"], "height"].unique())
+    relaxed = bool(rows["relaxed"].any())
+    lines = []
+    for number, part in rows.groupby("row"):
+        gaps = part[~part["relaxed"]].set_index("height")["calculated"].reindex(heights)
+        cells = [value(part["published"].iloc[0]), *(value(gap) for gap in gaps)]
+        free = part.loc[part["relaxed"], "calculated"]
+        cells += [value(free.iloc[0]) if len(free) else "–"] * relaxed
+        lines.append(("", [str(number), part["half"].iloc[0], *cells]))
+    heads = [("Row", ""), ("Half", ""), ("Published", "n"), *((f"{height:g} c", "n") for height in heights)]
+    return {
+        "caption": "Rows of the data set, calculated again: gaps in eV",
+        "head": [*heads, *([("Relaxed", "n")] if relaxed else [])],
+        "rows": lines,
+        "note": (
+            "With X at fixed heights above and below M in units of c, and with relaxed positions; rows of "
+            "the data set are counted from 0."
+        ),
+    }
+
+
+def _calibration_errors(errors: pd.DataFrame) -> Table:
+    lines = []
+    for row in errors.to_dict("records"):
+        height = "" if pd.isna(row["height"]) else f"{row['height']:.4f}"
+        told = [value(row["offset"], sign=True), row["half"], str(row["rows"])]
+        numbers = [value(row["mae"]), value(row["bias"], sign=True), value(row["largest"])]
+        mark = "recommended" if row["offset"] and row["half"] == "tested" else ""
+        lines.append((mark, [row["variant"].capitalize(), height, *told, *numbers]))
+    heads = ["Height, c", "Offset, eV", "Half", "Rows", "MAE, eV", "Bias, eV", "Largest, eV"]
+    return _table("Errors of the calculations on these rows", "Positions", heads, lines)

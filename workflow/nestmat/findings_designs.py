@@ -335,6 +335,17 @@ def verified(calculated: pd.DataFrame, labels: DesignLabels) -> str:
     return f"Against DFT: {'; '.join(told)}."
 
 
+def calibrated(errors: pd.DataFrame) -> str:
+    """How well the calculations reproduce the data set, on rows that no number was fitted to."""
+    fitted, tested = (errors[errors["half"] == half].reset_index(drop=True) for half in ("fitted", "tested"))
+    best = tested.iloc[int(fitted["mae"].argmin())]
+    offset = f" and {value(best['offset'], 'eV', sign=True)} added" if best["offset"] else ""
+    return (
+        f"Rows of the data set, calculated again with {best['variant']}{offset}, have a mean absolute error "
+        f"of {value(best['mae'], 'eV')} where nothing was fitted ({best['rows']} rows)."
+    )
+
+
 def learnt(rounds: pd.DataFrame, labels: DesignLabels) -> str:
     """What a second round with calculated candidates taught, a part of the sentence a target."""
     told = [

@@ -196,7 +196,7 @@ def list_structures(
         spec: Configuration of the set.
         name: Its name.
         records: Calculations of the sets that it comes after.
-        table: Table of its compounds or cells, where it has one.
+        table: Table of its compounds or cells, where it has one; by default the file of the set.
 
     Returns:
         Structures as `nestmat.physics.structures` describes them; rejects with the columns of
@@ -206,6 +206,7 @@ def list_structures(
         InputError: An option is unknown, the calculations lack what the set needs, or the table has no
             usable row.
     """
+    table = table or spec.file
     if spec.layer is not None:
         assert table is not None
         _check_options(name, spec.options, ["kpoints", "cutoff", "edges", *SETTINGS])

@@ -274,12 +274,13 @@ def calibration(cells: pd.DataFrame, data: pd.DataFrame, column: str) -> pd.Data
         how="left",
         suffixes=("", "_data"),
     )
-    same = np.isclose(frame[list(CELL)], frame[[f"{name}_data" for name in CELL]], atol=1e-4).all(axis=1)
+    theirs = frame[[f"{name}_data" for name in CELL]]
+    same = np.all(np.isclose(frame[list(CELL)], theirs, atol=1e-4), axis=1)
     if not same.all():
         raise InputError(
             "is not the cell of this row of the data set.",
             column="row",
-            value=int(frame["row"][~same].iloc[0]),
+            value=int(frame["row"].to_numpy()[~same][0]),
             remedy="give the cells that were calculated for this data set.",
         )
     numbers = np.unique(frame["row"])
