@@ -700,6 +700,7 @@ def _write_designs(root: Path, config: Study, name: str, rng: np.random.Generato
         {
             "formula": best["formula"],
             "quantity": "gap.Gap",
+            "wanted": np.nan,
             "mean": best["gap.Gap.mean"],
             "std": 0.05,
             "calculated": best["gap.Gap.mean"] + np.where(np.arange(8) < 4, 0.08, 0.2),

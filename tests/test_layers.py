@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import types
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from pymatgen.core import Lattice, Structure
 
-from nestmat import tables
+from nestmat import chapters, chapters_designs, report, tables
 from nestmat.cell_verification import farthest, select_cells, verify_cells
 from nestmat.config import StructureSet, study_from
 from nestmat.config_search import CELL
 from nestmat.errors import InputError
+from nestmat.figures.design_labels import DesignLabels
 from nestmat.inverse_design import Design, design_space
+from nestmat.paths import ROOT
 from nestmat.physics import dft, layers
 from nestmat.search.problem import Problem, Target
 
@@ -391,3 +396,74 @@ def test_target_prediction_and_calculation_stand_side_by_side(design, tmp_path):
     tables.write(tmp_path / "outside.parquet", outside, layers.CELLS)
     with pytest.raises(InputError, match="no calculated cell of the space"):
         verify_cells(design, tmp_path / "outside.parquet", tmp_path / "verified.parquet")
+
+
+def test_the_report_tells_targets_and_calibration(design, tmp_path):
+    rows = pd.DataFrame([TILTED, TILTED], columns=list(CELL)).assign(
+        structure=list("wx"), row=range(2), formula="MoS2", height=0.127, relaxed=False, direct=False,
+        calculated=[0.95, 0.8], energy=-20.0, message="", seconds=1.0, status="converged",
+    )  # fmt: skip
+    tables.write(tmp_path / "cells.parquet", rows, layers.CELLS)
+    folder = tmp_path / "search" / "half"
+    folder.mkdir(parents=True)
+    verify_cells(design, tmp_path / "cells.parquet", folder / "verified.parquet")
+    table = layers.calibration(*calibrated(height=0.1253, offset=-0.25), "gap")
+    tables.write(folder / "calibration.parquet", table, layers.CALIBRATION)
+    errors = layers.calibration_errors(table)
+    tables.write(folder / "calibration.errors.parquet", errors, layers.CALIBRATION_ERRORS)
+    given = configuration()
+    problem = given["search"]["half"]
+    problem["verify"] |= {"file": "cells.parquet", "calibration": "calibration.cells.parquet"}
+    study = study_from(given)
+    needed = [path for path in report.needs(study)["designs"] if "calibration" in path]
+    assert needed == [f"search/half/{name}.parquet" for name in ("calibration", "calibration.errors")]
+    shown = chapters_designs.verification(
+        chapters.Source(study, tmp_path, None), DesignLabels.of(study, "half")
+    )
+    found, (designs, gaps, about) = shown
+    assert [title for title, _ in found] == ["Verification", "Calibration"]
+    assert "fitted height and offset and −0.250\N{NO-BREAK SPACE}eV added" in found[1][1]
+    assert [head for head, _ in designs["head"]][2:] == ["Wanted", "Predicted", "DFT", "Error"]
+    assert designs["rows"][0][1][2] == "0.500"
+    assert "−0.400 eV is added" in designs["note"]
+    assert [head for head, _ in gaps["head"]][3:] == ["0.12 c", "0.124 c", "0.128 c", "Relaxed"]
+    assert len(gaps["rows"]) == 12
+    assert len(about["rows"]) == len(errors)
+
+
+# GPAW itself
+
+REFERENCE = ROOT / "resources/reference/mos2_calibration.parquet"
+
+
+@pytest.fixture(scope="module")
+def gpaw():
+    """An interpreter with GPAW."""
+    try:
+        return dft.check("/usr/bin/python3")["interpreter"]
+    except InputError as error:
+        pytest.skip(f"needs GPAW: {error}")
+
+
+@pytest.mark.slow
+def test_a_calibrated_cell_comes_out_again(gpaw, tmp_path):
+    [known] = [r for r in dft.read_records([REFERENCE]) if r["structure"] == "MoS2 455 0.127"]
+    cell = tables.read(REFERENCE.with_suffix(".cells.parquet"), structure=known["structure"])
+    cell[list(CELL)].to_csv(tmp_path / "cells.csv", index=False)
+    given = configuration()
+    del given["search"]
+    entry = {
+        "file": "cells.csv",
+        "layer": {"heights": cell["height"].tolist()},
+        "options": {"kpoints": known["kpoints"]},
+    }
+    given["dft"] = {"python": gpaw, "parts": 1, "sets": {"mine": entry}}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "dft", "--cores", "1", "--configfile", "study.yaml"]
+    command += ["--snakefile", str(ROOT / "Snakefile")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = tables.read(tmp_path / "results/cells/dft/mine.cells.parquet")
+    assert found["calculated"][0] == pytest.approx(known["gap"], abs=2e-3)
+    assert found["energy"][0] == pytest.approx(known["energy"], abs=2e-3)
+    assert not (tmp_path / "results/cells/dft/compounds.parquet").exists()

@@ -35,8 +35,6 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
     metrics = source.table(f"{folder}/metrics.parquet") if given.methods else None
     shortlist = source.table(f"{folder}/shortlist.parquet") if given.shortlist else None
     drawn = [kind for subject, kind in figures.available(source.study) if subject == name]
-    shown = given.verify is not None and given.verify.file is not None
-    calculated = source.table(f"{folder}/verified.parquet") if shown else None
     tables: dict[str, list[Table]] = {key: [] for key in SECTIONS}
     found: list[tuple[str, str]] = []
     verdict = ""
@@ -56,14 +54,8 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
     if shortlist is not None:
         found.append(("Candidates", findings.first_of(shortlist, labels)))
         tables["shortlist"] = [_shortlist(shortlist, labels)]
-    if calculated is not None:
-        found.append(("Verification", findings.verified(calculated, labels)))
-        tables["verification"].append(_verification(calculated, labels))
-    if given.verify is not None and given.verify.calibration is not None:
-        compared = source.table(f"{folder}/calibration.parquet")
-        errors = source.table(f"{folder}/calibration.errors.parquet")
-        found.append(("Calibration", findings.calibrated(errors)))
-        tables["verification"] += [_calibration(compared), _calibration_errors(errors)]
+    told, tables["verification"] = verification(source, labels)
+    found += told
     if given.second_round:
         rounds = source.table(f"{folder}/rounds.parquet")
         found.append(("Learning", findings.learnt(rounds, labels)))
@@ -92,6 +84,21 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
             if tables[key]
         ],
     }
+
+
+def verification(source: Source, labels: DesignLabels) -> tuple[list[tuple[str, str]], list[Table]]:
+    """What is found in calculations, and their tables; nothing where a problem names none."""
+    verify, folder = labels.given.verify, f"search/{labels.problem}"
+    found, tables = [], []
+    if verify is not None and verify.file is not None:
+        calculated = source.table(f"{folder}/verified.parquet")
+        found.append(("Verification", findings.verified(calculated, labels)))
+        tables.append(_verification(calculated, labels))
+    if verify is not None and verify.calibration is not None:
+        errors = source.table(f"{folder}/calibration.errors.parquet")
+        found.append(("Calibration", findings.calibrated(errors)))
+        tables += [_calibration(source.table(f"{folder}/calibration.parquet")), _calibration_errors(errors)]
+    return found, tables
 
 
 def _files(labels: DesignLabels) -> list[tuple[str, str]]:
