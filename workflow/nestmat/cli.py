@@ -1,4 +1,4 @@
-"""The command line: `nestmat validate | new | report | predict | dft | schema`."""
+"""The command line: `nestmat validate | new | report | predict | design | dft | schema`."""
 
 from __future__ import annotations
 
@@ -69,9 +69,8 @@ def report(arguments: argparse.Namespace) -> int:
     return status
 
 
-def predict(arguments: argparse.Namespace) -> None:
-    """Predict the targets of new materials with the trained chain of a study."""
-    study, _ = _load(arguments.study)
+def _results(arguments: argparse.Namespace, study: Study) -> Path:
+    """Folder of the results of a study that has been run."""
     results = Path(arguments.results or f"results/{study.study}")
     if not results.is_dir():
         raise InputError(
@@ -79,6 +78,13 @@ def predict(arguments: argparse.Namespace) -> None:
             file=results,
             remedy=f"run `nestmat report {arguments.study}` first.",
         )
+    return results
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """Predict the targets of new materials with the trained chain of a study."""
+    study, _ = _load(arguments.study)
+    results = _results(arguments, study)
     if not Path(arguments.input).is_file():
         raise InputError("does not exist.", file=arguments.input, remedy="check the path.")
     from nestmat.prediction import predict as predict_chain
@@ -88,6 +94,25 @@ def predict(arguments: argparse.Namespace) -> None:
     print(f"{output}: {predicted} rows predicted")
     if rejected:
         print(f"{output.with_suffix('.rejects.parquet')}: {rejected} rows rejected, with the reason")
+
+
+def design(arguments: argparse.Namespace) -> None:
+    """Draw materials from a trained generative model of a study, for any value of its target."""
+    study, _ = _load(arguments.study)
+    results = _results(arguments, study)
+    from nestmat.generative import draw_materials
+
+    output = Path(arguments.output)
+    found, drawn = draw_materials(
+        study,
+        results,
+        arguments.problem,
+        output,
+        value=arguments.value,
+        count=arguments.count,
+        method_name=arguments.method,
+    )
+    print(f"{output}: {found} materials of {drawn} samples")
 
 
 def dft_check(arguments: argparse.Namespace) -> int:
@@ -204,6 +229,15 @@ def parser() -> argparse.ArgumentParser:
     )
     added.add_argument("--output", required=True, help="Parquet file to write")
     added.add_argument("--scale", help="scale to predict with its finer ones, by default the last")
+    added.add_argument("--results", help="folder of the study's results, by default results/<study>")
+
+    added = command("design", design)
+    added.add_argument("--study", required=True, help=study_help)
+    added.add_argument("--problem", required=True, help="problem of the study's search")
+    added.add_argument("--value", type=float, help="value to ask for, by default that of the problem")
+    added.add_argument("--count", type=int, default=1000, help="materials to draw, by default 1000")
+    added.add_argument("--method", help="generative method, by default that of the problem's shortlist")
+    added.add_argument("--output", required=True, help="file to write: .csv or .parquet")
     added.add_argument("--results", help="folder of the study's results, by default results/<study>")
 
     about = "Look after the DFT calculations with GPAW, which `snakemake dft` runs."

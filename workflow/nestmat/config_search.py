@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from nestmat.config_parts import CELL, FeatureBlock, Name, Part, Site
 
+
 def one_of(part: Part, names: tuple[str, ...]) -> str:
     """Which of some keys is given.
 
