@@ -7,6 +7,8 @@ report must show.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +28,7 @@ from nestmat.evaluation.designs import DESIGN_METRICS, assess
 from nestmat.evaluation.interpretability.scale import CORRELATIONS, EMBEDDING, SHAPLEY
 from nestmat.evaluation.metrics import evaluate_scale
 from nestmat.inverse_design import RUNS, design_space
+from nestmat.paths import ROOT
 from nestmat.plan import Plan
 from nestmat.rounds import ROUNDS
 from nestmat.scales.sweep import SWEEP
@@ -44,6 +47,15 @@ NOISE = {
     "gap": {"nestmat": 0.12, "nestedae": 0.15, "ridge": 0.24, "xgboost": 0.13, "recommended": 0.11},
     "efficiency": {"nestmat": 2.5, "single_scale": 2.6, "ridge": 3.2, "xgboost": 2.6, "recommended": 2.4},
 }
+
+
+def snakemake(folder: Path, *arguments: str, configfile: str = "study.yaml") -> str:
+    """Run Snakemake on a study in a folder, and return what it says."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(ROOT / "Snakefile")]
+    command += [*arguments, "--configfile", configfile]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def read_generated(spec: DatasetSpec, **options: Any) -> Reading:

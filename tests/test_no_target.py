@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from factories import snakemake
 
 from nestmat import cli, tables
-from nestmat.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -100,10 +98,7 @@ def finished(tmp_path_factory):
     ]
     pd.DataFrame(rows, columns=["formula", "strain", "gap"]).to_parquet(folder / "gaps.parquet")
     (folder / "study.yaml").write_text(yaml.safe_dump(study(), sort_keys=False))
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--configfile", "study.yaml"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    snakemake(folder)
     return folder
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 import yaml
+from factories import snakemake
 
 from nestmat import cli, tables
-from nestmat.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -87,8 +85,4 @@ def test_new_materials_are_predicted_from_csv_and_parquet(folder, monkeypatch, e
 
 
 def test_a_second_run_does_nothing(folder):
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--configfile", "mine.yaml"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "Nothing to be done" in done.stdout + done.stderr
+    assert "Nothing to be done" in snakemake(folder, configfile="mine.yaml")

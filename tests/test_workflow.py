@@ -1,12 +1,11 @@
 """Two published scales, made small, through the whole workflow to report, store and prediction."""
 
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 import yaml
+from factories import snakemake
 
 from nestmat import cli, tables
 from nestmat.paths import ROOT
@@ -14,13 +13,6 @@ from nestmat.paths import ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.mirror]
 
 SMALL = {"epochs": 10, "seeds": 1}
-
-
-def run(folder, *arguments):
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(ROOT / "Snakefile")]
-    done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def small_study():
@@ -52,7 +44,7 @@ def finished(mirror, tmp_path_factory):
     """A folder with the finished study."""
     folder = tmp_path_factory.mktemp("workflow")
     (folder / "study.yaml").write_text(yaml.safe_dump(small_study(), sort_keys=False))
-    run(folder, "--configfile", "study.yaml")
+    snakemake(folder)
     return folder
 
 
@@ -85,14 +77,14 @@ def test_a_material_that_is_validated_trains_no_scale_of_its_fold(finished):
 
 
 def test_a_second_run_does_nothing(finished):
-    assert "Nothing to be done" in run(finished, "--configfile", "study.yaml")
+    assert "Nothing to be done" in snakemake(finished)
 
 
 def test_a_lost_model_comes_back_the_same_to_the_bit(finished):
     model = results(finished) / "models" / "gap" / "strict" / "nestmat.safetensors"
     before = model.read_bytes()
     model.unlink()
-    run(finished, str(model.relative_to(finished)), "--configfile", "study.yaml", "--force")
+    snakemake(finished, str(model.relative_to(finished)), "--force")
     assert model.read_bytes() == before
 
 
@@ -101,7 +93,7 @@ def test_results_are_the_same_without_tracking(finished, tmp_path):
     (tmp_path / "study.yaml").write_text(
         yaml.safe_dump({**small_study(), "tracking": "off"}, sort_keys=False)
     )
-    run(tmp_path, "results/nestedae_binding/metrics/gap.parquet", "--configfile", "study.yaml")
+    snakemake(tmp_path, "results/nestedae_binding/metrics/gap.parquet")
     assert not (tmp_path / "mlflow").exists()
     for kind in ("metrics/gap", "predictions/gap/strict/recommended"):
         one, other = (tables.read(results(f) / f"{kind}.parquet") for f in (finished, tmp_path))
