@@ -78,7 +78,9 @@ class Source:
         config = self.study.scales[scale]
         every = published.load(self.study.published)
         every = every[
-            (every["dataset"] == self.study.datasets[config.dataset]) & every["target"].isin(config.targets)
+            (every["dataset"] == self.study.datasets[config.dataset])
+            & every["target"].isin(config.targets)
+            & every["asked"].isna()
         ]
         every = every[~every["model"].isin(set(mine["published"]))]
         return pd.concat([mine, every.assign(published=every["model"], model="")], ignore_index=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nestmat import figures
+from nestmat import figures, published
 from nestmat import findings_designs as findings
 from nestmat.chapters import Source, figure
 from nestmat.evaluation.designs import ALL, MODEL, NEW, TRAINING, UNIFORM
@@ -50,7 +50,7 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
         ]
         if any(entry.model for entry in given.methods.values()):
             found.append(("Samples", findings.sampled(metrics, labels)))
-            tables["methods"].insert(0, _samples(metrics, labels))
+            tables["methods"].insert(0, _samples(metrics, labels, _published(labels)))
     if shortlist is not None:
         found.append(("Candidates", findings.first_of(shortlist, labels)))
         tables["shortlist"] = [_shortlist(shortlist, labels)]
@@ -241,7 +241,14 @@ def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     )
 
 
-def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
+def _published(labels: DesignLabels) -> pd.DataFrame:
+    """Published numbers of materials that were asked for the same value."""
+    target = labels.given.targets[0]
+    scale, _, column = target.quantity.partition(".")
+    return published.for_samples(labels.study, scale, column, target.value or 0.0)
+
+
+def _samples(metrics: pd.DataFrame, labels: DesignLabels, elsewhere: pd.DataFrame) -> Table:
     target = labels.given.targets[0]
     by = _judges(metrics)[0]
     inside, kept, hits = (
@@ -258,6 +265,18 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         last = findings.rate(hits[method], unit="") if method in hits else ""
         return [*shares, *told, last, spread(*apart[method]) if method in apart else ""]
 
+    def theirs(row: dict[Any, Any]) -> list[str]:
+        inside, off, yielded, apart = (
+            row.get(name, float("nan")) for name in ("inside", "error", "yield", "pair_distance")
+        )
+        shares = [f"{100 * part:.0f}" if part == part else "" for part in (inside, yielded)]
+        told = [value(number) if number == number else "" for number in (off, apart)]
+        return [shares[0], "", told[0], "", shares[1], told[1]]
+
+    reported = [
+        ("published", [f"{row['model']} (released weights)", *theirs(row)])
+        for row in elsewhere.reset_index().to_dict("records")
+    ]
     tolerance = findings.amount(target.tolerance, labels.unit(target.quantity))
     heads = [
         "Inside the space (%)",
@@ -271,11 +290,16 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         f"What was asked for and what the {judge(by)} says",
         "Method",
         heads,
-        _rows(labels.methods(metrics["method"]), labels, cells),
+        [*_rows(labels.methods(metrics["method"]), labels, cells), *reported],
         "Inside and kept: of the samples that were drawn. Off: mean distance of the judged value from the "
         "one asked for; yield: hits by all judges of the samples drawn; distance of two candidates: mean "
         "Euclidean, where every interval is −1 to 1. ± one standard deviation over the seeds; in brackets "
-        "95 % Wilson intervals of all of them.",
+        "95 % Wilson intervals of all of them."
+        + (
+            " Numbers of released weights are recomputed from them, by another judge on other splits."
+            if reported
+            else ""
+        ),
     )
 
 

@@ -25,6 +25,7 @@ COLUMNS = [
     "spread",
     "unit",
     "latents",
+    "asked",
     "citation",
     "source",
     "note",
@@ -43,11 +44,22 @@ class _Origin(_Strict):
     target: str = Field(description="Column that is predicted.")
     model: str = Field(description="Name of the model, as `published` of a model or baseline names it.")
     protocol: str = Field(description="Split that the number holds for, by the name that a study gives it.")
-    metric: Literal["mae", "rmse", "r2", "accuracy", "pool_mean", "pool_median"] = Field(
+    metric: Literal[
+        "mae",
+        "rmse",
+        "r2",
+        "accuracy",
+        "pool_mean",
+        "pool_median",
+        "inside",
+        "error",
+        "yield",
+        "pair_distance",
+    ] = Field(
         "mae",
         description=(
             "What the number measures; pool_mean and pool_median: share of a pool seen until its best row is "
-            "found, over trials."
+            "found, over trials; the last four of generated materials, as `nestmat.evaluation.designs`."
         ),
     )
     unit: str = Field("", description="Unit of the number.")
@@ -64,6 +76,7 @@ class Value(_Origin):
     train: float | None = Field(None, description="Mean over the training rows of the folds.")
     train_spread: float | None = Field(None, description="Its standard deviation over the folds.")
     latents: int | None = Field(None, description="Number of latents, where it is varied.")
+    asked: float | None = Field(None, description="Value that generated materials should have.")
 
 
 class Sweep(_Origin):
@@ -128,7 +141,8 @@ def load(names: Iterable[str], folder: str | Path = PUBLISHED) -> pd.DataFrame:
     Returns:
         One row a number, with the columns `COLUMNS`: ``split`` is train or validation, ``spread`` the
         standard deviation over folds (NaN where none is stated), ``latents`` the latent size in a sweep and
-        NaN elsewhere, ``citation`` the text. Single numbers come before sweeps.
+        NaN elsewhere, ``asked`` what generated materials were asked for, ``citation`` the text. Single
+        numbers come before sweeps.
 
     Raises:
         InputError: A file is missing or faulty; names file and key.
@@ -144,7 +158,7 @@ def load(names: Iterable[str], folder: str | Path = PUBLISHED) -> pd.DataFrame:
             for numbers in zip(*(getattr(sweep, column) for column in columns), strict=True):
                 rows += _rows(common | dict(zip(columns, numbers, strict=True)), publication.citations)
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    return frame.astype({"value": float, "spread": float, "latents": float})
+    return frame.astype({"value": float, "spread": float, "latents": float, "asked": float})
 
 
 def _rows(entry: dict, citations: Mapping[str, str]) -> list[dict]:
@@ -152,6 +166,27 @@ def _rows(entry: dict, citations: Mapping[str, str]) -> list[dict]:
     entry["citation"] = citations[entry["citation"]]
     rows = [entry | {"split": "validation"}]
     return rows if train["value"] is None else [*rows, entry | train | {"split": "train"}]
+
+
+def for_samples(study: Study, scale: str, target: str, asked: float) -> pd.DataFrame:
+    """Published numbers of materials that were generated to have a value, by model and metric.
+
+    Args:
+        study: The study.
+        scale: Scale of the target.
+        target: Column that was asked for.
+        asked: The value.
+
+    Returns:
+        One row a model, one column a metric; `load` has the citations.
+    """
+    frame = load(study.published)
+    mine = frame[
+        (frame["dataset"] == study.datasets[study.scales[scale].dataset])
+        & (frame["target"] == target)
+        & (frame["asked"] == asked)
+    ]
+    return mine.pivot(index="model", columns="metric", values="value")
 
 
 def for_scale(study: Study, scale: str, folder: str | Path = PUBLISHED) -> pd.DataFrame:
