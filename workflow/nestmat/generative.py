@@ -36,6 +36,15 @@ def _options(given: config_generative.GenerativeModel) -> object:
     return settings_of(KINDS[given.kind][0], given.options, f"generative model {given.kind!r}")
 
 
+def untrained(given: config_generative.GenerativeModel, seed: int) -> GenerativeModel:
+    """A model as it is before training.
+
+    Raises:
+        InputError: A setting is unknown, or the space is not one for this kind.
+    """
+    return KINDS[given.kind][1](design_space(given.space), _options(given), seed)
+
+
 def train_generative(
     study: Study,
     name: str,
@@ -59,7 +68,7 @@ def train_generative(
         InputError: A setting is unknown, or the training diverged.
     """
     given = study.generative[name]
-    space, options = design_space(given.space), _options(given)
+    space = design_space(given.space)
     path = members.features[given.scale]
     frame = tables.read(path, columns=["row_id", *space.columns, given.condition])
     if members.fold >= 0:
@@ -81,7 +90,7 @@ def train_generative(
             taught = _taught(study, given, members, x, y, seed)
             _LOG.info("%d rows from %s", len(taught[1]), given.teaching.model)
             rows = np.concatenate([x, taught[0]]), np.concatenate([y, taught[1]])
-        model: GenerativeModel = KINDS[given.kind][1](space, options, seed)
+        model = untrained(given, seed)
         start = time.perf_counter()
         curve = model.fit(*rows, pick_device(device))
         _LOG.info("%s, seed %d: %d rows, %.1f s", name, seed, len(rows[0]), time.perf_counter() - start)

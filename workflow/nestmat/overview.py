@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -166,18 +167,23 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
 
 
 def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
-    """Each design problem with its number of materials and its methods, whose settings are checked."""
-    if not study.search:
+    """Each generative model and each design problem, whose spaces, methods and settings are checked."""
+    if not study.search and not study.generative:
         return
     # Needs torch, which other studies are checked without.
+    from nestmat.generative import untrained
     from nestmat.inverse_design import design_space, method
 
+    for name, given in study.generative.items():
+        with _at(file, f"generative.{name}"):
+            untrained(given, seed=0)
+        networks = f", {given.seeds} networks" if given.kind not in ("retrieval", "uniform") else ""
+        yield f"  generative model {name}: {given.kind}{networks}"
     for name, problem in study.search.items():
-        place = f"search.{name}.space"
-        try:
+        with _at(file, f"search.{name}.space"):
             count = design_space(problem.space).count
-            for key, entry in problem.methods.items():
-                place = f"search.{name}.methods.{key}"
+        for key, entry in problem.methods.items():
+            with _at(file, f"search.{name}.methods.{key}"):
                 method(entry)
                 budget = entry.budget or problem.budget
                 if entry.kind == "ranking" and (count is None or count > budget):
@@ -187,13 +193,20 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
                         value=budget,
                         remedy="raise its budget, or choose coarser grids.",
                     )
-        except InputError as error:
-            column = f"{place}.{error.column}" if error.column else place
-            raise InputError(
-                error.message, file=file, column=column, value=error.value, remedy=error.remedy
-            ) from error
         size = "endless" if count is None else f"{count:,}"
         yield f"  problem {name}: {size} materials; methods: {', '.join(problem.methods) or 'none'}"
+
+
+@contextmanager
+def _at(file: str | Path | None, place: str) -> Iterator[None]:
+    """Say of an error in which file and under which key it is."""
+    try:
+        yield
+    except InputError as error:
+        column = f"{place}.{error.column}" if error.column else place
+        raise InputError(
+            error.message, file=file, column=column, value=error.value, remedy=error.remedy
+        ) from error
 
 
 def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]:

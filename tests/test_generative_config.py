@@ -1,0 +1,85 @@
+"""Faults of a study's generative models, told before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from nestmat import overview
+from nestmat.config import study_from
+from nestmat.errors import InputError
+from nestmat.paths import ROOT
+
+
+@pytest.fixture
+def content():
+    """The shipped study of strained MoS2 as plain values, without shared parts."""
+    text = (ROOT / "resources/studies/matdesinne_mos2.yaml").read_text()
+    return yaml.safe_load(yaml.dump(yaml.safe_load(text), Dumper=_Plain))
+
+
+class _Plain(yaml.SafeDumper):
+    def ignore_aliases(self, data):
+        return True
+
+
+def _set(content, path, value):
+    *way, last = path.split(".")
+    for key in way:
+        content = content[key]
+    content[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("generative.spline.scale", "gaps", "'gaps' is not one of"),
+        ("generative.spline.condition", "mass", "'mass' is not one of"),
+        ("generative.taught.teaching.model", "trees", "'trees' is not a model of the scale"),
+        (
+            "generative.spline.space",
+            {"variables": {"height": {"between": [0, 1]}}},
+            "'height' is not a column",
+        ),
+        ("generative.spline.space", {"elements": {"species": ["Fe", "Ni"]}}, "has to be of variables alone"),
+        ("generative.spline.kind", "diffusion", "generative.spline.kind"),
+        ("search.gap_050.methods.spline.model", "splines", "'splines' is not one of"),
+        ("search.gap_050.methods.spline", {"kind": "generative"}, "model goes with kind generative"),
+        (
+            "search.gap_050.methods.spline",
+            {"kind": "random", "model": "spline"},
+            "model goes with kind generative",
+        ),
+        (
+            "search.gap_050.targets",
+            [{"quantity": "gap.gap", "goal": "maximise"}, {"quantity": "gap.gap", "value": 1.0}],
+            "can be asked for its condition alone",
+        ),
+        ("search.gap_050.space.variables.a", {"between": [2.6, 3.7]}, "has another space"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_told(content, path, value, told):
+    _set(content, path, value)
+    with pytest.raises(InputError, match=told):
+        study_from(content)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("generative.spline.options", {"widht": 3}, "generative.spline.options.widht"),
+        ("generative.spline.options", {"blocks": "three"}, "generative.spline.options.blocks"),
+        ("generative.rows.options", {"steps": 3}, "its settings are width"),
+        ("search.gap_050.methods.spline.options", {"step": 3}, "search.gap_050.methods.spline.options.step"),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_told_by_validate(content, path, value, told):
+    _set(content, path, value)
+    with pytest.raises(InputError, match=told):
+        list(overview._problems(study_from(content), "study.yaml"))
+
+
+def test_validate_tells_the_networks(content):
+    lines = list(overview._problems(study_from(content), None))
+    assert "  generative model spline: flow, 5 networks" in lines
+    assert "  generative model rows: retrieval" in lines
