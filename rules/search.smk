@@ -93,7 +93,7 @@ rule judge_candidates:
         "../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=60,
     params:
         study=PLAN.judging_study,

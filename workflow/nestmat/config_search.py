@@ -185,6 +185,27 @@ class Trees(Part):
     trees: int = Field(300, ge=10, description="Number of trees.")
 
 
+class GaussianProcess(Part):
+    """A judge of another family: a Gaussian process with a length scale a feature, exact on all its rows.
+
+    Where the head of the searched model has a floor, so has the process.
+    """
+
+    features: dict[Name, FeatureBlock] = Field(
+        min_length=1, description="Feature blocks, as those of a scale."
+    )
+    nu: float = Field(1.5, description="Smoothness of the Matern kernel: 0.5, 1.5 or 2.5.")
+    rows: int = Field(
+        1000, ge=20, description="Rows, of those above the floor, that the length scales are fitted to."
+    )
+
+    @model_validator(mode="after")
+    def _smooth(self) -> GaussianProcess:
+        if self.nu not in (0.5, 1.5, 2.5):
+            raise ValueError("nu: give 0.5, 1.5 or 2.5")
+        return self
+
+
 class Physics(Part):
     """A judge of simulated devices: the simulator, at the gap that the trees predict."""
 
@@ -194,8 +215,21 @@ class Physics(Part):
 class Judges(Part):
     """Judges that the search never saw, trained on the materials that the searched members left out."""
 
-    trees: Trees = Field(description="Trees for every target of the chain.")
-    physics: Physics | None = Field(None, description="Physics for a scale of simulated devices.")
+    trees: Trees | None = Field(None, description="Trees for every target of the chain.")
+    gaussian_process: GaussianProcess | None = Field(
+        None, description="Gaussian processes for every target of the chain."
+    )
+    physics: Physics | None = Field(
+        None, description="Physics for a scale of simulated devices; goes with trees."
+    )
+
+    @model_validator(mode="after")
+    def _trained(self) -> Judges:
+        if self.trees is None and self.gaussian_process is None:
+            raise ValueError("give trees, gaussian_process or both")
+        if self.physics and self.trees is None:
+            raise ValueError("physics takes the gap of the trees: give trees too")
+        return self
 
 
 class Shortlist(Part):
@@ -297,6 +331,9 @@ class DesignProblem(Part):
     def _references(self) -> DesignProblem:
         if self.methods and self.judges is None:
             raise ValueError("methods need judges to be compared by")
+        on_trees = [name for name, method in self.methods.items() if method.predictor == "trees"]
+        if on_trees and not (self.judges and self.judges.trees):
+            raise ValueError(f"methods.{on_trees[0]}.predictor: there are no trees among the judges")
         if self.shortlist and self.shortlist.method not in self.methods:
             raise ValueError(
                 f"shortlist.method: {self.shortlist.method!r} is not one of {list(self.methods)}"

@@ -189,9 +189,7 @@ def shares_of(formulas: Sequence[str], space: Product) -> dict[str, NDArray[np.f
         (n,) by column. What the space lacks is left out, so that the shares of a site may add up to less
         than 1.
     """
-    found = {
-        name: np.zeros(len(formulas)) for f in space.factors if isinstance(f, Simplex) for name in f.columns
-    }
+    found = {name: np.zeros(len(formulas)) for site in space.shares for name in site.columns}
     for row, formula in enumerate(parse_many(list(formulas)).formulas):
         assert formula is not None
         parts = (
@@ -205,15 +203,32 @@ def shares_of(formulas: Sequence[str], space: Product) -> dict[str, NDArray[np.f
     return found
 
 
-def training_formulas(scale: str, members: Members) -> list[str]:
-    """Formulas of the materials that members were trained on at a scale, each once."""
-    frame = tables.read(members.features[scale], columns=["row_id", "formula", "material"])
+def training_rows(scale: str, members: Members, columns: Sequence[str]) -> pd.DataFrame:
+    """First row of each material that members were trained on at a scale, some columns of its features.
+
+    Raises:
+        InputError: The features lack a column.
+    """
+    file = members.features[scale]
+    if lacking := [name for name in columns if name not in tables.schema(file)]:
+        raise InputError(
+            "is a number of the design space that the features lack.",
+            file=file,
+            column=lacking[0],
+            remedy=f"add a block of `columns` that holds it to scales.{scale}.features.",
+        )
+    frame = tables.read(file, columns=[*dict.fromkeys(["row_id", "material", *columns])])
     if members.fold >= 0:
         mine = tables.read(
             members.folds[scale], columns=["row_id", "fold"], protocol=members.protocol, repeat=0
         )
         frame = frame.merge(mine[mine["fold"] != members.fold], on="row_id", validate="one_to_one")
-    return frame.drop_duplicates("material")["formula"].tolist()
+    return frame.drop_duplicates("material")[list(columns)]
+
+
+def training_formulas(scale: str, members: Members) -> list[str]:
+    """Formulas of the materials that members were trained on at a scale, each once."""
+    return training_rows(scale, members, ["formula"])["formula"].tolist()
 
 
 @dataclass(frozen=True)
@@ -332,9 +347,7 @@ def distance_to_training(scale: str, space: Product, members: Members) -> quanti
 
 def _weights(given: Mapping[str, float], space: Product) -> list[float]:
     """A weight of each column: that of its species times the atoms of its site."""
-    ratio = {
-        column: SITES.get(f.site, 1) for f in space.factors if isinstance(f, Simplex) for column in f.columns
-    }
+    ratio = {column: SITES.get(f.site, 1) for f in space.shares for column in f.columns}
     species = {column: column.rpartition(":")[2] for column in ratio}
     if unknown := sorted(set(given) - set(species.values())):
         raise InputError(

@@ -16,7 +16,7 @@ from nestmat.config import DatasetSpec
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 from nestmat.evaluation.designs import DESIGN_METRICS, TRAINING, UNIFORM, assess
-from nestmat.evaluation.judges import Domain, Judged, Trees, simulated
+from nestmat.evaluation.judges import Domain, Judge, Judged, gaussian_process, simulated, trees
 from nestmat.inverse_design import (
     Design,
     candidate_schema,
@@ -24,6 +24,7 @@ from nestmat.inverse_design import (
     distance_to_training,
     shares_of,
     training_formulas,
+    training_rows,
 )
 from nestmat.materials.formulas import parse_many
 from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
@@ -31,7 +32,7 @@ from nestmat.search.problem import Problem, Quantities, order
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import Choice, Product
 
-JUDGES = ("trees", "physics")
+JUDGES = ("trees", "gaussian_process", "physics")
 """Judges beside the searched model, in the order of tables and figures."""
 WINDOWS = {
     "tolerance_factor": TOLERANCE_WINDOW,
@@ -92,19 +93,18 @@ def judge_candidates(
 def described(design: Design, frame: pd.DataFrame) -> pd.DataFrame:
     """Candidates with their distance to what was trained on, and whether a model has seen their like.
 
-    Both are of the finest scale that predicts: ``novelty`` (0 to 1; NaN where the space has no composition),
-    ``log_density`` and ``in_domain``.
+    Both are of the finest scale that predicts: ``novelty`` (0 to 1; of the composition, or, where the space
+    has none, of all its numbers), ``log_density`` and ``in_domain``.
     """
     x = torch.from_numpy(frame[list(design.space.columns)].to_numpy(np.float64))
     scale = design.scales[0]
-    novelty = np.full(len(x), np.nan)
-    if any(isinstance(factor, Simplex) for factor in design.space.factors):
+    if design.space.shares:
         novelty = distance_to_training(scale, design.space, design.members)(x)[0].numpy()
+    else:
+        known = _known_numbers(design)
+        novelty = np.array([design.space.distance(known, row).min() for row in x.numpy()])
     feature_map = design.surrogate.maps[scale]
-    rows = tables.read(design.members.features[scale], columns=["formula", *feature_map.columns])
-    mine = rows["formula"].isin(training_formulas(scale, design.members))
-    known = rows[mine].drop_duplicates("formula")[feature_map.columns]
-    domain = Domain(known.to_numpy(np.float64))
+    domain = Domain(training_rows(scale, design.members, feature_map.columns).to_numpy(np.float64))
     density = domain.log_density(feature_map(x).numpy())
     return frame.assign(novelty=novelty, log_density=density, in_domain=density >= domain.threshold)
 
@@ -113,11 +113,14 @@ def trained_on(design: Design) -> NDArray[np.float64]:
     """Materials of the space that the finest scale was trained on, with all values of its variables.
 
     Returns:
-        (n, columns); where variables have no grid, or a large one, `DRAWN` values of them are drawn.
+        (n, columns); where variables have no grid, or a large one, `DRAWN` values of them are drawn. Of a
+        space without composition they are the training rows.
     """
     space = design.space
+    if not space.shares:
+        return _inside(space, _known_numbers(design))
     shares = shares_of(training_formulas(design.scales[0], design.members), space)
-    sites = [factor for factor in space.factors if isinstance(factor, Simplex)]
+    sites = space.shares
     sums = [np.sum([shares[column] for column in site.columns], axis=0) for site in sites]
     inside = np.isclose(sums, 1).all(axis=0)
     known = pd.DataFrame({column: values[inside] for column, values in shares.items()})
@@ -129,32 +132,54 @@ def trained_on(design: Design) -> NDArray[np.float64]:
         else:
             values = factor.points(np.arange(count))
         known = known.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
-    x = known[list(space.columns)].to_numpy(np.float64)
-    # What the grid or the limits of the space leave out is no material of it.
-    return x[np.isclose(space.canonical(x), x).all(axis=1)]
+    return _inside(space, known[list(space.columns)].to_numpy(np.float64))
 
 
-def fitted_trees(design: Design, data: Mapping[str, str | Path]) -> Trees:
-    """The trees that judge, trained on what the searched members have not seen.
+def _known_numbers(design: Design) -> NDArray[np.float64]:
+    """Numbers of the space of the rows that the finest scale was trained on, (n, columns)."""
+    rows = training_rows(design.scales[0], design.members, design.space.columns)
+    return rows.to_numpy(np.float64)
+
+
+def _inside(space: Product, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Materials (n, columns) in their one form, without those off the grid or outside the limits."""
+    return space.canonical(x[np.isclose(Product.canonical(space, x), x).all(axis=1)])
+
+
+def fitted_judges(design: Design, data: Mapping[str, str | Path]) -> dict[str, Judge]:
+    """The judges that learn, by name, trained on what the searched members have not seen.
 
     Args:
         design: The problem with the searched members.
         data: Data set of each scale that predicts, read.
     """
-    given, study, members = design.given, design.study, design.members
-    assert given.judges is not None
-    trees = Trees(given.judges.trees.features, given.judges.trees.trees)
-    for scale in design.scales:
-        trees.fit(
-            scale,
-            data[scale],
-            members.features[scale],
-            members.folds[scale],
-            targets=study.scales[scale].targets,
+    given = design.given.judges
+    assert given is not None
+    found = {}
+    if given.trees:
+        found["trees"] = Judge(given.trees.features, trees(given.trees.trees))
+    if process := given.gaussian_process:
+        found["gaussian_process"] = Judge(process.features, gaussian_process(process.nu, process.rows))
+    for judge in found.values():
+        _fit(judge, design, data)
+    return found
+
+
+def _fit(judge: Judge, design: Design, data: Mapping[str, str | Path]) -> None:
+    study, members, given = design.study, design.members, design.given
+    stems = study.chain(given.scale, given.model, members.protocol)
+    for name in design.scales:
+        scale = study.scales[name]
+        heads = scale.models[stems[name].rpartition("/")[2]].specification.heads
+        judge.fit(
+            name,
+            data[name],
+            members.features[name],
+            members.folds[name],
+            targets={target: heads[target].floor if target in heads else None for target in scale.targets},
             protocol=members.protocol,
             fold=members.fold,
         )
-    return trees
 
 
 def problem_of_trees(design: Design, data: Mapping[str, str | Path]) -> Problem:
@@ -164,7 +189,11 @@ def problem_of_trees(design: Design, data: Mapping[str, str | Path]) -> Problem:
         design: The problem with the searched members.
         data: Data set of each scale that predicts, read.
     """
-    trees = fitted_trees(design, data)
+    given = design.given.judges
+    assert given is not None
+    assert given.trees is not None
+    judge = Judge(given.trees.features, trees(given.trees.trees))
+    _fit(judge, design, data)
 
     def predict(x: torch.Tensor) -> Quantities:
         if x.requires_grad:
@@ -177,7 +206,7 @@ def problem_of_trees(design: Design, data: Mapping[str, str | Path]) -> Problem:
         rows = _rows(numbers.assign(formula=design.space.formulas(x.numpy())), design.space)
         says = {
             key: (torch.from_numpy(mean), torch.from_numpy(std))
-            for key, (mean, std) in trees.predict(rows).items()
+            for key, (mean, std) in judge.predict(rows).items()
         }
         return design.surrogate.derive(x, {**design.surrogate(x), **says})
 
@@ -194,9 +223,8 @@ def judgements(design: Design, data: Mapping[str, str | Path], frame: pd.DataFra
     """
     given, study = design.given, design.study
     assert given.judges is not None
-    trees = fitted_trees(design, data)
     table = _rows(frame, design.space)
-    found = {"trees": trees.predict(table)}
+    found = {name: judge.predict(table) for name, judge in fitted_judges(design, data).items()}
     if given.judges.physics:
         spec = resolve(study.datasets[study.scales[given.scale].dataset])
         quantity = f"{given.scale}.{study.simulated(given.scale)}"
@@ -220,7 +248,8 @@ def _headers(spec: DatasetSpec, space: Product) -> dict[str, str]:
 
 def _rows(frame: pd.DataFrame, space: Product) -> pd.DataFrame:
     """Candidates as rows of a data set: formula, material, numbers, and levels as categories."""
-    parsed = parse_many(frame["formula"].tolist()).formulas
+    formulas = frame["formula"].tolist() if space.shares else [""] * len(frame)
+    parsed = parse_many(formulas).formulas
     numbers = {c: frame[c] for f in space.factors if not isinstance(f, Simplex | Choice) for c in f.columns}
     levels = {
         factor.columns[0].partition("=")[0]: [
@@ -234,8 +263,8 @@ def _rows(frame: pd.DataFrame, space: Product) -> pd.DataFrame:
         {
             "row_id": count,
             "row": count + 1,
-            "formula": frame["formula"],
-            "material": [formula.key if formula else "" for formula in parsed],
+            "formula": formulas,
+            "material": [formula.key if formula else f"row {k}" for k, formula in enumerate(parsed)],
             **numbers,
             **levels,
         }

@@ -82,10 +82,12 @@ def make_shortlist(
 
 def _write(design: Design, frame: pd.DataFrame, path: str | Path, facts: dict[str, Any]) -> None:
     frame = described(design, frame)
-    known = {f.key for f in parse_many(training_formulas(design.scales[0], design.members)).formulas if f}
-    frame["known"] = [
-        f is not None and f.key in known for f in parse_many(frame["formula"].tolist()).formulas
-    ]
+    if design.space.shares:
+        known = {f.key for f in parse_many(training_formulas(design.scales[0], design.members)).formulas if f}
+        candidates = parse_many(frame["formula"].tolist()).formulas
+        frame["known"] = [f is not None and f.key in known for f in candidates]
+    else:
+        frame["known"] = frame["novelty"] == 0
     frame["flags"] = [_flags(design, row) for row in frame.to_dict("records")]
     schema = {**candidate_schema(design, frame.columns), "flags": tables.Column("string")}
     tables.write(path, frame, schema, {"problem": design.name, **facts})

@@ -17,7 +17,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
-def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared distances (n, m) of the rows of ``a`` (n, inputs) and ``b`` (m, inputs)."""
     squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2.0 * (a @ b.T)
     return np.maximum(squared, 0.0, out=squared)
 
@@ -75,7 +76,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         n, inputs = x.shape
         variance, noise = np.exp(theta[0]), np.exp(theta[-1])
         scaled = x / np.exp(theta[1:-1])
-        k, slope = matern(_squared_distances(scaled, scaled), self.nu)
+        k, slope = matern(squared_distances(scaled, scaled), self.nu)
         covariance = variance * k
         covariance.flat[:: n + 1] = variance + noise + 1e-10
         cholesky, failed = dpotrf(covariance, lower=1)
@@ -123,7 +124,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         self.n_iter_ = int(found.nit)
         self.log_marginal_likelihood_ = -float(found.fun)
         self.x_ = x / np.exp(self.theta_[1:-1])
-        covariance = np.exp(self.theta_[0]) * matern(_squared_distances(self.x_, self.x_), self.nu)[0]
+        covariance = np.exp(self.theta_[0]) * matern(squared_distances(self.x_, self.x_), self.nu)[0]
         covariance.flat[:: len(x) + 1] += np.exp(self.theta_[-1]) + 1e-10
         self.cholesky_ = np.linalg.cholesky(covariance)
         self.alpha_ = cho_solve((self.cholesky_, True), target)
@@ -134,7 +135,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         x = validate_data(self, X, dtype=np.float64, reset=False) / np.exp(self.theta_[1:-1])
         variance, noise = np.exp(self.theta_[0]), np.exp(self.theta_[-1])
-        cross = variance * matern(_squared_distances(x, self.x_), self.nu)[0]
+        cross = variance * matern(squared_distances(x, self.x_), self.nu)[0]
         mean = cross @ self.alpha_ * self.scale_ + self.offset_
         if not return_std:
             return mean

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from nestmat import tables
 from nestmat.config import FeatureBlock
 from nestmat.errors import InputError
+from nestmat.evaluation.censored_process import CensoredProcess
 from nestmat.features.table import featurize
 from nestmat.physics.devices import GAP_RANGE, PROCESS_RANGES, efficiency
 
@@ -23,17 +24,48 @@ Judged = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 """Mean and standard deviation (n,) by quantity; NaN where a judge states none."""
 
 
+Numbers = NDArray[np.float64]
+Predict = Callable[[Numbers], tuple[Numbers, Numbers]]
+"""Mean and standard deviation (n,) of a target at features (n, columns)."""
+Learn = Callable[[Numbers, Numbers, float | None], Predict]
+"""What a judge learns from features (n, columns), a target (n,) and the target's floor, if it has one."""
+
+
+def trees(count: int) -> Learn:
+    """Extremely randomised trees; the standard deviation is their spread.
+
+    Args:
+        count: Number of trees.
+    """
+
+    def learn(x: Numbers, y: Numbers, _floor: float | None) -> Predict:
+        model = ExtraTreesRegressor(count, random_state=0).fit(x, y)
+
+        def predict(new: Numbers) -> tuple[Numbers, Numbers]:
+            each = np.stack([tree.predict(new.astype(np.float32)) for tree in model.estimators_])
+            return each.mean(axis=0), each.std(axis=0)
+
+        return predict
+
+    return learn
+
+
+def gaussian_process(nu: float, rows: int) -> Learn:
+    """A Gaussian process; see `CensoredProcess` for the arguments."""
+    return lambda x, y, floor: CensoredProcess(floor, nu, rows).fit(x, y).predict
+
+
 @dataclass(frozen=True)
-class Trees:
-    """Extremely randomised trees for every target of a chain, each on its own rows and features.
+class Judge:
+    """A model for every target of a chain, each on its own rows and features.
 
     Attributes:
         blocks: Feature blocks; a scale uses those whose columns its data set has.
-        trees: Number of trees.
+        learn: The kind of model.
     """
 
     blocks: Mapping[str, FeatureBlock]
-    trees: int = 300
+    learn: Learn
     _fitted: dict[str, _Fitted] = field(default_factory=dict, init=False, repr=False)
 
     def fit(
@@ -43,7 +75,7 @@ class Trees:
         features: str | Path,
         folds: str | Path,
         *,
-        targets: list[str],
+        targets: Mapping[str, float | None],
         protocol: str,
         fold: int,
     ) -> None:
@@ -54,7 +86,7 @@ class Trees:
             data: Its data set, read.
             features: Features and targets of the scale.
             folds: Its folds.
-            targets: Columns to predict.
+            targets: Columns to predict, with the floor of each, if it has one.
             protocol: Protocol of the fold.
             fold: The fold.
 
@@ -74,13 +106,13 @@ class Trees:
         columns = [column for block in found.blocks.values() for column in block["columns"]]
         x = merged[columns].to_numpy(np.float64)
         models = {
-            target: ExtraTreesRegressor(self.trees, random_state=0).fit(x, merged[target])
-            for target in targets
+            target: self.learn(x, merged[target].to_numpy(np.float64), floor)
+            for target, floor in targets.items()
         }
         self._fitted[scale] = _Fitted(blocks, found.levels, found.frame, columns, models)
 
     def predict(self, table: pd.DataFrame) -> Judged:
-        """What the trees say of materials; the standard deviation is the spread of the trees.
+        """What the models say of materials.
 
         Args:
             table: Rows as `featurize` takes them.
@@ -99,10 +131,8 @@ class Trees:
                     column=first["column"],
                     value=first["value"],
                 )
-            x = made.frame[fitted.columns].to_numpy(np.float32)
-            for target, model in fitted.models.items():
-                each = np.stack([tree.predict(x) for tree in model.estimators_])
-                found[f"{scale}.{target}"] = (each.mean(axis=0), each.std(axis=0))
+            x = made.frame[fitted.columns].to_numpy(np.float64)
+            found |= {f"{scale}.{target}": predict(x) for target, predict in fitted.models.items()}
         return found
 
 
@@ -112,7 +142,7 @@ class _Fitted:
     levels: Mapping[str, list[str]]
     training: pd.DataFrame
     columns: list[str]
-    models: Mapping[str, ExtraTreesRegressor]
+    models: Mapping[str, Predict]
 
 
 def _given(block: FeatureBlock, columns: set[str]) -> bool:

@@ -13,7 +13,13 @@ from nestmat.figures import measures, style
 
 BASELINES = {"uniform": "Uniform sample", "training": "Best of the training data"}
 """What is judged beside the methods, last in every table and figure."""
-JUDGES = {"model": "searched model", "trees": "trees", "physics": "physics", "all": "all judges"}
+JUDGES = {
+    "model": "searched model",
+    "trees": "trees",
+    "gaussian_process": "Gaussian process",
+    "physics": "physics",
+    "all": "all judges",
+}
 """Who says whether a candidate is a hit."""
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 OF_JUDGE: dict[str, dict[str, Any]] = {
     "model": {"color": style.GREY, "marker": "o", "markerfacecolor": "white"},
     "trees": {"color": style.GREEN, "marker": "s"},
+    "gaussian_process": {"color": style.BLUE, "marker": "^"},
     "physics": {"color": style.VERMILLION, "marker": "D"},
     "all": {"color": style.INK, "marker": "o"},
 }

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nestmat.search.problem import Quantities
-from nestmat.search.simplex import Simplex
 from nestmat.search.space import Product
 
 Extra = Callable[[Tensor, Quantities], tuple[Tensor, Tensor]]
@@ -83,7 +82,7 @@ class Distance:
     """
 
     def __init__(self, space: Product, known: Mapping[str, NDArray[np.float64]]):
-        sites = [factor for factor in space.factors if isinstance(factor, Simplex)]
+        sites = space.shares
         self._places = torch.tensor([space.columns.index(name) for site in sites for name in site.columns])
         values = np.column_stack([known[name] for site in sites for name in site.columns])
         self._known, self._weight = torch.from_numpy(values), 0.5 / len(sites)

@@ -306,6 +306,11 @@ class Product:
         self.numbered = self.count = math.prod(counts) if len(counts) == len(self.factors) else None
         self._parts = np.cumsum([0, *(len(factor.columns) for factor in factors)])
 
+    @property
+    def shares(self) -> list[Simplex]:
+        """Factors that are shares of species; none in a space of numbers and levels alone."""
+        return [factor for factor in self.factors if isinstance(factor, Simplex)]
+
     def split(self, x: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Numbers of each factor, (..., columns of the factor), of materials (..., columns)."""
         return np.split(np.asarray(x, dtype=np.float64), self._parts[1:-1], axis=-1)

@@ -1,0 +1,230 @@
+"""A study without formulas: cells in two files, bonds, a target with a floor, judged by a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from nestmat import tables
+from nestmat.config import study_from
+from nestmat.config_parts import CELL
+from nestmat.errors import InputError
+from nestmat.inverse_design import build_design, members_of, training_rows
+from nestmat.judging import described, judgements, trained_on
+from nestmat.materials.monolayers import BONDS, bonds
+from nestmat.paths import ROOT
+
+LOW = np.array([2.8, 2.8, 11.0, 80, 80, 110])
+HIGH = np.array([3.5, 3.5, 13.5, 100, 100, 130])
+ROWS = 240
+
+
+def gap(cell: np.ndarray) -> np.ndarray:
+    """A gap that falls with the longest and rises with the shortest bond, and is 0 for two cells of five."""
+    found = pd.DataFrame(bonds(torch.from_numpy(cell), 0.129).numpy(), columns=list(BONDS))
+    value = 2.5 - 3 * (found["bond_6"] - 2.3) - 2 * (2.4 - found["bond_1"]) - 0.1 * found["area"]
+    return np.maximum(value - np.quantile(value, 0.4), 0).to_numpy()
+
+
+def study() -> dict:
+    blocks = {"bonds": {"monolayer": {}}, "cell": {"columns": list(CELL)}, "field": {"columns": ["field"]}}
+    model = {
+        "inputs": ["bonds"],
+        "encoder": {"latents": 3, "hidden": [32]},
+        "heads": {"gap": {"hidden": [16], "floor": 0.0}},
+        "training": {
+            "epochs": 150,
+            "batch_size": 32,
+            "learning_rate": 0.01,
+            "schedule": "cosine",
+            "seeds": 2,
+        },
+    }
+    between = {
+        name: {"between": [float(low), float(high)]} for name, low, high in zip(CELL, LOW, HIGH, strict=True)
+    }
+    problem = {
+        "title": "A gap",
+        "scale": "gap",
+        "model": "bonds",
+        "protocol": "halves",
+        "space": {
+            "variables": {**between, "field": {"between": [-1, 1]}},
+            "symmetries": [{"a": "b", "b": "a", "alpha": "beta", "beta": "alpha"}],
+        },
+        "targets": [{"quantity": "gap.gap", "value": 0.5, "tolerance": 0.1}],
+        "methods": {"random": {"kind": "random"}, "gradient": {"kind": "gradient"}},
+        "budget": 2000,
+        "seeds": 2,
+        "proposals": 20,
+        "judges": {"gaussian_process": {"features": {"bonds": {"monolayer": {}}}, "rows": 100}},
+        "shortlist": {"method": "gradient", "top": 5},
+    }
+    columns = {**{name: {} for name in CELL}, "field": {}, "gap": {"unit": "eV", "label": True}}
+    table = {
+        "title": "Cells",
+        "file": "x.csv",
+        "names": [*CELL, "field"],
+        "beside": [{"file": "y.csv", "names": ["gap"]}],
+        "columns": columns,
+        "duplicates": "reject",
+    }
+    return {
+        "study": "strained",
+        "title": "Strained cells",
+        "question": "Which cell has a gap of half an electronvolt?",
+        "tracking": "off",
+        "datasets": {"cells": table},
+        "strict": {"folds": 2},
+        "scales": {
+            "gap": {
+                "dataset": "cells",
+                "targets": ["gap"],
+                "features": blocks,
+                "splits": {"halves": {"kind": "shared", "folds": 2}},
+                "models": {"bonds": {"specification": model}},
+            }
+        },
+        "search": {"half": problem},
+    }
+
+
+@pytest.mark.parametrize(
+    ("judges", "message"),
+    [
+        ({}, "give trees, gaussian_process or both"),
+        ({"physics": {"gap": "gap.gap"}}, "give trees, gaussian_process or both"),
+        (
+            {
+                "gaussian_process": {"features": {"b": {"monolayer": {}}}},
+                "physics": {"gap": "gap.gap"},
+            },
+            "give trees too",
+        ),
+        ({"gaussian_process": {"features": {"b": {"monolayer": {}}}, "nu": 1.0}}, "nu: give 0.5, 1.5 or 2.5"),
+    ],
+)
+def test_judges_that_cannot_be_are_refused(judges, message):
+    content = study()
+    content["search"]["half"]["judges"] = judges
+    with pytest.raises(InputError) as caught:
+        study_from(content)
+    assert message in str(caught.value)
+
+
+def test_a_search_of_trees_needs_trees():
+    content = study()
+    content["search"]["half"]["methods"]["random"]["predictor"] = "trees"
+    with pytest.raises(InputError, match=r"methods\.random\.predictor: there are no trees"):
+        study_from(content)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Working directory with the results of the study, made by Snakemake."""
+    path = tmp_path_factory.mktemp("cells")
+    (path / "resources").symlink_to(ROOT / "resources")
+    random = np.random.default_rng(0)
+    cell = random.uniform(LOW, HIGH, size=(ROWS, 6))
+    x = np.column_stack([cell, random.uniform(-1, 1, size=ROWS)])
+    y = gap(cell)
+    again = np.append(np.arange(ROWS), 3)
+    np.savetxt(path / "x.csv", x[again], delimiter=",", fmt="%.9f")
+    np.savetxt(path / "y.csv", y[again], delimiter=",", fmt="%.6f")
+    (path / "study.yaml").write_text(yaml.safe_dump(study(), sort_keys=False), encoding="utf-8")
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"),
+            *(f"results/strained/search/half/{name}.parquet" for name in ("metrics", "shortlist")),
+            *("results/strained/metrics/gap.parquet", "--configfile", "study.yaml"),
+        ],
+        cwd=path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return path / "results" / "strained"
+
+
+@pytest.fixture(scope="module")
+def design(folder):
+    files = [
+        str(folder / part) for part in ("models/gap/halves/bonds.safetensors", "features/gap.parquet")
+    ] + [str(folder / "folds/gap.parquet")]
+    members = members_of({"protocol": "halves", "fold": 0, "scales": ["gap"]}, files)
+    return build_design(study_from(study()), "half", members)
+
+
+@pytest.mark.slow
+def test_each_row_is_a_material_of_its_own(folder):
+    assert tables.provenance(folder / "data/cells.parquet")["rows_rejected"] == 1
+    folds = tables.read(folder / "folds/gap.parquet", protocol="halves")
+    assert folds["material"].is_unique
+    assert folds["fold"].value_counts().tolist() == [ROWS // 2] * 2
+
+
+@pytest.mark.slow
+def test_training_materials_are_the_rows_that_the_members_saw(folder, design):
+    folds = tables.read(folder / "folds/gap.parquet", protocol="halves").set_index("row_id")["fold"]
+    data = tables.read(folder / "data/cells.parquet")
+    seen = data[(folds.loc[data["row_id"]] == 1).to_numpy()]
+    found = trained_on(design)
+    assert len(found) == ROWS // 2
+    expected = design.space.canonical(seen[list(design.space.columns)].to_numpy())
+    np.testing.assert_allclose(np.sort(found, axis=0), np.sort(expected, axis=0))
+    frame = described(design, pd.DataFrame(found, columns=list(design.space.columns)))
+    assert (frame["novelty"] == 0).all()
+    far = pd.DataFrame([[*HIGH, 1.0]], columns=list(design.space.columns))
+    assert described(design, far)["novelty"].item() > 0.05
+    assert not described(design, far)["in_domain"].item()
+
+
+@pytest.mark.slow
+def test_a_number_that_the_features_lack_is_named(design):
+    with pytest.raises(InputError, match="a number of the design space that the features lack") as caught:
+        training_rows("gap", design.members, ["a", "strain"])
+    assert caught.value.column == "strain"
+
+
+@pytest.mark.slow
+def test_the_judge_saw_the_other_half_and_knows_the_floor(folder, design):
+    data = tables.read(folder / "data/cells.parquet")
+    folds = tables.read(folder / "folds/gap.parquet", protocol="halves").set_index("row_id")["fold"]
+    says = judgements(design, {"gap": folder / "data/cells.parquet"}, data)
+    assert list(says) == ["gaussian_process"]
+    mean, std = says["gaussian_process"]["gap.gap"]
+    assert mean.min() == 0
+    assert (std > 0).all()
+    error = np.abs(mean - data["gap"]).groupby(folds.loc[data["row_id"]].to_numpy()).mean()
+    assert error[0] < 0.5 * error[1]
+    assert error[1] < 0.05
+
+
+@pytest.mark.slow
+def test_candidates_are_judged_without_formulas(folder):
+    frame = tables.read(folder / "search/half/judged.parquet")
+    assert set(frame["method"]) == {"random", "gradient", "uniform", "training"}
+    assert (frame.loc[frame["method"] == "training", "novelty"] == 0).all()
+    assert (frame["gap.gap.mean"] >= 0).all()
+    metrics = tables.read(folder / "search/half/metrics.parquet")
+    hits = metrics[(metrics["metric"] == "hit") & (metrics["seed"] == -1)]
+    rate = hits.set_index(["judge", "method"])["value"]
+    assert rate["gaussian_process", "gradient"] > 0.5 > rate["gaussian_process", "uniform"]
+    assert (rate["all"] == rate["gaussian_process"]).all()
+
+
+@pytest.mark.slow
+def test_a_shortlist_tells_what_is_known_without_formulas(folder):
+    frame = tables.read(folder / "search/half/shortlist.parquet")
+    assert len(frame) == 5
+    assert not frame["known"].any()
+    assert (folder / "search/half/cif").is_dir()
+    assert not list((folder / "search/half/cif").glob("*.cif"))
