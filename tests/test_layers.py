@@ -16,10 +16,11 @@ from pymatgen.core import Lattice, Structure
 from nestmat import chapters, chapters_designs, report, tables
 from nestmat.cell_verification import farthest, select_cells, verify_cells
 from nestmat.config import StructureSet, study_from
-from nestmat.config_search import CELL
+from nestmat.config_parts import CELL
 from nestmat.errors import InputError
 from nestmat.figures.design_labels import DesignLabels
 from nestmat.inverse_design import Design, design_space
+from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.paths import ROOT
 from nestmat.physics import dft, layers
 from nestmat.search.problem import Problem, Target
@@ -76,6 +77,20 @@ def test_fixed_fractional_coordinates_follow_a_tilted_cell():
     assert layers.shortest_distance(positions, cell) == pytest.approx(
         min(n.nn_distance for site in crystal for n in crystal.get_neighbors(site, 3.0))
     )
+
+
+@pytest.mark.parametrize("cell", [(3.16, 3.16, 12.3, 90.0, 90.0, 120.0), TILTED])
+def test_a_layer_has_the_bonds_that_models_read(cell):
+    symbols, positions, matrix = layers.layer("Mo", "S", cell, 0.12)
+    crystal = Structure(Lattice(matrix), symbols, positions)
+    lengths = [
+        crystal.get_distance(0, sulphur, jimage=image)
+        for sulphur in (1, 2)
+        for image in ((0, 0, 0), (0, 1, 0), (-1, 0, 0))
+    ]
+    told = bonds(torch.tensor([cell], dtype=torch.float64), 0.12)[0].numpy()
+    np.testing.assert_allclose(np.sort(lengths), told[:6])
+    assert crystal.get_distance(1, 2, jimage=(0, 0, 0)) == pytest.approx(told[list(BONDS).index("pair")])
 
 
 # listing
