@@ -18,7 +18,7 @@ from nestmat import tables
 from nestmat.config import study_from
 from nestmat.config_search import Method, Space
 from nestmat.errors import InputError
-from nestmat.evaluation.designs import diversity, wilson
+from nestmat.evaluation.designs import assess, diversity, pair_distance, wilson
 from nestmat.evaluation.judges import Domain
 from nestmat.inverse_design import design_space, method, proposed, shares_of
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
@@ -28,7 +28,7 @@ from nestmat.search.problem import Problem, Target
 from nestmat.search.quantities import Distance, interpolated, logistic, weighted
 from nestmat.search.ranking import Ranking
 from nestmat.search.simplex import Simplex
-from nestmat.search.space import ABX3Alloy, Alloy, Box, Product
+from nestmat.search.space import ABX3Alloy, Alloy, Box, Interval, Product
 from nestmat.shortlist import approximants
 
 SITES = {
@@ -418,3 +418,30 @@ def test_faults_of_a_problem_are_told_before_anything_runs(key, value, message, 
         describe(study_from(data), "study.yaml")
     assert str(caught.value).startswith("study.yaml, column 'search.lead_free.")
     assert "  problem lead_free: 50,400 materials; methods: random, genetic" in describe(study_from(study()))
+
+
+def test_the_distance_of_pairs_is_euclidean_where_every_interval_is_one_unit_about_zero():
+    space = Box([Interval("a", 0, 10), Interval("b", -2, 2)], [])
+    # Two materials are every pair: 1 of 10 and 2 of 4 apart.
+    x = np.array([[3.0, 0.0], [4.0, 2.0]])
+    assert pair_distance(x, space) == pytest.approx(np.hypot(0.2, 1.0))
+    assert np.isnan(pair_distance(x[:1], space))
+
+
+def test_samples_are_counted_from_the_first_to_the_hits():
+    space = Box([Interval("a", 0, 1)], [])
+    judged = pd.DataFrame({"method": "flow", "seed": [0, 0, 1], "a": [0.1, 0.2, 0.3], "novelty": 1.0})
+    judged = judged.assign(in_domain=True, hit=True)
+    judged[["q.mean", "gp.q.mean"]] = [[1.0, 1.3], [1.0, 0.9], [1.0, 1.0]]
+    judged["gp.hit"] = (judged["gp.q.mean"] - 1.0).abs() < 0.2
+    judged["gp.distance"] = 0.0
+    details = [json.dumps({"sampled": n, "inside": n - 2, "kept": kept}) for n, kept in ((10, 2), (20, 1))]
+    runs = pd.DataFrame({"method": "flow", "seed": [0, 1], "seconds": 1.0, "details": details})
+    target = Target("q", "value", 1.0, tolerance=0.2)
+    found = assess(judged, runs, space, judges=["gp"], targets={target: "eV"}, windows={})
+    told = found.set_index(["seed", "judge", "metric"])["value"]
+    assert told[-1, "model", "inside"] == pytest.approx(26 / 30)
+    assert told[0, "model", "kept"] == pytest.approx(2 / 10)
+    assert told[-1, "all", "yield"] == pytest.approx(2 / 30)
+    assert told[1, "all", "yield"] == pytest.approx(1 / 20)
+    assert told[0, "gp", "error:q"] == pytest.approx(0.2)
