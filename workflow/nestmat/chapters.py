@@ -110,7 +110,7 @@ def data_card(source: Source, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "spec": spec,
-        "sha256": facts.get("sha256"),
+        "sha256": [part["sha256"] for part in (facts, *facts.get("beside", ())) if part.get("sha256")],
         "read": read,
         "kept": len(frame),
         "rejected": rejected,
