@@ -37,6 +37,8 @@ SECTIONS: dict[str, str] = {
     "training": "Training",
     "interpretation": "Interpretation",
 }
+WITHOUT_PARENTS = {"nesting": "Models compared"}
+"""Sections of a scale without parents that have another title."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
                 "kind": key,
                 "figures": [figure(source, name, k) for k in drawn if figures.FIGURES[k].section == key],
             }
-            for key, title in SECTIONS.items()
+            for key, title in (SECTIONS | ({} if config.parents else WITHOUT_PARENTS)).items()
             if key == "results" or any(figures.FIGURES[k].section == key for k in drawn)
         ],
         "models": [_model_card(source, name, model) for model in config.models],

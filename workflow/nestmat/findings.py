@@ -254,13 +254,14 @@ def optimism(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
     )
 
 
-def verdict(row: Mapping[Any, Any]) -> str:
-    """What a comparison (low, high, p_value, p_folds) says of nesting; see `measures.shown`."""
+def verdict(row: Mapping[Any, Any], nests: bool = True) -> str:
+    """What a comparison (low, high, p_value, p_folds) says; see `measures.shown` and `measures.outcomes`."""
     if not np.isfinite([row["low"], row["high"]]).all():
         return "one material cannot tell"
     if not measures.shown(row):
         return "no difference is shown"
-    return "nesting helps" if row["high"] < 0 else "nesting hurts"
+    better, worse = measures.outcomes(nests)
+    return better if row["high"] < 0 else worse
 
 
 def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:
@@ -272,8 +273,8 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
         target: Column that is predicted.
 
     Returns:
-        For each pair: title, verdict, and lines with protocol, difference, interval, p_value, p_folds,
-        clusters and verdict.
+        For each pair: subject, title, verdict, and lines with protocol, difference, interval, p_value,
+        p_folds, clusters and verdict.
     """
     rows = comparisons[(comparisons["metric"] == "mae") & (comparisons["target"] == target)]
     unit, found = labels.unit(target), []
@@ -288,7 +289,7 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
                 "p_value": value(row["p_value"]),
                 "p_folds": value(row["p_folds"]),
                 "clusters": row["clusters"],
-                "verdict": verdict(row),
+                "verdict": verdict(row, bool(labels.config.parents)),
             }
             for protocol in measures.ordered(by_protocol, labels.config.protocols)
             for row in [by_protocol[protocol]]
@@ -296,7 +297,8 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
         if lines:
             title = f"{labels.model(nested)} less {lower_first(labels.model(single))}"
             overall = _overall([line["verdict"] for line in lines])
-            found.append({"title": title, "verdict": overall, "lines": lines})
+            subject = "Nesting" if labels.config.parents else "Comparison"
+            found.append({"subject": subject, "title": title, "verdict": overall, "lines": lines})
     return found
 
 

@@ -22,6 +22,15 @@ def shown(comparison: Mapping[Any, Any]) -> bool:
     return bool(tests and not comparison["low"] <= 0 <= comparison["high"])
 
 
+def outcomes(nests: bool) -> tuple[str, str]:
+    """What it is called when the first of two compared models is better, and when it is worse.
+
+    Args:
+        nests: Whether the scale has parents, so that the first model is a nested one.
+    """
+    return ("nesting helps", "nesting hurts") if nests else ("the first is better", "the first is worse")
+
+
 EXPLAINED = 0.95
 
 

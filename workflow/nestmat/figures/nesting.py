@@ -57,7 +57,10 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
             f"{labels.model(nested)} against {style.lower_first(labels.model(single))}", fontsize=8
         )
         right.set_title("Paired difference", fontsize=8)
-    handles = [style.patch("nested", style.BLUE), style.patch("single scale", style.ORANGE)]
+    names = ("nested", "single scale") if labels.config.parents else ("first model", "second model")
+    handles = [
+        style.patch(name, color) for name, color in zip(names, (style.BLUE, style.ORANGE), strict=True)
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
@@ -130,24 +133,18 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str
     ax.set_ylim(-0.7, len(pair) - 0.3)
     ax.set_yticks(range(len(pair)), [labels.protocol(p) for p in pair.index[::-1]])
     ax.grid(axis="y", visible=False)
-    ax.text(0.01, 0.99, "nesting helps", transform=ax.transAxes, fontsize=7, color=style.GREY, va="top")
-    ax.text(
-        0.99,
-        0.99,
-        "nesting hurts",
-        transform=ax.transAxes,
-        fontsize=7,
-        color=style.GREY,
-        va="top",
-        ha="right",
-    )
-    ax.set_xlabel(style.with_unit("MAE nested − single", labels.unit(target)))
+    nests = bool(labels.config.parents)
+    sides = zip((0.01, 0.99), ("left", "right"), measures.outcomes(nests), strict=True)
+    for x, side, text in sides:
+        ax.text(x, 0.99, text, transform=ax.transAxes, fontsize=7, color=style.GREY, va="top", ha=side)
+    what = "MAE nested − single" if nests else "MAE first − second"
+    ax.set_xlabel(style.with_unit(what, labels.unit(target)))
 
 
 KIND = kind.Kind(
-    title="Does nesting help?",
+    title="Two models compared",
     caption=(
-        "Left: errors by fold (all repeats) of the nested model and of its single-scale ablation; thin "
+        "Left: errors by fold (all repeats) of a model, such as a nested one, and of its ablation; thin "
         "lines join the same fold, black bars are means. Right: paired difference over rows with its 95 % "
         "interval over materials (over left-out levels where whole levels are left out); blue where the "
         "interval leaves out zero and the tests over these and over folds agree (p < 0.05)."
