@@ -439,7 +439,9 @@ def test_samples_are_counted_from_the_first_to_the_hits():
     runs = pd.DataFrame({"method": "flow", "seed": [0, 1], "seconds": 1.0, "details": details})
     target = Target("q", "value", 1.0, tolerance=0.2)
     found = assess(judged, runs, space, judges=["gp"], targets={target: "eV"}, windows={})
-    told = found.set_index(["seed", "judge", "metric"])["value"]
+    told = dict(
+        zip(zip(found["seed"], found["judge"], found["metric"], strict=True), found["value"], strict=True)
+    )
     assert told[-1, "model", "inside"] == pytest.approx(26 / 30)
     assert told[0, "model", "kept"] == pytest.approx(2 / 10)
     assert told[-1, "all", "yield"] == pytest.approx(2 / 30)
