@@ -15,10 +15,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from nestmat import figures, tables
-from nestmat.config import study_from
+from nestmat.config import load_study, study_from
 from nestmat.errors import InputError
 from nestmat.figures import front, kind, nesting, parity, style
 from nestmat.figures.design_labels import DesignLabels
+from nestmat.paths import ROOT
 from nestmat.tables import Column
 
 STUDY = factories.study()
@@ -64,6 +65,9 @@ def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
+GENERATIVE = {"samples", "stages", "diversity", "pairs", "generative_curves"}
+
+
 def test_figures_follow_from_the_configuration():
     found = set(figures.available(STUDY))
     assert ("gap", "sweep") in found
@@ -77,9 +81,16 @@ def test_figures_follow_from_the_configuration():
     assert {"parity", "errors", "calibration", "curves", "maps", "shapley"} <= {
         k for s, k in found if s == "gap"
     }
-    assert {k for s, k in found if s == "absorbers"} == {
-        k for k, about in figures.FIGURES.items() if about.subject == "problem"
-    }
+    every = {k for k, about in figures.FIGURES.items() if about.subject == "problem"}
+    assert {k for s, k in found if s == "absorbers"} == every - GENERATIVE
+
+
+def test_a_problem_that_asks_generative_models_has_their_figures():
+    study = load_study(ROOT / "resources/studies/matdesinne_mos2.yaml")
+    found = set(figures.available(study))
+    assert {k for s, k in found if s == "gap_050"} >= GENERATIVE
+    # The networks are the same for every value: their curves are shown once.
+    assert {k for s, k in found if s == "gap_100"} & GENERATIVE == GENERATIVE - {"generative_curves"}
 
 
 def test_a_problem_has_the_figures_that_its_parts_allow():
