@@ -6,6 +6,8 @@ fixed, fitted and relaxed positions (eV).
 
 from typing import Any
 
+import pandas as pd
+
 from nestmat import tables
 from nestmat.logs import job_log
 from nestmat.physics import layers
@@ -14,8 +16,8 @@ from nestmat.physics import layers
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.physics.layers.calibration`."""
     with job_log(snakemake.log[0]):
-        cells, data = map(tables.read, snakemake.input.files)
-        table = layers.calibration(cells, data, snakemake.params.gap)
+        *cells, data = map(tables.read, snakemake.input.files)
+        table = layers.calibration(pd.concat(cells, ignore_index=True), data, snakemake.params.gap)
         facts = {"problem": snakemake.wildcards.problem}
         tables.write(snakemake.output.calibration, table, layers.CALIBRATION, facts)
         errors = layers.calibration_errors(table)

@@ -428,7 +428,7 @@ def test_the_report_tells_targets_and_calibration(design, tmp_path):
     tables.write(folder / "calibration.errors.parquet", errors, layers.CALIBRATION_ERRORS)
     given = configuration()
     problem = given["search"]["half"]
-    problem["verify"] |= {"file": "cells.parquet", "calibration": "calibration.cells.parquet"}
+    problem["verify"] |= {"file": "cells.parquet", "calibration": ["calibration.cells.parquet"]}
     study = study_from(given)
     needed = [path for path in report.needs(study)["designs"] if "calibration" in path]
     assert needed == [f"search/half/{name}.parquet" for name in ("calibration", "calibration.errors")]

@@ -94,7 +94,7 @@ def verification(source: Source, labels: DesignLabels) -> tuple[list[tuple[str, 
         calculated = source.table(f"{folder}/verified.parquet")
         found.append(("Verification", findings.verified(calculated, labels)))
         tables.append(_verification(calculated, labels))
-    if verify is not None and verify.calibration is not None:
+    if verify is not None and verify.calibration:
         errors = source.table(f"{folder}/calibration.errors.parquet")
         found.append(("Calibration", findings.calibrated(errors)))
         tables += [_calibration(source.table(f"{folder}/calibration.parquet")), _calibration_errors(errors)]

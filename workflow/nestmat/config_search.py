@@ -255,8 +255,8 @@ class Verification(Part):
             "data set differ by so much; no gap falls below 0."
         ),
     )
-    calibration: str | None = Field(
-        None,
+    calibration: list[str] = Field(
+        [],
         description=(
             "Cells: calculated rows of the data set, as resources/reference/mos2_calibration.cells.parquet, "
             "to show beside its gaps."

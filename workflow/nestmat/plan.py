@@ -704,10 +704,9 @@ class Plan:
         """Calculated rows of the data set of a problem, and the data set of the gap."""
         verify = self.problem(wildcards).verify
         assert verify is not None
-        assert verify.calibration is not None
         assert verify.gap is not None
         dataset = self.scale(verify.gap.partition(".")[0]).dataset
-        return [verify.calibration, f"{self.results}/data/{dataset}.parquet"]
+        return [*verify.calibration, f"{self.results}/data/{dataset}.parquet"]
 
     def calibrated_column(self, wildcards: Any) -> str:
         """Column of that data set which is the gap."""
