@@ -164,9 +164,10 @@ VERIFICATION = kind.Kind(
     title="Predicted and calculated",
     caption=(
         "Predictions of the members that were trained on every material against density-functional theory, "
-        "for the best materials of the space that fit into a small cell; bars are one predicted standard "
-        "deviation, the line is equality. Hollow: materials that the members were trained on. Mean absolute "
-        "error (MAE) and the share within two standard deviations are of the others, where there are any."
+        "for the best materials of the space that fit into a small cell, or for designed cells that are far "
+        "from each other; bars are one predicted standard deviation, the line is equality. Hollow: materials "
+        "that the members were trained on. Mean absolute error (MAE) and the share within two standard "
+        "deviations are of the others, where there are any."
     ),
     section="verification",
     draw=draw_verification,
