@@ -15,7 +15,7 @@ from pymatgen.core import Lattice, Structure
 
 from nestmat import chapters, chapters_designs, report, tables
 from nestmat.cell_verification import farthest, select_cells, verify_cells
-from nestmat.config import StructureSet, study_from
+from nestmat.config import StructureSet, load_study, study_from
 from nestmat.config_parts import CELL
 from nestmat.errors import InputError
 from nestmat.figures.design_labels import DesignLabels
@@ -446,9 +446,28 @@ def test_the_report_tells_targets_and_calibration(design, tmp_path):
     assert len(about["rows"]) == len(errors)
 
 
-# GPAW itself
+# the shipped calculations
 
 REFERENCE = ROOT / "resources/reference/mos2_calibration.parquet"
+
+
+@pytest.mark.mirror
+def test_height_and_offset_of_the_study_are_those_of_its_calibration(mirror):
+    study = load_study(ROOT / "resources/studies/matdesinne_mos2.yaml")
+    data = pd.read_csv(mirror / "matdesinne/data_x.csv", header=None, usecols=range(6), names=CELL)
+    data["gap"] = pd.read_csv(mirror / "matdesinne/data_y.csv", header=None)[0]
+    data["row_id"] = np.arange(len(data))
+    for problem in study.search.values():
+        assert problem.verify is not None
+        cells = pd.concat([tables.read(ROOT / path) for path in problem.verify.calibration])
+        table = layers.calibration(cells, data, "gap")
+        errors = layers.calibration_errors(table).set_index(["variant", "half"])
+        best = errors.loc["fitted height and offset", "tested"]
+        assert best["mae"] < 0.02
+        assert best["offset"] == pytest.approx(problem.verify.offset)
+        designed = tables.read(ROOT / problem.verify.file)
+        assert (designed["height"] == pytest.approx(best["height"])).all()
+        assert len(designed) == problem.verify.count
 
 
 @pytest.fixture(scope="module")
