@@ -12,6 +12,7 @@ from nestmat.config_search import Bound, Shares, Variable, Wanted
 from nestmat.evaluation.designs import ALL, MODEL, TRAINING, UNIFORM
 from nestmat.figures import measures
 from nestmat.figures.design_labels import DesignLabels, judge
+from nestmat.figures.generative import stage
 from nestmat.figures.style import lower_first, word
 from nestmat.findings import GAP, spread, value
 
@@ -188,7 +189,26 @@ def sampled(metrics: pd.DataFrame, labels: DesignLabels) -> str:
         for name in (name for name in kinds if kinds[name] == kind and name in off):
             share = f", yield {rate(yields[name])}" if kind == "uniform" and name in yields else ""
             told.append(f"{labels.method(name)}, {text}: off by {spread(*off[name], unit)}{share}")
+    for plain, filtered in _filters(labels):
+        if plain in off and filtered in off:
+            better = "is enough to be nearer" if off[filtered][0] < off[plain][0] else "is not enough"
+            told.append(
+                f"a better filter alone {better}: {labels.method(filtered)} is off by "
+                f"{spread(*off[filtered], unit)}, {labels.method(plain)} by {spread(*off[plain], unit)}"
+            )
     return "; ".join(told) + "."
+
+
+def _filters(labels: DesignLabels) -> list[tuple[str, str]]:
+    """Methods that filter and localise as published, each with one that only filters the same samples."""
+    entries = labels.given.methods
+    return [
+        (name, other)
+        for name, entry in entries.items()
+        if entry.options.get("scaled") is False
+        for other, same in entries.items()
+        if same.model == entry.model and stage(same) == "filtered"
+    ]
 
 
 def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, count: int | None) -> str:
