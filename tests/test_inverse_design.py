@@ -447,3 +447,15 @@ def test_samples_are_counted_from_the_first_to_the_hits():
     assert told[-1, "all", "yield"] == pytest.approx(2 / 30)
     assert told[1, "all", "yield"] == pytest.approx(1 / 20)
     assert told[0, "gp", "error:q"] == pytest.approx(0.2)
+
+
+def test_the_yield_counts_what_was_kept_and_not_proposed():
+    space = Box([Interval("a", 0, 1)], [])
+    judged = pd.DataFrame({"method": "flow", "seed": 0, "a": [0.1, 0.2], "novelty": 1.0, "in_domain": True})
+    judged = judged.assign(hit=True, **{"gp.hit": [True, False], "gp.distance": 0.0})
+    judged[["q.mean", "gp.q.mean"]] = 1.0
+    details = json.dumps({"sampled": 1000, "inside": 1000, "kept": 100})
+    runs = pd.DataFrame({"method": "flow", "seed": [0], "seconds": 1.0, "details": details})
+    target = Target("q", "value", 1.0)
+    found = assess(judged, runs, space, judges=["gp"], targets={target: "eV"}, windows={})
+    assert found.loc[(found["metric"] == "yield") & (found["seed"] == 0), "value"].item() == 0.05

@@ -292,9 +292,9 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels, elsewhere: pd.DataFram
         heads,
         [*_rows(labels.methods(metrics["method"]), labels, cells), *reported],
         "Inside and kept: of the samples that were drawn. Off: mean distance of the judged value from the "
-        "one asked for; yield: hits by all judges of the samples drawn; distance of two candidates: mean "
-        "Euclidean, where every interval is −1 to 1. ± one standard deviation over the seeds; in brackets "
-        "95 % Wilson intervals of all of them."
+        "one asked for; yield: share of the samples that are kept and hits by all judges; distance of two "
+        "candidates: mean Euclidean, where every interval is −1 to 1. ± one standard deviation over the "
+        "seeds; in brackets 95 % Wilson intervals of all of them."
         + (
             " Numbers of released weights are recomputed from them, by another judge on other splits."
             if reported

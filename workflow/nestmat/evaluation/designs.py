@@ -216,7 +216,8 @@ def _sampled(part: pd.DataFrame, searches: pd.DataFrame, judges: Sequence[str]) 
     yield _share("kept", MODEL, sum(each["kept"] for each in told), sampled)
     if judges:
         hits = np.logical_and.reduce([part[f"{judge}.hit"].to_numpy(bool) for judge in judges])
-        yield _share("yield", ALL, int(hits.sum()), sampled)
+        # Of many that are kept, only some are proposed and judged: they stand for the others.
+        yield _share("yield", ALL, round(hits.mean() * sum(each["kept"] for each in told)), sampled)
 
 
 def _pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
