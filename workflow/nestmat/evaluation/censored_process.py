@@ -14,6 +14,9 @@ from nestmat.evaluation.gaussian_process import MaternProcess, matern, squared_d
 
 Numbers = NDArray[np.float64]
 
+CHUNK = 2048
+"""Rows that are predicted at once: the covariances with all training rows have to fit into memory."""
+
 
 class CensoredProcess:
     """Exact Gaussian process of all rows, with hyperparameters that are found on rows above the floor.
@@ -64,6 +67,11 @@ class CensoredProcess:
 
     def predict(self, x: Numbers) -> tuple[Numbers, Numbers]:
         """Mean, not below the floor, and standard deviation of a measurement, (n,) each."""
+        parts = [self._predict(x[start : start + CHUNK]) for start in range(0, max(len(x), 1), CHUNK)]
+        mean, std = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return mean, std
+
+    def _predict(self, x: Numbers) -> tuple[Numbers, Numbers]:
         cross = self._covariance(self._scaler.transform(x), self._x)
         mean = cross @ self._weights * self._scale + self._mean
         reduced = solve_triangular(self._cholesky, cross.T, lower=True, check_finite=False)
