@@ -275,8 +275,10 @@ def draw_training(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
                 ax.plot(mine["step"], mine["loss"], color=colour, linewidth=0.8, alpha=0.8, label=name)
         ax.set_title(labels.study.generative[model].title or style.prettify(model), fontsize=8)
         ax.set_xlabel("Step")
-        low, high = rows["loss"].min(), rows.loc[rows["split"] == "train", "loss"].max()
-        # What rows that were held out cost a network that has learned its rows by heart has no end.
+        # The first steps of raw coordinates cost anything, and so do rows that were held out of those that a
+        # network has learned by heart.
+        settled = rows["step"] > 0.04 * rows["step"].max()
+        low, high = rows["loss"].min(), rows.loc[settled & (rows["split"] == "train"), "loss"].max()
         ax.set_ylim(low - 0.05 * (high - low), high + 0.3 * (high - low))
     for ax in axes[::PER_ROW]:
         ax.set_ylabel("Loss")
