@@ -23,6 +23,9 @@ SECTIONS = {
     "verification": "Against calculations",
 }
 
+LISTED = 30
+"""Candidates of the shortlist that the report prints; the files have all."""
+
 Table = dict[str, Any]
 """Caption, head as (text, class) pairs, rows as (class, cells) pairs, and a note."""
 
@@ -40,7 +43,7 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
     verdict = ""
     if metrics is not None:
         runs = pd.concat([source.table(f"{folder}/{method}.runs.parquet") for method in given.methods])
-        verdict = findings.verdict(metrics, runs, labels, count)
+        verdict = findings.use_samples(metrics, labels) or findings.verdict(metrics, runs, labels, count)
         found += [("Method", verdict), ("Promises", findings.promises(metrics, labels))]
         tables["methods"] = [
             _hits(metrics, labels),
@@ -260,7 +263,7 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels, elsewhere: pd.DataFram
     apart = findings.over_seeds(metrics, "pair_distance")
 
     def cells(method: str) -> list[str]:
-        shares = [findings.rate(each[method], unit="") if method in each else "" for each in (inside, kept)]
+        shares = [f"{100 * each[method][0]:.2g}" if method in each else "" for each in (inside, kept)]
         told = [spread(*off[method]), findings.rate(within[method], unit="")]
         last = findings.rate(hits[method], unit="") if method in hits else ""
         return [*shares, *told, last, spread(*apart[method]) if method in apart else ""]
@@ -314,6 +317,7 @@ def _shortlist(rows: pd.DataFrame, labels: DesignLabels) -> Table:
         ("Formula", ""),
         *((labels.axis(name), "" if name in levels else "n") for name in [*free, *quantities]),
     ]
+    shown = rows.head(LISTED)
     lines = [
         (
             "",
@@ -326,10 +330,10 @@ def _shortlist(rows: pd.DataFrame, labels: DesignLabels) -> Table:
                 row["flags"],
             ],
         )
-        for row in rows.to_dict("records")
+        for row in shown.to_dict("records")
     ]
     return {
-        "caption": f"The {len(rows)} best candidates of {labels.method(rows['method'].iloc[0])}",
+        "caption": f"The {len(shown)} best candidates of {labels.method(rows['method'].iloc[0])}",
         "head": [*heads, ("Distance to the training data", "n"), ("Warnings", "words")],
         "rows": lines,
         "note": (

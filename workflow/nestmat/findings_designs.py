@@ -16,6 +16,9 @@ from nestmat.figures.generative import stage
 from nestmat.figures.style import lower_first, word
 from nestmat.findings import GAP, spread, value
 
+TRIVIAL = 0.5
+"""Share of hits among uniform draws above which a problem needs no model."""
+
 Rates = Mapping[str, tuple[float, float, float]]
 """Rate, and both ends of its 95 % interval, by method."""
 
@@ -161,18 +164,47 @@ def over_seeds(metrics: pd.DataFrame, metric: str, judged_by: str = MODEL) -> di
     return {str(name): (float(row["mean"]), float(row["std"])) for name, row in told.iterrows()}
 
 
-def sampled(metrics: pd.DataFrame, labels: DesignLabels) -> str:
-    """Which generative methods are nearest to the value, give most, and are most diverse, by the judge."""
-    target = labels.given.targets[0]
-    errors = metrics[metrics["metric"] == f"error:{target.quantity}"]
-    by, unit = errors["judge"].iloc[0], labels.unit(target.quantity)
-    kinds = {
+def _models(labels: DesignLabels) -> dict[str, str]:
+    """Kind of the generative model of each method that has one."""
+    return {
         name: labels.study.generative[entry.model].kind
         for name, entry in labels.given.methods.items()
         if entry.model
     }
+
+
+def use_samples(metrics: pd.DataFrame, labels: DesignLabels) -> str:
+    """Which generative method to use: the one whose samples give most hits; empty where there is none."""
+    kinds, yields = _models(labels), rates(metrics, ALL, "yield")
+    ours = [name for name in kinds if kinds[name] not in ("retrieval", "uniform") and name in yields]
+    if not ours:
+        return ""
+    target = labels.given.targets[0]
+    best = max(ours, key=lambda name: yields[name][0])
+    plain = next((name for name in kinds if kinds[name] == "uniform" and name in yields), UNIFORM)
+    by_chance = rates(metrics)[UNIFORM]
+    floor = yields.get(plain, by_chance)
+    if by_chance[0] > TRIVIAL:
+        return f"No model is needed: {rate(by_chance)} of materials drawn uniformly are hits."
+    off = over_seeds(metrics, f"error:{target.quantity}", _judge_of(metrics, labels))[best]
+    return (
+        f"Use {labels.method(best)}: {rate(yields[best])} of its samples are kept and hits by all judges, "
+        f"off by {spread(*off, labels.unit(target.quantity))}, against {rate(floor)} of uniform samples."
+    )
+
+
+def _judge_of(metrics: pd.DataFrame, labels: DesignLabels) -> str:
+    """The judge that errors are told by: the first."""
+    name = f"error:{labels.given.targets[0].quantity}"
+    return str(metrics.loc[metrics["metric"] == name, "judge"].iloc[0])
+
+
+def sampled(metrics: pd.DataFrame, labels: DesignLabels) -> str:
+    """Which generative methods are nearest to the value, give most, and are most diverse, by the judge."""
+    target = labels.given.targets[0]
+    by, unit, kinds = _judge_of(metrics, labels), labels.unit(target.quantity), _models(labels)
     models = [name for name, kind in kinds.items() if kind not in ("retrieval", "uniform")]
-    off = {name: pair for name, pair in over_seeds(metrics, f"error:{target.quantity}", by).items()}
+    off = over_seeds(metrics, f"error:{target.quantity}", by)
     yields, apart = rates(metrics, ALL, "yield"), over_seeds(metrics, "pair_distance")
     ours = [name for name in models if name in off and name in yields]
     if not ours:
