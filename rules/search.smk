@@ -1,10 +1,11 @@
 # Inverse design.
 # In: trained members of a chain. Out: candidates of each method and seed; all of them judged by models that never saw
 # what the searched members saw, and by the physics; rates with intervals.
+# generative/<protocol>/<model>, generative models, where methods sample from them.
 # The candidates to go on with, by members that were trained on every row.
 # For the target `screen`: every material of a space.
-# Generative models, where methods sample from them.
-# Steps: train_generative; search_candidates, a job a method; judge_candidates; select_candidates. screen_chunk; merge_screen.
+# Steps: train_generative; search_candidates, a job a method; judge_candidates; select_candidates.
+# screen_chunk; merge_screen.
 
 
 wildcard_constraints:
