@@ -28,6 +28,7 @@ def small_study():
     problem["methods"]["taught_localised"]["options"] = {"steps": 10, "accept": 0.1}
     problem["methods"]["uniform_filtered"]["options"] = {"samples": 2000, "accept": 0.1}
     problem["constraints"][0]["high"] = 0.5
+    problem["judges"]["gaussian_process"]["rows"] = 200
     problem |= {"seeds": 2, "shortlist": {"method": "taught_localised", "top": 20}, "verify": None}
     study["search"] = {"gap_050": problem}
     models = {problem["methods"][name]["model"] for name in METHODS}
