@@ -53,7 +53,7 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
         ]
         if any(entry.model for entry in given.methods.values()):
             found.append(("Samples", findings.sampled(metrics, labels)))
-            tables["methods"].insert(0, _samples(metrics, labels, _published(labels)))
+            tables["methods"].insert(0, _samples(metrics, labels))
     if shortlist is not None:
         found.append(("Candidates", findings.first_of(shortlist, labels)))
         tables["shortlist"] = [_shortlist(shortlist, labels)]
@@ -244,14 +244,7 @@ def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     )
 
 
-def _published(labels: DesignLabels) -> pd.DataFrame:
-    """Published numbers of materials that were asked for the same value."""
-    target = labels.given.targets[0]
-    scale, _, column = target.quantity.partition(".")
-    return published.for_samples(labels.study, scale, column, target.value or 0.0)
-
-
-def _samples(metrics: pd.DataFrame, labels: DesignLabels, elsewhere: pd.DataFrame) -> Table:
+def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     target = labels.given.targets[0]
     by = _judges(metrics)[0]
     inside, kept, hits = (
@@ -264,20 +257,25 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels, elsewhere: pd.DataFram
 
     def cells(method: str) -> list[str]:
         shares = [f"{100 * each[method][0]:.2g}" if method in each else "" for each in (inside, kept)]
-        told = [spread(*off[method]), findings.rate(within[method], unit="")]
+        judged = [spread(*off[method]), findings.rate(within[method], unit="")]
         last = findings.rate(hits[method], unit="") if method in hits else ""
-        return [*shares, *told, last, spread(*apart[method]) if method in apart else ""]
+        return [*shares, *judged, last, spread(*apart[method]) if method in apart else ""]
 
-    def theirs(row: dict[Any, Any]) -> list[str]:
-        inside, off, yielded, apart = (
-            row.get(name, float("nan")) for name in ("inside", "error", "yield", "pair_distance")
-        )
-        shares = [f"{100 * part:.0f}" if part == part else "" for part in (inside, yielded)]
-        told = [value(number) if number == number else "" for number in (off, apart)]
-        return [shares[0], "", told[0], "", shares[1], told[1]]
+    scale, _, column = target.quantity.partition(".")
+    elsewhere, citations = published.for_samples(labels.study, scale, column, target.value or 0.0)
+
+    def told(row: dict[Any, Any], metric: str, factor: float = 1.0) -> str:
+        return value(factor * row[metric]) if pd.notna(row.get(metric)) else ""
 
     reported = [
-        ("published", [f"{row['model']} (released weights)", *theirs(row)])
+        (
+            "published",
+            [
+                f"{row['model']} (published)",
+                *(told(row, "inside", 100), "", told(row, "error"), ""),
+                *(told(row, "yield", 100), told(row, "pair_distance")),
+            ],
+        )
         for row in elsewhere.reset_index().to_dict("records")
     ]
     tolerance = findings.amount(target.tolerance, labels.unit(target.quantity))
@@ -298,11 +296,7 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels, elsewhere: pd.DataFram
         "one asked for; yield: share of the samples that are kept and hits by all judges; distance of two "
         "candidates: mean Euclidean, where every interval is −1 to 1. ± one standard deviation over the "
         "seeds; in brackets 95 % Wilson intervals of all of them."
-        + (
-            " Numbers of released weights are recomputed from them, by another judge on other splits."
-            if reported
-            else ""
-        ),
+        + "".join(f" Published, by another judge on other splits: {citation}." for citation in citations),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,10 @@ from nestmat.inverse_design import (
     method,
     settings_of,
     surrogate_of,
+    training_rows,
 )
 from nestmat.search.generative_models import HISTORY, KINDS, GenerativeModel, Teacher, load, save
+from nestmat.search.space import Product
 from nestmat.training.trainer import pick_device
 
 _LOG = logging.getLogger(__name__)
@@ -69,27 +71,26 @@ def train_generative(
     """
     given = study.generative[name]
     space = design_space(given.space)
-    path = members.features[given.scale]
-    frame = tables.read(path, columns=["row_id", *space.columns, given.condition])
-    if members.fold >= 0:
-        folds = tables.read(members.folds[given.scale], protocol=members.protocol, repeat=0)
-        frame = frame[frame["row_id"].isin(folds.loc[folds["fold"] != members.fold, "row_id"])]
+    frame = training_rows(given.scale, members, [*space.columns, given.condition], each=True)
     x, y = frame[list(space.columns)].to_numpy(np.float64), frame[given.condition].to_numpy(np.float64)
     outside = ~np.isclose(space.canonical(x), x).all(axis=1)
     if outside.all():
         raise InputError(
-            "has no row in the space of the model.", file=path, column=f"generative.{name}.space"
+            "has no row in the space of the model.",
+            file=members.features[given.scale],
+            column=f"generative.{name}.space",
         )
     if outside.any():
         _LOG.info("%d of %d rows lie outside of the space and are left out", outside.sum(), len(x))
     x, y = x[~outside], y[~outside]
+    taught = _teaching(study, given, members, space) if given.teaching else None
     models, curves = [], []
     for seed in range(given.seeds):
         rows = x, y
-        if given.teaching:
-            taught = _taught(study, given, members, x, y, seed)
-            _LOG.info("%d rows from %s", len(taught[1]), given.teaching.model)
-            rows = np.concatenate([x, taught[0]]), np.concatenate([y, taught[1]])
+        if taught:
+            more = taught(x, y, seed)
+            _LOG.info("%d rows from the teacher", len(more[1]))
+            rows = np.concatenate([x, more[0]]), np.concatenate([y, more[1]])
         model = untrained(given, seed)
         start = time.perf_counter()
         curve = model.fit(*rows, pick_device(device))
@@ -101,25 +102,19 @@ def train_generative(
     tables.write(history, pd.concat(curves, ignore_index=True), HISTORY, facts)
 
 
-def _taught(
-    study: Study,
-    given: config_generative.GenerativeModel,
-    members: Members,
-    x: np.ndarray,
-    y: np.ndarray,
-    seed: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Further rows, (n, columns), with what the teaching model says of them, (n,)."""
+def _teaching(
+    study: Study, given: config_generative.GenerativeModel, members: Members, space: Product
+) -> Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]:
+    """What gives further rows, with what the teaching model says of them, for training rows and a seed."""
     assert given.teaching is not None
     teaching = given.teaching.model_dump()
     stems = study.chain(given.scale, teaching.pop("model"), members.protocol)
-    space = design_space(given.space)
-    surrogate = surrogate_of(study, stems, members, space)
+    surrogate, teacher = surrogate_of(study, stems, members, space), Teacher(**teaching)
 
     def predict(rows: Tensor) -> tuple[Tensor, Tensor]:
         return surrogate(rows)[f"{given.scale}.{given.condition}"]
 
-    return Teacher(**teaching)(space, x, y, predict, seed)
+    return lambda x, y, seed: teacher(space, x, y, predict, seed)
 
 
 def trained_for(

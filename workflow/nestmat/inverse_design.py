@@ -203,8 +203,16 @@ def shares_of(formulas: Sequence[str], space: Product) -> dict[str, NDArray[np.f
     return found
 
 
-def training_rows(scale: str, members: Members, columns: Sequence[str]) -> pd.DataFrame:
-    """First row of each material that members were trained on at a scale, some columns of its features.
+def training_rows(
+    scale: str, members: Members, columns: Sequence[str], *, each: bool = False
+) -> pd.DataFrame:
+    """Rows that members were trained on at a scale, some columns of its features.
+
+    Args:
+        scale: The scale.
+        members: The members.
+        columns: The columns.
+        each: Whether to take every row; by default the first of each material.
 
     Raises:
         InputError: The features lack a column.
@@ -223,7 +231,7 @@ def training_rows(scale: str, members: Members, columns: Sequence[str]) -> pd.Da
             members.folds[scale], columns=["row_id", "fold"], protocol=members.protocol, repeat=0
         )
         frame = frame.merge(mine[mine["fold"] != members.fold], on="row_id", validate="one_to_one")
-    return frame.drop_duplicates("material")[list(columns)]
+    return (frame if each else frame.drop_duplicates("material"))[list(columns)]
 
 
 def training_formulas(scale: str, members: Members) -> list[str]:

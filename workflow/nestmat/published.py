@@ -168,7 +168,7 @@ def _rows(entry: dict, citations: Mapping[str, str]) -> list[dict]:
     return rows if train["value"] is None else [*rows, entry | train | {"split": "train"}]
 
 
-def for_samples(study: Study, scale: str, target: str, asked: float) -> pd.DataFrame:
+def for_samples(study: Study, scale: str, target: str, asked: float) -> tuple[pd.DataFrame, list[str]]:
     """Published numbers of materials that were generated to have a value, by model and metric.
 
     Args:
@@ -178,7 +178,7 @@ def for_samples(study: Study, scale: str, target: str, asked: float) -> pd.DataF
         asked: The value.
 
     Returns:
-        One row a model, one column a metric; `load` has the citations.
+        One row a model, one column a metric; and the citations.
     """
     frame = load(study.published)
     mine = frame[
@@ -186,7 +186,7 @@ def for_samples(study: Study, scale: str, target: str, asked: float) -> pd.DataF
         & (frame["target"] == target)
         & (frame["asked"] == asked)
     ]
-    return mine.pivot(index="model", columns="metric", values="value")
+    return mine.pivot(index="model", columns="metric", values="value"), mine["citation"].unique().tolist()
 
 
 def for_scale(study: Study, scale: str, folder: str | Path = PUBLISHED) -> pd.DataFrame:

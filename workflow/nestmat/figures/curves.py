@@ -36,6 +36,14 @@ def available(study: Study, scale: str) -> bool:
     return bool(study.scales[scale].models)
 
 
+def by_model(history: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Rows of each model, which the file in the column ``source`` is named after."""
+    return {
+        str(source).split("/")[-1].removesuffix(".history.parquet"): rows
+        for source, rows in history.groupby("source", sort=False)
+    }
+
+
 def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     """A panel a model: median over members, with a band from the 10th to the 90th percentile.
 
@@ -44,11 +52,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         labels: Names and units.
     """
     history = frames["history"]
-    history = history[history["term"] == "total"]
-    histories = {
-        str(source).split("/")[-1].removesuffix(".history.parquet"): rows
-        for source, rows in history.groupby("source", sort=False)
-    }
+    histories = by_model(history[history["term"] == "total"])
     figure, axes = style.grid_of(
         len(histories), 3, height=2.1, width=style.WIDTH if len(histories) > 1 else 4
     )

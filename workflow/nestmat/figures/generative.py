@@ -9,7 +9,7 @@ import numpy as np
 
 from nestmat.config import Study
 from nestmat.config_search import Method
-from nestmat.figures import designs, kind, style
+from nestmat.figures import curves, designs, kind, style
 from nestmat.figures.design_labels import BASELINES, DesignLabels, judge, judges
 
 if TYPE_CHECKING:
@@ -262,13 +262,9 @@ def draw_training(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
         frames: ``history`` with a column ``source``, the file of each row.
         labels: Names.
     """
-    history = frames["history"]
-    curves = {
-        str(source).split("/")[-1].removesuffix(".history.parquet"): rows
-        for source, rows in history.groupby("source", sort=False)
-    }
-    figure, axes = style.grid_of(len(curves), PER_ROW, height=1.8)
-    for ax, (model, rows) in zip(axes, curves.items(), strict=True):
+    found = curves.by_model(frames["history"])
+    figure, axes = style.grid_of(len(found), PER_ROW, height=1.8)
+    for ax, (model, rows) in zip(axes, found.items(), strict=True):
         for split, colour in (("train", style.BLUE), ("held out", style.VERMILLION)):
             for place, (_, mine) in enumerate(rows[rows["split"] == split].groupby("seed")):
                 name = "" if place else f"{split} rows"

@@ -88,9 +88,8 @@ class BoundGenerative:
             )
         target = problem.targets[0]
         drawn = self.models[seed % len(self.models)].sample(target.low, settings.samples, seed)
-        details: dict[str, float] = {"sampled": settings.samples if len(drawn) else 0}
         x, inside = _inside(space, drawn)
-        details |= {"sampled": len(drawn), "inside": int(inside.sum())}
+        details: dict[str, float] = {"sampled": len(drawn), "inside": int(inside.sum())}
         evaluations = 0
         if settings.near is not None:
             evaluations += len(x)
