@@ -80,7 +80,7 @@ def test_values_below_the_floor_are_the_most_probable_ones():
     free = low & (z < top - 1e-6)
     assert 0 < free.sum() < low.sum()
     scale = np.abs(process._weights).max()
-    assert np.abs(process._weights[free]).max() < 1e-3 * scale
+    assert np.abs(process._weights[free]).max() < 1e-4 * scale
     assert process._weights[low & ~free].max() < 1e-4 * scale
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg import solve, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
@@ -14,6 +14,8 @@ from nestmat.evaluation.gaussian_process import MaternProcess, matern, squared_d
 
 Numbers = NDArray[np.float64]
 
+SETTLING = 50
+"""Most rounds in which it is settled which values are held at the floor."""
 CHUNK = 2048
 """Rows that are predicted at once: the covariances with all training rows have to fit into memory."""
 
@@ -82,7 +84,14 @@ class CensoredProcess:
         return self._variance * matern(squared_distances(a / self._lengths, b / self._lengths), self.nu)[0]
 
     def _below(self, precision: Numbers, z: Numbers, low: NDArray[np.bool_]) -> Numbers:
-        """Most probable values (low,) where the target is at its floor, given the other values of z (n,)."""
+        """Most probable values (low,) where the target is at its floor, given the other values of z (n,).
+
+        Which of them are held at the floor is guessed by L-BFGS-B and then settled by the primal-dual active
+        set method (Hintermüller, Ito & Kunisch, SIAM J. Optim. 13, 865 (2002)), which is exact.
+
+        Raises:
+            InputError: The method does not settle.
+        """
         inside, rest = precision[np.ix_(low, low)], precision[np.ix_(low, ~low)] @ z[~low]
 
         def energy(u: Numbers) -> tuple[float, Numbers]:
@@ -97,4 +106,21 @@ class CensoredProcess:
             bounds=[(None, value) for value in z[low]],
             options={"maxiter": 500, "maxfun": 1000},
         )
-        return found.x
+        top, u = z[low], found.x
+        held = u >= top
+        for _ in range(SETTLING):
+            u = np.where(held, top, 0.0)
+            free = ~held
+            if free.any():
+                pull = rest[free] + inside[np.ix_(free, held)] @ top[held]
+                u[free] = -solve(inside[np.ix_(free, free)], pull, assume_a="pos")
+            slope = inside @ u + rest
+            now = np.where(held, slope < 0, u > top)
+            if np.array_equal(now, held):
+                return u
+            held = now
+        raise InputError(
+            f"does not settle which values lie at the floor in {SETTLING} rounds.",
+            value=self.floor,
+            remedy="take out features that say the same, or judge by trees.",
+        )
