@@ -264,16 +264,18 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     scale, _, column = target.quantity.partition(".")
     elsewhere, citations = published.for_samples(labels.study, scale, column, target.value or 0.0)
 
-    def told(row: dict[Any, Any], metric: str, factor: float = 1.0) -> str:
-        return value(factor * row[metric]) if pd.notna(row.get(metric)) else ""
+    def told(row: dict[Any, Any], metric: str) -> str:
+        if pd.isna(row.get(metric)):
+            return ""
+        return f"{100 * row[metric]:.2g}" if metric in ("inside", "yield") else value(row[metric])
 
     reported = [
         (
             "published",
             [
                 f"{row['model']} (published)",
-                *(told(row, "inside", 100), "", told(row, "error"), ""),
-                *(told(row, "yield", 100), told(row, "pair_distance")),
+                *(told(row, "inside"), "", told(row, "error"), ""),
+                *(told(row, "yield"), told(row, "pair_distance")),
             ],
         )
         for row in elsewhere.reset_index().to_dict("records")
