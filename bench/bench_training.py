@@ -78,7 +78,7 @@ def random_scale(rows: int, folds: int, seed: int = 0) -> tuple[ScaleData, Membe
     fold = np.arange(folds)
     left_out = rng.permutation(rows)[None] % folds == fold[:, None]
     zeros = np.zeros(folds, dtype=np.int64)
-    return data, Members(zeros, fold, zeros - 1, zeros, ~left_out, left_out)
+    return data, Members(zeros, fold, zeros - 1, zeros, ~left_out, left_out, np.zeros_like(left_out))
 
 
 class LoopNetwork(nn.Module):

@@ -41,6 +41,8 @@ from nestmat.tables import Column
 
 ETL = ["TiO2-c | TiO2-mp", "SnO2-np", "PCBM-60 | BCP"]
 HTL = ["Spiro-MeOTAD", "PTAA"]
+WHOLE = {"role": "labelled", "together": -1}
+"""Columns of folds that are no holdout."""
 HALVES = {"kind": "shared", "folds": 2}
 SHOWN = ["strict", "published", "cells", "leave_one_etl_out"]
 NOISE = {
@@ -354,7 +356,9 @@ def _folds(frame: pd.DataFrame, plan: dict[str, tuple[int, int]], rng: np.random
     for protocol, (repeats, folds) in plan.items():
         for repeat in range(repeats):
             fold = rng.permutation(np.arange(len(frame)) % folds)
-            parts.append(frame[["row_id", "material"]].assign(protocol=protocol, repeat=repeat, fold=fold))
+            parts.append(
+                frame[["row_id", "material"]].assign(protocol=protocol, repeat=repeat, fold=fold, **WHOLE)
+            )
     return pd.concat(parts, ignore_index=True)
 
 

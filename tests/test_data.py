@@ -674,3 +674,32 @@ def test_parquet_gives_what_csv_gives(tmp_path, own_spec, csv_file):
     pd.testing.assert_frame_equal(one.rejects.drop(columns="row"), other.rejects.drop(columns="row"))
     assert one.rejects["row"].tolist() == [2, 3]
     assert other.rejects["row"].tolist() == [3, 4]
+
+
+def test_a_number_that_is_no_class_is_rejected(own_spec, csv_file, tmp_path):
+    columns = {"a": {}, "phase": {"classes": ["several phases", "single phase"], "label": True}}
+    path = csv_file("formula,a,phase\nFeNi,1,0\nFeCr,2,1\nFeCo,3,2\nFeTi,4,0.5\nFeV,5,yes\n")
+    reading = read(own_spec(columns=columns), path)
+    assert reading.frame["phase"].tolist() == [0.0, 1.0]
+    assert reading.rejects["row"].tolist() == [4, 5, 6]
+    expected = "is not the number of a class: 0 (several phases), 1 (single phase)"
+    assert reading.rejects["reason"].tolist() == [expected, expected, "is not a number"]
+    write(reading, tmp_path / "t.parquet", tmp_path / "r.parquet")
+    schema = tables.schema(tmp_path / "t.parquet")
+    assert schema["phase"].classes == ("several phases", "single phase")
+    assert schema["a"].classes == ()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"classes": ["one"]},
+        {"classes": ["a", "b", "c"]},
+        {"classes": ["a", "a"]},
+        {"classes": ["a", "b"], "unit": "eV"},
+        {"classes": ["a", "b"], "kind": "category"},
+    ],
+)
+def test_classes_are_two_of_a_plain_number(own_spec, column):
+    with pytest.raises(ValueError, match="classes"):
+        own_spec(columns={"phase": column})

@@ -92,6 +92,7 @@ def surrogate(space, tmp_path_factory):
             frame, schema["gap"] = frame.assign(gap=gap), tables.Column("float64", "eV", "target")
         tables.write(folder / f"{scale}.parquet", frame, schema, {"blocks": made.blocks})
         folds = frame[["row_id", "material"]].assign(protocol="strict", repeat=0, fold=frame["row_id"] % 2)
+        folds = folds.assign(role="labelled", together=-1)
         tables.write(folder / f"{scale}.folds.parquet", folds, tables.FOLDS, {"folds": {"strict": 2}})
         if scale == "cell":
             propagate_latents(

@@ -397,6 +397,8 @@ def write_scale(folder):
         "row_id": np.arange(ROWS),
         "material": frame["material"],
         "fold": fold,
+        "role": "labelled",
+        "together": -1,
     }
     tables.write(folder / "folds.parquet", pd.DataFrame(folds), tables.FOLDS)
 

@@ -58,6 +58,8 @@ def _folds(path):
             "row_id": range(ROWS),
             "material": names,
             "fold": np.arange(ROWS) % 2,
+            "role": "labelled",
+            "together": -1,
         }
     )
     tables.write(path, frame, tables.FOLDS)

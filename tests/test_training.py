@@ -53,7 +53,7 @@ def folds(data: ScaleData, repeats: int = 1) -> pd.DataFrame:
         pd.DataFrame({"repeat": r, "row_id": data.row_id, "fold": (number + r * (number % 3)) % FOLDS})
         for r in range(repeats)
     ]
-    return pd.concat(parts)
+    return pd.concat(parts).assign(role="labelled", together=-1)
 
 
 def members(data: ScaleData, seeds: int = 2, inner: int = 0, repeats: int = 1) -> Members:
@@ -97,7 +97,9 @@ def test_no_parent_member_trained_on_what_its_child_holds_out_where_a_scale_lack
     labels = {name: fold[fold != 2] if name == lacking else fold for name in ("parent", "child")}
     found = {
         name: Members.build(
-            pd.DataFrame({"repeat": 0, "row_id": np.arange(len(label)), "fold": label}),
+            pd.DataFrame({"repeat": 0, "row_id": np.arange(len(label)), "fold": label}).assign(
+                role="labelled", together=-1
+            ),
             np.arange(len(label)),
             seeds=1,
             inner_folds=3,

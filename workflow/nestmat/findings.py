@@ -76,6 +76,8 @@ def _split_in_words(split: Split | Strict, targets: list[str]) -> str:
     if split.kind == "leave_one_out":
         left = word(str(split.column))
         return f"Each {left} in turn is left out of training and predicted: extrapolation to a new one."
+    if split.kind == "holdout":
+        return f"{_holdout_in_words(split)} (seed {split.seed}{repeats})."
     bins = f"{split.quantiles} quantile bins of {targets[0] if targets else 'the target'}"
     what = {
         "stratified": f"Rows are divided into {split.folds} folds, stratified on {bins}",
@@ -84,6 +86,27 @@ def _split_in_words(split: Split | Strict, targets: list[str]) -> str:
     }[split.kind]
     end = " Rows of one material may fall into several folds." if split.kind == "kfold" else ""
     return f"{what} (seed {split.seed}{repeats}).{end}"
+
+
+def _holdout_in_words(split: Split) -> str:
+    apart = {
+        None: "",
+        "material": ", of materials that no other row has",
+        "elements": ", of sets of elements that no other row has",
+    }[split.apart]
+    text = f"{percent(float(split.test or 0))} of the rows are left out of training and predicted{apart}"
+    if split.unused:
+        text += f"; {percent(split.hidden * split.unused)} of the others are not used at all"
+    if split.labelled is not None:
+        text += f"; {percent(split.labelled)} of the {'rest' if split.unused else 'others'} train with label"
+        if split.labelled < 1:
+            text += ", and those left are seen without it by models that can learn so"
+    elif split.hidden:
+        text += (
+            f"; {percent(split.hidden * (1 - split.unused))} of the others are seen without their label, by "
+            "models that can learn so"
+        )
+    return text
 
 
 def latent_size(sweeps: pd.DataFrame, labels: Labels) -> str:

@@ -112,13 +112,16 @@ def members(
     """Copies of a model that one protocol trains; None where a fold is a level of a column not read yet.
 
     One copy a fold, repeat and seed, one a seed on all rows, and for each of these one an inner fold; inner
-    folds are made of the other folds, so they are no more than those.
+    folds are made of the other folds, so they are no more than those, except in a holdout.
     """
-    folds = levels if isinstance(split, Split) and split.kind == "leave_one_out" else split.folds
+    kind = split.kind if isinstance(split, Split) else "shared"
+    folds = {"leave_one_out": levels, "holdout": 1}.get(kind, split.folds)
     if folds is None:
         return None
     repeats = 1 + len(split.repeats)
     inside, on_all = min(inner_folds, folds - 1), min(inner_folds, folds)
+    if kind == "holdout":
+        inside = on_all = inner_folds
     return seeds * (folds * repeats * (1 + inside) + 1 + on_all)
 
 

@@ -19,6 +19,7 @@ from nestmat.inverse_design import Design
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
+from nestmat.training.inner import LABELLED
 
 PROTOCOL = "second_round"
 GROUPS = 2
@@ -63,7 +64,9 @@ def second_round(design: Design, data: str | Path, calculated: str | Path, round
         )
         frame = tables.read(features)
         label = frame["row_id"].map(group).fillna(-1).astype("int32")
-        table = frame[["row_id", "material"]].assign(protocol=PROTOCOL, repeat=np.int32(0), fold=label)
+        table = frame[["row_id", "material"]].assign(
+            protocol=PROTOCOL, repeat=np.int32(0), fold=label, role=LABELLED, together=np.int32(-1)
+        )
         tables.write(folds, table, tables.FOLDS, {"folds": {PROTOCOL: GROUPS}})
         propagated = _propagate(design, scale, rows, Path(folder))
         stem = str(Path(folder) / scale)

@@ -39,6 +39,7 @@ class Column:
         block: Features only: the block of the scale that the column belongs to.
         description: One line for a reader of the file.
         uncertainty: Known standard uncertainty of the values, in their unit.
+        classes: Names of the classes that the numbers 0, 1, .. of the column stand for.
     """
 
     dtype: str
@@ -47,6 +48,7 @@ class Column:
     block: str = ""
     description: str = ""
     uncertainty: float | None = None
+    classes: tuple[str, ...] = ()
 
 
 Schema = Mapping[str, Column]
@@ -62,7 +64,16 @@ FOLDS: Schema = {
     "repeat": Column("int32", description="0 is the split that the protocol names, others are further seeds"),
     "row_id": Column("int64", role="key"),
     "material": Column("string", role="key"),
-    "fold": Column("int32", description="the fold that validates this row; -1 when the row always trains"),
+    "fold": Column("int32", description="the fold that validates this row; -1 when none does"),
+    "role": Column(
+        "string",
+        description=(
+            "labelled: trains where it does not validate; unlabelled: seen without label; unused: not seen"
+        ),
+    ),
+    "together": Column(
+        "int32", description="holdout: rows of one number are divided together, inside the training rows too"
+    ),
 }
 HISTORY: Schema = {
     "member": Column("int32"),
@@ -132,6 +143,7 @@ def write(
             "block": column.block,
             "description": column.description,
             "uncertainty": "" if column.uncertainty is None else repr(column.uncertainty),
+            "classes": json.dumps(column.classes) if column.classes else "",
         }
         fields.append(pa.field(name, kind, metadata={k: v for k, v in about.items() if v}))
     facts = {"nestmat_version": nestmat.__version__, **(provenance or {})}
@@ -185,6 +197,8 @@ def schema(path: str | Path) -> dict[str, Column]:
         about: dict[str, Any] = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
         if "uncertainty" in about:
             about["uncertainty"] = float(about["uncertainty"])
+        if "classes" in about:
+            about["classes"] = tuple(json.loads(about["classes"]))
         found[field.name] = Column(names[field.type], **about)
     return found
 

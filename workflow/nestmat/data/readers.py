@@ -87,11 +87,11 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
     """Read, check and canonicalise a data set.
 
     A row is rejected when it has another number of cells than the header, a text or a non-finite value in a
-    number column, no value in a column that must have one (empty, or a declared sentinel), or a formula that
-    does not parse. Two rows are duplicates when they are the same material and agree in every number and
-    category that is not a label; text columns are notes. Duplicates are flagged, and those whose labels
-    conflict are rejected where ``spec.duplicates`` says so, all of them, for nothing tells which is right; of
-    those whose labels agree the first may be kept alone.
+    number column, a number that is none of the declared classes, no value in a column that must have one
+    (empty, or a declared sentinel), or a formula that does not parse. Two rows are duplicates when they are
+    the same material and agree in every number and category that is not a label; text columns are notes.
+    Duplicates are flagged, and those whose labels conflict are rejected where ``spec.duplicates`` says so,
+    all of them, for nothing tells which is right; of those whose labels agree the first may be kept alone.
     A table with types, of a Parquet file or a generator, is held to the same rules: its cells as text, a null
     as an empty one.
 
@@ -174,7 +174,12 @@ def _schema(spec: DatasetSpec, targets: Sequence[str]) -> tables.Schema:
         role = "target" if key in targets else "category" if c.kind == "category" else ""
         dtype = "float64" if c.kind == "number" else "string"
         return tables.Column(
-            dtype, unit=c.unit, role=role, description=c.description, uncertainty=c.uncertainty
+            dtype,
+            unit=c.unit,
+            role=role,
+            description=c.description,
+            uncertainty=c.uncertainty,
+            classes=tuple(c.classes or ()),
         )
 
     return {**_KEYS, **{key: column(key, c) for key, c in spec.columns.items()}}
@@ -441,6 +446,9 @@ def _values(rows: _Rows, key: str, column: ColumnSpec) -> np.ndarray:
         if index in rows.ragged:
             continue
         value, reason = parsed(cell, column.sentinels)
+        if reason is None and column.classes and value not in range(len(column.classes)):
+            known = ", ".join(f"{number} ({name})" for number, name in enumerate(column.classes))
+            reason = f"is not the number of a class: {known}"
         if reason is None:
             values[index] = value
         elif column.missing == "level":

@@ -33,7 +33,7 @@ from nestmat import tables
 from nestmat.config import Baseline
 from nestmat.errors import InputError
 from nestmat.evaluation.gaussian_process import MaternProcess
-from nestmat.training.inner import count_folds, inner_labels
+from nestmat.training.inner import Division, count_folds
 
 log = logging.getLogger(__name__)
 
@@ -216,6 +216,7 @@ class _Task:
         target: Column that is predicted.
         repeat: Repeat of the protocol.
         fold: Fold that is left out; -1 for none.
+        train: Rows that train, (n,).
         validation: Rows of the fold, (n,).
         inner: Inner fold of each row, (n,); -1 for rows that no inner fold holds out.
     """
@@ -224,22 +225,23 @@ class _Task:
     target: str
     repeat: int
     fold: int
+    train: np.ndarray
     validation: np.ndarray
     inner: np.ndarray
 
 
 def _outer_folds(
-    folds: pd.DataFrame, inner_folds: int, count: int
-) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
-    """(repeat, fold, validation (n,), inner (n,)) of every fold with rows, of ``count``, and of fold -1."""
-    for repeat in sorted(map(int, folds["repeat"].unique())):
-        labels = folds[folds["repeat"] == repeat].sort_values("row_id")["fold"].to_numpy()
+    divisions: Sequence[Division], inner_folds: int, count: int
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
+    """(repeat, fold, train, validation, inner), rows (n,), of every fold with rows and of fold -1."""
+    for division in divisions:
+        labels = division.fold
         # Without a fold to leave out, all repeats are the same: one is enough.
-        for fold in [*([-1] if repeat == 0 else []), *np.unique(labels[labels >= 0]).tolist()]:
+        for fold in [*([-1] if division.repeat == 0 else []), *np.unique(labels[labels >= 0]).tolist()]:
             inner = np.full(len(labels), -1)
             if inner_folds:
-                inner = inner_labels(labels, repeat, fold, inner_folds, count)
-            yield repeat, fold, (labels == fold) & (fold >= 0), inner
+                inner, _ = division.inner(fold, inner_folds, count)
+            yield division.repeat, fold, division.train(fold), division.validation(fold), inner
 
 
 def _fit(task: _Task, baseline: Baseline, inputs: Inputs, seed: int) -> pd.DataFrame:
@@ -262,7 +264,7 @@ def _fit(task: _Task, baseline: Baseline, inputs: Inputs, seed: int) -> pd.DataF
             parts.append(pd.DataFrame(found))
 
     with threadpool_limits(1):
-        train = known & ~task.validation
+        train = known & task.train
         model = kind.build(seed, **options).fit(x[train], y[train])
         answer(model, train, "train", -1)
         answer(model, known & task.validation, "validation", -1)
@@ -328,11 +330,14 @@ def compare_baselines(
             remedy="delete it and run again.",
         )
     tasks, count = [], count_folds(folds, protocol)
+    repeats = sorted(map(int, outer["repeat"].unique()))
+    divisions = [Division.of(outer, repeat, inputs.row_id) for repeat in repeats]
+    divisible = count > 2 or all(division.holdout for division in divisions)
     for name, baseline in chosen.items():
         held_out = inner_folds if name in stacked else 0
-        if not held_out and KINDS[baseline.kind].spread is None and count > 2:
+        if not held_out and KINDS[baseline.kind].spread is None and divisible:
             held_out = RESIDUAL_FOLDS
-        members = list(_outer_folds(outer, held_out, count))
+        members = list(_outer_folds(divisions, held_out, count))
         tasks += [_Task(name, target, *member) for target in inputs.targets for member in members]
     log.info("%s: %d baselines, %d folds to fit", protocol, len(chosen), len(tasks))
     call = joblib.delayed(partial(_fit, inputs=inputs, seed=seed))

@@ -6,7 +6,8 @@ its parent without a leak. A split of kind ``shared`` does the same over the sca
 of its own. All other protocols are splits of one scale. Of those, ``grouped`` keeps the
 ``group`` column of the scale whole: the material with the columns that the configuration names, such as
 transport layers. It asks another question than ``strict``: how well a new device is predicted, where
-``strict`` asks for a new material.
+``strict`` asks for a new material. A ``holdout`` has one fold of test rows, and of the other rows some may
+hide their labels: unlabelled rows are seen by models that learn from inputs alone, unused ones by none.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from nestmat import tables
 from nestmat.config import Split, Strict
 from nestmat.errors import InputError
-from nestmat.training.inner import balanced_folds
+from nestmat.materials.formulas import elements
+from nestmat.training.inner import LABELLED, UNLABELLED, UNUSED, balanced_folds
 
 
 def shared_folds(materials: Sequence[np.ndarray], folds: int, seed: int) -> list[np.ndarray]:
@@ -48,7 +50,7 @@ def shared_folds(materials: Sequence[np.ndarray], folds: int, seed: int) -> list
 
 
 def split_folds(frame: pd.DataFrame, split: Split, target: str | None, seed: int) -> np.ndarray:
-    """Divide the rows of one scale.
+    """Divide the rows of one scale into folds; `hold_out_rows` is for a holdout.
 
     Args:
         frame: Features of the scale, in ascending order of row_id (n rows).
@@ -104,6 +106,84 @@ def split_folds(frame: pd.DataFrame, split: Split, target: str | None, seed: int
     return folds
 
 
+def hold_out_rows(frame: pd.DataFrame, split: Split, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Divide the rows of one scale into test rows, and labelled, unlabelled and unused ones.
+
+    The rows are dealt by a chain of `sklearn.model_selection.train_test_split` with one seed: test rows and
+    others, of these labelled and hidden ones, of these unlabelled and unused ones.
+
+    Args:
+        frame: Features of the scale, in ascending order of row_id (n rows).
+        split: Shares, and what the test rows have apart.
+        seed: Seed of the split.
+
+    Returns:
+        Fold, (n,), 0 of test rows and -1 of all others; role, (n,); and number of the rows that are divided
+        together, (n,): each by itself, or those of one material or set of elements.
+
+    Raises:
+        InputError: A share leaves no row, or a row has no formula to take elements from.
+    """
+    rows = np.arange(len(frame))
+    together = rows if split.apart is None else np.unique(_kinds_apart(frame, split), return_inverse=True)[1]
+    role = np.full(len(frame), LABELLED, dtype=object)
+    if split.apart is None:
+        rest, test = _dealt(rows, float(split.test or 0), seed, "test")
+    else:
+        test = _dealt_together(together, float(split.test or 0), seed)
+        rest = np.setdiff1d(rows, test)
+    labelled, hidden = _dealt(rest, split.hidden, seed, "hidden")
+    unlabelled, unused = _dealt(hidden, split.unused, seed, "unused")
+    if split.labelled is not None:
+        pool = np.concatenate([labelled, unlabelled])
+        count = round(split.labelled * len(pool))
+        labelled, unlabelled = pool[:count], pool[count:]
+    if len(labelled) < 2:
+        raise InputError(
+            f"{len(labelled)} labelled rows are left to train on.",
+            column="labelled",
+            remedy="raise labelled, or lower test and hidden.",
+        )
+    role[unlabelled], role[unused] = UNLABELLED, UNUSED
+    return np.where(np.isin(rows, test), 0, -1), role, together
+
+
+def _dealt(rows: np.ndarray, share: float, seed: int, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that stay, and a share of them, in the order that scikit-learn deals them."""
+    if not share:
+        return rows, rows[:0]
+    try:
+        stay, taken = train_test_split(rows, test_size=share, random_state=seed)
+    except ValueError as error:
+        raise InputError(
+            f"{len(rows)} rows cannot be divided by {what}: {share:g}.",
+            column=what,
+            remedy="change the share or give more data.",
+        ) from error
+    return stay, taken
+
+
+def _kinds_apart(frame: pd.DataFrame, split: Split) -> np.ndarray:
+    """What test rows have apart, as text, (n,)."""
+    if split.apart == "material":
+        return frame["material"].to_numpy(str)
+    return np.array([" ".join(found) for found in elements(frame["formula"])])
+
+
+def _dealt_together(together: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Rows of whole groups, which are drawn at random until they make up a share of all rows."""
+    sizes = np.bincount(together)
+    order = np.random.default_rng(seed).permutation(len(sizes))
+    taken = int(np.searchsorted(np.cumsum(sizes[order]), share * len(together))) + 1
+    if taken >= len(sizes):
+        raise InputError(
+            f"{len(sizes)} groups of rows cannot be divided by test: {share:g}; nothing is left to train on.",
+            column="test",
+            remedy="lower the share or give more data.",
+        )
+    return np.flatnonzero(np.isin(together, order[:taken]))
+
+
 def _count(split: Split) -> int:
     return int(split.folds or 0)
 
@@ -115,7 +195,14 @@ def _enough(found: int, split: Split, what: str) -> None:
         )
 
 
-def _fold_frame(frame: pd.DataFrame, protocol: str, repeat: int, folds: np.ndarray) -> pd.DataFrame:
+def _fold_frame(
+    frame: pd.DataFrame,
+    protocol: str,
+    repeat: int,
+    folds: np.ndarray,
+    role: np.ndarray | str = LABELLED,
+    together: np.ndarray | int = -1,
+) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "protocol": protocol,
@@ -123,6 +210,8 @@ def _fold_frame(frame: pd.DataFrame, protocol: str, repeat: int, folds: np.ndarr
             "row_id": frame["row_id"].to_numpy(np.int64),
             "material": frame["material"].to_numpy(str),
             "fold": folds.astype(np.int32),
+            "role": role,
+            "together": np.asarray(together, dtype=np.int32),
         }
     )
 
@@ -134,7 +223,10 @@ def _scale_splits(
         if split.kind == "shared":
             continue
         for repeat, seed in enumerate([split.seed, *split.repeats]):
-            yield _fold_frame(frame, name, repeat, split_folds(frame, split, target, seed))
+            if split.kind == "holdout":
+                yield _fold_frame(frame, name, repeat, *hold_out_rows(frame, split, seed))
+            else:
+                yield _fold_frame(frame, name, repeat, split_folds(frame, split, target, seed))
 
 
 def assign_folds(

@@ -357,6 +357,18 @@ def parse_many(texts: Iterable[Any]) -> ParsedFormulas:
     return ParsedFormulas(formulas, errors)
 
 
+def elements(texts: Iterable[Any]) -> list[tuple[str, ...]]:
+    """Elements of the formulas of a table, sorted, organic ions expanded.
+
+    Raises:
+        InputError: A text is not a formula.
+    """
+    parsed = parse_many(texts)
+    if parsed.errors:
+        raise next(iter(parsed.errors.values()))
+    return [tuple(sorted(f.composition.as_dict())) for f in parsed.formulas if f is not None]
+
+
 def from_species(species: Mapping[str, float]) -> Formula:
     """The formula of given amounts, its text in the order given.
 

@@ -21,6 +21,7 @@ from nestmat.models.specification import Model
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import CHUNK_BYTES, Start, chunk_members, held_out, train_chunks
 from nestmat.training.data import ParentLatents, ScaleData
+from nestmat.training.inner import LABELLED, Division
 from nestmat.training.members import Members
 from nestmat.training.rows import Rows, pack
 from nestmat.training.scaling import Scaler, Scalers, fit_scalers
@@ -112,19 +113,18 @@ class _Parent:
 
 
 def _parent_members(folds: pd.DataFrame, row_id: np.ndarray, members: Members) -> Members:
-    """The parent's rows for each member of the child: all but those of its fold."""
-    labels = {
-        repeat: part.set_index("row_id")["fold"].reindex(row_id).to_numpy()
-        for repeat, part in folds.groupby("repeat")
-    }
-    nowhere = np.full(len(row_id), -1)
-    validation = np.array(
-        [
-            (labels.get(repeat, nowhere) == fold) & (fold >= 0)
-            for repeat, fold in zip(members.repeat, members.fold, strict=True)
-        ]
-    )
-    return replace(members, train=~validation, validation=validation)
+    """The parent's rows for each member of the child: all that train outside its fold.
+
+    A parent that does not know the protocol trains on every row.
+    """
+    known = {int(repeat): Division.of(folds, int(repeat), row_id) for repeat in folds["repeat"].unique()}
+    every = Division(0, *(np.full(len(row_id), value) for value in (-1, LABELLED, -1)))
+    rows: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "unlabelled": []}
+    for repeat, fold in zip(members.repeat.tolist(), members.fold.tolist(), strict=True):
+        division = known.get(repeat, every)
+        for name, found in rows.items():
+            found.append(getattr(division, name)(fold))
+    return replace(members, **{name: np.array(found) for name, found in rows.items()})
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import train_members
 from nestmat.training.data import ScaleData
-from nestmat.training.inner import count_folds
+from nestmat.training.inner import UNLABELLED, UNUSED, count_folds
 from nestmat.training.members import MEMBER_COLUMNS, Members
 
 log = logging.getLogger(__name__)
@@ -217,7 +217,8 @@ def _write_latents(
 ) -> None:
     whole = np.flatnonzero(members.inner == -1)
     frame = member_rows(members.frame().loc[whole], data.row_id)
-    frame["split"] = np.where(members.train[whole].ravel(), "train", "validation")
+    seen = [part[whole].ravel() for part in (members.train, members.validation, members.unlabelled)]
+    frame["split"] = np.select(seen, ["train", "validation", UNLABELLED], UNUSED)
     columns = [f"z{i}" for i in range(z.shape[-1])]
     values = z[whole].reshape(-1, z.shape[-1])
     frame = pd.concat([frame, pd.DataFrame(values, columns=columns)], axis=1)

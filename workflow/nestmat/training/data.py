@@ -87,6 +87,7 @@ class ScaleData:
         units: Unit of every column and target.
         parents: Latents of parent scales, by name.
         source: Provenance of the features file.
+        classes: Names of the classes of each target that is classified; such a target holds 0 and 1.
     """
 
     row_id: np.ndarray
@@ -99,6 +100,7 @@ class ScaleData:
     units: dict[str, str]
     parents: dict[str, ParentLatents] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
+    classes: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row_id)
@@ -139,6 +141,7 @@ class ScaleData:
             y={name: _finite(frame, [name], path)[:, 0] for name in wanted},
             units={name: column.unit for name, column in schema.items() if name not in _NOT_BLOCKS},
             source=facts,
+            classes={name: list(schema[name].classes) for name in wanted if schema[name].classes},
         )
 
     def with_parent(self, name: str, parent: ParentLatents, columns: Sequence[str]) -> ScaleData:

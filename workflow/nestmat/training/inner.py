@@ -2,12 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from nestmat import tables
 from nestmat.errors import InputError
+
+LABELLED, UNLABELLED, UNUSED = "labelled", "unlabelled", "unused"
+"""Roles of the rows of a protocol; see `nestmat.tables.FOLDS`."""
+
+
+@dataclass(frozen=True)
+class Division:
+    """How a repeat of a protocol divides the rows of a scale.
+
+    Attributes:
+        repeat: Number of the repeat.
+        fold: Fold that validates each row, (n,); -1 where none does.
+        role: labelled, unlabelled or unused, (n,).
+        together: Rows that a holdout divides together have one number, (n,); -1 in other protocols.
+    """
+
+    repeat: int
+    fold: np.ndarray
+    role: np.ndarray
+    together: np.ndarray
+
+    @classmethod
+    def of(cls, folds: pd.DataFrame, repeat: int, row_id: np.ndarray) -> Division:
+        """The division of some rows by one protocol of a folds table.
+
+        Raises:
+            InputError: The table lacks one of the rows.
+        """
+        part = folds[folds["repeat"] == repeat].set_index("row_id").reindex(row_id)
+        if (missing := part["fold"].isna()).any():
+            raise InputError(
+                f"the folds of repeat {repeat} lack row_id {part.index[missing][0]}.",
+                remedy="assign the folds again.",
+            )
+        fold, together = (part[name].to_numpy(np.int64) for name in ("fold", "together"))
+        return cls(repeat, fold, part["role"].to_numpy(str), together)
+
+    @property
+    def holdout(self) -> bool:
+        """Whether the rows are test rows and others, in one fold."""
+        return bool((self.together >= 0).all())
+
+    def validation(self, fold: int) -> np.ndarray:
+        """Rows that are left out and predicted, (n,); none where ``fold`` is -1."""
+        return (self.fold == fold) & (fold >= 0)
+
+    def train(self, fold: int) -> np.ndarray:
+        """Rows that train with their label, (n,): every row where ``fold`` is -1."""
+        return ~self.validation(fold) & ((self.role == LABELLED) | (fold < 0))
+
+    def unlabelled(self, fold: int) -> np.ndarray:
+        """Rows that are seen without their label, (n,)."""
+        return (self.role == UNLABELLED) & (fold >= 0)
+
+    def inner(self, fold: int, folds: int, outer_folds: int) -> tuple[np.ndarray, int]:
+        """Inner folds of the rows that train; see `inner_labels` and, for a holdout, `dealt_labels`.
+
+        Args:
+            fold: The outer fold, whose rows are left out; -1 when every row trains.
+            folds: Number of inner folds wanted.
+            outer_folds: Number of folds of the protocol.
+
+        Returns:
+            Inner fold of each row, (n,), -1 for rows that none holds out; and the number of inner folds, also
+            of those without a row.
+        """
+        if self.holdout:
+            return dealt_labels(self.train(fold), self.together, self.repeat, fold, folds), folds
+        found = inner_labels(self.fold, self.repeat, fold, folds, outer_folds)
+        return found, min(folds, outer_folds - (fold >= 0))
 
 
 def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
@@ -96,4 +168,36 @@ def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int, outer_fo
             remedy="use three folds (levels of a left-out column) or more, raise inner_folds, give more "
             "materials, or keep a member of the stack out of the protocol by `protocols`.",
         )
+    return labels
+
+
+def dealt_labels(train: np.ndarray, together: np.ndarray, repeat: int, fold: int, folds: int) -> np.ndarray:
+    """Inner folds of the training rows of a holdout, whose single outer fold leaves none to merge.
+
+    Rows that the holdout divides together stay together. Rows that do not train take no part.
+
+    Args:
+        train: Rows that train, (n,).
+        together: Number of the group of each row, (n,).
+        repeat: Repeat of the protocol.
+        fold: The outer fold; -1 when every row trains.
+        folds: Number of inner folds.
+
+    Returns:
+        Inner fold of each row, (n,), 0 to folds - 1; -1 for rows that do not train.
+
+    Raises:
+        InputError: There are fewer groups of training rows than inner folds.
+    """
+    _, group, sizes = np.unique(together[train], return_inverse=True, return_counts=True)
+    if len(sizes) < folds:
+        raise InputError(
+            f"{len(sizes)} groups of training rows cannot make {folds} inner folds.",
+            column="recommended",
+            remedy="lower inner_folds, label more rows, or keep a member of the stack out of the protocol.",
+        )
+    labels = np.full(len(train), -1, dtype=np.int64)
+    labels[train] = balanced_folds(sizes[:, None], folds, np.random.default_rng(1000 * repeat + fold + 7))[
+        group
+    ]
     return labels

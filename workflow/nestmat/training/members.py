@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat.errors import InputError
-from nestmat.training.inner import inner_labels
+from nestmat.training.inner import Division
 
 MEMBER_KEYS = ("repeat", "fold", "inner", "seed")
 """What a member is."""
@@ -29,6 +29,7 @@ class Members:
         seed: Seed, counted from 0, (members,).
         train: Rows that train, (members, n).
         validation: Rows left out: of the fold where ``inner`` is -1, else of the inner fold, (members, n).
+        unlabelled: Rows whose inputs may be learned from, and whose labels may not, (members, n).
     """
 
     repeat: np.ndarray
@@ -37,6 +38,7 @@ class Members:
     seed: np.ndarray
     train: np.ndarray
     validation: np.ndarray
+    unlabelled: np.ndarray
 
     def __len__(self) -> int:
         return len(self.repeat)
@@ -55,9 +57,10 @@ class Members:
     ) -> Members:
         """All members of one protocol.
 
-        Members of fold -1 train on every row; repeats split the rows anew and need them once, so they are of
-        repeat 0. With inner folds there are members of every fold and inner fold of the protocol, also of
-        those that no row of the scale is in: a coarser scale that has rows there reads them.
+        Members of fold -1 train on every row, also on those whose labels a holdout hides: they are the
+        predictor in use. Repeats split the rows anew and need them once, so they are of repeat 0. With inner
+        folds there are members of every fold and inner fold of the protocol, also of those that no row of
+        the scale is in: a coarser scale that has rows there reads them.
 
         Args:
             folds: Rows of one protocol of a folds table.
@@ -72,31 +75,26 @@ class Members:
         keys: list[tuple[int, int, int, int]] = []
         train: list[np.ndarray] = []
         validation: list[np.ndarray] = []
+        unlabelled: list[np.ndarray] = []
         for repeat in sorted(set(folds["repeat"].tolist())):
-            part = folds[folds["repeat"] == repeat]
-            outer = part.set_index("row_id")["fold"].reindex(row_id)
-            if outer.isna().any():
-                raise InputError(
-                    f"the folds of repeat {repeat} lack row_id {outer.index[outer.isna()][0]}.",
-                    remedy="assign the folds again.",
-                )
-            label = outer.to_numpy(np.int64)
-            left_out = range(outer_folds) if inner_folds else sorted(set(label.tolist()) - {-1})
+            division = Division.of(folds, repeat, row_id)
+            left_out = range(outer_folds) if inner_folds else sorted(set(division.fold.tolist()) - {-1})
             for fold in [*[-1] * (repeat == 0), *left_out]:
-                outside = (label == fold) & (fold >= 0)
-                held_out = [outside]
+                held_out = [division.validation(fold)]
                 if inner_folds:
-                    inner = inner_labels(label, repeat, fold, inner_folds, outer_folds)
-                    held_out += [inner == k for k in range(min(inner_folds, outer_folds - (fold >= 0)))]
+                    inner, count = division.inner(fold, inner_folds, outer_folds)
+                    held_out += [inner == k for k in range(count)]
                 for k, held in enumerate(held_out, start=-1):
                     for seed in range(seeds):
                         keys.append((repeat, fold, k, seed))
-                        train.append(~outside & ~held)
+                        train.append(division.train(fold) & ~held)
                         validation.append(held)
+                        unlabelled.append(division.unlabelled(fold))
         if not keys:
             raise InputError("the protocol has no folds.", remedy="check the protocol's name.")
         repeats, left, inners, numbers = np.array(keys).T
-        return cls(repeats, left, inners, numbers, np.array(train), np.array(validation))
+        rows = (np.array(part) for part in (train, validation, unlabelled))
+        return cls(repeats, left, inners, numbers, *rows)
 
     def keys(self, root: int = 0) -> np.ndarray:
         """Random seed of each member, (members,): a function of what the member is, not of its place."""
