@@ -150,6 +150,52 @@ def test_repetitions_may_be_left_out(csv_file, own_spec):
     ]
 
 
+def test_the_first_of_rows_written_alike_may_be_kept(csv_file, own_spec):
+    path = csv_file(
+        "formula,a,gap\nCsPbI3,1,2\nI3PbCs,1,3\nCsPbI3,1,4\nFAPbI3,1,2\nFAPbI3,1,2\nCsPbI3,2,2\nCsPbI3,1,x\n"
+        "CsPbI3,1,2\n"
+    )
+    reading = read(own_spec(duplicates="first"), path, targets=["gap"])
+    assert reading.frame["row"].tolist() == [2, 3, 5, 7]
+    assert rejected(reading) == [
+        (4, "gap", "4.0", "repeats row 2 with another gap"),
+        (6, "", "", "repeats row 5"),
+        (8, "gap", "x", "is not a number"),
+        (9, "", "", "repeats row 2"),
+    ]
+    other = "gap: has the same inputs as row {} and another gap"
+    assert reading.frame["flag"].tolist() == [other.format(3), other.format(2), "", ""]
+
+
+def test_rows_of_other_elements_are_rejected(csv_file, own_spec):
+    path = csv_file("formula,a,gap\nNiAl,1,2\nUNiTh,1,2\nNiU0Al2,1,2\n")
+    reading = read(own_spec(elements=["Al", "Ni"]), path)
+    assert reading.frame["row"].tolist() == [2, 4]
+    assert rejected(reading) == [(3, "formula", "UNiTh", "holds Th, U, outside the elements of the data set")]
+    with pytest.raises(InputError, match="is not an element"):
+        read(own_spec(elements=["Al", "Nl"]), path)
+    with pytest.raises(ValueError, match="elements goes with formula"):
+        own_spec(elements=["Al"], formula=None)
+
+
+def test_comments_are_no_rows(csv_file, own_spec):
+    path = csv_file(
+        '# about, "the file\nformula,a,gap,note\r\n#,,\n\nCsPbI3,1,2,"two\n# lines"\nFAPbI3,1,n.d.,\n'
+        "# last, one\n"
+    )
+    columns = {"a": {}, "gap": {}, "note": {"kind": "text", "missing": "keep"}}
+    reading = read(own_spec(columns=columns, comment="#"), path)
+    assert reading.frame["row"].tolist() == [5]
+    assert reading.frame["note"].tolist() == ["two\n# lines"]
+    assert rejected(reading) == [(7, "gap", "n.d.", "is not a number")]
+    assert reading.facts["blank_lines"] == 1
+    assert next(readers.text_rows(path, "#")) == ["formula", "a", "gap", "note"]
+    with pytest.raises(InputError, match="has no such column"):
+        read(own_spec(columns=columns), path)
+    with pytest.raises(ValueError, match="comment goes with a CSV file"):
+        own_spec(comment="#", file="x.parquet")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -39,9 +39,11 @@ def test_registry_entries_are_complete():
         "psc_efficiencies",
         "perovskites_pbe",
         "mos2_strain",
+        "hea_phases",
     ]
     assert list(entries) == names
-    assert [name for name, spec in entries.items() if spec.licence is None] == ["perovskites_pbe"]
+    unlicensed = [name for name, spec in entries.items() if spec.licence is None]
+    assert unlicensed == ["perovskites_pbe", "hea_phases"]
     for name, spec in entries.items():
         assert all((spec.doi, spec.citation, spec.mirror)), name
         for part in spec.files:
@@ -96,6 +98,7 @@ def readings(mirror):
         "psc_efficiencies": "PCE",
         "perovskites_pbe": "Gap",
         "mos2_strain": "gap",
+        "hea_phases": "single_phase",
     }
     return {
         name: read(spec, *(mirror / part.mirror for part in spec.files), name=name, targets=[targets[name]])
@@ -152,8 +155,39 @@ def test_published_values_equal_those_of_pandas(readings, mirror):
         raw = pd.read_csv(
             mirror / spec.mirror, encoding="utf-8-sig", float_precision="round_trip", dtype=categories
         ).fillna(dict.fromkeys(categories, "not stated"))
+        frame = readings[name].frame
         for key, column in spec.columns.items():
-            np.testing.assert_array_equal(readings[name].frame[key], raw[column.header or key], err_msg=key)
+            values = raw[column.header or key].iloc[frame["row_id"]]
+            np.testing.assert_array_equal(frame[key], values, err_msg=key)
+
+
+@pytest.mark.mirror
+def test_alloys_are_the_published_rows_in_their_order(readings, mirror):
+    frame, _, rejects, facts = readings["hea_phases"]
+    published = pd.read_csv(mirror / "dvae_hea/HEA_top30_comps.csv", comment="#").drop_duplicates("Alloys")
+    assert (len(frame), len(rejects), facts["rows_read"]) == (1373, 434, 1807)
+    assert frame["formula"].tolist() == published["Alloys"].tolist()
+    assert frame["single_phase"].tolist() == published["Class"].tolist()
+    repeated = rejects[rejects["reason"].str.startswith("repeats")]
+    assert repeated[["row", "reason"]].to_numpy().tolist() == [
+        [1693, "repeats row 729 with another single_phase"],
+        [1730, "repeats row 1729"],
+    ]
+    assert rejects["reason"].drop(repeated.index).str.startswith("holds ").all()
+    assert frame["material"].nunique() == 1369
+    assert frame["flag"].str.contains("another single_phase").sum() == 4
+
+
+@pytest.mark.mirror
+def test_a_table_with_comments_has_the_lines_of_its_file(mirror):
+    path = mirror / "dvae_hea/HEA_top30_comps.csv"
+    columns = {"Class": {"label": True}, "Mg": {}}
+    spec = DatasetSpec(title="t", file=str(path), formula="Alloys", comment="#", columns=columns)
+    frame = read(spec, path).frame
+    assert len(frame) == 1375
+    assert frame["row"].iloc[[0, -1]].tolist() == [5, 1379]
+    assert frame["formula"].iloc[0] == "Mg1Ni1"
+    assert frame["Mg"].iloc[0] == 0.5
 
 
 @pytest.mark.mirror
@@ -507,7 +541,7 @@ def test_both_files_must_be_given(tmp_path):
         ({"file": "x.parquet"}, "names goes with a CSV file"),
         ({"beside": [{"mirror": "y.csv"}]}, "beside: give exactly one of url, file"),
         ({"beside": [{"url": "https://example.org/y.csv"}]}, "needs the sha256"),
-        ({"file": None, "generator": "nested_functions"}, "names and beside go with a file"),
+        ({"file": None, "generator": "nested_functions"}, "names, comment and beside go with a file"),
     ],
 )
 def test_entries_of_several_files_that_cannot_work(tmp_path, changes, message):

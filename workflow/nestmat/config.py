@@ -112,6 +112,11 @@ class DataFile(Part):
         min_length=1,
         description="Headers of a CSV file that has no header line, from its first column to its last.",
     )
+    comment: str | None = Field(
+        None,
+        min_length=1,
+        description="What lines of a CSV file that are no rows begin with, for example `#`.",
+    )
 
     @model_validator(mode="after")
     def _readable(self) -> DataFile:
@@ -121,6 +126,8 @@ class DataFile(Part):
             raise ValueError("names: each is given to one column only")
         if self.names and self.ending == "parquet":
             raise ValueError("names goes with a CSV file: the columns of a Parquet file have names")
+        if self.comment and self.ending == "parquet":
+            raise ValueError("comment goes with a CSV file")
         return self
 
     @property
@@ -156,12 +163,18 @@ class DatasetSpec(DataFile):
         None,
         description="Formula made of other columns, for example `{Cation}Pb{X}3`, where none is written.",
     )
+    elements: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Elements that a material may hold; a row with another is rejected. All by default.",
+    )
     columns: dict[str, ColumnSpec] = Field(description="The columns to read; all others are left out.")
-    duplicates: Literal["keep", "flag", "reject_conflicting", "reject"] = Field(
+    duplicates: Literal["keep", "flag", "reject_conflicting", "reject", "first"] = Field(
         "flag",
         description=(
             "Rows of the same inputs: keep, keep and flag, or reject those with different labels; reject "
-            "leaves out repetitions with the same labels too, all but the first."
+            "leaves out repetitions with the same labels too, all but the first; first leaves out all but "
+            "the first of those with formulas written alike, whatever their labels, and flags others."
         ),
     )
     suspicious: list[Suspicion] = Field([], description="Labels to flag; they are kept.")
@@ -172,8 +185,8 @@ class DatasetSpec(DataFile):
             raise ValueError("give exactly one of url, file, generator")
         if self.options and not self.generator:
             raise ValueError("options goes with generator, and with no other source")
-        if self.generator and (self.names or self.beside):
-            raise ValueError("names and beside go with a file")
+        if self.generator and (self.names or self.comment or self.beside):
+            raise ValueError("names, comment and beside go with a file")
         if any((part.url is None) == (part.file is None) for part in self.beside):
             raise ValueError("beside: give exactly one of url, file")
         return self
@@ -182,6 +195,8 @@ class DatasetSpec(DataFile):
     def _names(self) -> DatasetSpec:
         if self.formula and self.formula_template:
             raise ValueError("give formula or formula_template, not both")
+        if self.elements and not (self.formula or self.formula_template):
+            raise ValueError("elements goes with formula or formula_template")
         if taken := sorted({"row_id", "row", "formula", "material", "flag"} & set(self.columns)):
             raise ValueError(
                 f"columns {taken} have names that nestmat uses itself: choose another name and give the "

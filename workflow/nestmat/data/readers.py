@@ -22,7 +22,7 @@ from nestmat import tables
 from nestmat.config import ColumnSpec, DataFile, DatasetSpec
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
-from nestmat.materials.formulas import fill_template, parse
+from nestmat.materials.formulas import ELEMENTS, fill_template, parse
 
 _LOG = logging.getLogger(__name__)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -72,6 +72,9 @@ class _Rows:
     def fault(self, index: int, column: str, value: str, reason: str) -> None:
         self.faults.setdefault(index, []).append((column, value, reason))
 
+    def flag(self, index: int, reason: str) -> None:
+        self.flags.setdefault(index, []).append(reason)
+
     def rejects(self) -> pd.DataFrame:
         """The rows with a fault: the first of it, the others named in the reason."""
         found = []
@@ -88,10 +91,12 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
 
     A row is rejected when it has another number of cells than the header, a text or a non-finite value in a
     number column, a number that is none of the declared classes, no value in a column that must have one
-    (empty, or a declared sentinel), or a formula that does not parse. Two rows are duplicates when they are
-    the same material and agree in every number and category that is not a label; text columns are notes.
-    Duplicates are flagged, and those whose labels conflict are rejected where ``spec.duplicates`` says so,
-    all of them, for nothing tells which is right; of those whose labels agree the first may be kept alone.
+    (empty, or a declared sentinel), or a formula that does not parse or holds another element than
+    ``spec.elements``. Two rows are duplicates when they are the same material and agree in every number and
+    category that is not a label; text columns are notes. Duplicates are flagged, and those whose labels
+    conflict are rejected where ``spec.duplicates`` says so, all of them, for nothing tells which is right; of
+    those whose labels agree the first may be kept alone, and ``first`` keeps it of those whose formulas are
+    written alike, whatever their labels.
     A table with types, of a Parquet file or a generator, is held to the same rules: its cells as text, a null
     as an empty one.
 
@@ -167,6 +172,8 @@ def _check_names(spec: DatasetSpec, name: str, targets: Sequence[str]) -> None:
                 column=column,
                 remedy=f"declared are {', '.join(spec.columns)}.",
             )
+    if unknown := sorted(set(spec.elements or ()) - ELEMENTS):
+        raise InputError("is not an element.", column="elements", value=unknown[0], remedy="correct it.")
 
 
 def _schema(spec: DatasetSpec, targets: Sequence[str]) -> tables.Schema:
@@ -209,11 +216,33 @@ def _facts(
     }
 
 
-def text_rows(path: str | Path) -> Iterator[list[str]]:
+class _Lines(Iterator[str]):
+    """Lines of a CSV text, blank where a comment stands, so that the lines after it keep their numbers.
+
+    Attributes:
+        within: Whether the next line goes on with a row, so that it cannot be a comment.
+        comments: Number of comments so far.
+    """
+
+    def __init__(self, text: str, comment: str | None):
+        self._lines, self._comment = io.StringIO(text, newline=""), comment
+        self.within, self.comments = False, 0
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        if self._comment and not self.within and line.startswith(self._comment):
+            self.comments += 1
+            return "\n"
+        self.within = True
+        return line
+
+
+def text_rows(path: str | Path, comment: str | None = None) -> Iterator[list[str]]:
     """The header of a file, then its rows, as text: what is there, before a data set says what it is.
 
     Args:
         path: Parquet file by its suffix ``.parquet``, or else a CSV file, whose blank lines are left out.
+        comment: What lines of a CSV file that are left out begin with.
 
     Raises:
         InputError: The file is missing, empty, not UTF-8, not CSV or not Parquet.
@@ -226,9 +255,11 @@ def text_rows(path: str | Path) -> Iterator[list[str]]:
         for cells in zip(*(tables.texts(column) for column in table.columns), strict=True):
             yield [cell.strip() for cell in cells]
         return
-    reader = csv.reader(io.StringIO(_text(data, path), newline=""), strict=True)
+    lines = _Lines(_text(data, path), comment)
+    reader = csv.reader(lines, strict=True)
     try:
         for found in reader:
+            lines.within = False
             if any(cell.strip() for cell in found):
                 yield [cell.strip() for cell in found]
     except csv.Error as error:
@@ -272,7 +303,10 @@ def _load(spec: DatasetSpec, paths: Sequence[Path]) -> tuple[_Rows, list[str]]:
 
 def _owners(spec: DatasetSpec, needed: Mapping[str, str], paths: Sequence[Path]) -> dict[str, int]:
     """Number of the file that has each column; the first for what none has."""
-    headers = [part.names or next(text_rows(path)) for part, path in zip(spec.files, paths, strict=True)]
+    headers = [
+        part.names or next(text_rows(path, part.comment))
+        for part, path in zip(spec.files, paths, strict=True)
+    ]
     owners = {}
     for key, name in needed.items():
         found = [k for k, header in enumerate(headers) if name in header]
@@ -376,22 +410,25 @@ def template_parts(template: str) -> list[str]:
 
 
 def _csv(part: DataFile, needed: Mapping[str, str], text: str, path: Path) -> _Rows:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = _Lines(text, part.comment)
+    reader = csv.reader(lines, strict=True)
     header = part.names
     places = _places(header, needed, path, None) if header else {}
     rows = _Rows([], {key: [] for key in places})
     line = 1
     try:
+        comments = 0
         for cells in reader:
+            lines.within = False
             if not any(cell.strip() for cell in cells):
-                rows.blank += header is not None
+                rows.blank += header is not None and lines.comments == comments
             elif header is None:
                 header = [cell.strip() for cell in cells]
                 places = _places(header, needed, path, line)
                 rows.cells = {key: [] for key in places}
             else:
                 _append(rows, header, places, cells, line)
-            line = reader.line_num + 1
+            line, comments = reader.line_num + 1, lines.comments
     except csv.Error as error:
         raise _not_csv(error, path, line) from error
     if not rows.lines:
@@ -489,6 +526,7 @@ def _formulas(rows: _Rows, spec: DatasetSpec) -> tuple[list[str], list[str]]:
         return [""] * total, [f"row {i}" for i in range(total)]
     cells = {part: rows.cells[f"formula/{part}"] for part in parts}
     column = spec.formula or "formula"
+    allowed = None if spec.elements is None else frozenset(spec.elements)
     known: dict[str, tuple[str, str | None]] = {}
     written, keys = [], []
     for index in range(total):
@@ -500,7 +538,7 @@ def _formulas(rows: _Rows, spec: DatasetSpec) -> tuple[list[str], list[str]]:
         elif not lacking:
             text = fill_template(template, mapping) if template else mapping[column]
             if text not in known:
-                known[text] = _key(text)
+                known[text] = _key(text, allowed)
             key, reason = known[text]
             if reason:
                 rows.fault(index, column, text, reason)
@@ -509,11 +547,14 @@ def _formulas(rows: _Rows, spec: DatasetSpec) -> tuple[list[str], list[str]]:
     return written, keys
 
 
-def _key(text: str) -> tuple[str, str | None]:
+def _key(text: str, allowed: frozenset[str] | None) -> tuple[str, str | None]:
+    """Canonical key of a formula, and why its row is rejected, if it is."""
     try:
-        return parse(text).key, None
+        formula = parse(text)
     except InputError as error:
         return "", " ".join(filter(None, (error.message, error.remedy)))
+    others = [] if allowed is None else sorted({e.symbol for e in formula.composition} - allowed)
+    return formula.key, f"holds {', '.join(others)}, outside the elements of the data set" if others else None
 
 
 def _suspicions(rows: _Rows, spec: DatasetSpec, path: Path | None) -> None:
@@ -527,7 +568,7 @@ def _suspicions(rows: _Rows, spec: DatasetSpec, path: Path | None) -> None:
                 column=suspicion.column,
                 remedy="correct the number: rows count from 1, in a CSV file as its lines, with the header.",
             )
-        rows.flags.setdefault(index[suspicion.row], []).append(f"{suspicion.column}: {suspicion.reason}")
+        rows.flag(index[suspicion.row], f"{suspicion.column}: {suspicion.reason}")
 
 
 def _duplicates(rows: _Rows, frame: pd.DataFrame, spec: DatasetSpec, targets: Sequence[str]) -> None:
@@ -538,24 +579,44 @@ def _duplicates(rows: _Rows, frame: pd.DataFrame, spec: DatasetSpec, targets: Se
     by = inputs + (["material"] if spec.formula or spec.formula_template else [])
     if not by:
         return
+    if spec.duplicates == "first":
+        _repetitions(rows, frame, ["formula", *inputs], labels)
     usable = frame.drop(index=list(rows.faults))
     repeated = usable[usable.duplicated(by, keep=False)]
     for _, group in repeated.groupby(by, dropna=False, sort=False):
-        differing = [label for label in labels if group[label].nunique(dropna=False) > 1]
+        differing = _differing(group, labels)
         for index, line in zip(group.index.tolist(), group["row"], strict=True):
             others = _listed([other for other in group["row"] if other != line])
             if not differing:
                 if spec.duplicates != "reject":
-                    rows.flags.setdefault(index, []).append(f"repeats {others}")
+                    rows.flag(index, f"repeats {others}")
                 elif index != group.index[0]:
                     rows.fault(index, "", f"row {group['row'].iloc[0]}", "repeats an earlier row")
                 continue
             column = differing[0]
             reason = f"has the same inputs as {others} and another {' and '.join(differing)}"
-            if spec.duplicates == "flag":
-                rows.flags.setdefault(index, []).append(f"{column}: {reason}")
+            if spec.duplicates in ("flag", "first"):
+                rows.flag(index, f"{column}: {reason}")
             else:
                 rows.fault(index, column, str(group.at[index, column]), reason)
+
+
+def _repetitions(rows: _Rows, frame: pd.DataFrame, by: list[str], labels: Sequence[str]) -> None:
+    """Leave out the rows that repeat an earlier one, whatever their labels."""
+    usable = frame.drop(index=list(rows.faults))
+    for _, group in usable[usable.duplicated(by, keep=False)].groupby(by, dropna=False, sort=False):
+        first, *others = group.index.tolist()
+        reason = f"repeats row {rows.lines[first]}"
+        for index in others:
+            if differing := _differing(group.loc[[first, index]], labels):
+                more = f" with another {' and '.join(differing)}"
+                rows.fault(index, differing[0], str(group.at[index, differing[0]]), reason + more)
+            else:
+                rows.fault(index, "", "", reason)
+
+
+def _differing(group: pd.DataFrame, labels: Sequence[str]) -> list[str]:
+    return [label for label in labels if group[label].nunique(dropna=False) > 1]
 
 
 def _listed(lines: list[int]) -> str:

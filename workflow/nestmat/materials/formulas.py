@@ -10,7 +10,8 @@ An organic ion is written by its abbreviation (``MA``) or by a structural spelli
 fluorine), unless the rest of the word then has no reading. A structural spelling does not count as the ion
 where it continues another organic group. Sum formulas such as ``CH6NPbI3`` stay carbon, hydrogen and
 nitrogen, since isomers share them (dimethylammonium and ethylammonium are both C2H8N).
-Amounts are exact decimals, so scaling, order and spelling leave the key of a material as it is.
+An amount of zero, as a series writes it (``Al0CoCrFeNi``), leaves its species out. Amounts are exact
+decimals, so scaling, order and spelling leave the key of a material as it is.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from nestmat.errors import InputError
 from nestmat.materials import ions
 
 SITE_RATIO = {"A": 1, "B": 1, "X": 3}
-_ELEMENTS = frozenset(element.symbol for element in Element)
+ELEMENTS = frozenset(element.symbol for element in Element)
+"""Symbols of the elements."""
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _MARKUP = re.compile(r"</?sub>|\$")
 _AMOUNT = re.compile(r"\s*(?:_\s*\{\s*(?P<braced>[0-9.]+)\s*\}|_?\s*(?P<plain>[0-9.]+))_?")
@@ -160,7 +162,7 @@ def _segment(word: str) -> tuple[str, ...] | None:
     names = _spellings().words
     for size in range(min(len(word), max(map(len, names))), 0, -1):
         head = word[:size]
-        if head in _ELEMENTS or head in names:
+        if head in ELEMENTS or head in names:
             tail = _segment(word[size:])
             if tail is not None:
                 return (head, *tail)
@@ -232,11 +234,8 @@ class _Reader:
         number = match["braced"] or match["plain"]
         if not _DECIMAL.fullmatch(number):
             raise self.fail(f"has the amount {number!r}, which is not a number.")
-        value = Fraction(number)
-        if value == 0:
-            raise self.fail("has an amount of zero.", "leave out what is not there")
         self.at = match.end()
-        return value
+        return Fraction(number)
 
     def misplaced(self, character: str) -> InputError:
         if character.isdigit() or character == ".":
@@ -268,7 +267,8 @@ def _key(amounts: Mapping[str, Fraction]) -> str:
     return " ".join(parts)
 
 
-def _formula(text: str, amounts: Mapping[str, Fraction]) -> Formula:
+def _formula(text: str, given: Mapping[str, Fraction]) -> Formula:
+    amounts = {symbol: amount for symbol, amount in given.items() if amount}
     total = sum(amounts.values())
     if not Fraction(1, 10) <= total <= 10**6:
         raise InputError(
@@ -295,7 +295,7 @@ def _formula(text: str, amounts: Mapping[str, Fraction]) -> Formula:
         species=MappingProxyType({symbol: float(amount) for symbol, amount in amounts.items()}),
         composition=Composition({element: float(amount) for element, amount in atoms.items()}),
         key=_key(amounts),
-        amounts=MappingProxyType(dict(amounts)),
+        amounts=MappingProxyType(amounts),
     )
 
 
@@ -382,7 +382,7 @@ def from_species(species: Mapping[str, float]) -> Formula:
     for symbol, amount in species.items():
         if not math.isfinite(amount) or amount < 0:
             raise InputError(f"has the amount {amount} of {symbol}.", remedy="amounts are positive numbers.")
-        if symbol not in _ELEMENTS and symbol not in ions.molecular():
+        if symbol not in ELEMENTS and symbol not in ions.molecular():
             raise InputError(f"holds {symbol!r}, which is neither an element nor a known ion.")
         if amount:
             amounts[symbol] = Fraction(repr(float(amount))).limit_denominator(10**9)
