@@ -683,8 +683,8 @@ class Study(Part):
                     raise ValueError(
                         f"scales.{one}.models.{model}.specification.inputs: {block!r} describes whole "
                         f"compositions, which {key} cannot compute from the numbers of its space; let the "
-                        "searched model read columns, one_hot, site, site_descriptors, perovskite or "
-                        "monolayer blocks"
+                        "searched model read columns, one_hot, site, site_descriptors, perovskite, elements, "
+                        "alloy or monolayer blocks"
                     )
         known = {
             *(

@@ -41,6 +41,16 @@ class FeatureBlock(Part):
     monolayer: Monolayer | None = Field(
         None, description="Bonds of a monolayer MX2, of the columns `a`, `b`, `c`, `alpha`, `beta`, `gamma`."
     )
+    elements: list[str] | None = Field(
+        None, min_length=1, description="Atomic fractions of these elements; a row with another is rejected."
+    )
+    alloy: Literal[True] | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description=(
+            "Descriptors of solid solutions, such as mixing enthalpy, mismatch of size and VEC: of alloys of "
+            "these elements alone, or, with true, of all."
+        ),
+    )
     composition: str | None = Field(None, description="ElementProperty preset, vectorised: magpie, deml, ...")
     matminer: dict[str, dict[str, Any]] | None = Field(
         None, description="Composition featurizers of matminer by class name, with their arguments."
@@ -60,4 +70,6 @@ class FeatureBlock(Part):
     @property
     def kind(self) -> Literal["continuous", "categorical", "simplex"]:
         """How the block enters a model: standardised, as classes, or as fractions that sum to 1."""
-        return "categorical" if self.one_hot else "simplex" if self.site else "continuous"
+        if self.one_hot:
+            return "categorical"
+        return "simplex" if self.site or self.elements else "continuous"

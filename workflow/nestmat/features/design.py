@@ -8,8 +8,11 @@ from functools import partial
 from nestmat.config import FeatureBlock
 from nestmat.config_parts import CELL
 from nestmat.errors import InputError
+from nestmat.features.alloys import design_table
 from nestmat.features.sites import PROPERTIES
 from nestmat.materials import ions
+from nestmat.materials.alloys import DESCRIPTORS, descriptors
+from nestmat.materials.formulas import ELEMENTS
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.search.features import CRITERIA, Derived, FeatureMap
 from nestmat.search.space import SITES
@@ -23,8 +26,8 @@ def feature_map(
     Args:
         blocks: Feature blocks of the scale.
         columns: Columns of each block, as the scale was trained on.
-        numbers: Columns of the design space: site shares ``<site>:<ion>``, levels ``<name>=<level>`` and
-            variables.
+        numbers: Columns of the design space: site shares ``<site>:<ion>``, shares of elements by symbol,
+            levels ``<name>=<level>`` and variables.
 
     Raises:
         InputError: A block cannot be computed from these numbers, or the space has an ion or a level that the
@@ -47,14 +50,19 @@ def feature_map(
             _need(name, CELL, numbers)
             weights |= {column: {} for column in BONDS}
             derived.append(Derived(tuple(BONDS), CELL, partial(bonds, height=block.monolayer.height)))
-        elif block.site or block.one_hot or block.columns:
+        elif block.alloy:
+            symbols = _alloyed(name, block, numbers)
+            weights |= {column: {} for column in DESCRIPTORS}
+            table = design_table(symbols)
+            derived.append(Derived(tuple(DESCRIPTORS), symbols, partial(descriptors, table=table)))
+        elif block.site or block.elements or block.one_hot or block.columns:
             weights |= _same(name, block, columns[name], numbers)
         else:
             raise InputError(
                 "describes whole compositions, which a design space cannot differentiate.",
                 column=f"features.{name}",
-                remedy="train the scale on columns, one_hot, site, site_descriptors, perovskite or monolayer "
-                "blocks.",
+                remedy="train the scale on columns, one_hot, site, site_descriptors, perovskite, elements, "
+                "alloy or monolayer blocks.",
             )
     radii = {site: _property(site, "radius", numbers) for site in SITES} if geometric else {}
     charges = {number: ions.ion(symbol).charge for number, symbol in _species("A", numbers)}
@@ -66,19 +74,45 @@ def _species(site: str, numbers: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, name.partition(":")[2]) for name in numbers if name.startswith(f"{site}:")]
 
 
-def _same(
-    name: str, block: FeatureBlock, trained: Sequence[str], numbers: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """Features that are numbers of the space; ions and levels that the space leaves out are 0."""
-    prefix = f"{block.site}:" if block.site else f"{block.one_hot}=" if block.one_hot else None
-    given = [number for number in numbers if prefix and number.startswith(prefix)]
+def _elements(numbers: Sequence[str]) -> list[str]:
+    """Numbers that are shares of elements."""
+    return [number for number in numbers if number in ELEMENTS]
+
+
+def _alloyed(name: str, block: FeatureBlock, numbers: Sequence[str]) -> tuple[str, ...]:
+    """Elements of the space that a block describes."""
+    symbols = _elements(numbers)
+    if not symbols:
+        raise InputError(
+            "describes alloys, and the design space has no elements.",
+            column=f"features.{name}",
+            remedy="search a space of elements.",
+        )
+    if isinstance(block.alloy, list):
+        _known(name, symbols, block.alloy)
+    return tuple(symbols)
+
+
+def _known(name: str, given: Sequence[str], trained: Sequence[str]) -> None:
     if unknown := sorted(set(given) - set(trained)):
         raise InputError(
             f"has no column for {', '.join(unknown)} of the design space.",
             column=f"features.{name}",
             remedy="leave it out of the space, or train on data that holds it.",
         )
-    if prefix is None or not given:
+
+
+def _same(
+    name: str, block: FeatureBlock, trained: Sequence[str], numbers: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Features that are numbers of the space; ions, elements and levels that it leaves out are 0."""
+    prefix = f"{block.site}:" if block.site else f"{block.one_hot}=" if block.one_hot else None
+    if block.elements:
+        given = _elements(numbers)
+    else:
+        given = [number for number in numbers if prefix and number.startswith(prefix)]
+    _known(name, given, trained)
+    if not given:
         _need(name, trained, numbers)
     return {column: {column: 1.0} if column in numbers else {} for column in trained}
 

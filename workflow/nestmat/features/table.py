@@ -17,6 +17,7 @@ from nestmat import tables
 from nestmat.config import FeatureBlock
 from nestmat.config_parts import CELL
 from nestmat.errors import InputError
+from nestmat.features.alloys import alloy_descriptors, element_fractions
 from nestmat.features.block import Block, Fault
 from nestmat.features.completion import complete
 from nestmat.features.composition import composition_table
@@ -187,6 +188,8 @@ _BLOCKS: dict[str, Callable[[_Rows, Any, Any], Block]] = {
     "site": lambda rows, site, levels: site_fractions(rows.formulas, site, levels),
     "site_descriptors": lambda rows, sites, _: site_descriptors(rows.formulas, sites),
     "perovskite": lambda rows, _yes, _: perovskite_criteria(rows.formulas),
+    "elements": lambda rows, symbols, _: element_fractions(rows.formulas, symbols),
+    "alloy": lambda rows, symbols, _: alloy_descriptors(rows.formulas, None if symbols is True else symbols),
     "composition": _composition,
     "matminer": _matminer,
     "monolayer": _monolayer,
