@@ -22,7 +22,7 @@ rule compare_baselines:
         runtime=240,
     params:
         baselines=PLAN.baselines,
-        stacked=PLAN.stack,
+        stacked=PLAN.stacked_baselines,
         inner_folds=PLAN.stack_inner_folds,
     message:
         "Fit the baselines of {wildcards.scale}, protocol {wildcards.protocol}"
@@ -49,6 +49,8 @@ rule recommend_predictor:
         runtime=30,
     params:
         stack=PLAN.stack,
+        learn=PLAN.stack_weights,
+        classes=PLAN.class_targets,
     message:
         "Stack the recommended predictor of {wildcards.scale}, protocol {wildcards.protocol}"
     script:

@@ -1,4 +1,4 @@
-"""Stack the recommended predictor with weights learned inside the training folds.
+"""Stack the recommended predictor, with equal weights or those learned inside the training folds.
 
 Inputs: predictions of the stack's members. Outputs: predictions of the stack, in the unit of the target,
 and its weights.
@@ -18,6 +18,8 @@ def main(snakemake: Any) -> None:
             stack=snakemake.params.stack,
             output=snakemake.output.predictions,
             weights=snakemake.output.weights,
+            learned=snakemake.params.learn == "learned",
+            classes=snakemake.params.classes,
         )
 
 

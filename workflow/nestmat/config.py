@@ -26,6 +26,21 @@ DFT_TABLES = ("records", "calculations", "compounds", "electronic")
 """What is told of all compounds: calculations as made and as read, perovskites, strained perovskites."""
 
 
+REGRESSORS = frozenset(
+    ("ridge", "lasso", "nusvr", "random_forest", "extra_trees", "xgboost", "gaussian_process", "mean")
+)
+"""Kinds of baselines that predict numbers."""
+CLASSIFIERS = frozenset(
+    (
+        *("logistic", "svm", "random_forest", "extra_trees", "xgboost", "hist_gradient_boosting"),
+        *("gaussian_process", "mlp", "stump", "mean"),
+    )
+)
+"""Kinds of baselines that predict the probability of a class."""
+NUMBER_OF_ELEMENTS = "number_of_elements"
+"""Built-in column of every scale with formulas: how many elements the material has."""
+
+
 class ColumnSpec(Part):
     """A column that is read from a data file."""
 
@@ -313,20 +328,47 @@ class Baseline(_Competitor):
     """A model without latents to compare with."""
 
     kind: Literal[
-        "ridge", "lasso", "nusvr", "random_forest", "extra_trees", "xgboost", "gaussian_process", "mean"
-    ] = Field(description="Estimator.")
-    inputs: list[str] = Field(description="Feature blocks it reads.")
+        "ridge",
+        "lasso",
+        "nusvr",
+        "random_forest",
+        "extra_trees",
+        "xgboost",
+        "gaussian_process",
+        "mean",
+        "logistic",
+        "svm",
+        "hist_gradient_boosting",
+        "mlp",
+        "stump",
+    ] = Field(
+        description=(
+            "Estimator. ridge, lasso and nusvr predict numbers alone; logistic, svm, hist_gradient_boosting, "
+            "mlp (an ensemble) and stump (one threshold on one input) predict classes alone; of a class, "
+            "mean is its share in the training rows."
+        )
+    )
+    inputs: list[str] = Field(
+        description="Feature blocks it reads; `number_of_elements` is one that every formula has."
+    )
     options: dict[str, Any] = Field(
         {}, description="Arguments of the estimator that differ from its defaults here."
     )
 
 
 class Recommended(Part):
-    """The predictor that `nestmat predict` uses: a stack with weights learned inside the training folds."""
+    """The predictor that `nestmat predict` uses: models and baselines that are combined."""
 
     stack: list[str] = Field(min_length=1, description="Models and baselines of the scale that are combined.")
+    weights: Literal["learned", "equal"] = Field(
+        "learned",
+        description=(
+            "learned: convex weights that lessen the error (of a class the Brier score) of predictions held "
+            "out inside the training rows; equal: the plain mean, a vote, which needs no inner folds."
+        ),
+    )
     inner_folds: int = Field(
-        5, gt=1, description="Folds inside the training rows that the weights are learned on."
+        5, gt=1, description="learned: folds inside the training rows that the weights are learned on."
     )
 
 
@@ -562,7 +604,8 @@ class Study(Part):
             if scale.pool:
                 _check_pool(name, scale.pool, self.scales)
             seen.append(name)
-            for protocol in scale.runs("recommended") if scale.recommended else []:
+            learned = scale.recommended is not None and scale.recommended.weights == "learned"
+            for protocol in scale.runs("recommended") if learned else []:
                 folds = scale.splits.get(protocol, self.strict).folds
                 if folds is not None and folds < 3:
                     raise ValueError(
@@ -811,7 +854,9 @@ class Study(Part):
     def _inner_folds(self, scale: str, model: str, protocol: str) -> set[int]:
         recommended = self.scales[scale].recommended
         found: set[int] = set()
-        if recommended and model in recommended.stack and protocol in self.scales[scale].runs("recommended"):
+        learned = recommended is not None and recommended.weights == "learned"
+        stack = recommended.stack if recommended and learned else []
+        if recommended and model in stack and protocol in self.scales[scale].runs("recommended"):
             found.add(recommended.inner_folds)
         for child, config in self.scales.items():
             for name, entry in config.models.items() if scale in config.parents else ():
@@ -848,6 +893,8 @@ def _check_scale(
         raise ValueError(f"scales.{name}.splits: strict is configured once, at the top of the study")
     blocks = [*scale.features, *scale.parents]
     pairs = ((scale.features, scale.parents), (scale.models, scale.baselines), (blocks, scale.targets))
+    if NUMBER_OF_ELEMENTS in blocks:
+        raise ValueError(f"scales.{name}.features: {NUMBER_OF_ELEMENTS!r} is built in; choose another name")
     if clash := set().union(*(set(one) & set(other) for one, other in pairs)):
         raise ValueError(f"scales.{name}: {sorted(clash)} name two things")
     for key, model in scale.models.items():
@@ -868,7 +915,7 @@ def _check_scale(
             raise ValueError(f"scales.{name}.models.{key}.specification.joint: no parent is among the inputs")
     for key, baseline in scale.baselines.items():
         for block in baseline.inputs:
-            need(block, scale.features, f"baselines.{key}.inputs")
+            need(block, [*scale.features, NUMBER_OF_ELEMENTS], f"baselines.{key}.inputs")
     for key, entry in scale.competitors.items():
         for protocol in entry.protocols or []:
             need(protocol, scale.protocols, f"{key}.protocols")

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from nestmat.classes import check_classes
 from nestmat.config import DataFile, DatasetSpec, Scale, Split, Strict, Study
 from nestmat.data.generators import write_generated
 from nestmat.data.readers import read
@@ -52,6 +53,7 @@ def check_columns(study: Study, file: str | Path | None = None) -> None:
                     remedy=f"correct the kind under datasets.{scale.dataset}.columns, or the use.",
                 )
         _check_formula(name, scale, spec, file)
+    check_classes(study, file)
 
 
 def _uses(name: str, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -221,7 +223,9 @@ def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]
             split = scale.splits.get(protocol, study.strict)
             column = split.column if isinstance(split, Split) else None
             levels = frame[column].nunique() if column and frame is not None else None
-            if levels is not None and levels < 3 and name in stack and protocol in scale.runs("recommended"):
+            learned = scale.recommended is not None and scale.recommended.weights == "learned"
+            few = learned and levels is not None and levels < 3
+            if few and name in stack and protocol in scale.runs("recommended"):
                 raise InputError(
                     f"has {levels} levels, and 3 or more are needed to learn the weights of the stack.",
                     column=column,

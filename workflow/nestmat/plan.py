@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures, report
+from nestmat.classes import check_classes, class_targets
 from nestmat.config import DEVICES, DFT_TABLES, DataFile, DatasetSpec, Dft, Recommended, Scale, Study
 from nestmat.config_search import DesignProblem
 from nestmat.data.registry import READS, resolve
@@ -76,9 +77,13 @@ class Plan:
     Args:
         study: Validated configuration.
         results: Folder of the study's results.
+
+    Raises:
+        InputError: A head or a baseline does not fit a target with classes.
     """
 
     def __init__(self, study: Study, results: str):
+        check_classes(study, "the configuration")
         self.study, self.results = study, results
 
     def scale(self, name: str) -> Scale:
@@ -255,9 +260,22 @@ class Plan:
         return recommended.stack if recommended else []
 
     def stack_inner_folds(self, wildcards: Any) -> int:
-        """Inner folds that the stack's weights are learned on; 0 in a protocol that it does not run in."""
+        """Inner folds that the stack's weights are learned on; 0 where none are learned."""
         recommended = self._recommended(wildcards)
-        return recommended.inner_folds if recommended else 0
+        return recommended.inner_folds if recommended and recommended.weights == "learned" else 0
+
+    def stack_weights(self, wildcards: Any) -> str | None:
+        """How the stack's weights come about."""
+        recommended = self._recommended(wildcards)
+        return recommended.weights if recommended else None
+
+    def stacked_baselines(self, wildcards: Any) -> list[str]:
+        """Members of the stack that need predictions held out inside the training rows."""
+        return self.stack(wildcards) if self.stack_inner_folds(wildcards) else []
+
+    def class_targets(self, wildcards: Any) -> list[str]:
+        """Targets of a scale that are classes."""
+        return list(class_targets(self.study, wildcards.scale))
 
     def stack_predictions(self, wildcards: Any) -> list[str]:
         """Prediction files that hold the stack's members."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def resolve(reference: str | DatasetSpec, registry: str | Path = REGISTRY) -> Da
     """
     if isinstance(reference, DatasetSpec):
         return reference
-    entries = load(registry)
+    entries = _read_once(str(registry), Path(registry).stat().st_mtime_ns)
     if reference not in entries:
         raise InputError(
             f"has no data set {reference!r}{closest(reference, entries)}.",
@@ -69,6 +70,12 @@ def resolve(reference: str | DatasetSpec, registry: str | Path = REGISTRY) -> Da
             remedy=f"choose one of {', '.join(entries)}, or describe your own in the study.",
         )
     return entries[reference]
+
+
+@functools.lru_cache
+def _read_once(registry: str, _changed: int) -> dict[str, DatasetSpec]:
+    """A registry, which many parts of a plan ask for; read again when it has changed."""
+    return load(registry)
 
 
 def closest(name: str, known: Any) -> str:

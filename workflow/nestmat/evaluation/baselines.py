@@ -3,13 +3,13 @@
 Every scaler and every hyper-parameter is fitted on the training rows of a member. A predicted standard
 deviation is the model's own (Gaussian process), the spread of the labels in the leaves of a forest, and for
 all others the root-mean-square residual of predictions held out inside the training rows, where three folds
-or more make that possible.
+or more make that possible. Of a target with classes the probability is predicted, and none is stated.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,9 +30,11 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBRegressor
 
 from nestmat import tables
-from nestmat.config import Baseline
+from nestmat.config import NUMBER_OF_ELEMENTS, Baseline
 from nestmat.errors import InputError
+from nestmat.evaluation.classifiers import CLASSIFY, FEWEST
 from nestmat.evaluation.gaussian_process import MaternProcess
+from nestmat.materials.formulas import elements
 from nestmat.training.inner import Division, count_folds
 
 log = logging.getLogger(__name__)
@@ -132,29 +134,69 @@ class Kind:
     """A kind of baseline.
 
     Attributes:
-        build: (seed, **options) -> an unfitted estimator of scikit-learn's interface, scaler included.
+        build: (seed, **options) -> an unfitted estimator of scikit-learn's interface, scaler included; None
+            for a kind that predicts classes alone.
         spread: (fitted estimator, inputs (n, d)) -> standard deviation of a prediction (n,); None where the
             residual inside the training rows stands for it.
         warm: (estimator fitted on the training rows of a fold) -> options for its fits without an inner fold.
             They spare a search: a start from which it converges, or what was chosen. The validation rows of
             the fold take no part.
+        classify: As ``build``, a classifier that gives probabilities; None for a kind that predicts numbers
+            alone. It has no spread and no warm start.
     """
 
-    build: Callable[..., Any]
+    build: Callable[..., Any] | None
     spread: Callable[[Any, np.ndarray], np.ndarray] | None = None
     warm: Callable[[Any], dict[str, Any]] | None = None
+    classify: Callable[..., Any] | None = None
+
+    def of_target(self, name: str, target: str, classes: bool) -> Kind:
+        """The kind as it is for a target: of a class a classifier in place of what predicts numbers.
+
+        Args:
+            name: Name of the kind, for messages.
+            target: Name of the target, for messages.
+            classes: Whether the target has classes.
+
+        Raises:
+            InputError: The kind does not predict such a target.
+        """
+        chosen = Kind(self.classify) if classes else self
+        if chosen.build is None:
+            fitting = sorted(key for key, kind in KINDS.items() if (kind.classify if classes else kind.build))
+            what = "classes" if classes else "numbers"
+            raise InputError(
+                f"does not predict {what}, and target {target!r} is one of them.",
+                column="baselines.kind",
+                value=name,
+                remedy=f"choose one of {', '.join(fitting)}.",
+            )
+        return chosen
+
+    def fit(self, seed: int, options: Mapping[str, Any], x: np.ndarray, y: np.ndarray) -> Any:
+        """A fitted estimator; x (n, d), y (n,)."""
+        assert self.build is not None
+        return self.build(seed, **options).fit(x, y)
+
+    def predict(self, model: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean, of a class its probability, and standard deviation (NaN where none is stated), (n,) each."""
+        mean = model.predict_proba(x)[:, 1] if hasattr(model, "predict_proba") else model.predict(x)
+        return mean, self.spread(model, x) if self.spread else np.full(len(x), np.nan)
 
 
 KINDS: dict[str, Kind] = {
     "ridge": Kind(_ridge),
     "lasso": Kind(_lasso),
     "nusvr": Kind(_nusvr, warm=_nusvr_choice),
-    "random_forest": Kind(_random_forest, _forest_spread),
-    "extra_trees": Kind(_extra_trees, _forest_spread),
-    "xgboost": Kind(_xgboost, warm=_xgboost_choice),
-    "gaussian_process": Kind(_gaussian_process, _process_spread, _process_start),
-    "mean": Kind(_mean),
+    "random_forest": Kind(_random_forest, _forest_spread, classify=CLASSIFY["random_forest"]),
+    "extra_trees": Kind(_extra_trees, _forest_spread, classify=CLASSIFY["extra_trees"]),
+    "xgboost": Kind(_xgboost, warm=_xgboost_choice, classify=CLASSIFY["xgboost"]),
+    "gaussian_process": Kind(
+        _gaussian_process, _process_spread, _process_start, classify=CLASSIFY["gaussian_process"]
+    ),
+    "mean": Kind(_mean, classify=CLASSIFY["mean"]),
 }
+KINDS |= {name: Kind(None, classify=build) for name, build in CLASSIFY.items() if name not in KINDS}
 
 
 @dataclass(frozen=True)
@@ -165,11 +207,15 @@ class Inputs:
         row_id: Keys, (n,).
         blocks: Inputs of each feature block, (n, width).
         targets: Values of each target, (n,); NaN where not measured.
+        classes: Names of the targets that are classes.
+        formulas: Formulas of the rows, (n,), for the built-in input ``number_of_elements``.
     """
 
     row_id: np.ndarray
     blocks: Mapping[str, np.ndarray]
     targets: Mapping[str, np.ndarray] = field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
+    formulas: Sequence[str] = ()
 
     @classmethod
     def of(cls, frame: pd.DataFrame, path: str | Path) -> Inputs:
@@ -190,12 +236,15 @@ class Inputs:
                     column=layout[name]["columns"][column],
                     remedy="reject rows without the value (missing: reject) or leave the column out.",
                 )
+        schema = tables.schema(path)
         targets = {
             name: frame[name].to_numpy(np.float64)
-            for name, column in tables.schema(path).items()
+            for name, column in schema.items()
             if column.role == "target" and name in frame
         }
-        return cls(frame["row_id"].to_numpy(), blocks, targets)
+        classes = frozenset(name for name in targets if schema[name].classes)
+        formulas = frame["formula"].tolist() if "formula" in frame else ()
+        return cls(frame["row_id"].to_numpy(), blocks, targets, classes, formulas)
 
     @classmethod
     def read(cls, path: str | Path) -> Inputs:
@@ -204,7 +253,11 @@ class Inputs:
 
     def matrix(self, names: Sequence[str]) -> np.ndarray:
         """The blocks ``names`` side by side, (n, sum of widths)."""
-        return np.concatenate([self.blocks[name] for name in names], axis=1)
+        found = [self._counts() if name == NUMBER_OF_ELEMENTS else self.blocks[name] for name in names]
+        return np.concatenate(found, axis=1)
+
+    def _counts(self) -> np.ndarray:
+        return np.array([[float(len(found))] for found in elements(self.formulas)]).reshape(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -246,42 +299,56 @@ def _outer_folds(
 
 def _fit(task: _Task, baseline: Baseline, inputs: Inputs, seed: int) -> pd.DataFrame:
     """Fit a fold and the inner folds of its training rows; predictions of the rows that each answers for."""
-    kind, options = KINDS[baseline.kind], baseline.options
+    classes, options = task.target in inputs.classes, baseline.options
+    kind = KINDS[baseline.kind].of_target(baseline.kind, task.target, classes)
     x, y = inputs.matrix(baseline.inputs), inputs.targets[task.target]
     known = np.isfinite(y)
     parts = []
 
     def answer(model: Any, rows: np.ndarray, split: str, inner: int) -> None:
         if rows.any():
-            found = {
-                "row_id": inputs.row_id[rows],
-                "inner": inner,
-                "split": split,
-                "true": y[rows],
-                "mean": model.predict(x[rows]),
-                "std": kind.spread(model, x[rows]) if kind.spread else np.nan,
-            }
-            parts.append(pd.DataFrame(found))
+            mean, std = kind.predict(model, x[rows])
+            found = {"row_id": inputs.row_id[rows], "inner": inner, "split": split, "true": y[rows]}
+            parts.append(pd.DataFrame({**found, "mean": mean, "std": std}))
+
+    def fitted(rows: np.ndarray) -> Any:
+        if classes:
+            _enough_of_each(y[rows], task)
+        return kind.fit(seed, options, x[rows], y[rows])
 
     with threadpool_limits(1):
         train = known & task.train
-        model = kind.build(seed, **options).fit(x[train], y[train])
+        model = fitted(train)
         answer(model, train, "train", -1)
         answer(model, known & task.validation, "validation", -1)
         if kind.warm:
             options = {**options, **kind.warm(model)}
         for k in range(task.inner.max() + 1):
-            rows = train & (task.inner != k)
-            model = kind.build(seed, **options).fit(x[rows], y[rows])
+            model = fitted(train & (task.inner != k))
             answer(model, known & (task.inner == k), "inner", k)
     found = pd.concat(parts, ignore_index=True)
     return found.assign(target=task.target, repeat=task.repeat, fold=task.fold)
 
 
-def _with_residuals(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give predictions without a standard deviation the residual of their member's inner predictions."""
+def _enough_of_each(y: np.ndarray, task: _Task) -> None:
+    fewest = min(int((y == number).sum()) for number in (0, 1))
+    if fewest < FEWEST:
+        raise InputError(
+            f"has {fewest} training rows of one class in repeat {task.repeat}, fold {task.fold}.",
+            column=task.target,
+            remedy=f"label more rows: a classifier needs {FEWEST} of each class.",
+        )
+
+
+def _with_residuals(frame: pd.DataFrame, classes: Collection[str]) -> pd.DataFrame:
+    """Give predictions without a standard deviation the residual of their member's inner predictions.
+
+    Args:
+        frame: Predictions of one baseline.
+        classes: Targets whose probabilities have none.
+    """
     keys = ["target", "repeat", "fold"]
-    held_out = frame[frame["inner"] >= 0]
+    held_out = frame[(frame["inner"] >= 0) & ~frame["target"].isin(classes)]
     squared = (held_out["true"] - held_out["mean"]) ** 2
     residual = squared.groupby([held_out[key] for key in keys]).mean().pow(0.5).rename("residual")
     joined = frame.join(residual, on=keys)
@@ -316,7 +383,8 @@ def compare_baselines(
         Predictions (``tables.PREDICTIONS``). There is one seed, which counts as the ensemble: -1.
 
     Raises:
-        InputError: Folds and features have different rows, or an input is not finite.
+        InputError: Folds and features have different rows, an input is not finite, or a kind does not predict
+            a target: numbers, or classes.
     """
     chosen = {name: Baseline.model_validate(baseline) for name, baseline in baselines.items()}
     inputs = Inputs.read(features)
@@ -335,17 +403,19 @@ def compare_baselines(
     divisible = count > 2 or all(division.holdout for division in divisions)
     for name, baseline in chosen.items():
         held_out = inner_folds if name in stacked else 0
-        if not held_out and KINDS[baseline.kind].spread is None and divisible:
-            held_out = RESIDUAL_FOLDS
-        members = list(_outer_folds(divisions, held_out, count))
-        tasks += [_Task(name, target, *member) for target in inputs.targets for member in members]
+        for target in inputs.targets:
+            classes, inner = target in inputs.classes, held_out
+            kind = KINDS[baseline.kind].of_target(baseline.kind, target, classes)
+            if not inner and kind.spread is None and divisible and not classes:
+                inner = RESIDUAL_FOLDS
+            tasks += [_Task(name, target, *member) for member in _outer_folds(divisions, inner, count)]
     log.info("%s: %d baselines, %d folds to fit", protocol, len(chosen), len(tasks))
     call = joblib.delayed(partial(_fit, inputs=inputs, seed=seed))
     fitted = joblib.Parallel(n_jobs=threads)(call(task, chosen[task.baseline]) for task in tasks)
     parts = []
     for name in chosen:
         mine = [part for task, part in zip(tasks, fitted, strict=True) if task.baseline == name]
-        frame = _with_residuals(pd.concat(mine, ignore_index=True))
+        frame = _with_residuals(pd.concat(mine, ignore_index=True), inputs.classes)
         parts.append(frame[(frame["inner"] < 0) | (name in stacked)].assign(model=name))
     found = pd.concat(parts, ignore_index=True).assign(protocol=protocol, seed=-1)[list(tables.PREDICTIONS)]
     settings = {name: baseline.model_dump() for name, baseline in chosen.items()}
@@ -365,21 +435,17 @@ def predict_baseline(
         seed: Seed as in `compare_baselines`.
 
     Returns:
-        Columns target, row_id, mean, std. The std is NaN for kinds that take it from the residual, which the
-        weights of the stack hold.
+        Columns target, row_id, mean (of a class its probability), std. The std is NaN for kinds that take it
+        from the residual, which the weights of the stack hold, and for classes.
     """
     baseline = Baseline.model_validate(baseline)
-    kind = KINDS[baseline.kind]
     known, wanted = Inputs.read(features), Inputs.of(new, features)
     x, x_new = known.matrix(baseline.inputs), wanted.matrix(baseline.inputs)
     parts = []
     for target, y in known.targets.items():
         rows = np.isfinite(y)
-        model = kind.build(seed, **baseline.options).fit(x[rows], y[rows])
-        std = kind.spread(model, x_new) if kind.spread else np.nan
-        parts.append(
-            pd.DataFrame(
-                {"target": target, "row_id": wanted.row_id, "mean": model.predict(x_new), "std": std}
-            )
-        )
+        kind = KINDS[baseline.kind].of_target(baseline.kind, target, target in known.classes)
+        mean, std = kind.predict(kind.fit(seed, baseline.options, x[rows], y[rows]), x_new)
+        found = {"target": target, "row_id": wanted.row_id, "mean": mean, "std": std}
+        parts.append(pd.DataFrame(found))
     return pd.concat(parts, ignore_index=True)

@@ -1,14 +1,15 @@
-"""The recommended predictor: a convex combination whose weights are learned inside the training folds.
+"""The recommended predictor: a convex combination of models, with equal weights or learned ones.
 
-For each fold, the members of the stack have predicted rows that were held out inside its training rows.
-Weights and the width of the interval are learned on those, and applied to the fold's validation rows,
-which took no part.
+To learn, for each fold the members of the stack have predicted rows that were held out inside its training
+rows. Weights and the width of the interval are learned on those, and applied to the fold's validation rows,
+which took no part. Of a target with classes the probabilities are combined, by weights that lessen the Brier
+score; the standard deviation is that among the members.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ KEYS = ["target", "repeat", "fold"]
 
 
 def convex_weights(
-    predictions: np.ndarray, true: np.ndarray, prior_spread: float = PRIOR_SPREAD
+    predictions: np.ndarray, true: np.ndarray, prior_spread: float = PRIOR_SPREAD, squared: bool = False
 ) -> np.ndarray:
     """Weights of the posterior mode: non-negative, of sum 1, near equal unless the rows speak against it.
 
@@ -47,6 +48,8 @@ def convex_weights(
         predictions: P, held-out predictions, (n, members).
         true: y, (n,).
         prior_spread: Standard deviation of the weights' prior; infinite for none.
+        squared: Lessen sum (y - P w)^2 / 2 s^2 instead, with s^2 the mean squared error of equal weights: of
+            probabilities the Brier score, as an absolute error would favour certainty over truth.
 
     Returns:
         w, (members,).
@@ -55,13 +58,14 @@ def convex_weights(
     equal = np.full(members, 1.0 / members)
     # As the weights sum to 1, y - P w = -(P - y) w.
     error = predictions - true[:, None]
-    error = error / (np.abs(error @ equal).mean() or 1.0)
+    size = np.sqrt(np.square(error @ equal).mean()) if squared else np.abs(error @ equal).mean()
+    error = error / (size or 1.0)
     # A heavy row for the sum makes this a problem of non-negative least squares.
     heavy = np.full((1, members), 1e3 * np.sqrt(n + 1))
     wanted = np.concatenate([np.zeros(n), equal / prior_spread, heavy[:, 0]])
     weights = equal
-    for _ in range(RENEWALS):
-        certain = 1.0 / np.sqrt(np.maximum(np.abs(error @ weights), 1e-3))
+    for _ in range(1 if squared else RENEWALS):
+        certain = np.ones(n) if squared else 1.0 / np.sqrt(np.maximum(np.abs(error @ weights), 1e-3))
         rows = np.concatenate([error * certain[:, None], np.eye(members) / prior_spread, heavy])
         weights = nnls(rows, wanted)[0]
         weights /= weights.sum()
@@ -93,10 +97,12 @@ class Combination:
         fold: Fold that was left out; -1 when every row trained: the predictor in use.
         weights: Weight of each member.
         interval: Factor on the mixture's standard deviation that makes 68.3 % of the held-out rows lie
-            within one.
+            within one; 1 of a class, and where nothing was learned.
         residual: Root-mean-square held-out residual of each member, which stands for the standard
-            deviation that a member does not state, in the unit of the target.
-        inner_mae: Mean absolute held-out error of each member and of the stack, in the unit of the target.
+            deviation that a member does not state, in the unit of the target; 0 of a class, and where nothing
+            was learned.
+        inner_error: Mean absolute held-out error of each member and of the stack, in the unit of the target,
+            of a class the Brier score; empty where nothing was learned.
         rows: Number of held-out rows.
     """
 
@@ -106,7 +112,7 @@ class Combination:
     weights: dict[str, float]
     interval: float
     residual: dict[str, float]
-    inner_mae: dict[str, float]
+    inner_error: dict[str, float]
     rows: int
 
     @classmethod
@@ -117,9 +123,21 @@ class Combination:
         true: np.ndarray,
         means: np.ndarray,
         stds: np.ndarray,
+        classes: bool = False,
     ) -> Combination:
-        """Learn from held-out predictions: true (n,), means and stds (n, members)."""
-        weights = convex_weights(means, true)
+        """Learn from held-out predictions: true (n,), means and stds (n, members); of a class or a number."""
+        weights = convex_weights(means, true, squared=classes)
+        if classes:
+            each = np.column_stack([means, means @ weights])
+            brier = np.square(each - true[:, None]).mean(axis=0)
+            return cls(
+                *key,
+                weights=dict(zip(names, weights.tolist(), strict=True)),
+                interval=1.0,
+                residual=dict.fromkeys(names, 0.0),
+                inner_error=dict(zip([*names, "stack"], brier.tolist(), strict=True)),
+                rows=len(true),
+            )
         residual = np.sqrt(np.mean((means - true[:, None]) ** 2, axis=0))
         mean, std = mixture(weights, means, np.where(np.isfinite(stds), stds, residual))
         error = np.sort(np.abs(true - mean) / np.maximum(std, 1e-12))
@@ -131,8 +149,20 @@ class Combination:
             weights=dict(zip(names, weights.tolist(), strict=True)),
             interval=float(error[rank]),
             residual=dict(zip(names, residual.tolist(), strict=True)),
-            inner_mae=dict(zip([*names, "stack"], mae.tolist(), strict=True)),
+            inner_error=dict(zip([*names, "stack"], mae.tolist(), strict=True)),
             rows=len(true),
+        )
+
+    @classmethod
+    def equal(cls, key: tuple[str, int, int], names: Sequence[str]) -> Combination:
+        """The plain mean of the members, for which nothing is learned."""
+        return cls(
+            *key,
+            weights=dict.fromkeys(names, 1.0 / len(names)),
+            interval=1.0,
+            residual=dict.fromkeys(names, 0.0),
+            inner_error={},
+            rows=0,
         )
 
     def apply(self, means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,6 +196,8 @@ def recommend_predictor(
     stack: Sequence[str],
     output: str | Path,
     weights: str | Path,
+    learned: bool = True,
+    classes: Collection[str] = (),
 ) -> tuple[pd.DataFrame, list[Combination]]:
     """Learn and apply the stack in every fold of a protocol.
 
@@ -175,6 +207,8 @@ def recommend_predictor(
         stack: Names of the members.
         output: Where the stack's predictions are written (model ``recommended``).
         weights: Where the weights are written, as JSON.
+        learned: Whether the weights are learned, or equal.
+        classes: Targets that are classes.
 
     Returns:
         Predictions of the stack, and what it learned in each fold.
@@ -187,28 +221,31 @@ def recommend_predictor(
     if lacking := sorted(set(stack) - set(frame["model"])):
         raise InputError(f"no predictions of {lacking}, which the stack needs.", file=predictions[0])
     rows, means, stds = _side_by_side(frame, stack)
-    parts, learned = [], []
+    parts, combinations = [], []
     for _, here in rows.groupby(KEYS):
         index, held_out = here.index.to_numpy(), (here["inner"] >= 0).to_numpy()
         inner, outer = index[held_out], index[~held_out]
         target, repeat, fold = here[KEYS].iloc[0]
-        if not len(inner):
+        known = (str(target), int(repeat), int(fold))
+        if learned and not len(inner):
             raise InputError(
                 f"not all of {list(stack)} have predictions held out inside the training rows of "
                 f"target {target!r}, repeat {repeat}, fold {fold}.",
                 remedy="run the members with the same inner_folds.",
             )
-        known = (str(target), int(repeat), int(fold))
-        found = Combination.learn(known, stack, rows["true"].to_numpy()[inner], means[inner], stds[inner])
+        found = Combination.equal(known, stack)
+        if learned:
+            true = rows["true"].to_numpy()[inner]
+            found = Combination.learn(known, stack, true, means[inner], stds[inner], target in classes)
         mean, std = found.apply(means[outer], stds[outer])
         parts.append(rows.iloc[outer].assign(mean=mean, std=std))
-        learned.append(found)
+        combinations.append(found)
     protocol = frame["protocol"].iloc[0]
     combined = pd.concat(parts, ignore_index=True).assign(protocol=protocol, model="recommended", seed=-1)
     combined = combined[list(tables.PREDICTIONS)]
     tables.write(output, combined, tables.PREDICTIONS, {"stack": list(stack)})
-    write_text(weights, json.dumps(document(protocol, stack, learned), indent=1) + "\n")
-    return combined, learned
+    write_text(weights, json.dumps(document(protocol, stack, combinations), indent=1) + "\n")
+    return combined, combinations
 
 
 def document(protocol: str, stack: Sequence[str], learned: Sequence[Combination]) -> dict[str, Any]:

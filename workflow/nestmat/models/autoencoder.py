@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -25,11 +25,13 @@ class Shapes:
         blocks: Width of every block, by name.
         kinds: continuous, categorical or simplex, by block.
         targets: Names of the targets.
+        classes: Those of them that are classes, 0 and 1.
     """
 
     blocks: Mapping[str, int]
     kinds: Mapping[str, str]
     targets: Sequence[str]
+    classes: Collection[str] = ()
 
     def width(self, head: str) -> int:
         """Width of what a head gives.
@@ -137,7 +139,7 @@ class Autoencoder:
         return found
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Mean and standard deviation of each scaled target, (members, n) each."""
+        """Mean, of a class its probability, and standard deviation of scaled targets, (members, n) each."""
         outputs, found = self._outputs(z.transpose(1, 2), self.targets, self.weights, None), {}
         for name in self.targets:
             value = outputs[name]
@@ -145,7 +147,8 @@ class Autoencoder:
                 mean, log_variance = split_gaussian(value)
                 found[name] = (mean[:, 0], torch.exp(0.5 * log_variance)[:, 0])
             else:
-                found[name] = (value[:, 0], torch.full_like(value[:, 0], torch.nan))
+                mean = torch.sigmoid(value[:, 0]) if name in self.shapes.classes else value[:, 0]
+                found[name] = (mean, torch.full_like(mean, torch.nan))
         return found
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -202,6 +205,24 @@ def _check(specification: Model, shapes: Shapes) -> None:
                 f"cross_entropy needs classes or fractions, and this is {kind} of width {width}.",
                 column=f"heads.{name}.loss",
                 remedy="use mae, mse, huber or gaussian_nll, or a one_hot or site block.",
+            )
+        if (head.loss == "binary_cross_entropy") != (name in shapes.classes):
+            raise InputError(
+                "is a target with classes, which no other loss than binary_cross_entropy fits."
+                if name in shapes.classes
+                else "binary_cross_entropy needs a target with classes, and this is none.",
+                column=f"heads.{name}.loss",
+                value=head.loss,
+                remedy="use binary_cross_entropy."
+                if name in shapes.classes
+                else "use another loss, or give the column `classes` in its data set.",
+            )
+        if head.floor is not None and name in shapes.classes:
+            raise InputError(
+                "a class has no floor.",
+                column=f"heads.{name}.floor",
+                value=head.floor,
+                remedy="leave it out.",
             )
         if head.floor is not None and kind != "target":
             raise InputError(

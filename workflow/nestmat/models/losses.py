@@ -40,6 +40,12 @@ def cross_entropy(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return _weighted_mean(-(target * functional.log_softmax(output, dim=1)).sum(dim=1, keepdim=True), weight)
 
 
+def binary_cross_entropy(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy of logits of class 1 against 0 and 1, shapes as in `mae`."""
+    values = functional.binary_cross_entropy_with_logits(output, target, reduction="none")
+    return _weighted_mean(values, weight)
+
+
 def gaussian_nll(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Negative log-likelihood of a normal distribution without its constant.
 
@@ -83,6 +89,7 @@ LOSSES: dict[LossName, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "mse": mse,
     "huber": huber,
     "cross_entropy": cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
     "gaussian_nll": gaussian_nll,
 }
 

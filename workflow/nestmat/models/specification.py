@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Activation = Literal["identity", "relu", "tanh", "silu", "gelu", "atanh"]
-LossName = Literal["mae", "mse", "huber", "cross_entropy", "gaussian_nll"]
+LossName = Literal["mae", "mse", "huber", "cross_entropy", "binary_cross_entropy", "gaussian_nll"]
 PenaltyName = Literal[
     "l1", "l1_encoder", "l2", "input_relevance", "latent_target_correlation", "latent_decorrelation"
 ]
@@ -45,7 +45,9 @@ class Head:
     __pydantic_config__ = {"extra": "forbid"}
 
     loss: LossName = option(
-        "mae", "Loss of the head; cross_entropy takes fractions or one-hot as soft labels."
+        "mae",
+        "Loss of the head; cross_entropy takes fractions or one-hot as soft labels, binary_cross_entropy is "
+        "that of a target with classes.",
     )
     weight: float = option(1.0, "Weight of the loss in the sum.", ge=0)
     hidden: tuple[int, ...] = option((), "Width of each hidden layer, from latents to output.")
@@ -56,7 +58,8 @@ class Head:
     output_gain: float = option(1.0, "Further gain of the last layer.", gt=0)
     standardise: bool = option(
         True,
-        "Fit to the target standardised on the member's training rows; blocks are standardised as inputs.",
+        "Fit to the target standardised on the member's training rows; blocks are standardised as inputs, "
+        "and a target with classes never is.",
     )
     floor: float | None = option(
         None,

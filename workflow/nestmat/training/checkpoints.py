@@ -48,6 +48,8 @@ class Trained:
         source: Provenance of the features.
         facts: Versions, threads, rows and anything else worth keeping.
         joint: Parents that were trained together with these members, member by member.
+        classes: Names of the classes of each target that has some: its prediction is the probability of the
+            second.
     """
 
     scale: str
@@ -65,6 +67,7 @@ class Trained:
     source: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     joint: dict[str, Trained] = field(default_factory=dict)
+    classes: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -97,13 +100,14 @@ class Trained:
             source=data.source,
             facts={"rows": len(data), "seeds": members.keys().tolist()},
             joint=dict(joint or {}),
+            classes=data.classes,
         )
 
     @property
     def shapes(self) -> Shapes:
         """Widths and names that the model is built from."""
         widths = {name: len(names) for name, names in self.columns.items()}
-        return Shapes(widths, self.kinds, self.targets)
+        return Shapes(widths, self.kinds, self.targets, tuple(self.classes))
 
     @property
     def inputs(self) -> dict[str, list[str]]:
@@ -292,7 +296,8 @@ class Trained:
             if name.startswith("scaler.") and name.endswith(".mean")
         }
         widths = {name: len(names) for name, names in content["columns"].items()}
-        layout = Autoencoder(specification, Shapes(widths, content["kinds"], content["targets"]), []).layout
+        shapes = Shapes(widths, content["kinds"], content["targets"], tuple(content["classes"]))
+        layout = Autoencoder(specification, shapes, []).layout
         return cls(
             **{name: content[name] for name in _CARD},
             specification=specification,
@@ -309,7 +314,7 @@ def _under(parent: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-_CARD = ("scale", "model", "protocol", "columns", "kinds", "targets", "parents", "units", "source")
+_CARD = ("scale", "model", "protocol", "columns", "kinds", "targets", "parents", "units", "source", "classes")
 
 
 def _widest(specification: Model) -> int:

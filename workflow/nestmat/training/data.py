@@ -108,7 +108,8 @@ class ScaleData:
     @property
     def shapes(self) -> Shapes:
         """Widths and names that a model is built from."""
-        return Shapes({name: len(names) for name, names in self.columns.items()}, self.kinds, list(self.y))
+        widths = {name: len(names) for name, names in self.columns.items()}
+        return Shapes(widths, self.kinds, list(self.y), tuple(self.classes))
 
     @classmethod
     def read(cls, path: str | Path, targets: bool = True) -> ScaleData:

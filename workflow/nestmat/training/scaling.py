@@ -82,7 +82,7 @@ def needed_blocks(specification: Model, blocks: Iterable[str]) -> list[str]:
 def fit_scalers(specification: Model, data: ScaleData, members: Members) -> Scalers:
     """Scalers of every block and target that a model needs.
 
-    Classes, fractions and targets with ``standardise: false`` or no head pass unchanged.
+    Classes, fractions and targets with ``standardise: false`` pass unchanged.
     """
     rows = members.train if specification.training.scale_on == "train" else np.ones_like(members.train)
     found = {}
@@ -95,6 +95,6 @@ def fit_scalers(specification: Model, data: ScaleData, members: Members) -> Scal
             found[name] = Scaler.identity(len(members), len(data.columns[name]))
     for name, values in data.y.items():
         if name in specification.heads:
-            wanted = specification.heads[name].standardise
+            wanted = specification.heads[name].standardise and name not in data.classes
             found[name] = Scaler.fit(values[:, None], rows) if wanted else Scaler.identity(len(members), 1)
     return found
