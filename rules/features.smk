@@ -17,9 +17,9 @@ rule featurize_materials:
         f"{RESULTS}/benchmarks/featurize_materials/{{scale}}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
+    threads: PLAN.feature_threads
     resources:
-        mem_mb=2000,
+        mem_mb=PLAN.feature_memory,
         runtime=60,
     params:
         spec=PLAN.feature_parameters,
@@ -44,9 +44,9 @@ rule featurize_for_parent:
         f"{RESULTS}/benchmarks/featurize_for_parent/{{parent}}__{{child}}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
+    threads: PLAN.feature_threads
     resources:
-        mem_mb=2000,
+        mem_mb=PLAN.feature_memory,
         runtime=60,
     params:
         spec=PLAN.parent_feature_parameters,

@@ -6,6 +6,7 @@ feature columns for the child's rows, with their units; the rows that have none,
 
 from typing import Any
 
+from nestmat.features.matminer_cache import CACHE
 from nestmat.features.table import write_features_for_parent
 from nestmat.logs import job_log
 
@@ -20,6 +21,8 @@ def main(snakemake: Any) -> None:
             snakemake.output.rejects,
             features=snakemake.params.spec["features"],
             look_up=snakemake.params.look_up,
+            threads=snakemake.threads,
+            cache=CACHE,
         )
 
 

@@ -6,6 +6,7 @@ the categories that splits need, each with its unit; the rows that have no featu
 
 from typing import Any
 
+from nestmat.features.matminer_cache import CACHE
 from nestmat.features.table import write_features
 from nestmat.logs import job_log
 
@@ -17,6 +18,8 @@ def main(snakemake: Any) -> None:
             snakemake.input.table,
             snakemake.output.features,
             snakemake.output.rejects,
+            threads=snakemake.threads,
+            cache=CACHE,
             **snakemake.params.spec,
         )
 

@@ -146,6 +146,19 @@ def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
         assert DataFile.model_validate(given) == DataFile.model_validate(part)
 
 
+def test_matminer_gets_processes_and_the_memory_for_them():
+    content = configuration()
+    plain = Plan(study_from(content), "results")
+    scale = next(iter(content["scales"]))
+    content["scales"][scale]["features"]["slow"] = {"matminer": {"WenAlloys": {}}}
+    content["datasets"]["rows"]["formula"] = "formula"
+    slow = Plan(study_from(content), "results")
+    jobs = [SimpleNamespace(scale=scale), SimpleNamespace(parent=scale, child="other")]
+    assert [plain.feature_threads(job) for job in jobs] == [1, 1]
+    assert [slow.feature_threads(job) for job in jobs] == [8, 8]
+    assert slow.feature_memory(jobs[0], 8) > 2 * slow.feature_memory(jobs[0], 1)
+
+
 @pytest.mark.slow
 def test_a_study_of_a_published_parquet_file_can_be_planned(tmp_path):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(remote(), sort_keys=False))

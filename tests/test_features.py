@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import math
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matminer.featurizers.composition import ElementProperty
+from matminer.featurizers.composition import ElementProperty, YangSolidSolution
 from pymatgen.core import Composition, Element
 
 from nestmat import tables
@@ -219,6 +220,69 @@ def test_matminer_failure_is_a_fault_of_its_row() -> None:
     block = matminer_features([parse("CsPbI3"), parse("C60")], {"CationProperty": {"preset": "deml"}})
     assert set(block.faults) == {0, 1}
     assert "CationProperty of matminer fails" in block.faults[0].reason
+
+
+def test_text_and_what_depends_on_the_writing_of_a_formula_is_left_out(caplog) -> None:
+    caplog.set_level(logging.INFO)
+    formulas = [parse(text) for text in ("Os0.2Pt0.8", "OsPt4", "CoCrCu0.2FeNi")]
+    block = matminer_features(formulas, {"WenAlloys": {}, "YangSolidSolution": {}})
+    assert not block.faults
+    assert np.isfinite(block.values).all()
+    assert {"Weight Fraction", "Atomic Fraction", "Total weight"} & set(block.columns) == set()
+    assert "left out Weight Fraction, Atomic Fraction, Total weight" in caplog.text
+    assert block.columns.count("Yang omega") == 1, "both featurizers give it"
+    np.testing.assert_allclose(block.values[0], block.values[1], rtol=1e-12)
+
+
+def test_columns_that_differ_under_one_name(monkeypatch) -> None:
+    monkeypatch.setattr(YangSolidSolution, "featurize", lambda _self, _composition: [1.0, 2.0])
+    with pytest.raises(InputError, match=r"'Yang (delta|omega)' twice, with different values"):
+        matminer_features([parse("NiAl")], {"WenAlloys": {}, "YangSolidSolution": {}})
+
+
+def computed(caplog) -> int:
+    """New compositions that a featurizer was asked for, of what was logged."""
+    found = sum(int(record.args[1]) for record in caplog.records if "compositions" in record.msg)
+    caplog.clear()
+    return found
+
+
+MANY = [f"Al{k}Co{100 - k}" for k in range(1, 70)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_matminer_results_are_kept(tmp_path: Path, caplog, threads: int) -> None:
+    caplog.set_level(logging.INFO)
+    formulas = parse_many([*MANY, "Al1Co99", "Co99Al"]).formulas
+    wanted = {"YangSolidSolution": {}, "CationProperty": {"preset": "deml"}}
+    plain = matminer_features(formulas, wanted)
+    caplog.clear()
+    first = matminer_features(formulas, wanted, threads=threads, cache=tmp_path / "cache")
+    assert computed(caplog) > 0
+    files = sorted((tmp_path / "cache").rglob("*.parquet"))
+    assert len(files) == 6, "two stores of 69 compositions in chunks of 32"
+    again = matminer_features(formulas, wanted, threads=threads, cache=tmp_path / "cache")
+    assert computed(caplog) == 0
+    assert len(plain.faults) == len(formulas)
+    for block in (first, again):
+        np.testing.assert_array_equal(block.values, plain.values)
+        assert block.columns == plain.columns
+        assert block.faults == plain.faults
+    # What a job that was killed had finished is not computed again.
+    files[0].unlink()
+    files[-1].with_name(".half.parquet.part").write_bytes(b"half")
+    block = matminer_features(formulas, wanted, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(block.values, plain.values)
+    assert sorted((tmp_path / "cache").rglob("*.parquet")) == files
+
+
+def test_other_arguments_have_a_store_of_their_own(tmp_path: Path) -> None:
+    formulas = [parse("NiAl"), parse("LiLa")]
+    for powers in ([2], [2, 3], [2]):
+        block = matminer_features(formulas, {"Stoichiometry": {"p_list": powers}}, cache=tmp_path)
+        assert block.columns == [f"{p}-norm" for p in powers]
+    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.rglob("*.parquet"))) == 2
 
 
 @pytest.mark.parametrize(

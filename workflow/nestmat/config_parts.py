@@ -53,7 +53,11 @@ class FeatureBlock(Part):
     )
     composition: str | None = Field(None, description="ElementProperty preset, vectorised: magpie, deml, ...")
     matminer: dict[str, dict[str, Any]] | None = Field(
-        None, description="Composition featurizers of matminer by class name, with their arguments."
+        None,
+        description=(
+            "Composition featurizers of matminer by class name, with their arguments; results are kept in "
+            "`downloads/matminer`."
+        ),
     )
 
     @model_validator(mode="after")

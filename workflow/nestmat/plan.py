@@ -148,6 +148,15 @@ class Plan:
             "group": scale.group,
         }
 
+    def feature_threads(self, wildcards: Any) -> int:
+        """Threads of a job that featurizes: several where matminer does it, row by row."""
+        name = getattr(wildcards, "parent", None) or wildcards.scale
+        return 8 if any(block.matminer for block in self.scale(name).features.values()) else 1
+
+    def feature_memory(self, _wildcards: Any, threads: int) -> int:
+        """Memory in MB of a job that featurizes: each further process loads matminer anew."""
+        return 1500 + 500 * threads
+
     def parent_feature_parameters(self, wildcards: Any) -> dict:
         """Feature blocks of the parent, to be computed for the child's rows."""
         blocks = self.scale(wildcards.parent).features

@@ -17,6 +17,7 @@ from nestmat import tables
 from nestmat.config import FeatureBlock
 from nestmat.errors import InputError
 from nestmat.evaluation.censored_process import CensoredProcess
+from nestmat.features.matminer_cache import CACHE
 from nestmat.features.table import featurize
 from nestmat.physics.devices import GAP_RANGE, PROCESS_RANGES, efficiency
 
@@ -101,7 +102,7 @@ class Judge:
         rows = tables.read(data)
         rows = rows[rows["row_id"].isin(known["row_id"])]
         blocks = {name: block for name, block in self.blocks.items() if _given(block, set(rows.columns))}
-        found = featurize(rows, blocks, schema=tables.schema(data), source=data)
+        found = featurize(rows, blocks, schema=tables.schema(data), source=data, cache=CACHE)
         merged = found.frame.merge(known, on="row_id", validate="one_to_one")
         columns = [column for block in found.blocks.values() for column in block["columns"]]
         x = merged[columns].to_numpy(np.float64)
@@ -122,7 +123,9 @@ class Judge:
         """
         found: Judged = {}
         for scale, fitted in self._fitted.items():
-            made = featurize(table, fitted.blocks, levels=fitted.levels, training=fitted.training)
+            made = featurize(
+                table, fitted.blocks, levels=fitted.levels, training=fitted.training, cache=CACHE
+            )
             if not made.rejects.empty:
                 first = made.rejects.iloc[0]
                 raise InputError(

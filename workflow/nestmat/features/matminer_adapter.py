@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import logging
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from matminer.featurizers import composition as available
 from matminer.featurizers.base import BaseFeaturizer
+from numpy.typing import NDArray
+from pymatgen.core import Composition
 
 from nestmat.errors import InputError
-from nestmat.features.block import Block, by_formula
+from nestmat.features.block import Block, Fault, by_formula
+from nestmat.features.matminer_cache import Result, Store
 from nestmat.materials.formulas import Formula
+
+_LOG = logging.getLogger(__name__)
+AS_WRITTEN: Mapping[str, Sequence[str]] = {"WenAlloys": ("Total weight",)}
+"""Columns by featurizer that change with how a formula is written: Ni2Al2 is twice as heavy as NiAl."""
 
 
 def names() -> list[str]:
@@ -56,7 +67,9 @@ def featurizer(name: str, arguments: Mapping[str, Any]) -> BaseFeaturizer:
     if "impute_nan" in inspect.signature(make).parameters:
         given.setdefault("impute_nan", True)
     try:
-        made = make(*positional, **given)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = make(*positional, **given)
     except Exception as error:
         raise InputError(
             f"{name} of matminer refuses its arguments: {type(error).__name__}: {error}.",
@@ -70,46 +83,120 @@ def featurizer(name: str, arguments: Mapping[str, Any]) -> BaseFeaturizer:
 
 
 def matminer_features(
-    formulas: Sequence[Formula | None], featurizers: Mapping[str, Mapping[str, Any]]
+    formulas: Sequence[Formula | None],
+    featurizers: Mapping[str, Mapping[str, Any]],
+    *,
+    threads: int = 1,
+    cache: str | Path | None = None,
 ) -> Block:
     """Columns of matminer's composition featurizers, with its own labels.
 
     A row on which a featurizer fails has a fault with the featurizer's message; organic ions count by their
-    atoms.
+    atoms. Each composition is computed once, and what is in the cache not again. Columns of text are left
+    out, and those of `AS_WRITTEN`; a column that two featurizers give alike comes once.
 
     Args:
         formulas: One a row; a row of None stays NaN.
         featurizers: Arguments by class name.
+        threads: Processes that share the work.
+        cache: Folder of what was computed before, which new results are added to; none by default.
 
     Raises:
-        InputError: A featurizer is unknown or refuses its arguments, or two give the same column.
+        InputError: A featurizer is unknown or refuses its arguments, or two give different columns of one
+            name.
     """
-    blocks = [_block(formulas, name, arguments) for name, arguments in featurizers.items()]
-    columns = [column for block in blocks for column in block.columns]
-    if twice := sorted({column for column in columns if columns.count(column) > 1}):
-        raise InputError(
-            f"gives the columns {twice} twice.", column="matminer", remedy="leave out one of the featurizers."
-        )
-    faults = {position: fault for block in reversed(blocks) for position, fault in block.faults.items()}
-    values = np.hstack([block.values for block in blocks])
-    return Block(columns, values, [""] * len(columns), faults)
+    blocks = [_block(formulas, name, given, threads, cache) for name, given in featurizers.items()]
+    found: dict[str, NDArray[np.float64]] = {}
+    faults: dict[int, Fault] = {}
+    for block in blocks:
+        faults = {**block.faults, **faults}
+        for column, values in zip(block.columns, block.values.T, strict=True):
+            both = np.isfinite(values) & np.isfinite(found.get(column, values))
+            if not np.array_equal(found.get(column, values)[both], values[both]):
+                raise InputError(
+                    f"gives the column {column!r} twice, with different values.",
+                    column="matminer",
+                    remedy="leave out one of the featurizers.",
+                )
+            found.setdefault(column, values)
+    return Block(list(found), np.column_stack(list(found.values())), [""] * len(found), faults)
 
 
-def _block(formulas: Sequence[Formula | None], name: str, arguments: Mapping[str, Any]) -> Block:
+def _block(
+    formulas: Sequence[Formula | None],
+    name: str,
+    arguments: Mapping[str, Any],
+    threads: int,
+    cache: str | Path | None,
+) -> Block:
+    labels = list(featurizer(name, arguments).feature_labels())
+    texts = {f.text: _amounts(f) for f in formulas if f is not None}
+    found = _results(name, arguments, labels, list(dict.fromkeys(texts.values())), threads, cache)
+    text = {label for result in found.values() for label in result.text}
+    out = [label for label in labels if label in text or label in AS_WRITTEN.get(name, ())]
+    if out:
+        _LOG.info("%s of matminer: left out %s, which tell of the text of a formula", name, ", ".join(out))
+    kept = [place for place, label in enumerate(labels) if label not in out]
+
+    def numbers(formula: Formula) -> list[float]:
+        result = found[texts[formula.text]]
+        if result.fault:
+            raise InputError(result.fault, column="formula", value=formula.text)
+        return [result.values[place] for place in kept]
+
+    return by_formula(formulas, [labels[place] for place in kept], [""] * len(kept), numbers)
+
+
+def _amounts(formula: Formula) -> str:
+    """The composition of a formula, each element with its amount, in the order of the alphabet."""
+    amounts = {element.symbol: amount for element, amount in formula.composition.items()}
+    return " ".join(f"{symbol}={amounts[symbol]!r}" for symbol in sorted(amounts))
+
+
+def _results(
+    name: str,
+    arguments: Mapping[str, Any],
+    labels: Sequence[str],
+    wanted: Sequence[str],
+    threads: int,
+    cache: str | Path | None,
+) -> dict[str, Result]:
+    """Results by composition: of the cache, or computed, in chunks that go into the cache."""
+    store = None if cache is None else Store(cache, name, arguments, labels)
+    known = store.read() if store else {}
+    found = {text: known[text] for text in wanted if text in known}
+    new = [text for text in wanted if text not in known]
+    size = min(max(len(new) // 200, 32), 2048)
+    calls = [
+        joblib.delayed(_compute)(name, dict(arguments), new[start : start + size])
+        for start in range(0, len(new), size)
+    ]
+    processes = max(1, min(threads, len(calls)))
+    for results in joblib.Parallel(processes, return_as="generator_unordered")(calls):
+        if store:
+            store.add(results)
+        found |= results
+        _LOG.info("%s of matminer: %d of %d compositions", name, len(found), len(wanted))
+    return found
+
+
+def _compute(name: str, arguments: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Result]:
+    """Results of some compositions, in a process of its own or not."""
     made = featurizer(name, arguments)
     labels = list(made.feature_labels())
-
-    def compute(formula: Formula) -> list[float]:
+    found = {}
+    for text in texts:
+        amounts = dict(part.split("=") for part in text.split(" "))
+        composition = Composition({symbol: float(amount) for symbol, amount in amounts.items()})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                return [float(value) for value in made.featurize(formula.composition)]
+                values = list(made.featurize(composition))
+                words = [label for label, value in zip(labels, values, strict=True) if isinstance(value, str)]
+                numbers = [math.nan if isinstance(value, str) else float(value) for value in values]
+                found[text] = Result(numbers, words, "")
             except Exception as error:
                 # A featurizer may fail in any way on a composition outside its domain.
-                raise InputError(
-                    f"{name} of matminer fails on it: {type(error).__name__}: {error}",
-                    column="formula",
-                    value=formula.text,
-                ) from error
-
-    return by_formula(formulas, labels, [""] * len(labels), compute)
+                fault = f"{name} of matminer fails on it: {type(error).__name__}: {error}"
+                found[text] = Result([math.nan] * len(labels), [], fault)
+    return found

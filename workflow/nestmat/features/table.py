@@ -72,6 +72,8 @@ class _Rows:
     table: pd.DataFrame
     schema: tables.Schema
     source: str | Path | None
+    threads: int = 1
+    cache: str | Path | None = None
     faults: dict[int, Fault] = field(default_factory=dict)
 
     def need(self, columns: Sequence[str], what: str) -> None:
@@ -168,7 +170,7 @@ def _matminer(rows: _Rows, featurizers: Mapping[str, Mapping[str, Any]], _levels
     # matminer takes seconds to import, which studies without it should not pay.
     from nestmat.features.matminer_adapter import matminer_features
 
-    return matminer_features(rows.formulas, featurizers)
+    return matminer_features(rows.formulas, featurizers, threads=rows.threads, cache=rows.cache)
 
 
 def _monolayer(rows: _Rows, settings: Mapping[str, float], _levels: Any) -> Block:
@@ -207,6 +209,8 @@ def featurize(
     training: pd.DataFrame | None = None,
     schema: tables.Schema | None = None,
     source: str | Path | None = None,
+    threads: int = 1,
+    cache: str | Path | None = None,
 ) -> Featurized:
     """Compute the feature blocks of a table's rows.
 
@@ -223,12 +227,14 @@ def featurize(
             from the ions and categories of each row, where they do so exactly in the training rows.
         schema: Units and descriptions of the table's columns.
         source: File of the table, for messages.
+        threads: Processes that share the work of matminer.
+        cache: Folder where results of matminer are kept and looked for; none by default.
 
     Raises:
         InputError: A column is missing, holds text where numbers are needed, or is feature and target; two
             blocks give different columns of one name.
     """
-    rows = _Rows(table.reset_index(drop=True), schema or {}, source)
+    rows = _Rows(table.reset_index(drop=True), schema or {}, source, threads, cache)
     configured = {
         name: block if isinstance(block, FeatureBlock) else FeatureBlock.model_validate(block)
         for name, block in features.items()
@@ -349,6 +355,8 @@ def write_features(
     targets: Sequence[str],
     categories: Sequence[str] = (),
     group: Sequence[str] = (),
+    threads: int = 1,
+    cache: str | Path | None = None,
 ) -> None:
     """Featurize a data set's file; see `featurize`.
 
@@ -363,6 +371,8 @@ def write_features(
         group=group,
         schema=tables.schema(table),
         source=table,
+        threads=threads,
+        cache=cache,
     )
     _write(found, table, features_file, rejects_file)
 
@@ -375,6 +385,8 @@ def write_features_for_parent(
     *,
     features: Mapping[str, Any],
     look_up: bool = False,
+    threads: int = 1,
+    cache: str | Path | None = None,
 ) -> None:
     """Features that a parent scale reads, for the rows of its child.
 
@@ -386,6 +398,8 @@ def write_features_for_parent(
         rejects_file: Where the child's rows that have none go.
         features: The parent's blocks.
         look_up: Take the parent's features of the same material instead of computing any.
+        threads: As for `featurize`.
+        cache: As for `featurize`.
 
     Raises:
         InputError: As `featurize`; no row has features; or, for a look-up, the parent has rows of one
@@ -402,6 +416,8 @@ def write_features_for_parent(
             training=tables.read(parent),
             schema=tables.schema(table),
             source=table,
+            threads=threads,
+            cache=cache,
         )
     _write(found, table, features_file, rejects_file)
 
