@@ -474,9 +474,13 @@ class Alloy(Product):
         self.elements = elements
 
     def formulas(self, x: NDArray[np.float64]) -> list[str]:
-        """Formula of each row, in the order of the species: ``Al0.25Co0.75``."""
-        species = self.elements.species
-        return [_formula(species, row) for row in np.asarray(x)[:, : len(species)].tolist()]
+        """Formula of each row in atomic percent, elements in the order of the alphabet: ``Al25Co75``."""
+        order = np.argsort(self.elements.species)
+        names = [self.elements.species[place] for place in order]
+        return [
+            "".join(f"{name}{100 * share:.10g}" for name, share in zip(names, row, strict=True) if share > 0)
+            for row in np.asarray(x)[:, order].tolist()
+        ]
 
 
 class Box(Product):
