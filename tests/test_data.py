@@ -163,7 +163,8 @@ def test_published_values_equal_those_of_pandas(readings, mirror):
 
 @pytest.mark.mirror
 def test_alloys_are_the_published_rows_in_their_order(readings, mirror):
-    frame, _, rejects, facts = readings["hea_phases"]
+    frame, schema, rejects, facts = readings["hea_phases"]
+    assert schema["single_phase"].classes == ("several phases", "single phase")
     published = pd.read_csv(mirror / "dvae_hea/HEA_top30_comps.csv", comment="#").drop_duplicates("Alloys")
     assert (len(frame), len(rejects), facts["rows_read"]) == (1373, 434, 1807)
     assert frame["formula"].tolist() == published["Alloys"].tolist()
