@@ -155,8 +155,8 @@ def test_matminer_gets_processes_and_the_memory_for_them():
     slow = Plan(study_from(content), "results")
     jobs = [SimpleNamespace(scale=scale), SimpleNamespace(parent=scale, child="other")]
     assert [plain.feature_threads(job) for job in jobs] == [1, 1]
-    assert [slow.feature_threads(job) for job in jobs] == [8, 8]
-    assert slow.feature_memory(jobs[0], 8) > 2 * slow.feature_memory(jobs[0], 1)
+    assert [slow.feature_threads(job) for job in jobs] == [4, 4]
+    assert slow.feature_memory(jobs[0], 4) > 1.5 * slow.feature_memory(jobs[0], 1)
 
 
 @pytest.mark.slow

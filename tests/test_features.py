@@ -13,7 +13,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matminer.featurizers.composition import ElementProperty, YangSolidSolution
+from matminer.featurizers.composition import (
+    AtomicPackingEfficiency,
+    ElementProperty,
+    WenAlloys,
+    YangSolidSolution,
+    alloy,
+)
 from pymatgen.core import Composition, Element
 
 from nestmat import tables
@@ -234,6 +240,16 @@ def test_text_and_what_depends_on_the_writing_of_a_formula_is_left_out(caplog) -
     np.testing.assert_allclose(block.values[0], block.values[1], rtol=1e-12)
 
 
+def test_many_alloys_at_once_are_those_of_matminer_one_by_one() -> None:
+    texts = ["NiAl", "Al0.3CoCrFeNi", "Ti0.3Nb0.3TaW2", "Cu3Au", "NiAl3", "ZrHfSn"]
+    block = matminer_features([parse(text) for text in texts], {"WenAlloys": {}})
+    for row, text in zip(block.values, texts, strict=True):
+        theirs = WenAlloys(impute_nan=True)
+        given = dict(zip(theirs.feature_labels(), theirs.featurize(Composition(text)), strict=True))
+        np.testing.assert_allclose(row, [given[name] for name in block.columns], rtol=1e-12, atol=1e-15)
+    assert alloy.AtomicPackingEfficiency is AtomicPackingEfficiency
+
+
 def test_columns_that_differ_under_one_name(monkeypatch) -> None:
     monkeypatch.setattr(YangSolidSolution, "featurize", lambda _self, _composition: [1.0, 2.0])
     with pytest.raises(InputError, match=r"'Yang (delta|omega)' twice, with different values"):
@@ -247,20 +263,20 @@ def computed(caplog) -> int:
     return found
 
 
-MANY = [f"Al{k}Co{100 - k}" for k in range(1, 70)]
+MANY = [f"Al{k}Co{300 - k}" for k in range(1, 300)]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_matminer_results_are_kept(tmp_path: Path, caplog, threads: int) -> None:
     caplog.set_level(logging.INFO)
-    formulas = parse_many([*MANY, "Al1Co99", "Co99Al"]).formulas
+    formulas = parse_many([*MANY, "Al1Co299", "Co299Al"]).formulas
     wanted = {"YangSolidSolution": {}, "CationProperty": {"preset": "deml"}}
     plain = matminer_features(formulas, wanted)
     caplog.clear()
     first = matminer_features(formulas, wanted, threads=threads, cache=tmp_path / "cache")
     assert computed(caplog) > 0
     files = sorted((tmp_path / "cache").rglob("*.parquet"))
-    assert len(files) == 6, "two stores of 69 compositions in chunks of 32"
+    assert len(files) == 6, "two stores of 299 compositions in chunks of 128"
     again = matminer_features(formulas, wanted, threads=threads, cache=tmp_path / "cache")
     assert computed(caplog) == 0
     assert len(plain.faults) == len(formulas)

@@ -151,7 +151,7 @@ class Plan:
     def feature_threads(self, wildcards: Any) -> int:
         """Threads of a job that featurizes: several where matminer does it, row by row."""
         name = getattr(wildcards, "parent", None) or wildcards.scale
-        return 8 if any(block.matminer for block in self.scale(name).features.values()) else 1
+        return 4 if any(block.matminer for block in self.scale(name).features.values()) else 1
 
     def feature_memory(self, _wildcards: Any, threads: int) -> int:
         """Memory in MB of a job that featurizes: each further process loads matminer anew."""
