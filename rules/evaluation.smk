@@ -67,6 +67,7 @@ rule evaluate_scale:
         metrics=f"{RESULTS}/metrics/{{scale}}.parquet",
         comparisons=f"{RESULTS}/comparisons/{{scale}}.parquet",
         calibration=f"{RESULTS}/calibration/{{scale}}.parquet",
+        strata=f"{RESULTS}/metrics/{{scale}}.strata.parquet",
     log:
         f"{RESULTS}/logs/evaluate_scale/{{scale}}.log",
     benchmark:
@@ -80,6 +81,7 @@ rule evaluate_scale:
     params:
         compare=PLAN.compare,
         left_out=PLAN.left_out,
+        within=PLAN.strata,
     message:
         "Evaluate scale {wildcards.scale}"
     script:

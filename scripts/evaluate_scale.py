@@ -1,7 +1,8 @@
 """Measure all models of a scale.
 
 Inputs: predictions of all models and protocols, cards of the autoencoders, features. Outputs: metrics,
-comparison of nested with single-scale models, calibration curves; errors are in the unit of the target.
+comparison of nested with single-scale models, calibration curves, metrics of strata; errors are in the unit
+of the target.
 """
 
 from typing import Any
@@ -23,6 +24,8 @@ def main(snakemake: Any) -> None:
             metrics=snakemake.output.metrics,
             comparisons=snakemake.output.comparisons,
             calibration=snakemake.output.calibration,
+            strata=snakemake.output.strata,
+            within=snakemake.params.within,
         )
 
 

@@ -47,7 +47,7 @@ def _one_thread():
 
 @pytest.fixture(scope="module")
 def scale(tmp_path_factory):
-    """Features and folds of 160 alloys, their class along a noisy line; a quarter of the labels are hidden."""
+    """Features and folds of 160 alloys, their class along a noisy line; some labels are hidden."""
     folder = tmp_path_factory.mktemp("classes")
     rng = np.random.default_rng(0)
     n = 160

@@ -399,6 +399,26 @@ class Interpretation(Part):
     )
 
 
+class Stratum(Part):
+    """Rows that are measured by themselves too: those with a column between two values."""
+
+    title: str = Field("", description="Name in tables and figures; the key by default.")
+    column: str = Field(
+        NUMBER_OF_ELEMENTS,
+        description="A number column of the scale's features, or `number_of_elements`, which formulas have.",
+    )
+    low: float | None = Field(None, description="Smallest value; no limit by default.")
+    high: float | None = Field(None, description="Largest value; no limit by default.")
+
+    @model_validator(mode="after")
+    def _limits(self) -> Stratum:
+        if self.low is None and self.high is None:
+            raise ValueError("give low, high or both")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
 class Truth(Part):
     """Hold a model of simulated devices against the simulator, for compounds that no scale trained on.
 
@@ -440,6 +460,9 @@ class Scale(Part):
     recommended: Recommended | None = Field(None, description="The predictor in use.")
     compare: list[tuple[str, str]] = Field(
         [], description="Pairs (nested, single-scale) whose difference is reported with an interval."
+    )
+    strata: dict[Name, Stratum] = Field(
+        {}, description="Parts of the rows whose errors are told beside those of all."
     )
     sweep: Sweep | None = Field(None, description="Latent-size sweep.")
     interpret: Interpretation | None = Field(None, description="Interpretation.")

@@ -278,13 +278,13 @@ def optimism(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
 
 
 def verdict(row: Mapping[Any, Any], nests: bool = True) -> str:
-    """What a comparison (low, high, p_value, p_folds) says; see `measures.shown` and `measures.outcomes`."""
+    """What a comparison (metric, low, high, p_value, p_folds) says; see `measures.shown` and `outcomes`."""
     if not np.isfinite([row["low"], row["high"]]).all():
         return "one material cannot tell"
     if not measures.shown(row):
         return "no difference is shown"
     better, worse = measures.outcomes(nests)
-    return better if row["high"] < 0 else worse
+    return better if measures.favours_first(row) else worse
 
 
 def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:

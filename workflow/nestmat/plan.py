@@ -325,6 +325,11 @@ class Plan:
         splits = self.scale(wildcards.scale).splits
         return {name: split.column for name, split in splits.items() if split.column}
 
+    def strata(self, wildcards: Any) -> dict[str, dict]:
+        """Parts of the rows that are measured by themselves, as plain values."""
+        strata = self.scale(wildcards.scale).strata
+        return {name: stratum.model_dump() for name, stratum in strata.items()}
+
     def sweep(self, wildcards: Any) -> dict:
         """The sweep of a scale with the specification of its model."""
         scale = self.scale(wildcards.scale)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 from scipy.stats import t as student
 
+from nestmat.evaluation.classification import HALF, roc_auc
 from nestmat.tables import Column, Schema
 
 COMPARISONS: Schema = {
@@ -18,10 +20,19 @@ COMPARISONS: Schema = {
     "single": Column("string"),
     "target": Column("string"),
     "metric": Column("string"),
-    "difference": Column("float64", description="nested minus single: negative where nesting helps"),
+    "difference": Column(
+        "float64",
+        description="nested minus single: nesting helps where an error is negative, a score positive",
+    ),
     "low": Column("float64", description="lower end of the 95 % interval over clusters"),
     "high": Column("float64", description="upper end of the 95 % interval over clusters"),
-    "p_value": Column("float64", description="exchange of the two models within clusters, two-sided"),
+    "p_value": Column(
+        "float64",
+        description=(
+            "exchange of the two models within clusters, two-sided; of a class McNemar's exact test on a "
+            "single split, and for the area under the ROC curve over several splits the test over folds"
+        ),
+    ),
     "p_folds": Column("float64", description="corrected resampled t-test over folds, two-sided"),
     "clusters": Column("int32", description="materials, or levels where a protocol leaves out whole levels"),
     "unit": Column("string"),
@@ -29,6 +40,9 @@ COMPARISONS: Schema = {
 
 DRAWS = 4000
 """Draws of the bootstrap and of the permutation test."""
+
+AUC_DRAWS = 1000
+"""Draws for the area under the ROC curve, which is computed anew for each."""
 
 _CELLS = 2_000_000
 
@@ -108,12 +122,82 @@ def corrected_t_test(differences: np.ndarray, test_share: float) -> float:
     return float(2.0 * student.sf(abs(statistic), J - 1))
 
 
+def resampled_interval(differences: np.ndarray, test_share: float) -> tuple[float, float]:
+    """The 95 % interval of a mean difference, with the variance of `corrected_t_test`; NaN for one split."""
+    J = len(differences)
+    if J < 2:
+        return np.nan, np.nan
+    reach = student.ppf(0.975, J - 1) * differences.std(ddof=1) * np.sqrt(1.0 / J + test_share)
+    return float(differences.mean() - reach), float(differences.mean() + reach)
+
+
+def mcnemar(one: np.ndarray, other: np.ndarray) -> float:
+    """P-value of McNemar's exact test that two classifiers are right equally often.
+
+    Psychometrika 12, 153 (1947): only rows that one of them alone has right tell anything.
+
+    Args:
+        one: Whether the first is right, (n,).
+        other: Whether the second is right, (n,).
+
+    Returns:
+        Two-sided p-value; 1 where they are right on the same rows.
+    """
+    first, second = int((one & ~other).sum()), int((other & ~one).sum())
+    return float(binomtest(first, first + second).pvalue) if first + second else 1.0
+
+
+def auc_difference(
+    true: np.ndarray, first: np.ndarray, second: np.ndarray, clusters: np.ndarray, seed: int
+) -> Difference:
+    """Difference of the areas under two ROC curves on one split, clusters drawn as in `clustered_difference`.
+
+    Args:
+        true: 0 or 1, (n,).
+        first: Probabilities of the first model, (n,).
+        second: Probabilities of the second model, (n,).
+        clusters: Cluster of each row, (n,).
+        seed: Seed of the draws.
+    """
+    _, cluster = np.unique(np.asarray(clusters).astype(str), return_inverse=True)
+    total, rng = int(cluster.max()) + 1, np.random.default_rng(seed)
+    observed = roc_auc(true, first) - roc_auc(true, second)
+    members = [np.flatnonzero(cluster == k) for k in range(total)]
+    drawn, exchanged = [], []
+    for _ in range(AUC_DRAWS):
+        rows = np.concatenate([members[k] for k in rng.integers(0, total, total)])
+        drawn.append(roc_auc(true[rows], first[rows]) - roc_auc(true[rows], second[rows]))
+        swap = (rng.random(total) < 0.5)[cluster]
+        one, two = np.where(swap, second, first), np.where(swap, first, second)
+        exchanged.append(roc_auc(true, one) - roc_auc(true, two))
+    if total < 2 or not np.isfinite(observed):
+        return Difference(observed, np.nan, np.nan, np.nan, total)
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    extreme = int(np.sum(np.abs(exchanged) >= abs(observed) * (1.0 - 1e-12)))
+    return Difference(observed, float(low), float(high), (extreme + 1) / (AUC_DRAWS + 1), total)
+
+
+def held_shares(predictions: pd.DataFrame) -> dict[str, float]:
+    """Test rows over training rows of a split, by protocol, as `corrected_t_test` takes it.
+
+    Args:
+        predictions: ``tables.PREDICTIONS``.
+    """
+    whole = predictions[(predictions["fold"] >= 0) & (predictions["inner"] < 0) & (predictions["seed"] == -1)]
+    count = whole.groupby(["protocol", "split"]).size().unstack("split")
+    if not {"train", "validation"} <= set(count.columns):
+        return {}
+    return {str(name): float(share) for name, share in (count["validation"] / count["train"]).items()}
+
+
 def compare_pairs(
     predictions: pd.DataFrame,
     pairs: Sequence[Sequence[str]],
     material: pd.Series,
     levels: Mapping[str, pd.Series],
     seed: int = 0,
+    classes: Collection[str] = (),
+    shares: Mapping[str, float] | None = None,
 ) -> Iterator[dict[str, object]]:
     """Compare pairs of models in every protocol that both ran in.
 
@@ -124,34 +208,76 @@ def compare_pairs(
         levels: By protocol that leaves out whole levels, the level by row_id, which is the cluster there: the
             rows of a level are predicted by members that have never seen it, all wrong in the same way.
         seed: Seed of bootstrap and permutations.
+        classes: Targets that are classes.
+        shares: Test rows over training rows, by protocol with one fold a repeat; see `held_shares`.
 
     Yields:
-        A row of `COMPARISONS` without scale and unit, for the mean absolute error.
+        Rows of `COMPARISONS` without scale and unit: for the mean absolute error, or of a class for the
+        accuracy and for the area under the ROC curve.
     """
     keys = ["repeat", "fold", "row_id"]
     for (protocol, target), frame in predictions.groupby(["protocol", "target"], sort=False):
-        errors = (frame["true"] - frame["mean"]).abs()
-        wide = errors.set_axis(pd.MultiIndex.from_frame(frame[[*keys, "model"]])).unstack("model")
+        score = (frame["true"] - frame["mean"]).abs()
+        if target in classes:
+            score = ((frame["mean"] >= HALF) == (frame["true"] == 1)).astype(float)
+        index = pd.MultiIndex.from_frame(frame[[*keys, "model"]])
+        wide = score.set_axis(index).unstack("model")
         for nested, single in pairs:
             if not {nested, single} <= set(wide.columns):
                 continue
             # A row counts once, with its mean over repeats: repeats are not new materials.
-            paired = (wide[nested] - wide[single]).dropna()
+            both = wide[[nested, single]].dropna()
+            paired = both[nested] - both[single]
             rows = paired.groupby("row_id").mean()
-            cluster = levels.get(str(protocol), material).loc[rows.index]
-            found = clustered_difference(rows.to_numpy(), cluster.to_numpy(), seed)
+            clusters = levels.get(str(protocol), material)
+            found = clustered_difference(rows.to_numpy(), clusters.loc[rows.index].to_numpy(), seed)
             folds = paired.groupby(["repeat", "fold"]).mean().to_numpy()
             in_repeat = len(folds) / paired.index.get_level_values("repeat").nunique()
+            share = 1.0 / (in_repeat - 1.0) if in_repeat > 1 else (shares or {}).get(str(protocol), np.nan)
+            about = {"protocol": protocol, "nested": nested, "single": single, "target": target}
+            p_value = found.p_value
+            if target in classes and len(folds) == 1:
+                p_value = mcnemar(*(both[name].to_numpy() > HALF for name in (nested, single)))
             yield {
-                "protocol": protocol,
-                "nested": nested,
-                "single": single,
-                "target": target,
-                "metric": "mae",
+                **about,
+                "metric": "accuracy" if target in classes else "mae",
                 "difference": found.mean,
                 "low": found.low,
                 "high": found.high,
-                "p_value": found.p_value,
-                "p_folds": corrected_t_test(folds, 1.0 / (in_repeat - 1.0)) if in_repeat > 1 else np.nan,
+                "p_value": p_value,
+                "p_folds": corrected_t_test(folds, share),
                 "clusters": found.clusters,
             }
+            if target in classes:
+                values = pd.DataFrame(frame.set_axis(index)[["true", "mean"]].unstack("model"))
+                yield about | _areas(values.loc[both.index], nested, single, clusters, share, seed)
+
+
+def _areas(
+    values: pd.DataFrame, nested: str, single: str, clusters: pd.Series, share: float, seed: int
+) -> dict[str, object]:
+    """The comparison of the areas under the ROC curves, over splits, or within the only one."""
+
+    def arrays(part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        columns = (("true", nested), ("mean", nested), ("mean", single))
+        return tuple(part[column].to_numpy() for column in columns)  # type: ignore[return-value]
+
+    splits = [arrays(part) for _, part in values.groupby(["repeat", "fold"])]
+    cluster = clusters.loc[values.index.get_level_values("row_id")].to_numpy()
+    if len(splits) == 1:
+        found, p_folds = auc_difference(*splits[0], cluster, seed), np.nan
+    else:
+        differences = np.array([roc_auc(true, one) - roc_auc(true, two) for true, one, two in splits])
+        differences = differences[np.isfinite(differences)]
+        p_folds, mean = corrected_t_test(differences, share), float(differences.mean())
+        low, high = resampled_interval(differences, share)
+        found = Difference(mean, low, high, p_folds, len(np.unique(cluster)))
+    return {
+        "metric": "roc_auc",
+        "difference": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "p_value": found.p_value,
+        "p_folds": p_folds,
+        "clusters": found.clusters,
+    }

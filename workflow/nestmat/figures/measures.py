@@ -22,6 +22,22 @@ def shown(comparison: Mapping[Any, Any]) -> bool:
     return bool(tests and not comparison["low"] <= 0 <= comparison["high"])
 
 
+SCORES = frozenset(("accuracy", "balanced_accuracy", "f1", "roc_auc", "r2"))
+"""Metrics of which more is better; of all others less is."""
+NAMES = {"mae": "MAE", "accuracy": "accuracy", "roc_auc": "AUC"}
+"""Metrics that models are compared by, as a sentence names them; AUC is the area under the ROC curve."""
+
+
+def compared_by(classes: bool) -> list[str]:
+    """Metrics that models are compared by, the first one the headline: of a class or of a number."""
+    return ["accuracy", "roc_auc"] if classes else ["mae"]
+
+
+def favours_first(comparison: Mapping[Any, Any]) -> bool:
+    """Whether a difference that is shown (first minus second: metric, low, high) favours the first."""
+    return comparison["low"] > 0 if comparison["metric"] in SCORES else comparison["high"] < 0
+
+
 def outcomes(nests: bool) -> tuple[str, str]:
     """What it is called when the first of two compared models is better, and when it is worse.
 

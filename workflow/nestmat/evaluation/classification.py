@@ -1,0 +1,114 @@
+"""How good probabilities of a class are: decisions, ranking, and whether they mean what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+HALF = 0.5
+"""Probability from which class 1 is decided for."""
+CERTAIN = 1e-3
+"""Distance from 0 and 1 that a probability keeps in the log-loss: one certain mistake must not rule it."""
+BINS = 10
+"""Bins of equal width that probabilities are compared with frequencies in."""
+
+
+def roc_auc(true: np.ndarray, probability: np.ndarray) -> float:
+    """Area under the ROC curve: the chance that a row of class 1 ranks above one of class 0, ties half.
+
+    Args:
+        true: 0 or 1, (n,).
+        probability: Of class 1, (n,).
+
+    Returns:
+        The area; NaN where one class alone is there.
+    """
+    ones = true == 1
+    count = int(ones.sum())
+    if not 0 < count < len(true):
+        return np.nan
+    above = rankdata(probability)[ones].sum() - count * (count + 1) / 2
+    return float(above / (count * (len(true) - count)))
+
+
+def reliability_curve(true: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
+    """Mean probability and frequency of class 1 in bins of equal width; bins without rows are left out.
+
+    Args:
+        true: 0 or 1, (n,).
+        probability: Of class 1, (n,).
+
+    Returns:
+        Columns probability, frequency and rows.
+    """
+    place = np.minimum((probability * BINS).astype(int), BINS - 1)
+    rows = np.bincount(place, minlength=BINS)
+    kept = rows > 0
+    sums = (np.bincount(place, weights=values, minlength=BINS)[kept] for values in (probability, true))
+    mean, frequency = (total / rows[kept] for total in sums)
+    return pd.DataFrame({"probability": mean, "frequency": frequency, "rows": rows[kept]})
+
+
+def calibration_error(true: np.ndarray, probability: np.ndarray) -> float:
+    """Expected calibration error: mean distance of probability and frequency over the rows, by bins.
+
+    Naeini, Cooper and Hauskrecht, AAAI (2015); arrays as in `reliability_curve`.
+    """
+    curve = reliability_curve(true, probability)
+    distance = (curve["probability"] - curve["frequency"]).abs()
+    return float((distance * curve["rows"]).sum() / len(true))
+
+
+def class_metrics(true: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """All measures of a class by name.
+
+    ``accuracy``, ``balanced_accuracy`` (mean over the classes that are there) and ``f1`` (of class 1; 0 where
+    it is neither there nor predicted) are of decisions at `HALF`; ``roc_auc`` is of the ranking; ``log_loss``
+    (in nats, see `CERTAIN`), ``brier`` and ``ece`` are of the probabilities. ``majority_rate`` is the
+    accuracy of always naming the class that most of these rows have, and ``rows`` their number.
+
+    Args:
+        true: 0 or 1, (n,).
+        probability: Of class 1, (n,).
+    """
+    decided = probability >= HALF
+    ones = true == 1
+    right = decided == ones
+    hits, named, there = int((decided & ones).sum()), int(decided.sum()), int(ones.sum())
+    bounded = np.clip(probability, CERTAIN, 1 - CERTAIN)
+    return {
+        "accuracy": float(right.mean()),
+        "balanced_accuracy": float(np.mean([right[part].mean() for part in (ones, ~ones) if part.any()])),
+        "f1": 2 * hits / (named + there) if named + there else 0.0,
+        "roc_auc": roc_auc(true, probability),
+        "log_loss": float(-np.log(np.where(ones, bounded, 1 - bounded)).mean()),
+        "brier": float(np.square(probability - true).mean()),
+        "ece": calibration_error(true, probability),
+        "majority_rate": max(float(ones.mean()), 1 - float(ones.mean())),
+        "rows": float(len(true)),
+    }
+
+
+def roc_curve(true: np.ndarray, probability: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """True-positive rate on a grid of false-positive rates, linear between thresholds.
+
+    Args:
+        true: 0 or 1, (n,), both there.
+        probability: Of class 1, (n,).
+        grid: False-positive rates, ascending from 0 to 1, (k,).
+
+    Returns:
+        (k,), from 0 to 1.
+    """
+    order = np.argsort(-probability, kind="stable")
+    last = np.append(np.diff(probability[order]) != 0, True)
+    hits, alarms = (np.append(0.0, np.cumsum(part[order])[last]) for part in (true, 1 - true))
+    rate = np.interp(grid, alarms / alarms[-1], hits / hits[-1])
+    rate[0] = 0.0
+    return rate
+
+
+def standard_error(share: float, rows: float) -> float:
+    """Standard error of a share measured on so many independent rows."""
+    return float(np.sqrt(share * (1 - share) / rows))
