@@ -67,7 +67,7 @@ rule evaluate_scale:
         metrics=f"{RESULTS}/metrics/{{scale}}.parquet",
         comparisons=f"{RESULTS}/comparisons/{{scale}}.parquet",
         calibration=f"{RESULTS}/calibration/{{scale}}.parquet",
-        strata=f"{RESULTS}/metrics/{{scale}}.strata.parquet",
+        strata=f"{RESULTS}/strata/{{scale}}.parquet",
     log:
         f"{RESULTS}/logs/evaluate_scale/{{scale}}.log",
     benchmark:

@@ -228,6 +228,7 @@ def test_sweep_marks_the_size_in_use(results):
 def test_nesting_does_not_colour_what_either_test_denies():
     pair = pd.DataFrame(
         {
+            "metric": "mae",
             "difference": -0.3,
             "low": -0.4,
             "high": -0.2,

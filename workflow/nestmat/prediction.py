@@ -15,6 +15,7 @@ from nestmat.data.readers import read, template_parts, text_rows
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import predict_baseline
+from nestmat.evaluation.classification import HALF
 from nestmat.evaluation.stack import deployed
 from nestmat.features.table import Featurized, featurize, levels_of
 from nestmat.scales.chain import ScalePrediction, predict_chain
@@ -27,11 +28,14 @@ PREDICTED: tables.Schema = {
     "material": tables.Column("string", role="key", description="canonical key of the composition"),
     "scale": tables.Column("string"),
     "target": tables.Column("string"),
-    "mean": tables.Column("float64", description="prediction, in the unit of the row"),
+    "mean": tables.Column(
+        "float64", description="prediction, in the unit of the row; of a class the probability of the second"
+    ),
     "std": tables.Column("float64", description="predicted standard deviation; NaN where none is stated"),
     "low": tables.Column("float64", description="lower end of the 95 % interval"),
     "high": tables.Column("float64", description="upper end of the 95 % interval"),
     "unit": tables.Column("string"),
+    "class": tables.Column("string", description="class that is named; empty where a number is predicted"),
 }
 NORMAL_95 = 1.959964
 
@@ -199,7 +203,10 @@ def _of_scale(
         means, stds = (np.column_stack([single[m][target][i] for m in members]) for i in (0, 1))
         mean, std = combined[target].apply(means, stds) if combined else (means[:, 0], stds[:, 0])
         part = rows[["row", "formula", "material"]].assign(scale=name, target=target, mean=mean, std=std)
-        part["low"], part["high"] = mean - NORMAL_95 * std, mean + NORMAL_95 * std
+        part["low"], part["high"], part["class"] = mean - NORMAL_95 * std, mean + NORMAL_95 * std, ""
+        if names := units[target].classes:
+            part[["low", "high"]] = part[["low", "high"]].clip(0, 1)
+            part["class"] = np.where(mean >= HALF, names[1], names[0])
         parts.append(part.assign(unit=units[target].unit))
     return parts
 

@@ -395,8 +395,20 @@ def flatten(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def _points(metrics: pd.DataFrame) -> Iterator[tuple[str, float, int]]:
-    """Metrics of the first repeat and of the ensemble over seeds: over all folds, then by fold as steps."""
-    chosen = metrics[(metrics["repeat"] == 0) & (metrics["seed"] == -1)]
+    """Metrics of the first repeat and of the ensemble over seeds: over all folds, then by fold as steps.
+
+    Where every repeat has one fold, as in a holdout, the mean over the repeats, then by repeat.
+    """
+    chosen = metrics[metrics["seed"] == -1]
+    if chosen.loc[chosen["fold"] >= 0, "fold"].nunique() == 1 and chosen["repeat"].nunique() > 1:
+        keys = ["split", "target", "metric"]
+        for (split, target, metric), part in chosen[chosen["fold"] == -1].groupby(keys, sort=False):
+            yield f"{split}/{target}/{metric}", float(part["value"].mean()), 0
+            if split == "validation":
+                for repeat, value in zip(part["repeat"].tolist(), part["value"].tolist(), strict=True):
+                    yield f"by_repeat/{target}/{metric}", value, repeat
+        return
+    chosen = chosen[chosen["repeat"] == 0]
     columns = (chosen[name].tolist() for name in ("fold", "split", "target", "metric", "value"))
     for fold, split, target, metric, value in zip(*columns, strict=True):
         if fold == -1:

@@ -1,4 +1,4 @@
-"""Do the predicted standard deviations mean what they say?"""
+"""Do the predicted standard deviations, or of a class the probabilities, mean what they say?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     """A panel a target, a line a protocol, for the headline predictor.
 
     Args:
-        frames: ``calibration``: protocol, model, target, level, interval.
+        frames: ``calibration``: protocol, model, target, level, interval; of a class the mean probability of
+            a bin and the share of its rows that are of the class.
         labels: Names and units.
     """
     found = frames["calibration"]
@@ -40,6 +41,10 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
             ax.plot(level, inside, "o-", color=colour, markersize=2.5, label=labels.protocol(protocol))
         ax.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
         ax.set_title(textwrap.fill(labels.name(target), 34))
+        if names := labels.classes(target):
+            ax.set_xlabel(f"Predicted probability of {names[1]} (%)")
+            ax.set_ylabel(f"Share that is {names[1]} (%)")
+            continue
         ax.set_xlabel("Nominal coverage (%)")
         ax.set_ylabel("Observed coverage (%)")
         style.note(ax, "too cautious")
@@ -52,7 +57,9 @@ KIND = kind.Kind(
     title="Reliability of the uncertainty",
     caption=(
         "Share of rows that fall inside the predicted central interval, against the share that should. "
-        "Below the dashed line the predicted standard deviations are too small."
+        "Below the dashed line the predicted standard deviations are too small. Of a class: the share of "
+        "validation rows that are of it, of all repeats, against the probability predicted for them, in bins "
+        "of equal width; on the dashed line the probabilities mean what they say."
     ),
     section="calibration",
     draw=draw,

@@ -1,4 +1,4 @@
-"""Mean absolute error of every model, training and validation, with the published values."""
+"""Error of every model, or its accuracy and AUC, training and validation, with the published values."""
 
 from __future__ import annotations
 
@@ -21,37 +21,46 @@ def needs(study: Study, scale: str) -> kind.Needs:
 
 
 def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
-    """A panel a target and protocol; models in the order of their validation error.
+    """A panel a target and protocol, of a class two of them; best model on top.
 
     Args:
         frames: ``metrics``, and ``published`` as `nestmat.published.for_scale` gives it.
         labels: Names and units.
     """
-    found = measures.summary(frames["metrics"], metric="mae")
-    found = found[found["repeat"] == 0]
+    found = measures.summary(frames["metrics"])
+    found = found[(found["repeat"] == 0) & found["target"].isin(labels.config.targets)]
     cells = [
-        (target, protocol)
+        (target, protocol, metric)
         for target in labels.config.targets
         for protocol in measures.ordered(found["protocol"], labels.config.protocols)
+        for metric in measures.compared_by(bool(labels.classes(target)))
         if not found[(found["target"] == target) & (found["protocol"] == protocol)].empty
     ]
-    most = found.groupby(["target", "protocol"])["model"].nunique().max()
+    shown = found[found["metric"].isin({metric for _, _, metric in cells})]
+    most = shown.groupby(["target", "protocol"])["model"].nunique().max()
     figure, axes = style.grid_of(len(cells), 2, height=1.0 + 0.23 * most)
-    for ax, (target, protocol) in zip(axes, cells, strict=True):
-        mine = found[(found["target"] == target) & (found["protocol"] == protocol)]
-        published = frames["published"]
-        published = published[
-            (published["target"] == target)
-            & (published["protocol"] == protocol)
-            & (published["metric"] == "mae")
-            & (published["split"] == "validation")
-            & published["latents"].isna()
+    theirs = frames["published"]
+    theirs = theirs[theirs["metric"].isin(set(shown["metric"]))]
+    for ax, (target, protocol, metric) in zip(axes, cells, strict=True):
+        of_panel = found[(found["target"] == target) & (found["protocol"] == protocol)]
+        published = theirs[
+            (theirs["target"] == target)
+            & (theirs["protocol"] == protocol)
+            & (theirs["metric"] == metric)
+            & (theirs["split"] == "validation")
+            & theirs["latents"].isna()
         ]
+        mine = of_panel[of_panel["metric"] == metric]
         _panel(ax, mine, published.drop_duplicates("model").set_index("model"), labels)
         several = len(labels.config.targets) > 1
         ax.set_title(f"{labels.protocol(protocol)}" + (f": {labels.name(target)}" if several else ""))
-        ax.set_xlabel(labels.axis(target, "MAE of", characters=34))
-    figure.legend(handles=_key(found, frames["published"]), loc="outside lower center", ncols=5)
+        ax.set_xlabel(labels.axis(target, f"{measures.NAMES[metric]} of", characters=34))
+        if metric == "accuracy":
+            told = of_panel[(of_panel["metric"] == "majority_rate") & (of_panel["split"] == "validation")]
+            ax.axvline(told["mean"].mean(), color=style.GREY, linewidth=0.8, linestyle=":")
+        elif metric == "mae":
+            ax.set_xlim(left=0)
+    figure.legend(handles=_key(shown, theirs), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -60,13 +69,15 @@ def _key(found: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
     handles += [style.marker("autoencoder", color=style.BLUE), style.marker("baseline", color=style.GREY)]
     tick = {"marker": "|", "markersize": 7, "markeredgewidth": 1.4}
     handles.append(style.marker("training rows", color=style.INK, **tick))
-    return handles + [style.marker("published", **style.PUBLISHED)] * bool(
-        (published["metric"] == "mae").any()
-    )
+    if (found["metric"] == "accuracy").any():
+        line = {"marker": "", "linestyle": ":", "linewidth": 0.8, "color": style.GREY}
+        handles.append(style.marker("majority class", **line))
+    return handles + [style.marker("published", **style.PUBLISHED)] * (not published.empty)
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: style.Labels) -> None:
-    validation = rows[rows["split"] == "validation"].sort_values("mean", ascending=False)
+    scores = bool(rows["metric"].isin(measures.SCORES).all())
+    validation = rows[rows["split"] == "validation"].sort_values("mean", ascending=scores)
     train = rows[rows["split"] == "train"].set_index("model")
     for y, (model, mean, sd) in enumerate(validation[["model", "mean", "std"]].itertuples(index=False)):
         colour = _colour(model, labels)
@@ -87,7 +98,6 @@ def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: style.
     ax.set_yticks(range(len(validation)), [labels.model(m) for m in validation["model"]])
     ax.set_ylim(-0.8, len(validation) - 0.4)
     ax.grid(axis="y", visible=False)
-    ax.set_xlim(left=0)
 
 
 def _colour(model: str, labels: style.Labels) -> str:
@@ -99,8 +109,9 @@ def _colour(model: str, labels: style.Labels) -> str:
 KIND = kind.Kind(
     title="Errors of all models",
     caption=(
-        "Mean absolute error (MAE), mean ± standard deviation over folds, best model on top. Ticks mark the "
-        "error on training rows; hollow diamonds are published values, shown only under the split they were "
+        "Mean absolute error (MAE), of a class accuracy and area under the ROC curve (AUC): mean ± standard "
+        "deviation over folds, or over repeats of a split with one fold, best model on top. Ticks mark the "
+        "value on training rows; hollow diamonds are published values, shown only under the split they were "
         "published for."
     ),
     section="results",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from nestmat.classes import class_targets, number_targets
 from nestmat.config import Study
 
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ ProblemSection = Literal["methods", "shortlist", "verification"]
 def always(study: Study, scale: str) -> bool:
     """Every scale that predicts something has this figure."""
     return bool(study.scales[scale].targets)
+
+
+def numbers(study: Study, scale: str) -> bool:
+    """Every scale that predicts a number, not a class, has this figure."""
+    return bool(number_targets(study, scale))
+
+
+def classes(study: Study, scale: str) -> bool:
+    """Every scale that predicts a class has this figure."""
+    return bool(class_targets(study, scale))
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,12 @@ class Kind:
 
 ENSEMBLE = {"split": "validation", "inner": -1, "seed": -1, "repeat": 0}
 """Predictions of the ensemble, in the first repeat, for the rows that its members did not see."""
+
+
+REPEATED = {"split": "validation", "inner": -1, "seed": -1}
+"""The same in every repeat."""
+BOTH = {"inner": -1, "seed": -1}
+"""Predictions of the ensemble, in every repeat, for the rows that its members saw as well."""
 
 
 def headline(study: Study, scale: str) -> str:

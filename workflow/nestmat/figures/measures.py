@@ -24,8 +24,8 @@ def shown(comparison: Mapping[Any, Any]) -> bool:
 
 SCORES = frozenset(("accuracy", "balanced_accuracy", "f1", "roc_auc", "r2"))
 """Metrics of which more is better; of all others less is."""
-NAMES = {"mae": "MAE", "accuracy": "accuracy", "roc_auc": "AUC"}
-"""Metrics that models are compared by, as a sentence names them; AUC is the area under the ROC curve."""
+NAMES = {"mae": "MAE", "accuracy": "Accuracy", "roc_auc": "AUC"}
+"""Metrics that models are compared by, as a label names them; AUC is the area under the ROC curve."""
 
 
 def compared_by(classes: bool) -> list[str]:

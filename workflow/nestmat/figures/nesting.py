@@ -39,19 +39,20 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         labels: Names and units.
     """
     compared = frames["comparisons"]
-    compared = compared[compared["metric"] == "mae"]
     rows = [
-        (nested, single, target)
+        (nested, single, target, metric)
         for nested, single in labels.config.compare
         for target in labels.config.targets
-        if not _pair(compared, nested, single, target).empty
+        for metric in measures.compared_by(bool(labels.classes(target)))
+        if not _pair(compared, nested, single, target, metric).empty
     ]
     most = max((len(_pair(compared, *row)) for row in rows), default=1)
     figure, axes = style.panels(len(rows), 2, height=max(2.3, 0.9 + 0.42 * most))
-    for (left, right), (nested, single, target) in zip(axes, rows, strict=True):
-        pair = _pair(compared, nested, single, target)
+    for (left, right), (nested, single, target, metric) in zip(axes, rows, strict=True):
+        pair = _pair(compared, nested, single, target, metric)
         pair = pair.set_index("protocol").loc[measures.ordered(pair["protocol"], labels.config.protocols)]
-        _violins(left, frames["metrics"], list(pair.index), (nested, single), target, labels)
+        metrics = frames["metrics"][frames["metrics"]["metric"] == metric]
+        _violins(left, metrics, list(pair.index), (nested, single), target, labels)
         _differences(right, pair, labels, target)
         left.set_title(
             f"{labels.model(nested)} against {style.lower_first(labels.model(single))}", fontsize=8
@@ -65,8 +66,9 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     return figure
 
 
-def _pair(compared: pd.DataFrame, nested: str, single: str, target: str) -> pd.DataFrame:
-    return compared[(compared[["nested", "single", "target"]] == [nested, single, target]).all(axis=1)]
+def _pair(compared: pd.DataFrame, nested: str, single: str, target: str, metric: str) -> pd.DataFrame:
+    keys = ["nested", "single", "target", "metric"]
+    return compared[(compared[keys] == [nested, single, target, metric]).all(axis=1)]
 
 
 def _violins(
@@ -78,8 +80,7 @@ def _violins(
     labels: style.Labels,
 ) -> None:
     rows = metrics[
-        (metrics["metric"] == "mae")
-        & (metrics["split"] == "validation")
+        (metrics["split"] == "validation")
         & (metrics["target"] == target)
         & (metrics["seed"] == -1)
         & (metrics["fold"] >= 0)
@@ -113,7 +114,8 @@ def _violins(
     ax.set_xticks(range(len(protocols)), names)
     ax.set_xlim(-0.6, len(protocols) - 0.4)
     ax.grid(axis="x", visible=False)
-    ax.set_ylabel(labels.axis(target, "MAE of a fold,", characters=28), fontsize=7.5)
+    name = measures.NAMES[rows["metric"].iloc[0]]
+    ax.set_ylabel(labels.axis(target, f"{name} of a fold,", characters=28), fontsize=7.5)
 
 
 def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str) -> None:
@@ -133,11 +135,14 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str
     ax.set_ylim(-0.7, len(pair) - 0.3)
     ax.set_yticks(range(len(pair)), [labels.protocol(p) for p in pair.index[::-1]])
     ax.grid(axis="y", visible=False)
-    nests = bool(labels.config.parents)
-    sides = zip((0.01, 0.99), ("left", "right"), measures.outcomes(nests), strict=True)
+    nests, metric = bool(labels.config.parents), pair["metric"].iloc[0]
+    better, worse = measures.outcomes(nests)
+    ends = (worse, better) if metric in measures.SCORES else (better, worse)
+    sides = zip((0.01, 0.99), ("left", "right"), ends, strict=True)
     for x, side, text in sides:
         ax.text(x, 0.99, text, transform=ax.transAxes, fontsize=7, color=style.GREY, va="top", ha=side)
-    what = "MAE nested − single" if nests else "MAE first − second"
+    name = measures.NAMES[metric]
+    what = f"{name} nested − single" if nests else f"{name} first − second"
     ax.set_xlabel(style.with_unit(what, labels.unit(target)))
 
 
@@ -147,7 +152,8 @@ KIND = kind.Kind(
         "Left: errors by fold (all repeats) of a model, such as a nested one, and of its ablation; thin "
         "lines join the same fold, black bars are means. Right: paired difference over rows with its 95 % "
         "interval over materials (over left-out levels where whole levels are left out); blue where the "
-        "interval leaves out zero and the tests over these and over folds agree (p < 0.05)."
+        "interval leaves out zero and the tests over these and over folds agree (p < 0.05). Of a class "
+        "accuracy and area under the ROC curve (AUC); the interval of the latter is over the splits."
     ),
     section="nesting",
     draw=draw,

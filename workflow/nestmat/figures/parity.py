@@ -41,7 +41,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     """
     found = frames["predictions"]
     flags = frames["data"].set_index("row_id")["flag"]
-    rows = [(target, model) for target in labels.config.targets for model in dict.fromkeys(found["model"])]
+    targets = [target for target in labels.config.targets if not labels.classes(target)]
+    rows = [(target, model) for target in targets for model in dict.fromkeys(found["model"])]
     protocols = measures.ordered(found["protocol"], labels.config.protocols)
     cells = [[(target, model, protocol) for protocol in protocols] for target, model in rows]
     if len(protocols) == 1:
@@ -120,5 +121,6 @@ KIND = kind.Kind(
     section="results",
     draw=draw,
     needs=needs,
+    available=kind.numbers,
     filters={"predictions": kind.ENSEMBLE},
 )

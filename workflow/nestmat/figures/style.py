@@ -104,6 +104,10 @@ class Labels:
         """Unit of a column; empty for a pure number."""
         return self.columns[column].unit if column in self.columns else ""
 
+    def classes(self, column: str) -> list[str]:
+        """Names of the classes of a column; empty for a number."""
+        return list((self.columns[column].classes or ()) if column in self.columns else ())
+
     def axis(self, column: str, what: str = "", characters: int = 60) -> str:
         """Label of an axis, with its unit: ``Band gap (eV)``, or ``Measured band gap (eV)``.
 

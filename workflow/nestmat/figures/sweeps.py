@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nestmat.config import Study
-from nestmat.figures import kind, style
+from nestmat.figures import kind, measures, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,13 +35,15 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     assert sweep is not None
     found = frames["sweeps"]
     found = found[found["fold"] >= 0]
-    errors = found[(found["metric"] == "mae") & found["target"].isin(labels.config.targets)]
+    chosen = {name: measures.compared_by(bool(labels.classes(name)))[0] for name in labels.config.targets}
+    errors = found[found["metric"] == found["target"].map(chosen)]
     losses = found[(found["metric"] == "loss") & ~found["target"].isin(labels.config.targets)]
     published = frames["published"]
     published = published[
         (published["model"] == sweep.model)
         & (published["protocol"] == sweep.protocol)
         & (published["split"] == "validation")
+        & (published["metric"] == published["target"].map(chosen))
         & published["latents"].notna()
     ]
     targets = [target for target in labels.config.targets if target in set(errors["target"])]
@@ -52,19 +54,22 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         theirs = published[published["target"] == target].sort_values("latents")
         if not theirs.empty:
             ax.plot(theirs["latents"], theirs["value"], markersize=4, label="published", **style.PUBLISHED)
-        ax.set_ylabel(labels.axis(target, "Validation MAE of", characters=36))
+        name = style.lower_first(measures.NAMES[chosen[target]])
+        ax.set_ylabel(labels.axis(target, f"Validation {name} of", characters=36))
         ax.set_title(labels.protocol(sweep.protocol))
     for colour, (head, rows) in zip(style.CYCLE[1:], losses.groupby("target", sort=False), strict=False):
         _line(axes[-1], rows, colour, f"{style.prettify(str(head))}, decoded")
         axes[-1].set_ylabel("Validation loss of the head")
     for ax in axes:
-        chosen = labels.config.models[sweep.model].specification.encoder.latents
-        ax.axvline(chosen, color=style.GREY, linewidth=0.8, linestyle=":", label=f"in use: {chosen}")
+        used = labels.config.models[sweep.model].specification.encoder.latents
+        ax.axvline(used, color=style.GREY, linewidth=0.8, linestyle=":", label=f"in use: {used}")
         if sweep.truth is not None:
             ax.axvline(sweep.truth, color=style.ORANGE, linewidth=0.8, label=f"known: {sweep.truth}")
         style.whole_numbers(ax)
-        ax.set_ylim(bottom=0)
         ax.set_xlabel("Latent variables")
+    errors_of = [ax for ax, target in zip(axes, targets, strict=False) if not labels.classes(target)]
+    for ax in [*errors_of, *axes[len(targets) :]]:
+        ax.set_ylim(bottom=0)
     style.legend_below(figure, axes)
     return figure
 

@@ -52,8 +52,8 @@ def sweep_latents(
     Args:
         features: Features of the scale.
         folds: Folds of the scale.
-        sweep: Output: MAE and RMSE of the ensemble over seeds on each validation fold by latent size, and the
-            loss of every head there (metric ``loss``, scaled, mean over seeds).
+        sweep: Output: MAE and RMSE, of a class the accuracy, of the ensemble over seeds on each validation
+            fold by latent size, and the loss of every head there (metric ``loss``, scaled, mean over seeds).
         scale: Name of the scale.
         protocol: Protocol of the folds.
         name: Name of the model.
@@ -97,8 +97,12 @@ def _errors(
         for fold in np.unique(members.fold):
             index = np.flatnonzero(members.fold == fold)
             rows = members.validation[index[0]]
-            error = (ensemble(means[index], stds[index])[0] - data.y[target])[rows]
-            for metric, value in (("mae", np.abs(error).mean()), ("rmse", np.sqrt(np.square(error).mean()))):
+            mean, true = ensemble(means[index], stds[index])[0][rows], data.y[target][rows]
+            error = mean - true
+            measured = {"mae": np.abs(error).mean(), "rmse": np.sqrt(np.square(error).mean())}
+            if target in data.classes:
+                measured = {"accuracy": ((mean >= 0.5) == (true == 1)).mean()}
+            for metric, value in measured.items():
                 yield {
                     "target": target,
                     "repeat": 0,
