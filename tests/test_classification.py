@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from sklearn import metrics as peer
 
-from nestmat import tables
+from nestmat import published, tables
 from nestmat.config import Stratum
 from nestmat.errors import InputError
 from nestmat.evaluation.classification import (
@@ -25,7 +25,7 @@ from nestmat.evaluation.classification import (
 from nestmat.evaluation.comparison import auc_difference, compare_pairs, corrected_t_test, mcnemar
 from nestmat.evaluation.metrics import evaluate_scale, measure, summarise
 from nestmat.figures import measures
-from nestmat.findings import verdict
+from nestmat.findings import best_published, verdict
 
 ROWS = st.integers(2, 60)
 
@@ -286,3 +286,18 @@ def test_a_stratum_of_no_number_column_is_named(evaluated):
 def test_a_stratum_has_limits(given):
     with pytest.raises(ValueError, match="low"):
         Stratum(**given)
+
+
+def test_published_scores_of_alloys_are_read_and_told_as_higher_is_better():
+    frame = published.load(["dvae"])
+    held = frame[frame["split"] == "validation"]
+    assert set(held["metric"]) == {"accuracy", "roc_auc", "f1", "log_loss", "brier"}
+    found = sorted(held.loc[held["metric"] == "accuracy", "value"])
+    # Shares of 138 test rows.
+    assert found == pytest.approx([120 / 138, 121 / 138], abs=5e-4)
+    best = best_published(frame, "single_phase", "published", "accuracy")
+    assert best["model"] == "DVAE"
+    least = best_published(frame, "single_phase", "published", "brier")
+    assert least["value"] == 0.106
+    printed = held[held["citation"].str.startswith("Recomputed")]["metric"]
+    assert "accuracy" not in set(printed)

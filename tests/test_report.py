@@ -250,7 +250,7 @@ def test_protocols_tell_what_can_leak():
     ],
 )
 def test_verdict_on_nesting(low, high, p, p_folds, wanted):
-    row = {"low": low, "high": high, "p_value": p, "p_folds": p_folds}
+    row = {"metric": "mae", "low": low, "high": high, "p_value": p, "p_folds": p_folds}
     assert findings.verdict(row) == wanted
     plain = {"nesting helps": "the first is better", "nesting hurts": "the first is worse"}
     assert findings.verdict(row, nests=False) == plain.get(wanted, wanted)

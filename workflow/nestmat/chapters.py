@@ -16,7 +16,7 @@ import pandas as pd
 import safetensors
 import yaml
 
-from nestmat import figures, findings, findings_pool, published, tables
+from nestmat import chapters_classes, figures, findings, findings_classes, findings_pool, published, tables
 from nestmat.config import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
@@ -146,24 +146,20 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
     swept = source.table(f"sweeps/{name}.parquet") if config.sweep else None
     traced = source.table(f"truth/{name}.parquet") if config.truth else None
     latent_size = findings.latent_size(swept, labels) if swept is not None else ""
+    strata = source.table(f"strata/{name}.parquet") if config.strata else None
     targets = [
         {
             "name": labels.name(target),
             "label": labels.axis(target),
             "unit": labels.unit(target),
-            "accuracy": findings.accuracy(metrics, theirs, labels, target),
-            "optimism": findings.optimism(metrics, labels, target),
             "nesting": findings.nesting(comparisons, labels, target),
-            "coverage": findings.coverage(metrics, labels, target),
             "uncertainty": findings.uncertainty(labels, target),
             "truth": findings.truth(traced, labels, target) if traced is not None else "",
             "latent_size": latent_size,
             "pool": _pool(source, name, target),
-            "tables": [
-                _metrics_table(metrics, theirs, labels, target, protocol) for protocol in config.protocols
-            ],
             "repeats": _repeats(metrics, labels, target),
             "calibration": _calibration(metrics, labels, target),
+            **(_of_class if labels.classes(target) else _of_number)(metrics, theirs, strata, labels, target),
         }
         for target in config.targets
     ]
@@ -201,7 +197,41 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
             for key, entry in config.baselines.items()
         ],
         "stack": _stack(source, name),
+        "equal": config.recommended is not None and config.recommended.weights == "equal",
         "citations": list(dict.fromkeys(theirs["citation"])),
+    }
+
+
+def _of_number(
+    metrics: pd.DataFrame, theirs: pd.DataFrame, _strata: pd.DataFrame | None, labels: Labels, target: str
+) -> dict[str, Any]:
+    """What is said of the errors of a number."""
+    protocols = labels.config.protocols
+    return {
+        "classes": [],
+        "accuracy": findings.accuracy(metrics, theirs, labels, target),
+        "optimism": findings.optimism(metrics, labels, target),
+        "coverage": findings.coverage(metrics, labels, target),
+        "needed": [],
+        "tables": [_metrics_table(metrics, theirs, labels, target, protocol) for protocol in protocols],
+        "class_tables": [],
+    }
+
+
+def _of_class(
+    metrics: pd.DataFrame, theirs: pd.DataFrame, strata: pd.DataFrame | None, labels: Labels, target: str
+) -> dict[str, Any]:
+    """The same of a class."""
+    divided = [] if strata is None else chapters_classes.strata_tables(strata, labels, target)
+    measured = chapters_classes.metric_tables(metrics, theirs, labels, target)
+    return {
+        "classes": labels.classes(target),
+        "accuracy": findings_classes.accuracy(metrics, theirs, labels, target),
+        "optimism": findings_classes.optimism(metrics, labels, target),
+        "coverage": findings_classes.calibration(metrics, labels, target),
+        "needed": findings_classes.labels_needed(metrics, labels, target),
+        "tables": [],
+        "class_tables": [*measured, *((table, []) for table in divided)],
     }
 
 
@@ -257,7 +287,7 @@ def _metrics_table(
     rows = [
         {
             "model": labels.model(row["model"]),
-            "family": _family(row["model"], labels),
+            "family": chapters_classes.family(row["model"], labels),
             "mae": findings.spread(row["mean"], row["std"], folds=row["folds"]),
             "published": "; ".join(text for model, _, text in numbers if model == row["model"]),
             "rmse": findings.value(over_all[row["model"], "rmse"]),
@@ -301,15 +331,10 @@ def _reconstruction(metrics: pd.DataFrame, labels: Labels) -> dict[str, Any] | N
     return {"blocks": blocks, "rows": rows}
 
 
-def _family(model: str, labels: Labels) -> str:
-    if model == "recommended":
-        return "recommended"
-    return "autoencoder" if model in labels.config.models else "baseline"
-
-
 def _repeats(metrics: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:
-    """MAE of each model with every seed of a split, for the protocols that have further seeds."""
-    table = measures.summary(metrics, target=target, metric="mae")
+    """Error or accuracy of each model with every seed of a split, for protocols that have further seeds."""
+    metric = measures.compared_by(bool(labels.classes(target)))[0]
+    table = measures.summary(metrics, target=target, metric=metric)
     table = table[table["split"] == "validation"]
     found = []
     for protocol in labels.config.protocols:
@@ -318,9 +343,10 @@ def _repeats(metrics: pd.DataFrame, labels: Labels, target: str) -> list[dict[st
         if wide.shape[1] < 2:
             continue
         seeds = [split.seed, *split.repeats]
-        wide = wide.sort_values(wide.columns[0])
+        wide = wide.sort_values(wide.columns[0], ascending=metric not in measures.SCORES)
         found.append(
             {
+                "metric": measures.NAMES[metric],
                 "protocol": labels.protocol(protocol),
                 "seeds": [seeds[int(r)] for r in wide.columns],
                 "rows": [

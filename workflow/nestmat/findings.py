@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -254,10 +255,11 @@ def _validation(table: pd.DataFrame, target: str, metric: str = "mae") -> pd.Dat
 def best_published(
     published: pd.DataFrame, target: str, protocol: str, metric: str = "mae"
 ) -> dict[Any, Any] | None:
-    """The published number with the least validation error for a target and protocol."""
+    """The best published number for a target and protocol: the least validation error, or highest score."""
     rows = _validation(published, target, metric)
     rows = rows[(rows["protocol"] == protocol) & rows["latents"].isna()]
-    return min(rows.to_dict("records"), key=lambda row: row["value"], default=None)
+    sign = -1 if metric in measures.SCORES else 1
+    return min(rows.to_dict("records"), key=lambda row: sign * row["value"], default=None)
 
 
 def optimism(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
@@ -296,13 +298,14 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
         target: Column that is predicted.
 
     Returns:
-        For each pair: subject, title, verdict, and lines with protocol, difference, interval, p_value,
-        p_folds, clusters and verdict.
+        For each pair, of a class also each metric: subject, title, metric, verdict, and lines with protocol,
+        difference, interval, p_value, p_folds, clusters and verdict.
     """
-    rows = comparisons[(comparisons["metric"] == "mae") & (comparisons["target"] == target)]
+    rows = comparisons[comparisons["target"] == target]
     unit, found = labels.unit(target), []
-    for nested, single in labels.config.compare:
-        pair = rows[(rows["nested"] == nested) & (rows["single"] == single)]
+    metrics = measures.compared_by(bool(labels.classes(target)))
+    for (nested, single), metric in product(labels.config.compare, metrics):
+        pair = rows[(rows[["nested", "single", "metric"]] == [nested, single, metric]).all(axis=1)]
         by_protocol = {row["protocol"]: row for row in pair.to_dict("records")}
         lines = [
             {
@@ -321,7 +324,9 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
             title = f"{labels.model(nested)} less {lower_first(labels.model(single))}"
             overall = _overall([line["verdict"] for line in lines])
             subject = "Nesting" if labels.config.parents else "Comparison"
-            found.append({"subject": subject, "title": title, "verdict": overall, "lines": lines})
+            name = lower_first(measures.NAMES[metric])
+            about = {"subject": subject, "title": title, "metric": name, "score": metric in measures.SCORES}
+            found.append({**about, "verdict": overall, "lines": lines})
     return found
 
 

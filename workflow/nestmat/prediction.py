@@ -101,6 +101,16 @@ def predict(
     return len(kept), len(lost)
 
 
+def classes_named(path: str | Path) -> dict[str, dict[str, int]]:
+    """How many rows each class is named for, by target that is a class, from what `predict` wrote."""
+    frame = tables.read(path, columns=["target", "class"])
+    named = frame[frame["class"] != ""].groupby(["target", "class"]).size()
+    found: dict[str, dict[str, int]] = {}
+    for row in named.reset_index(name="rows").to_dict("records"):
+        found.setdefault(row["target"], {})[row["class"]] = row["rows"]
+    return found
+
+
 def featurize_chain(
     frame: pd.DataFrame,
     blocks: Mapping[str, Mapping[str, FeatureBlock]],

@@ -31,6 +31,7 @@ def needs(study: Study) -> dict[str, list[str]]:
         "features_rejects": [f"features/{name}.rejects.parquet" for name in study.scales],
         "metrics": [f"metrics/{name}.parquet" for name in study.scales],
         "comparisons": [f"comparisons/{name}.parquet" for name in study.scales],
+        "strata": [f"strata/{name}.parquet" for name, scale in study.scales.items() if scale.strata],
         "sweeps": [f"sweeps/{name}.parquet" for name, scale in study.scales.items() if scale.sweep],
         "truths": [f"truth/{name}.parquet" for name, scale in study.scales.items() if scale.truth],
         "pools": [f"pool/{name}.parquet" for name, scale in study.scales.items() if scale.pool],

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+FEWEST = 5
+"""Rows of a bin of probabilities that is drawn: fewer tell nothing."""
+
+
 def needs(study: Study, scale: str) -> kind.Needs:
     """Calibration curves of the scale, and units."""
     return {"calibration": [f"calibration/{scale}.parquet"], "features": [kind.features(scale)]}
@@ -37,6 +41,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         for protocol in measures.ordered(mine["protocol"], labels.config.protocols):
             rows = mine[mine["protocol"] == protocol].sort_values("level")
             colour = style.CYCLE[labels.config.protocols.index(protocol) % len(style.CYCLE)]
+            if labels.classes(target):
+                rows = rows[rows["rows"] >= FEWEST]
             level, inside = (100 * rows[name].to_numpy() for name in ("level", "interval"))
             ax.plot(level, inside, "o-", color=colour, markersize=2.5, label=labels.protocol(protocol))
         ax.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
@@ -59,7 +65,7 @@ KIND = kind.Kind(
         "Share of rows that fall inside the predicted central interval, against the share that should. "
         "Below the dashed line the predicted standard deviations are too small. Of a class: the share of "
         "validation rows that are of it, of all repeats, against the probability predicted for them, in bins "
-        "of equal width; on the dashed line the probabilities mean what they say."
+        "of equal width with five rows or more; on the dashed line the probabilities mean what they say."
     ),
     section="calibration",
     draw=draw,

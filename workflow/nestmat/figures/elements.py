@@ -49,8 +49,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
 
     features = frames["features"]
     count = dict(zip(features["row_id"], map(len, elements(features["formula"])), strict=True))
-    headline = kind.headline(labels.study, labels.scale)
-    shown = [headline, kind.autoencoder(labels.study, labels.scale), *_rules(labels.study, labels.scale)]
+    headline, autoencoder = (find(labels.study, labels.scale) for find in (kind.headline, kind.autoencoder))
+    shown = [headline, autoencoder, *_rules(labels.study, labels.scale)]
     found = frames["predictions"]
     targets = [target for target in labels.config.targets if labels.classes(target)]
     found = found[found["model"].isin(shown) & found["target"].isin(targets) & (found["fold"] >= 0)]
@@ -64,7 +64,9 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         models = measures.ordered(mine["model"], shown)
         numbers = sorted(mine["elements"].unique())
         width = 0.8 / len(models)
-        for place, (model, colour) in enumerate(zip(models, style.CYCLE, strict=False)):
+        for place, model in enumerate(models):
+            known = {headline: style.VERMILLION, autoencoder: style.BLUE}
+            colour = known.get(model, (style.GREY, style.ORANGE)[place % 2])
             share = mine[mine["model"] == model].groupby("elements")["missed"].mean().reindex(numbers)
             at = np.arange(len(numbers)) + (place - (len(models) - 1) / 2) * width
             ax.bar(at, 100 * share, width, color=colour, label=labels.model(model))

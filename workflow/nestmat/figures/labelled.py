@@ -86,7 +86,7 @@ def _lines(ax: Axes, held: pd.DataFrame, labelled: pd.Series, labels: style.Labe
         first = name == "recommended"
         colour = style.VERMILLION if first else colours[others.index(name) % len(colours)]
         line = "--" if name in labels.config.baselines else "-"
-        about = {"color": colour, "label": labels.model(name), "marker": "o", "markersize": 3}
+        about: dict[str, Any] = {"color": colour, "label": labels.model(name), "marker": "o", "markersize": 3}
         ax.plot(rows["x"], rows["mean"], line, **about)
         if first or name in labels.config.models:
             low, high = rows["mean"] - rows["std"], rows["mean"] + rows["std"]

@@ -56,7 +56,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         ax.set_title(labels.protocol(protocol) + (f": {labels.name(target)}" if several else ""), fontsize=8)
         ax.set_xlabel("False-positive rate")
         ax.set_ylabel("True-positive rate")
-        ax.legend(loc="lower right", fontsize=6)
+        ax.legend(loc="lower right", fontsize=6, handlelength=1.2, borderaxespad=0.1)
     return figure
 
 
