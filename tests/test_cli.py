@@ -225,7 +225,10 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     _new("--target", "gap (eV):eV")
     (table.parent / "results/mine").mkdir(parents=True)
     calls = []
-    module = types.SimpleNamespace(predict=lambda *arguments: calls.append(arguments) or (60, 1))
+    module = types.SimpleNamespace(
+        predict=lambda *arguments: calls.append(arguments) or (60, 1),
+        classes_named=lambda path: {"phase": {"several phases": 20, "single phase": 40}},
+    )
     monkeypatch.setitem(sys.modules, "nestmat.prediction", module)
     call = ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "out.parquet"]
     assert cli.main(call) == 0
@@ -234,6 +237,7 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     assert scale is None
     told = capsys.readouterr().out
     assert "out.parquet: 60 rows predicted" in told
+    assert "phase: 20 several phases, 40 single phase\n" in told
     assert "out.rejects.parquet: 1 rows rejected" in told
 
 
