@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,11 @@ def at_floor(head: str) -> str:
     return f"{head} at its floor"
 
 
+def is_known(head: str) -> str:
+    """Name under which a batch tells of which rows the target of a head is known."""
+    return f"{head} is known"
+
+
 @dataclass(frozen=True)
 class Batch:
     """Rows of every member at one step, with the rows as last axis.
@@ -25,7 +31,8 @@ class Batch:
     Attributes:
         inputs: Scaled inputs of the encoder, (members, features, n).
         targets: What each head is compared with, (members, width, n), by head; where a head has a floor, also
-            whether the target is there, by `at_floor` of its name.
+            whether the target is there, by `at_floor` of its name; in a semi-supervised model whether it is
+            known, by `is_known` of its name, and 0 where it is not.
         weight: Share of each row in the loss, (members, n); sums to 1 over the rows, 0 on padding.
         noise: Source of dropout masks; None switches dropout off.
     """
@@ -97,7 +104,7 @@ def random_bits(keys: Tensor, epoch: int, stream: int, width: int, rows: int) ->
 
 
 class Noise:
-    """Dropout masks of one epoch, drawn once for all its rows.
+    """Random numbers of one epoch, drawn once for all its rows: dropout masks, normal numbers.
 
     Args:
         keys: Key of each member, (members,), int32.
@@ -108,20 +115,35 @@ class Noise:
     def __init__(self, keys: Tensor, epoch: int, rows: int):
         self.keys, self.epoch, self.rows = keys, epoch, rows
         self.window = slice(0, rows)
-        self._masks: list[Tensor] = []
+        self._drawn: list[Tensor] = []
         self._calls = 0
 
     def at(self, window: slice) -> Noise:
-        """The masks of some rows, for one step; the draws are shared."""
+        """The numbers of some rows, for one step; the draws are shared."""
         step = Noise(self.keys, self.epoch, self.rows)
-        step.window, step._masks = window, self._masks
+        step.window, step._drawn = window, self._drawn
         return step
 
     def dropout(self, x: Tensor, share: float) -> Tensor:
         """Drop a share of ``x`` (members, width, n) and scale the rest so that the mean stays."""
-        if self._calls == len(self._masks):
-            bits = random_bits(self.keys, self.epoch, self._calls + 1, x.shape[1], self.rows)
-            kept = bits >= round(2**31 * (2 * share - 1))
-            self._masks.append(kept.to(x.dtype).div_(1 - share))
+
+        def mask(bits: Tensor) -> Tensor:
+            return (bits >= round(2**31 * (2 * share - 1))).to(x.dtype).div_(1 - share)
+
+        return x * self._next(mask, x.shape[1])
+
+    def normal(self, width: int) -> Tensor:
+        """Standard normal numbers, (members, width, n)."""
+
+        def quantile(bits: Tensor) -> Tensor:
+            # Half a step inside, as far as float32 can tell: the ends have no quantile.
+            uniform = bits.float().add_(0.5).mul_(2.0**-31).clamp_(-1 + 1e-6, 1 - 1e-6)
+            return torch.erfinv(uniform).mul_(math.sqrt(2))
+
+        return self._next(quantile, width)
+
+    def _next(self, of: Callable[[Tensor], Tensor], width: int) -> Tensor:
+        if self._calls == len(self._drawn):
+            self._drawn.append(of(random_bits(self.keys, self.epoch, self._calls + 1, width, self.rows)))
         self._calls += 1
-        return x * self._masks[self._calls - 1][..., self.window]
+        return self._drawn[self._calls - 1][..., self.window]

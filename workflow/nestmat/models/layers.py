@@ -25,6 +25,7 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "silu": functional.silu,
     "gelu": functional.gelu,
+    "softplus": functional.softplus,
     "atanh": _atanh,
 }
 # Where the gradient needs the output alone, a hidden layer overwrites its input: a pass over memory less.

@@ -9,10 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Activation = Literal["identity", "relu", "tanh", "silu", "gelu", "atanh"]
-LossName = Literal["mae", "mse", "huber", "cross_entropy", "binary_cross_entropy", "gaussian_nll"]
+Activation = Literal["identity", "relu", "tanh", "silu", "gelu", "softplus", "atanh"]
+LossName = Literal[
+    "mae", "mse", "huber", "cross_entropy", "binary_cross_entropy", "gaussian_nll", "multinomial", "presence"
+]
 PenaltyName = Literal[
-    "l1", "l1_encoder", "l2", "input_relevance", "latent_target_correlation", "latent_decorrelation"
+    "l1",
+    "l1_encoder",
+    "l2",
+    "input_relevance",
+    "latent_target_correlation",
+    "latent_decorrelation",
+    "independence",
 ]
 
 
@@ -47,7 +55,7 @@ class Head:
     loss: LossName = option(
         "mae",
         "Loss of the head; cross_entropy takes fractions or one-hot as soft labels, binary_cross_entropy is "
-        "that of a target with classes.",
+        "that of a target with classes; multinomial and presence go with semi_supervised.",
     )
     weight: float = option(1.0, "Weight of the loss in the sum.", ge=0)
     hidden: tuple[int, ...] = option((), "Width of each hidden layer, from latents to output.")
@@ -80,6 +88,9 @@ class Training:
     weight_decay: float = option(0.0, "Decoupled weight decay (AdamW).", ge=0)
     schedule: Literal["constant", "cosine"] = option("constant", "Learning rate along the epochs.")
     warmup: float = option(0.0, "Share of the epochs in which the learning rate rises from zero.", ge=0, lt=1)
+    penalty_warmup: float = option(
+        0.0, "Share of the epochs in which the weights of the penalties rise from zero.", ge=0, le=1
+    )
     beta2: float = option(0.999, "Adam: decay of the mean square of the gradient.", gt=0, lt=1)
     stop: Literal["last", "early"] = option(
         "last", "Weights kept: of the last epoch, or of the best on rows held out of the training rows."
@@ -89,6 +100,42 @@ class Training:
     seeds: int = option(1, "Members a fold, each from its own initial weights.", gt=0)
     scale_on: Literal["train", "all"] = option(
         "train", "Rows that scalers see; `all` repeats a published leak and is only for reproductions."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemiSupervised:
+    """Makes the model a semi-supervised variational autoencoder of compositions (docs/semi-supervised.md).
+
+    The heads of the targets are then q(y | e), with their weight that of the auxiliary loss, the encoder is
+    q(z | x, y), and the head of the composition p(x | y, z).
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}
+
+    composition: str = field(
+        metadata={
+            "description": "Block of fractions x that is generated; its head has the loss multinomial or presence."
+        }
+    )
+    classifier: tuple[str, ...] = field(
+        metadata={"description": "Blocks e that the heads of the targets read: what an expert would look at."}
+    )
+    atoms: float = option(100.0, "Atoms that a composition counts as in its likelihood.", gt=0)
+    presence: float = option(
+        10.0, "Loss presence: times that the presence of an element counts beside its share.", gt=0
+    )
+    roots: bool = option(
+        True, "The encoder reads square roots of the fractions, which tell a little of an element from none."
+    )
+    divergence: float = option(1.0, "Weight of the divergence of q(z | x, y) from the prior of z.", ge=0)
+    latent_std: float = option(1.0, "Standard deviation of the normal prior of z.", gt=0)
+    prior: dict[str, float] = field(
+        default_factory=dict,
+        metadata={"description": "Prior probability of class 1 by target; 0.5 where none is given."},
+    )
+    unlabelled: float = option(
+        1.0, "Weight of rows without a label; 0 trains on labelled rows alone.", ge=0
     )
 
 
@@ -117,6 +164,9 @@ class Model:
     )
     parent_model: str | None = option(
         None, "Model of the parent scales whose latents are read; by default the model of the same name."
+    )
+    semi_supervised: SemiSupervised | None = option(
+        None, "Rows without labels, and compositions that are generated for wanted labels."
     )
     joint: bool = option(
         False, "Train the parent's model together with this one, end to end through the latents."

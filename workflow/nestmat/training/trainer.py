@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from nestmat.models.base import ScaleModel
-from nestmat.models.specification import Training
+from nestmat.models.specification import PenaltyName, Training
 from nestmat.training.rows import RowSource
 
 LOGGED_EPOCHS = 100
@@ -145,6 +146,8 @@ class Trainer:
         self.terms = list(model.term_weights)
         weights = [model.term_weights[name] for name in self.terms]
         self.weights = torch.tensor(weights, device=model.flat.device)
+        grows = [name in get_args(PenaltyName) for name in self.terms]
+        self.grows = torch.tensor(grows, device=model.flat.device)
         chosen = [model.term_weights[t] * (t in model.selection_terms) for t in self.terms]
         self.selection = torch.tensor(chosen, device=model.flat.device)
 
@@ -162,7 +165,10 @@ class Trainer:
         curves = Curves([*self.terms, "total"], [], np.full(len(model.flat), epochs))
         self._start(model.flat.detach().clone())
         for epoch in range(1, epochs + 1):
-            self.adam.rate = learning_rate(training, (epoch - 1) / epochs, 1 / epochs)
+            share = (epoch - 1) / epochs
+            self.adam.rate = learning_rate(training, share, 1 / epochs)
+            grown = min(1.0, (share + 1 / epochs) / training.penalty_warmup) if training.penalty_warmup else 1.0
+            self.step_weights = torch.where(self.grows, grown * self.weights, self.weights)
             for batch in self.train.batches(training.batch_size, self.keys, epoch):
                 loss = self._step(batch)
             if report is not None:
@@ -197,7 +203,7 @@ class Trainer:
     def _step(self, batch: object) -> Tensor:
         terms = self.model.loss(batch)
         # Members share no weights, so the gradient of their sum is each member's own gradient.
-        loss = torch.mv(torch.stack(list(terms.values()), dim=1), self.weights).sum()
+        loss = torch.mv(torch.stack(list(terms.values()), dim=1), self.step_weights).sum()
         (gradient,) = torch.autograd.grad(loss, self.flat)
         self.adam.step(self.flat, gradient)
         return loss.detach()

@@ -1,0 +1,346 @@
+"""Semi-supervised variational autoencoder of compositions, whose latents are z and the targets y.
+
+The generative model is p(y) p(z) p(x | y, z) of a composition x, the guide q(y | e) q(z | x, y), where e are
+features that an expert would look at: model M2 of Kingma et al., NeurIPS 27 (2014). Classes of rows without a
+label are summed out exactly; Zeng, Khan and Post (arXiv 2409.06740, 2024) draw them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from nestmat.errors import InputError
+from nestmat.models.autoencoder import Shapes
+from nestmat.models.base import Batch, is_known
+from nestmat.models.layers import Layout, Output, Perceptrons
+from nestmat.models.losses import LOSSES, dependence, split_gaussian
+from nestmat.models.specification import Model, SemiSupervised
+
+LIKELIHOODS = ("multinomial", "presence")
+DIVERGENCES = ("latent_divergence", "label_divergence")
+"""Terms beside those of the heads: KL of q(z | x, y) from p(z), and of q(y | e) from p(y) on unlabelled rows."""
+LOG_STD_LIMIT = 5.0
+
+
+class SemiSupervisedAutoencoder:
+    """One model a member, all of them in one flat buffer of parameters; a `nestmat.models.base.ScaleModel`.
+
+    A latent vector is z and then one number a target: the probability of class 1, or the scaled mean. What
+    is predicted of a material is therefore part of its latents, and what is wanted of it can be set there.
+
+    Args:
+        specification: Inputs, encoder, heads and the part ``semi_supervised``.
+        shapes: Widths of blocks, and targets.
+        seeds: Seed of the first weights of each member, (members,).
+
+    Attributes:
+        flat: Parameters, (members, parameters), float32.
+        layout: Names and places of the parameters.
+        latents: Number of z, which come before the targets.
+
+    Raises:
+        InputError: The parts of the specification do not fit each other or the data.
+    """
+
+    def __init__(self, specification: Model, shapes: Shapes, seeds: Sequence[int]):
+        assert specification.semi_supervised is not None
+        self.specification, self.shapes = specification, shapes
+        self.options = specification.semi_supervised
+        _check(specification, self.options, shapes)
+        heads, encoder = specification.heads, specification.encoder
+        self.targets = [name for name in heads if name in shapes.targets]
+        self.classes = [name for name in self.targets if heads[name].loss == "binary_cross_entropy"]
+        self.layout, self.latents = Layout(specification.initialisation), encoder.latents
+        widths = [shapes.blocks[name] for name in specification.inputs]
+        ends = list(itertools.accumulate(widths))
+        self._places = {
+            name: slice(end - width, end)
+            for name, end, width in zip(specification.inputs, ends, widths, strict=True)
+        }
+        self._elements = shapes.blocks[self.options.composition]
+        self.encoder = Perceptrons(
+            self.layout,
+            "encoder",
+            self._elements + len(self.targets),
+            encoder.hidden,
+            {"latents": Output(2 * self.latents, "identity", encoder.gain)},
+            encoder.activation,
+            bias_range=encoder.bias_range,
+        )
+        evidence = sum(shapes.blocks[name] for name in self.options.classifier)
+        self.classifiers = {name: self._head(name, evidence, 1) for name in self.targets}
+        head = heads[self.options.composition]
+        self.decoder = self._head(
+            self.options.composition, self.latents + len(self.targets), self._elements
+        )
+        self._presence = head.loss == "presence"
+        self.term_weights: dict[str, float] = {
+            **{name: head.weight for name, head in heads.items()},
+            "latent_divergence": self.options.divergence,
+            "label_divergence": 1.0,
+            **{str(name): weight for name, weight in specification.penalties.items()},
+        }
+        self.selection_terms = tuple(self.targets)
+        self.flat = self.layout.initial(seeds)
+        self._choices = torch.tensor(
+            list(itertools.product((0.0, 1.0), repeat=len(self.classes))), dtype=torch.float32
+        )
+
+    def _head(self, name: str, inputs: int, width: int) -> Perceptrons:
+        head = self.specification.heads[name]
+        doubled = head.loss in ("gaussian_nll", "presence")
+        output = Output(width * (1 + doubled), "identity", head.gain, head.output_gain)
+        return Perceptrons(
+            self.layout, f"heads.{name}", inputs, head.hidden, {name: output}, head.activation, head.dropout
+        )
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The parameters by name, members first."""
+        return self.layout.views(self.flat)
+
+    # Inside, rows are the last axis.
+
+    def _composition(self, inputs: Tensor) -> Tensor:
+        return inputs[:, self._places[self.options.composition]]
+
+    def _classify(self, inputs: Tensor, weights: Mapping[str, Tensor], noise) -> dict[str, Tensor]:
+        """Raw outputs of the heads of the targets, (members, 1 or 2, n) each."""
+        evidence = torch.cat([inputs[:, self._places[name]] for name in self.options.classifier], dim=1)
+        return {name: head(evidence, weights, noise)[name] for name, head in self.classifiers.items()}
+
+    def _encode(self, x: Tensor, y: Tensor, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation of q(z | x, y), (members, latents, n) each."""
+        seen = x.clamp_min(0.0).sqrt() if self.options.roots else self.options.atoms * x
+        mean, raw = self.encoder(torch.cat([seen, y], dim=1), weights, None)["latents"].chunk(2, dim=1)
+        return mean, LOG_STD_LIMIT * torch.tanh(raw / LOG_STD_LIMIT)
+
+    def _decode(self, z: Tensor, y: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        """Logits of the shares, and behind them of the presence where that is modelled."""
+        name = self.options.composition
+        return self.decoder(torch.cat([z, y], dim=1), weights, None)[name]
+
+    def _log_likelihood(self, logits: Tensor, x: Tensor) -> Tensor:
+        """log p(x | y, z) without what no parameter enters, (members, n)."""
+        present = x > 0
+        if not self._presence:
+            return self.options.atoms * (x * functional.log_softmax(logits, dim=1)).sum(dim=1)
+        share, presence = logits.chunk(2, dim=1)
+        # Of elements that are absent the shares say nothing.
+        among = functional.log_softmax(share.masked_fill(~present, -torch.inf), dim=1)
+        shares = (x * among.masked_fill(~present, 0.0)).sum(dim=1)
+        there = functional.logsigmoid(torch.where(present, presence, -presence)).sum(dim=1)
+        return self.options.atoms * shares + self.options.presence * there
+
+    def encode(self, x: Tensor) -> tuple[Tensor, None]:
+        """Latents (members, n, latents + targets) of scaled inputs (members, n, features).
+
+        z is the mean of q(z | x, y) of the most likely classes: no label is read.
+        """
+        inputs, weights = x.transpose(1, 2), self.weights
+        y = self._means(self._classify(inputs, weights, None))
+        composition = self._composition(inputs)
+        z = self._encode(self._composition(inputs), self._likely(y), weights)[0]
+        return torch.cat([z, y], dim=1).transpose(1, 2), None
+
+    def _means(self, outputs: Mapping[str, Tensor]) -> Tensor:
+        """Probability of class 1, or mean, of each target, (members, targets, n)."""
+        parts = [
+            torch.sigmoid(outputs[name]) if name in self.classes else outputs[name][:, :1]
+            for name in self.targets
+        ]
+        return torch.cat(parts, dim=1)
+
+    def _likely(self, y: Tensor) -> Tensor:
+        """``y`` (members, targets, n) with classes in place of probabilities, whose slope stays."""
+        parts = [
+            (part >= 0.5).to(y) + (part - part.detach()) if name in self.classes else part
+            for name, part in zip(self.targets, y.split(1, dim=1), strict=True)
+        ]
+        return torch.cat(parts, dim=1)
+
+    def _with_classes(self, y: Tensor, choice: Tensor) -> Tensor:
+        """``y`` (members, targets, n) with the classes of one choice, (classes,)."""
+        parts = list(y.split(1, dim=1))
+        for name, value in zip(self.classes, choice.tolist(), strict=True):
+            place = self.targets.index(name)
+            parts[place] = torch.full_like(parts[place], value)
+        return torch.cat(parts, dim=1)
+
+    def _shares(self, y: Tensor) -> list[Tensor]:
+        """Probability of each choice of classes, (members, n) each, for the probabilities in ``y``."""
+        probability = y[:, [self.targets.index(name) for name in self.classes]]
+        return [
+            torch.where(choice.to(y)[:, None] > 0, probability, 1 - probability).prod(dim=1)
+            for choice in self._choices
+        ]
+
+    def decode(self, z: Tensor) -> dict[str, Tensor]:
+        """Fractions (members, n, elements) of latents (members, n, latents + targets), of sum 1.
+
+        Of the probability of a class the more likely class is taken. Where presence is modelled, an element whose presence is less likely than its absence has the share 0,
+        all but the most likely one; the slope there is that of shares weighed by presence.
+        """
+        given = z.transpose(1, 2)
+        logits = self._decode(
+            given[:, : self.latents], self._likely(given[:, self.latents :]), self.weights
+        )
+        if not self._presence:
+            return {self.options.composition: torch.softmax(logits, dim=1).transpose(1, 2)}
+        share, presence = logits.chunk(2, dim=1)
+        soft = torch.softmax(share + functional.logsigmoid(presence), dim=1)
+        kept = presence >= presence.amax(dim=1, keepdim=True).clamp_max(0.0)
+        hard = torch.softmax(share.masked_fill(~kept, -torch.inf), dim=1)
+        # Exactly 0 in value where it is absent: the soft shares cancel before they are added.
+        return {self.options.composition: (hard.detach() + (soft - soft.detach())).transpose(1, 2)}
+
+    def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """What the latents say of each target, (members, n); no standard deviation is stated (NaN)."""
+        values = (z[..., self.latents + k] for k in range(len(self.targets)))
+        return {
+            name: (value, torch.full_like(value, torch.nan))
+            for name, value in zip(self.targets, values, strict=True)
+        }
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Unweighted terms, (members,) each.
+
+        The head of the composition and the two divergences together are the negative evidence lower bound a
+        row; the heads of the targets are the auxiliary loss, a labelled row.
+        """
+        weights, options = self.weights, self.options
+        x = self._composition(batch.inputs)
+        outputs = self._classify(batch.inputs, weights, batch.noise)
+        known = {name: batch.targets[is_known(name)] for name in self.targets}
+        terms = {
+            name: self._auxiliary(name, outputs[name], known[name], batch) for name in self.targets
+        }
+        y, surplus = self._labels(outputs, known, batch)
+        labelled = torch.stack([known[name] for name in self.targets]).amin(dim=0)[:, 0]
+        weight = batch.weight * torch.where(labelled > 0, 1.0, options.unlabelled)
+        choices = self._choices if self.classes else [torch.empty(0)]
+        shares = self._shares(y) if self.classes else [torch.ones_like(labelled)]
+        noise = batch.noise.normal(self.latents) if batch.noise is not None else None
+        lost, divergence, mean = 0.0, 0.0, 0.0
+        for choice, share in zip(choices, shares, strict=True):
+            chosen = self._with_classes(y, choice)
+            centre, log_std = self._encode(x, chosen, weights)
+            z = centre if noise is None else centre + log_std.exp() * noise
+            lost = lost - share * self._log_likelihood(self._decode(z, chosen, weights), x)
+            divergence = divergence + share * self._divergence(centre, log_std)
+            mean = mean + share.unsqueeze(1) * centre
+        terms[options.composition] = (weight * lost).sum(dim=1)
+        terms["latent_divergence"] = (weight * divergence).sum(dim=1)
+        terms["label_divergence"] = (weight * surplus).sum(dim=1)
+        if "independence" in self.specification.penalties:
+            terms["independence"] = dependence(mean / options.latent_std, y, batch.weight)
+        if "l2" in self.specification.penalties:
+            terms["l2"] = self.flat.square().sum(dim=1)
+        return {name: terms[name] for name in self.term_weights}
+
+    def _auxiliary(self, name: str, output: Tensor, known: Tensor, batch: Batch) -> Tensor:
+        weight = batch.weight * known[:, 0]
+        # A member may have no labelled row in a batch: then there is no loss.
+        share = weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-12)
+        return LOSSES[self.specification.heads[name].loss](output, batch.targets[name], share)
+
+    def _labels(
+        self, outputs: Mapping[str, Tensor], known: Mapping[str, Tensor], batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        """Targets where they are known, and what q says of them where not; log q(y | e) - log p(y) there.
+
+        Returns:
+            (members, targets, n), and (members, n), which for a class is its expectation and for a number
+            that of one draw.
+        """
+        values, surplus = [], 0.0
+        for name in self.targets:
+            output, seen = outputs[name], known[name]
+            if name in self.classes:
+                value, prior = torch.sigmoid(output), self.options.prior.get(name, 0.5)
+                log_one, log_none = functional.logsigmoid(output), functional.logsigmoid(-output)
+                more = value * (log_one - math.log(prior)) + (1 - value) * (log_none - math.log(1 - prior))
+                # Of a row with a label only the prior is left.
+                label = batch.targets[name]
+                fixed = -label * math.log(prior) - (1 - label) * math.log(1 - prior)
+            else:
+                mean, log_variance = split_gaussian(output)
+                value = mean
+                if batch.noise is not None:
+                    value = value + torch.exp(0.5 * log_variance) * batch.noise.normal(1)
+                more = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
+                fixed = 0.5 * batch.targets[name].square()
+            values.append(torch.where(seen > 0, batch.targets[name], value))
+            surplus = surplus + torch.where(seen > 0, fixed, more)[:, 0]
+        return torch.cat(values, dim=1), surplus
+
+    def _divergence(self, mean: Tensor, log_std: Tensor) -> Tensor:
+        """KL of q(z | x, y) from the prior, (members, n)."""
+        scale = self.options.latent_std
+        ratio = (mean.square() + torch.exp(2 * log_std)) / scale**2
+        return 0.5 * (ratio - 1 - 2 * log_std + 2 * math.log(scale)).sum(dim=1)
+
+
+def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> None:
+    heads = specification.heads
+
+    def fail(message: str, column: str, value: object, remedy: str) -> None:
+        raise InputError(message, column=column, value=value, remedy=remedy)
+
+    read = {options.composition, *options.classifier}
+    if shapes.kinds.get(options.composition) != "simplex":
+        fail(
+            "is not a block of fractions.",
+            "semi_supervised.composition",
+            options.composition,
+            "name a block of elements or of a site.",
+        )
+    if read != set(specification.inputs):
+        fail(
+            "are not the composition and what the classifier reads.",
+            "inputs",
+            list(specification.inputs),
+            f"give {sorted(read)}.",
+        )
+    targets = [name for name in heads if name in shapes.targets]
+    if not targets or set(heads) != {*targets, options.composition}:
+        fail(
+            "are not those of one target or more and of the composition.",
+            "heads",
+            list(heads),
+            f"give one to {options.composition}, and to targets among {list(shapes.targets)}.",
+        )
+    for name, head in heads.items():
+        allowed = LIKELIHOODS if name == options.composition else ("binary_cross_entropy", "gaussian_nll")
+        if head.loss not in allowed:
+            fail(
+                "does not fit a semi-supervised model.",
+                f"heads.{name}.loss",
+                head.loss,
+                f"choose {' or '.join(allowed)}.",
+            )
+    if specification.encoder.dropout or heads[options.composition].dropout:
+        fail(
+            "goes with the heads of targets alone.",
+            "encoder.dropout",
+            specification.encoder.dropout,
+            "leave it out.",
+        )
+    if unfit := sorted(set(specification.penalties) - {"independence", "l2"}):
+        fail(
+            "does not fit a semi-supervised model.", "penalties", unfit[0], "choose independence or l2."
+        )
+    for name, prior in options.prior.items():
+        if name not in targets or not 0 < prior < 1:
+            fail(
+                "is not a probability of class 1 of a target.",
+                f"semi_supervised.prior.{name}",
+                prior,
+                "give a number between 0 and 1 for a target with a head.",
+            )
