@@ -934,6 +934,14 @@ def _check_scale(
                     f"scales.{name}.models.{key}: reads {wanted!r} of {parent!r}, which is trained jointly; "
                     "read another model"
                 )
+        if semi := model.specification.semi_supervised:
+            for block in (semi.composition, *semi.classifier):
+                need(block, model.specification.inputs, f"models.{key}.specification.semi_supervised")
+            if model.specification.joint:
+                raise ValueError(
+                    f"scales.{name}.models.{key}.specification.joint: a semi-supervised model is not trained "
+                    "jointly with a parent"
+                )
         if model.specification.joint and not read:
             raise ValueError(f"scales.{name}.models.{key}.specification.joint: no parent is among the inputs")
     for key, baseline in scale.baselines.items():

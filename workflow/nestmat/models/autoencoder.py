@@ -200,6 +200,13 @@ def _check(specification: Model, shapes: Shapes) -> None:
     for name, head in specification.heads.items():
         width = shapes.width(name)
         kind = "target" if name in shapes.targets else shapes.kinds[name]
+        if head.loss in ("multinomial", "presence"):
+            raise InputError(
+                "is the likelihood of a semi-supervised model.",
+                column=f"heads.{name}.loss",
+                value=head.loss,
+                remedy="add semi_supervised to the specification, or use another loss.",
+            )
         if head.loss == "cross_entropy" and (kind not in ("categorical", "simplex") or width < 2):
             raise InputError(
                 f"cross_entropy needs classes or fractions, and this is {kind} of width {width}.",

@@ -141,8 +141,8 @@ def latent_correlations(latents: Tensor, targets: Tensor | None, weight: Tensor)
     return target_term, (torch.sin(math.pi / 2 * pairs) ** 2).mean(dim=1)
 
 
-_SCALES = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Widths of kernels of latents, as shares of the mean squared distance under their prior."""
+_SCALES = (0.02, 0.1, 0.5)
+"""Widths of kernels of latents, as shares of the mean squared distance of rows."""
 
 
 def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
@@ -150,14 +150,16 @@ def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
 
     The Hilbert-Schmidt independence criterion (Gretton et al., ALT 2005), divided by that of the targets with
     themselves: with one target of two classes a squared maximum mean discrepancy between these. The kernel of
-    the latents is a sum of inverse multiquadrics of fixed widths, so that no row can be moved out of sight
-    and close neighbours count as well as far ones; that of the targets is Gaussian, of width 1.
+    the latents is a mean of inverse multiquadrics, so that near neighbours count as well as far ones; their
+    widths follow the latents, so that nothing is gained by small ones. That of the targets is Gaussian, of
+    width 1.
 
     Args:
-        latents: Latents divided by the standard deviation of their prior, (members, columns, n).
+        latents: (members, columns, n).
         targets: (members, targets, n).
         weight: (members, n), sums to 1.
     """
+    pairs = weight[:, :, None] * weight[:, None]
 
     def squared(values: Tensor) -> Tensor:
         square = values.square().sum(dim=1)
@@ -168,10 +170,10 @@ def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
         mean = torch.bmm(kernel, weight.unsqueeze(2))
         return kernel - mean - mean.transpose(1, 2) + torch.bmm(weight.unsqueeze(1), mean)
 
-    distance, expected = squared(latents), 2.0 * latents.shape[1]
-    parts = [scale * expected / (scale * expected + distance) for scale in _SCALES]
-    first = centred(torch.stack(parts).mean(dim=0))
+    distance = squared(latents)
+    distance = distance / (pairs * distance).sum(dim=(1, 2), keepdim=True).clamp_min(1e-12)
+    kernels = [scale / (scale + distance) for scale in _SCALES]
+    first = centred(torch.stack(kernels).mean(dim=0))
     second = centred(torch.exp(-0.5 * squared(targets)))
-    pairs = weight[:, :, None] * weight[:, None]
     alone = (pairs * second.square()).sum(dim=(1, 2)).clamp_min(1e-12)
     return (pairs * first * second).sum(dim=(1, 2)) / alone

@@ -55,7 +55,7 @@ class SemiSupervisedAutoencoder:
         _check(specification, self.options, shapes)
         heads, encoder = specification.heads, specification.encoder
         self.targets = [name for name in heads if name in shapes.targets]
-        self.classes = [name for name in self.targets if heads[name].loss == "binary_cross_entropy"]
+        self.classes = [name for name in self.targets if name in shapes.classes]
         self.layout, self.latents = Layout(specification.initialisation), encoder.latents
         widths = [shapes.blocks[name] for name in specification.inputs]
         ends = list(itertools.accumulate(widths))
@@ -239,7 +239,7 @@ class SemiSupervisedAutoencoder:
         terms["latent_divergence"] = (weight * divergence).sum(dim=1)
         terms["label_divergence"] = (weight * surplus).sum(dim=1)
         if "independence" in self.specification.penalties:
-            terms["independence"] = dependence(mean / options.latent_std, y, batch.weight)
+            terms["independence"] = dependence(mean, y, batch.weight)
         if "l2" in self.specification.penalties:
             terms["l2"] = self.flat.square().sum(dim=1)
         return {name: terms[name] for name in self.term_weights}
@@ -317,7 +317,9 @@ def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> Non
             f"give one to {options.composition}, and to targets among {list(shapes.targets)}.",
         )
     for name, head in heads.items():
-        allowed = LIKELIHOODS if name == options.composition else ("binary_cross_entropy", "gaussian_nll")
+        allowed = LIKELIHOODS
+        if name in targets:
+            allowed = ("binary_cross_entropy",) if name in shapes.classes else ("gaussian_nll",)
         if head.loss not in allowed:
             fail(
                 "does not fit a semi-supervised model.",

@@ -88,8 +88,10 @@ class Training:
     weight_decay: float = option(0.0, "Decoupled weight decay (AdamW).", ge=0)
     schedule: Literal["constant", "cosine"] = option("constant", "Learning rate along the epochs.")
     warmup: float = option(0.0, "Share of the epochs in which the learning rate rises from zero.", ge=0, lt=1)
-    penalty_warmup: float = option(
-        0.0, "Share of the epochs in which the weights of the penalties rise from zero.", ge=0, le=1
+    penalty_warmup: tuple[float, float] = option(
+        (0.0, 0.0),
+        "Shares of the epochs between which the weights of the penalties rise from zero; by default they are "
+        "whole from the start.",
     )
     beta2: float = option(0.999, "Adam: decay of the mean square of the gradient.", gt=0, lt=1)
     stop: Literal["last", "early"] = option(
@@ -171,3 +173,8 @@ class Model:
     joint: bool = option(
         False, "Train the parent's model together with this one, end to end through the latents."
     )
+
+    @property
+    def sees_unlabelled(self) -> bool:
+        """Whether rows without a label train the model."""
+        return self.semi_supervised is not None and self.semi_supervised.unlabelled > 0

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nestmat.errors import InputError
+from nestmat.models.semi_supervised import LIKELIHOODS
 from nestmat.training.checkpoints import Trained
 from nestmat.training.members import ENSEMBLE_KEYS
 
@@ -133,7 +134,7 @@ class Chain:
         return {
             name: trained.columns[name]
             for name, head in trained.specification.heads.items()
-            if head.loss == "cross_entropy" and trained.kinds.get(name) == "simplex"
+            if head.loss in ("cross_entropy", *LIKELIHOODS) and trained.kinds.get(name) == "simplex"
         }
 
     def encode(self, scale: str, features: Mapping[str, Tensor]) -> Tensor:

@@ -19,7 +19,9 @@ import nestmat
 from nestmat.errors import InputError
 from nestmat.files import replacing, write_text
 from nestmat.models.autoencoder import Autoencoder, Shapes
-from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.models.networks import network
+from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
+from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
 from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
 from nestmat.training.scaling import Scaler, Scalers
@@ -115,11 +117,11 @@ class Trained:
         wanted = self.specification.inputs
         return {name: self.columns[name] for name in wanted if name not in self.parents}
 
-    def network(self, index: np.ndarray) -> Autoencoder:
+    def network(self, index: np.ndarray) -> Autoencoder | SemiSupervisedAutoencoder:
         """The network of some members."""
-        network = Autoencoder(self.specification, self.shapes, [])
-        network.flat = self.flat[torch.from_numpy(np.asarray(index))]
-        return network
+        found = network(self.specification, self.shapes, [])
+        found.flat = self.flat[torch.from_numpy(np.asarray(index))]
+        return found
 
     def forward(
         self, blocks: Mapping[str, torch.Tensor], index: np.ndarray
@@ -139,16 +141,16 @@ class Trained:
             physical units, (members, n) each, in the precision of the inputs; the standard deviation is NaN
             where the model states none.
         """
-        network, scaled = self.network(index), []
+        applied, scaled = self.network(index), []
         for name in self.specification.inputs:
             # Rows along the last axis, as the network wants them.
             block = blocks[name].transpose(-1, -2).contiguous()
             mean, std = (part.transpose(1, 2).to(block) for part in self.scalers[name][index].tensors())
             scaled.append(((block - mean) / std).float())
-        network.flat = network.flat.to(scaled[0].device)
-        z, _ = network.encode(torch.cat(scaled, dim=1).transpose(1, 2))
+        applied.flat = applied.flat.to(scaled[0].device)
+        z, _ = applied.encode(torch.cat(scaled, dim=1).transpose(1, 2))
         predicted = {}
-        for name, (value, spread) in network.predict(z).items():
+        for name, (value, spread) in applied.predict(z).items():
             mean, std = (part[:, :, 0].to(block) for part in self.scalers[name][index].tensors())
             found = value.to(block) * std + mean
             if (floor := self.specification.heads[name].floor) is not None:
@@ -237,8 +239,8 @@ class Trained:
         return found
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        network = Autoencoder(self.specification, self.shapes, [])
-        tensors = {name: view.contiguous() for name, view in network.layout.views(self.flat).items()}
+        layout = network(self.specification, self.shapes, []).layout
+        tensors = {name: view.contiguous() for name, view in layout.views(self.flat).items()}
         for name, scaler in self.scalers.items():
             tensors[f"scaler.{name}.mean"] = torch.from_numpy(np.ascontiguousarray(scaler.mean))
             tensors[f"scaler.{name}.std"] = torch.from_numpy(np.ascontiguousarray(scaler.std))
@@ -297,7 +299,7 @@ class Trained:
         }
         widths = {name: len(names) for name, names in content["columns"].items()}
         shapes = Shapes(widths, content["kinds"], content["targets"], tuple(content["classes"]))
-        layout = Autoencoder(specification, shapes, []).layout
+        layout = network(specification, shapes, []).layout
         return cls(
             **{name: content[name] for name in _CARD},
             specification=specification,
@@ -328,12 +330,14 @@ def specification_from(content: Mapping[str, Any]) -> Model:
     def tuples(options: Mapping[str, Any]) -> dict[str, Any]:
         return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
 
+    semi = content.get("semi_supervised")
     return Model(
         **{
             **tuples(content),
+            "semi_supervised": None if semi is None else SemiSupervised(**tuples(semi)),
             "encoder": Encoder(**tuples(content["encoder"])),
             "heads": {name: Head(**tuples(head)) for name, head in content["heads"].items()},
-            "training": Training(**content.get("training", {})),
+            "training": Training(**tuples(content.get("training", {}))),
         }
     )
 

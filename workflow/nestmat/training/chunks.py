@@ -13,8 +13,8 @@ import pandas as pd
 import torch
 
 from nestmat.errors import InputError
-from nestmat.models.autoencoder import Autoencoder
 from nestmat.models.base import ScaleModel
+from nestmat.models.networks import network
 from nestmat.models.specification import Model, Training
 from nestmat.progress import reporting
 from nestmat.training.data import ScaleData
@@ -42,7 +42,7 @@ def chunk_members(specification: Model, data: ScaleData, members: Members, budge
     Returns:
         Indices into ``members`` of each chunk.
     """
-    count = members.train.sum(axis=1)
+    count = (members.train | (members.unlabelled & specification.sees_unlabelled)).sum(axis=1)
     size = specification.training.batch_size
     steps = np.ones_like(count) if size is None else -(-count // size)
     blocks = {*specification.inputs, *specification.heads}
@@ -91,7 +91,7 @@ def train_members(
 
     def start(chunk: np.ndarray) -> Start:
         part, scaled = members[chunk], {name: scaler[chunk] for name, scaler in scalers.items()}
-        model = Autoencoder(specification, data.shapes, members.keys()[chunk].tolist())
+        model = network(specification, data.shapes, members.keys()[chunk].tolist())
         model.flat = model.flat.to(target)
 
         def rows(chosen: np.ndarray) -> Rows:
@@ -99,7 +99,7 @@ def train_members(
 
         return Start(
             model,
-            rows(part.train & ~held[chunk]),
+            rows(part.train & ~held[chunk] | (part.unlabelled & specification.sees_unlabelled)),
             rows(held[chunk]) if held.any() else None,
             rows(part.validation) if part.validation.any() else None,
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nestmat.errors import InputError
-from nestmat.models.base import Batch, Noise, at_floor, random_bits
+from nestmat.models.base import Batch, Noise, at_floor, is_known, random_bits
 from nestmat.models.specification import Model
 from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
@@ -149,4 +149,9 @@ def pack(
                 )
             picked = (data.y[name] == head.floor)[index].astype(np.float32)
             targets[at_floor(name)] = torch.from_numpy(picked[:, None]).to(device)
+    if specification.semi_supervised:
+        seen = ~np.take_along_axis(members.unlabelled, index, axis=1)[:, None]
+        known = torch.from_numpy(seen.astype(np.float32)).to(device)
+        for name in specification.heads.keys() & data.y.keys():
+            targets |= {name: targets[name] * known, is_known(name): known}
     return Rows(inputs, targets, torch.from_numpy(count).to(device))

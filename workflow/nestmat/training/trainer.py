@@ -115,6 +115,12 @@ def learning_rate(training: Training, share: float, epoch: float) -> float:
     return training.learning_rate * 0.5 * (1 + math.cos(math.pi * rest))
 
 
+def penalty_share(training: Training, share: float) -> float:
+    """Share of their weight that penalties have when a share of the epochs is over."""
+    start, end = training.penalty_warmup
+    return 1.0 if share >= end else max(0.0, (share - start) / (end - start))
+
+
 def _mean(total: Tensor, members: int) -> float:
     return total.item() / members
 
@@ -167,7 +173,7 @@ class Trainer:
         for epoch in range(1, epochs + 1):
             share = (epoch - 1) / epochs
             self.adam.rate = learning_rate(training, share, 1 / epochs)
-            grown = min(1.0, (share + 1 / epochs) / training.penalty_warmup) if training.penalty_warmup else 1.0
+            grown = penalty_share(training, share + 1 / epochs)
             self.step_weights = torch.where(self.grows, grown * self.weights, self.weights)
             for batch in self.train.batches(training.batch_size, self.keys, epoch):
                 loss = self._step(batch)
