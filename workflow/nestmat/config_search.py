@@ -151,9 +151,19 @@ class Bound(Part):
 class Method(Part):
     """A search method with its settings."""
 
-    kind: Literal["random", "ranking", "genetic", "gradient", "latent", "vae", "nsga", "generative"] = Field(
-        description="Which; docs/search.md says when to use what."
-    )
+    kind: Literal[
+        "random",
+        "ranking",
+        "genetic",
+        "gradient",
+        "latent",
+        "vae",
+        "nsga",
+        "generative",
+        "decode",
+        "scan",
+        "inversion",
+    ] = Field(description="Which; docs/search.md says when to use what.")
     title: str = Field("", description="Name in tables and figures; the key by default.")
     model: Name | None = Field(
         None, description="generative: the generative model of the study whose samples are taken."

@@ -6,7 +6,7 @@ import inspect
 import json
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from nestmat.physics.detailed_balance import limit
 from nestmat.scales.chain import Chain
 from nestmat.search import quantities
 from nestmat.search.candidates import Candidates, SearchMethod
+from nestmat.search.conditional import Inversion
 from nestmat.search.features import FeatureMap
 from nestmat.search.generative import Generative
 from nestmat.search.generative_models import GenerativeModel
@@ -41,6 +42,8 @@ from nestmat.search.surrogate import Surrogate
 _LOG = logging.getLogger(__name__)
 _SETTINGS = ConfigDict(extra="forbid", strict=True)
 
+ROUNDED = 0.02
+"""Largest share of the atoms that a known material loses to the grid of a space."""
 LIMIT_GAPS = np.linspace(0.3, 4.0, 371)
 """Gaps in eV at which the limit of detailed balance is tabulated, to be linear between them."""
 
@@ -139,17 +142,24 @@ def settings_of(settings: type, options: Mapping[str, Any], what: str) -> Any:
     return found
 
 
-def method(given: config_search.Method, models: Sequence[GenerativeModel] | None = None) -> SearchMethod:
+def method(
+    given: config_search.Method,
+    models: Sequence[GenerativeModel] | None = None,
+    known: Callable[[], NDArray[np.float64]] | None = None,
+) -> SearchMethod:
     """A method with its settings.
 
     Args:
         given: Its configuration.
         models: Trained models of a generative one.
+        known: Gives the known materials (n, columns) that an inversion starts from.
 
     Raises:
         InputError: A setting is unknown or of another type.
     """
     search = settings_of(METHODS[given.kind], given.options, f"method {given.kind!r}")
+    if isinstance(search, Inversion):
+        return search.bind(known() if known else np.empty((0, 0)))
     return search.bind(models or []) if isinstance(search, Generative) else search
 
 
@@ -237,6 +247,31 @@ def training_rows(
 def training_formulas(scale: str, members: Members) -> list[str]:
     """Formulas of the materials that members were trained on at a scale, each once."""
     return training_rows(scale, members, ["formula"])["formula"].tolist()
+
+
+def known_materials(design: Design) -> NDArray[np.float64]:
+    """Materials that the members were trained on at the finest scale that predicts, moved into the space.
+
+    Returns:
+        (n, columns), each once: those that lose `ROUNDED` of their atoms or less to the grid and rules of the
+        space.
+    """
+    space = design.space
+    shares = shares_of(training_formulas(design.scales[0], design.members), space)
+    parts = []
+    for factor in space.factors:
+        if isinstance(factor, Simplex):
+            parts.append(np.stack([shares[column] for column in factor.columns], axis=1))
+        else:
+            parts.append(factor.sample(len(parts[0]), np.random.default_rng(0)))
+    given = np.concatenate(parts, axis=1)
+    x = space.canonical(given)
+    near = np.ones(len(x), dtype=bool)
+    for factor, old, new in zip(space.factors, space.split(given), space.split(x), strict=True):
+        if isinstance(factor, Simplex):
+            # What the space lacks is missing from the sum as well.
+            near &= (factor.distance(old, new) <= ROUNDED) & np.isclose(old.sum(axis=1), 1)
+    return np.unique(x[near], axis=0)
 
 
 @dataclass(frozen=True)
@@ -459,7 +494,7 @@ def search_candidates(
         InputError: As `method` and the method itself.
     """
     given, chosen = design.given, design.given.methods[method_name]
-    search = method(chosen, models)
+    search = method(chosen, models, lambda: known_materials(design))
     parts, records = [], []
     for seed in range(chosen.seeds or given.seeds):
         start = time.perf_counter()

@@ -24,7 +24,7 @@ from nestmat.models.specification import Model, SemiSupervised
 
 LIKELIHOODS = ("multinomial", "presence")
 DIVERGENCES = ("latent_divergence", "label_divergence")
-"""Terms beside those of the heads: KL of q(z | x, y) from p(z), and of q(y | e) from p(y) on unlabelled rows."""
+"""Terms beside those of the heads: divergence of q(z | x, y) from p(z), and of q(y | e) from p(y)."""
 LOG_STD_LIMIT = 5.0
 
 
@@ -76,9 +76,7 @@ class SemiSupervisedAutoencoder:
         evidence = sum(shapes.blocks[name] for name in self.options.classifier)
         self.classifiers = {name: self._head(name, evidence, 1) for name in self.targets}
         head = heads[self.options.composition]
-        self.decoder = self._head(
-            self.options.composition, self.latents + len(self.targets), self._elements
-        )
+        self.decoder = self._head(self.options.composition, self.latents + len(self.targets), self._elements)
         self._presence = head.loss == "presence"
         self.term_weights: dict[str, float] = {
             **{name: head.weight for name, head in heads.items()},
@@ -127,7 +125,7 @@ class SemiSupervisedAutoencoder:
         return self.decoder(torch.cat([z, y], dim=1), weights, None)[name]
 
     def _log_likelihood(self, logits: Tensor, x: Tensor) -> Tensor:
-        """log p(x | y, z) without what no parameter enters, (members, n)."""
+        """Logarithm of p(x | y, z), without what no parameter enters, (members, n)."""
         present = x > 0
         if not self._presence:
             return self.options.atoms * (x * functional.log_softmax(logits, dim=1)).sum(dim=1)
@@ -145,7 +143,6 @@ class SemiSupervisedAutoencoder:
         """
         inputs, weights = x.transpose(1, 2), self.weights
         y = self._means(self._classify(inputs, weights, None))
-        composition = self._composition(inputs)
         z = self._encode(self._composition(inputs), self._likely(y), weights)[0]
         return torch.cat([z, y], dim=1).transpose(1, 2), None
 
@@ -184,13 +181,12 @@ class SemiSupervisedAutoencoder:
     def decode(self, z: Tensor) -> dict[str, Tensor]:
         """Fractions (members, n, elements) of latents (members, n, latents + targets), of sum 1.
 
-        Of the probability of a class the more likely class is taken. Where presence is modelled, an element whose presence is less likely than its absence has the share 0,
-        all but the most likely one; the slope there is that of shares weighed by presence.
+        Of the probability of a class the more likely class is taken. Where presence is modelled, an element
+        whose presence is less likely than its absence has the share 0, all but the most likely one; the slope
+        there is that of shares weighed by presence.
         """
         given = z.transpose(1, 2)
-        logits = self._decode(
-            given[:, : self.latents], self._likely(given[:, self.latents :]), self.weights
-        )
+        logits = self._decode(given[:, : self.latents], self._likely(given[:, self.latents :]), self.weights)
         if not self._presence:
             return {self.options.composition: torch.softmax(logits, dim=1).transpose(1, 2)}
         share, presence = logits.chunk(2, dim=1)
@@ -218,16 +214,15 @@ class SemiSupervisedAutoencoder:
         x = self._composition(batch.inputs)
         outputs = self._classify(batch.inputs, weights, batch.noise)
         known = {name: batch.targets[is_known(name)] for name in self.targets}
-        terms = {
-            name: self._auxiliary(name, outputs[name], known[name], batch) for name in self.targets
-        }
+        terms = {name: self._auxiliary(name, outputs[name], known[name], batch) for name in self.targets}
         y, surplus = self._labels(outputs, known, batch)
         labelled = torch.stack([known[name] for name in self.targets]).amin(dim=0)[:, 0]
         weight = batch.weight * torch.where(labelled > 0, 1.0, options.unlabelled)
         choices = self._choices if self.classes else [torch.empty(0)]
         shares = self._shares(y) if self.classes else [torch.ones_like(labelled)]
         noise = batch.noise.normal(self.latents) if batch.noise is not None else None
-        lost, divergence, mean = 0.0, 0.0, 0.0
+        lost, divergence = torch.zeros_like(labelled), torch.zeros_like(labelled)
+        mean = x.new_zeros(())
         for choice, share in zip(choices, shares, strict=True):
             chosen = self._with_classes(y, choice)
             centre, log_std = self._encode(x, chosen, weights)
@@ -259,7 +254,7 @@ class SemiSupervisedAutoencoder:
             (members, targets, n), and (members, n), which for a class is its expectation and for a number
             that of one draw.
         """
-        values, surplus = [], 0.0
+        values, surplus = [], torch.zeros_like(batch.weight)
         for name in self.targets:
             output, seen = outputs[name], known[name]
             if name in self.classes:
@@ -317,7 +312,7 @@ def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> Non
             f"give one to {options.composition}, and to targets among {list(shapes.targets)}.",
         )
     for name, head in heads.items():
-        allowed = LIKELIHOODS
+        allowed: tuple[str, ...] = LIKELIHOODS
         if name in targets:
             allowed = ("binary_cross_entropy",) if name in shapes.classes else ("gaussian_nll",)
         if head.loss not in allowed:
@@ -335,9 +330,7 @@ def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> Non
             "leave it out.",
         )
     if unfit := sorted(set(specification.penalties) - {"independence", "l2"}):
-        fail(
-            "does not fit a semi-supervised model.", "penalties", unfit[0], "choose independence or l2."
-        )
+        fail("does not fit a semi-supervised model.", "penalties", unfit[0], "choose independence or l2.")
     for name, prior in options.prior.items():
         if name not in targets or not 0 < prior < 1:
             fail(

@@ -117,7 +117,9 @@ class SemiSupervised:
 
     composition: str = field(
         metadata={
-            "description": "Block of fractions x that is generated; its head has the loss multinomial or presence."
+            "description": (
+                "Block of fractions x that is generated; its head has the loss multinomial or presence."
+            )
         }
     )
     classifier: tuple[str, ...] = field(
@@ -136,9 +138,7 @@ class SemiSupervised:
         default_factory=dict,
         metadata={"description": "Prior probability of class 1 by target; 0.5 where none is given."},
     )
-    unlabelled: float = option(
-        1.0, "Weight of rows without a label; 0 trains on labelled rows alone.", ge=0
-    )
+    unlabelled: float = option(1.0, "Weight of rows without a label; 0 trains on labelled rows alone.", ge=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nestmat.errors import InputError
-from nestmat.models.semi_supervised import LIKELIHOODS
+from nestmat.models.semi_supervised import LIKELIHOODS, SemiSupervisedAutoencoder
 from nestmat.training.checkpoints import Trained
 from nestmat.training.members import ENSEMBLE_KEYS
 
@@ -146,18 +146,61 @@ class Chain:
                 break
         return found[scale].latents
 
-    def decode(self, scale: str, z: Tensor) -> dict[str, Tensor]:
+    def conditions(self, scale: str) -> tuple[int, list[str], int] | None:
+        """Number of z and the targets behind them among the latents of a scale, and number of its members.
+
+        None where the targets are no part of the latents: where the model is not semi-supervised.
+        """
+        link = self._links[scale]
+        network = link.trained.network(link.index[:1])
+        if not isinstance(network, SemiSupervisedAutoencoder):
+            return None
+        return network.latents, network.targets, len(link.index)
+
+    def latent_std(self, scale: str) -> float:
+        """Standard deviation of the prior of z of a semi-supervised scale."""
+        options = self._links[scale].trained.specification.semi_supervised
+        assert options is not None
+        return options.latent_std
+
+    def with_targets(self, scale: str, z: Tensor, wanted: Mapping[str, float], member: int = 0) -> Tensor:
+        """Latents of a semi-supervised scale whose targets are set.
+
+        Args:
+            scale: The scale.
+            z: (n, latents).
+            wanted: Target by name, a class or a value in its unit; what is not named is at its mean, or at
+                half where it is a class.
+            member: Number of the member.
+
+        Returns:
+            (n, latents + targets).
+        """
+        link = self._links[scale]
+        trained, place = link.trained, link.index[member]
+        network = trained.network(link.index[:1])
+        assert isinstance(network, SemiSupervisedAutoencoder)
+        values = []
+        for name in network.targets:
+            scaler = trained.scalers[name]
+            mean, std = float(scaler.mean[place, 0]), float(scaler.std[place, 0])
+            default = 0.5 if name in network.classes else mean
+            values.append((wanted.get(name, default) - mean) / std)
+        return torch.cat([z, z.new_tensor(values).expand(len(z), -1)], dim=1)
+
+    def decode(self, scale: str, z: Tensor, first: int = 0) -> dict[str, Tensor]:
         """Blocks that latents of one scale stand for, differentiable.
 
         Args:
             scale: The scale.
-            z: Latents of its first members, (members, n, latents): of all of them, or of fewer.
+            z: Latents of some of its members in a row, (members, n, latents).
+            first: Number of the first of these members.
 
         Returns:
             Each block that a head gives, (members, n, width), float64, in physical units.
         """
         link = self._links[scale]
-        return link.trained.decode(z, link.index[: len(z)])
+        return link.trained.decode(z, link.index[first : first + len(z)])
 
 
 def _blocks(trained: Trained, features: Tensor) -> dict[str, Tensor]:

@@ -1,9 +1,10 @@
-"""The search methods by name: their settings, which but for generative models are the method as well."""
+"""The search methods by name: their settings, which are the method as well where it needs nothing more."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nestmat.search.conditional import Decode, Inversion, Scan
 from nestmat.search.generative import Generative
 from nestmat.search.genetic import Genetic
 from nestmat.search.gradient import Gradient
@@ -22,4 +23,7 @@ METHODS: Mapping[str, type] = {
     "latent": Latent,
     "vae": VAE,
     "generative": Generative,
+    "decode": Decode,
+    "scan": Scan,
+    "inversion": Inversion,
 }

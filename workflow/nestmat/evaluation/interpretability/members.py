@@ -14,6 +14,7 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation.interpretability.alignment import Alignment, align_latents
 from nestmat.models.autoencoder import Autoencoder
+from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
 from nestmat.scales.propagate import blocks_for
 from nestmat.training.checkpoints import Trained
 from nestmat.training.data import ScaleData, is_latent
@@ -30,7 +31,7 @@ class MemberNetwork:
         scale: Mean and standard deviation of each target, which the network gives standardised.
     """
 
-    network: Autoencoder
+    network: Autoencoder | SemiSupervisedAutoencoder
     order: np.ndarray
     scale: dict[str, tuple[float, float]]
 
