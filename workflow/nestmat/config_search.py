@@ -29,6 +29,7 @@ class Shares(Part):
     fewest: int = Field(1, ge=1, description="Least number of species at a time.")
     most: int | None = Field(None, ge=1, description="Largest number of species at a time; all by default.")
     least: float = Field(0.0, ge=0, le=1, description="Smallest share of a species that is present.")
+    greatest: float = Field(1.0, gt=0, le=1, description="Largest share of any species.")
     bounds: dict[str, tuple[float, float]] = Field({}, description="Smallest and largest share by species.")
 
 

@@ -29,7 +29,7 @@ from nestmat.physics.detailed_balance import limit
 from nestmat.scales.chain import Chain
 from nestmat.search import quantities
 from nestmat.search.candidates import Candidates, SearchMethod
-from nestmat.search.conditional import Inversion
+from nestmat.search.conditional import ROUNDED, Inversion
 from nestmat.search.features import FeatureMap
 from nestmat.search.generative import Generative
 from nestmat.search.generative_models import GenerativeModel
@@ -42,8 +42,6 @@ from nestmat.search.surrogate import Surrogate
 _LOG = logging.getLogger(__name__)
 _SETTINGS = ConfigDict(extra="forbid", strict=True)
 
-ROUNDED = 0.02
-"""Largest share of the atoms that a known material loses to the grid of a space."""
 LIMIT_GAPS = np.linspace(0.3, 4.0, 371)
 """Gaps in eV at which the limit of detailed balance is tabulated, to be linear between them."""
 
@@ -96,6 +94,10 @@ def design_space(given: config_search.Space) -> Product:
 
 
 def _shares(given: config_search.Shares, site: str = "") -> Simplex:
+    bounds = dict(given.bounds)
+    if given.greatest < 1:
+        own = {name: given.bounds.get(name, (0.0, 1.0)) for name in given.species}
+        bounds |= {name: (low, min(high, given.greatest)) for name, (low, high) in own.items()}
     return Simplex(
         given.species,
         given.grid,
@@ -103,7 +105,7 @@ def _shares(given: config_search.Shares, site: str = "") -> Simplex:
         fewest=given.fewest,
         most=given.most,
         least=given.least,
-        bounds=given.bounds,
+        bounds=bounds,
     )
 
 
@@ -253,8 +255,7 @@ def known_materials(design: Design) -> NDArray[np.float64]:
     """Materials that the members were trained on at the finest scale that predicts, moved into the space.
 
     Returns:
-        (n, columns), each once: those that lose `ROUNDED` of their atoms or less to the grid and rules of the
-        space.
+        (n, columns), each once: those of which grid and rules of the space change `ROUNDED` of the atoms or less.
     """
     space = design.space
     shares = shares_of(training_formulas(design.scales[0], design.members), space)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from nestmat import tables
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Target
-from nestmat.search.space import DesignSpace, Interval, Product
+from nestmat.search.simplex import Simplex
+from nestmat.search.space import Alloy, DesignSpace, Interval, Product
 
 MODEL = "model"
 """The searched model itself, as a judge of its own proposals: never the headline."""
@@ -26,6 +27,8 @@ NOVELTY = (0.01, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 """Distances to the nearest training material at which the share of new candidates is stated."""
 NEW = 0.05
 """Distance from which on a candidate counts as new."""
+PURE, SUBSTANTIAL = 0.9, 0.05
+"""Alloys: largest share from which on one is nearly a pure element, and smallest that makes a component."""
 PAIRS = 2000
 """Pairs of candidates that the mean distance is taken over."""
 
@@ -93,6 +96,7 @@ def assess(
             found = [
                 *_measures(mine, space, judges, targets, windows, seconds),
                 *_sampled(mine, searches, judges),
+                *_inverted(searches),
             ]
             rows += [{"method": method, "seed": int(seed), **row} for row in found]
             for judge, volume in volumes.items():
@@ -177,6 +181,11 @@ def _measures(
     if isinstance(space, Product) and all(isinstance(factor, Interval) for factor in space.factors):
         yield _number("pair_distance", MODEL, pair_distance(x, space))
     new, inside = part["novelty"].to_numpy() >= NEW, part["in_domain"].to_numpy(bool)
+    if isinstance(space, Alloy):
+        [shares] = (space.split(x)[k] for k, f in enumerate(space.factors) if isinstance(f, Simplex))
+        yield _rate("pure", MODEL, shares.max(axis=1) > PURE)
+        yield _rate("five_elements", MODEL, (shares >= SUBSTANTIAL - 1e-9).sum(axis=1) >= 5)
+        yield _number("elements", MODEL, (shares > 0).sum(axis=1).mean())
     for at in NOVELTY:
         yield _rate("novel", MODEL, part["novelty"].to_numpy() >= at, at)
     yield _rate("in_domain", MODEL, inside)
@@ -218,6 +227,18 @@ def _sampled(part: pd.DataFrame, searches: pd.DataFrame, judges: Sequence[str]) 
         hits = np.logical_and.reduce([part[f"{judge}.hit"].to_numpy(bool) for judge in judges])
         # Of many that are kept, only some are proposed and judged: they stand for the others.
         yield _share("yield", ALL, round(hits.mean() * sum(each["kept"] for each in told)), sampled)
+
+
+def _inverted(searches: pd.DataFrame) -> Iterator[dict]:
+    """How many of the materials that an inversion started from reached what is wanted, and at what change."""
+    told = [json.loads(details) for details in searches["details"]]
+    if not told or "reached" not in told[0]:
+        return
+    reached = sum(each["reached"] for each in told)
+    yield _share("reached", MODEL, reached, sum(each["started"] for each in told))
+    for name in ("moved", "steps") if reached else ():
+        whole = sum(each["reached"] * each.get(name, 0.0) for each in told)
+        yield _number(name, MODEL, whole / reached)
 
 
 def _pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -24,6 +24,8 @@ from nestmat.search.simplex import Simplex
 from nestmat.search.space import Product
 from nestmat.search.surrogate import Surrogate
 
+ROUNDED = 0.02
+"""Largest share of the atoms of an alloy that rounding to a grid may change."""
 SMALLEST = 1e-30
 """Stands for a share of 0 where a logarithm is taken."""
 
@@ -170,9 +172,9 @@ class Decode:
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
         """Search; as `nestmat.search.candidates.SearchMethod`.
 
-        The details tell how many were ``sampled``, how many of them were ``near`` the space and ``kept``, the
-        share of atoms that its rules ``changed`` on average, and the share of draws that were ``pure``: more
-        than 90 % of one element before the rules.
+        The details tell how many were ``sampled``, how many of them the rules of the space left as they were,
+        but for `ROUNDED` of their atoms (``inside``), how many were ``kept``, and the share of atoms that the
+        rules ``changed`` on average.
 
         Raises:
             InputError: As `ConditionalDecoder`, or the budget is too small.
@@ -188,9 +190,8 @@ class Decode:
         keep = np.ones(len(x), dtype=bool) if self.near is None else changed <= self.near
         details: dict[str, Any] = {
             "sampled": len(x),
-            "near": int(keep.sum()),
+            "inside": int((changed <= ROUNDED).sum()),
             "changed": float(changed.mean()),
-            "pure": float((decoded.max(axis=1) > 0.9).mean()),
         }
         x = x[keep]
         evaluations = 0
