@@ -131,7 +131,7 @@ def settings_of(settings: type, options: Mapping[str, Any], what: str) -> Any:
     """
     try:
         checked: Any = pydantic.dataclasses.dataclass(settings, frozen=True, config=_SETTINGS)
-        found = checked(**options)
+        found = checked(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
     except ValidationError as error:
         fault = error.errors()[0]
         option = str(fault["loc"][0])
@@ -255,7 +255,8 @@ def known_materials(design: Design) -> NDArray[np.float64]:
     """Materials that the members were trained on at the finest scale that predicts, moved into the space.
 
     Returns:
-        (n, columns), each once: those of which grid and rules of the space change `ROUNDED` of the atoms or less.
+        (n, columns), each once: those of which grid and rules of the space change `ROUNDED` of the atoms or
+        less.
     """
     space = design.space
     shares = shares_of(training_formulas(design.scales[0], design.members), space)

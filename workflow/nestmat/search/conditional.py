@@ -254,16 +254,20 @@ class Inversion:
 
     Attributes:
         starts: Largest number of materials to start from.
-        step: Share of the way from a material to what is decoded that is gone at a time; 1 as published.
-        steps: Most times.
+        shares: Shares of the way from a material to what is decoded that are tried, in this order; the first
+            that reaches enough is taken, else the last is gone and the material decoded anew. As published
+            the whole way is gone at once: 1.
+        steps: Most times that a material is decoded.
         accept: What the first target must reach by the searched model, where as much or as little as
             possible is wanted; 0.6 as published.
+        within: Largest share of its atoms that a material may change; None for any.
     """
 
     starts: int = 200
-    step: float = 0.25
+    shares: tuple[float, ...] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
     steps: int = 10
     accept: float = 0.6
+    within: float | None = None
 
     def bind(self, known: NDArray[np.float64]) -> BoundInversion:
         """The method with known materials (n, columns) to start from, none for random ones of the space."""
@@ -294,32 +298,66 @@ class BoundInversion:
         settings, random = self.settings, np.random.default_rng([seed, 2])
         decoder = ConditionalDecoder(problem, seed)
         begin = random.permutation(self.known) if len(self.known) else problem.space.sample(budget, [seed, 3])
-        most = budget // (settings.steps + 1)
+        most = budget // (1 + (settings.steps + 1) * len(settings.shares))
         if most < 1:
             raise InputError(
                 "is too small for the steps.", column="budget", value=budget, remedy="give fewer steps."
             )
-        begin = begin[:most]
+        begin = begin[: budget // 2]
         evaluations = len(begin)
-        begin = begin[~self._reached(problem, begin)][: settings.starts]
+        begin = begin[~self._reached(problem, begin)][: min(settings.starts, most)]
         here, reached = begin.copy(), np.zeros(len(begin), dtype=bool)
         steps = np.zeros(len(begin))
         for _ in range(settings.steps):
-            rows = np.flatnonzero(~reached)
-            if not len(rows):
-                break
-            decoded = decoder.decode(decoder.encode(here[rows]))
-            shares = decoder.part(here[rows])
-            mixed = shares + settings.step * (decoded - shares)
-            here[rows] = decoder.replaced(here[rows], mixed)
-            steps[rows] += 1
-            evaluations += len(rows)
-            reached[rows] = self._reached(problem, here[rows])
+            left = ~reached
+            steps += left
+            shares, decoded = decoder.part(here), decoder.decode(decoder.encode(here))
+            used, met = self._along(problem, decoder, here, decoded - shares, left)
+            evaluations += used
+            reached |= met
+        # The way was not straight: what lies between may be enough as well.
+        direct = decoder.part(here) - decoder.part(begin)
+        shorter = begin.copy()
+        used, met = self._along(problem, decoder, shorter, direct, reached)
+        evaluations += used
+        here[met] = shorter[met]
+        moved = decoder.moved(decoder.part(begin), decoder.part(here))
+        if settings.within is not None:
+            reached &= moved <= settings.within
         details: dict[str, Any] = {"started": len(begin), "reached": int(reached.sum())}
         if reached.any():
-            moved = decoder.moved(decoder.part(begin[reached]), decoder.part(here[reached]))
-            details |= {"steps": float(steps[reached].mean()), "moved": float(moved.mean())}
+            details |= {"steps": float(steps[reached].mean()), "moved": float(moved[reached].mean())}
         return _sorted(problem, here[reached], evaluations, details)
+
+    def _along(
+        self,
+        problem: Problem,
+        decoder: ConditionalDecoder,
+        x: NDArray[np.float64],
+        way: NDArray[np.float64],
+        rows: NDArray[np.bool_],
+    ) -> tuple[int, NDArray[np.bool_]]:
+        """Move some materials the shortest of the shares of a way that reaches enough, else the last.
+
+        Args:
+            problem: What is wanted.
+            decoder: Makes materials of shares.
+            x: Materials (n, columns); moved in place.
+            way: Difference of shares, (n, species).
+            rows: Which materials to move, (n,).
+
+        Returns:
+            Number of predictions, and which materials reached enough, (n,).
+        """
+        start, used, reached = x.copy(), 0, np.zeros(len(x), dtype=bool)
+        for share in self.settings.shares:
+            left = np.flatnonzero(rows & ~reached)
+            if not len(left):
+                break
+            x[left] = decoder.replaced(start[left], decoder.part(start[left]) + share * way[left])
+            used += len(left)
+            reached[left] = self._reached(problem, x[left])
+        return used, reached
 
     def _reached(self, problem: Problem, x: NDArray[np.float64]) -> NDArray[np.bool_]:
         return _enough(problem, problem.evaluate(x), self.settings.accept)
