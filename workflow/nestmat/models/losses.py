@@ -146,7 +146,7 @@ _SCALES = (0.02, 0.1, 0.5)
 
 
 def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
-    """How far latents depend on targets, 0 where they do not, one value a member.
+    """How far latents depend on targets, near 0 where many rows show that they do not, one value a member.
 
     The Hilbert-Schmidt independence criterion (Gretton et al., ALT 2005), divided by that of the targets with
     themselves: with one target of two classes a squared maximum mean discrepancy between these. The kernel of

@@ -23,8 +23,6 @@ from nestmat.models.losses import LOSSES, dependence, split_gaussian
 from nestmat.models.specification import Model, SemiSupervised
 
 LIKELIHOODS = ("multinomial", "presence")
-DIVERGENCES = ("latent_divergence", "label_divergence")
-"""Terms beside those of the heads: divergence of q(z | x, y) from p(z), and of q(y | e) from p(y)."""
 LOG_STD_LIMIT = 5.0
 
 
@@ -86,9 +84,7 @@ class SemiSupervisedAutoencoder:
         }
         self.selection_terms = tuple(self.targets)
         self.flat = self.layout.initial(seeds)
-        self._choices = torch.tensor(
-            list(itertools.product((0.0, 1.0), repeat=len(self.classes))), dtype=torch.float32
-        )
+        self._choices = list(itertools.product((0.0, 1.0), repeat=len(self.classes)))
 
     def _head(self, name: str, inputs: int, width: int) -> Perceptrons:
         head = self.specification.heads[name]
@@ -125,7 +121,7 @@ class SemiSupervisedAutoencoder:
         return self.decoder(torch.cat([z, y], dim=1), weights, None)[name]
 
     def _log_likelihood(self, logits: Tensor, x: Tensor) -> Tensor:
-        """Logarithm of p(x | y, z), without what no parameter enters, (members, n)."""
+        """Log-likelihood of x given y and z, without what no parameter enters, (members, n)."""
         present = x > 0
         if not self._presence:
             return self.options.atoms * (x * functional.log_softmax(logits, dim=1)).sum(dim=1)
@@ -146,6 +142,15 @@ class SemiSupervisedAutoencoder:
         z = self._encode(self._composition(inputs), self._likely(y), weights)[0]
         return torch.cat([z, y], dim=1).transpose(1, 2), None
 
+    def place(self, x: Tensor, y: Tensor) -> Tensor:
+        """Latents (members, n, latents + targets) of fractions (members, n, elements) and given targets.
+
+        As `encode`, with ``y`` (members, n, targets) in place of what the classifier says.
+        """
+        given = y.transpose(1, 2)
+        z = self._encode(x.transpose(1, 2), self._likely(given), self.weights)[0]
+        return torch.cat([z, given], dim=1).transpose(1, 2)
+
     def _means(self, outputs: Mapping[str, Tensor]) -> Tensor:
         """Probability of class 1, or mean, of each target, (members, targets, n)."""
         parts = [
@@ -162,21 +167,24 @@ class SemiSupervisedAutoencoder:
         ]
         return torch.cat(parts, dim=1)
 
-    def _with_classes(self, y: Tensor, choice: Tensor) -> Tensor:
-        """``y`` (members, targets, n) with the classes of one choice, (classes,)."""
+    def _with_classes(self, y: Tensor, choice: Sequence[float]) -> Tensor:
+        """``y`` (members, targets, n) with the classes of one choice, 0 or 1 each."""
         parts = list(y.split(1, dim=1))
-        for name, value in zip(self.classes, choice.tolist(), strict=True):
+        for name, value in zip(self.classes, choice, strict=True):
             place = self.targets.index(name)
             parts[place] = torch.full_like(parts[place], value)
         return torch.cat(parts, dim=1)
 
     def _shares(self, y: Tensor) -> list[Tensor]:
         """Probability of each choice of classes, (members, n) each, for the probabilities in ``y``."""
-        probability = y[:, [self.targets.index(name) for name in self.classes]]
-        return [
-            torch.where(choice.to(y)[:, None] > 0, probability, 1 - probability).prod(dim=1)
-            for choice in self._choices
-        ]
+        probabilities = [y[:, self.targets.index(name)] for name in self.classes]
+        found = []
+        for choice in self._choices:
+            share = torch.ones_like(y[:, 0])
+            for value, probability in zip(choice, probabilities, strict=True):
+                share = share * (probability if value else 1 - probability)
+            found.append(share)
+        return found
 
     def decode(self, z: Tensor) -> dict[str, Tensor]:
         """Fractions (members, n, elements) of latents (members, n, latents + targets), of sum 1.
@@ -207,8 +215,9 @@ class SemiSupervisedAutoencoder:
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Unweighted terms, (members,) each.
 
-        The head of the composition and the two divergences together are the negative evidence lower bound a
-        row; the heads of the targets are the auxiliary loss, a labelled row.
+        The head of the composition, ``latent_divergence`` and ``label_divergence`` together are the negative
+        evidence lower bound a row, up to what no parameter enters; the heads of the targets are the auxiliary
+        loss, a labelled row.
         """
         weights, options = self.weights, self.options
         x = self._composition(batch.inputs)
@@ -218,23 +227,22 @@ class SemiSupervisedAutoencoder:
         y, surplus = self._labels(outputs, known, batch)
         labelled = torch.stack([known[name] for name in self.targets]).amin(dim=0)[:, 0]
         weight = batch.weight * torch.where(labelled > 0, 1.0, options.unlabelled)
-        choices = self._choices if self.classes else [torch.empty(0)]
-        shares = self._shares(y) if self.classes else [torch.ones_like(labelled)]
         noise = batch.noise.normal(self.latents) if batch.noise is not None else None
-        lost, divergence = torch.zeros_like(labelled), torch.zeros_like(labelled)
-        mean = x.new_zeros(())
-        for choice, share in zip(choices, shares, strict=True):
+        lost, divergence = torch.zeros_like(weight), torch.zeros_like(weight)
+        mean = weight.new_zeros(len(weight), self.latents, weight.shape[1])
+        for choice, share in zip(self._choices, self._shares(y), strict=True):
             chosen = self._with_classes(y, choice)
             centre, log_std = self._encode(x, chosen, weights)
             z = centre if noise is None else centre + log_std.exp() * noise
             lost = lost - share * self._log_likelihood(self._decode(z, chosen, weights), x)
             divergence = divergence + share * self._divergence(centre, log_std)
-            mean = mean + share.unsqueeze(1) * centre
+            mean = mean + share.detach().unsqueeze(1) * centre
         terms[options.composition] = (weight * lost).sum(dim=1)
         terms["latent_divergence"] = (weight * divergence).sum(dim=1)
         terms["label_divergence"] = (weight * surplus).sum(dim=1)
         if "independence" in self.specification.penalties:
-            terms["independence"] = dependence(mean, y, batch.weight)
+            # Of z alone: targets would be predicted worse to make it small.
+            terms["independence"] = dependence(mean, y.detach(), batch.weight)
         if "l2" in self.specification.penalties:
             terms["l2"] = self.flat.square().sum(dim=1)
         return {name: terms[name] for name in self.term_weights}
@@ -248,11 +256,11 @@ class SemiSupervisedAutoencoder:
     def _labels(
         self, outputs: Mapping[str, Tensor], known: Mapping[str, Tensor], batch: Batch
     ) -> tuple[Tensor, Tensor]:
-        """Targets where they are known, and what q says of them where not; log q(y | e) - log p(y) there.
+        """Targets where they are known, and what q(y | e) says of them where they are not.
 
         Returns:
-            (members, targets, n), and (members, n), which for a class is its expectation and for a number
-            that of one draw.
+            Values, (members, targets, n): of a number that is not known one draw; and what they cost by the
+            prior, (members, n): -log p(y), or the divergence of q(y | e) from p(y).
         """
         values, surplus = [], torch.zeros_like(batch.weight)
         for name in self.targets:
@@ -288,6 +296,8 @@ def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> Non
     def fail(message: str, column: str, value: object, remedy: str) -> None:
         raise InputError(message, column=column, value=value, remedy=remedy)
 
+    if specification.joint:
+        fail("goes with no semi-supervised model.", "joint", True, "leave it out.")
     read = {options.composition, *options.classifier}
     if shapes.kinds.get(options.composition) != "simplex":
         fail(
@@ -296,6 +306,8 @@ def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> Non
             options.composition,
             "name a block of elements or of a site.",
         )
+    if not options.classifier:
+        fail("names no block.", "semi_supervised.classifier", [], "name what tells of the targets.")
     if read != set(specification.inputs):
         fail(
             "are not the composition and what the classifier reads.",
@@ -322,6 +334,13 @@ def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> Non
                 head.loss,
                 f"choose {' or '.join(allowed)}.",
             )
+        if head.floor is not None or head.output_activation != "identity":
+            fail(
+                "has a floor or an activation of its output, which goes with no semi-supervised model.",
+                f"heads.{name}",
+                head.floor if head.floor is not None else head.output_activation,
+                "leave it out.",
+            )
     if specification.encoder.dropout or heads[options.composition].dropout:
         fail(
             "goes with the heads of targets alone.",
@@ -332,10 +351,10 @@ def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> Non
     if unfit := sorted(set(specification.penalties) - {"independence", "l2"}):
         fail("does not fit a semi-supervised model.", "penalties", unfit[0], "choose independence or l2.")
     for name, prior in options.prior.items():
-        if name not in targets or not 0 < prior < 1:
+        if name not in targets or name not in shapes.classes or not 0 < prior < 1:
             fail(
                 "is not a probability of class 1 of a target.",
                 f"semi_supervised.prior.{name}",
                 prior,
-                "give a number between 0 and 1 for a target with a head.",
+                "give a number between 0 and 1 for a target that has classes and a head.",
             )

@@ -118,7 +118,9 @@ def learning_rate(training: Training, share: float, epoch: float) -> float:
 def penalty_share(training: Training, share: float) -> float:
     """Share of their weight that penalties have when a share of the epochs is over."""
     start, end = training.penalty_warmup
-    return 1.0 if share >= end else max(0.0, (share - start) / (end - start))
+    if start < share < end:
+        return (share - start) / (end - start)
+    return 1.0 if share >= end else 0.0
 
 
 def _mean(total: Tensor, members: int) -> float:

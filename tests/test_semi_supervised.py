@@ -1,0 +1,677 @@
+"""The semi-supervised autoencoder against distributions of torch, and what may not pass between its rows."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import distributions
+from torch.nn import functional
+
+from nestmat import tables
+from nestmat.errors import InputError
+from nestmat.models.autoencoder import Shapes
+from nestmat.models.base import Batch, Noise, is_known
+from nestmat.models.losses import dependence
+from nestmat.models.networks import network
+from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
+from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
+from nestmat.scales.train import train_scale
+from nestmat.tables import Column
+from nestmat.training.chunks import train_members
+from nestmat.training.data import ScaleData
+from nestmat.training.members import Members
+from nestmat.training.trainer import penalty_share
+
+MEMBERS, ROWS, ELEMENTS, EVIDENCE, LATENTS = 2, 12, 5, 3, 2
+NAMES = [f"E{k}" for k in range(ELEMENTS)]
+SHAPES = Shapes(
+    {"shares": ELEMENTS, "evidence": EVIDENCE},
+    {"shares": "simplex", "evidence": "continuous"},
+    ["phase", "hardness", "magnetic"],
+    ("phase", "magnetic"),
+)
+CLASS = Head(hidden=(6,), loss="binary_cross_entropy", weight=4.0)
+NUMBER = Head(hidden=(6,), loss="gaussian_nll")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def model(loss: str = "presence", targets: dict | None = None, **changes) -> Model:
+    options = changes.pop("options", {})
+    heads = {"phase": CLASS} if targets is None else targets
+    given = {
+        "inputs": ("shares", "evidence"),
+        "initialisation": "lecun",
+        "encoder": Encoder(latents=LATENTS, hidden=(7,)),
+        "heads": {**heads, "shares": Head(hidden=(8,), loss=loss)},
+        "semi_supervised": SemiSupervised(
+            composition="shares",
+            classifier=("evidence",),
+            **{"prior": {"phase": 0.3}, "presence": 3.0, **options},
+        ),
+    }
+    return Model(**{**given, **changes})
+
+
+SEVERAL = {"phase": CLASS, "hardness": NUMBER, "magnetic": CLASS}
+
+
+def compositions(rows: int, seed: int = 0) -> np.ndarray:
+    """Whole atoms in a hundred of two elements or more, others absent, as fractions (rows, elements)."""
+    rng = np.random.default_rng(seed)
+    found = np.zeros((rows, ELEMENTS))
+    for row in found:
+        chosen = rng.choice(ELEMENTS, rng.integers(2, ELEMENTS), replace=False)
+        row[chosen] = 1 + rng.multinomial(100 - len(chosen), np.full(len(chosen), 1 / len(chosen)))
+    return found / 100
+
+
+def network_of(specification: Model, members: int = MEMBERS) -> SemiSupervisedAutoencoder:
+    found = network(specification, SHAPES, list(range(members)))
+    assert isinstance(found, SemiSupervisedAutoencoder)
+    generator = torch.Generator().manual_seed(5)
+    # Biases start at 0: moved, so that each parameter matters.
+    found.flat = found.flat + 0.2 * torch.randn(found.flat.shape, generator=generator)
+    return found
+
+
+def batch(specification: Model, known: torch.Tensor, noise: Noise | None = None, seed: int = 0) -> Batch:
+    """A batch whose rows have labels where ``known``, (rows,), is 1."""
+    rng = np.random.default_rng(seed)
+    rows = len(known)
+    parts = [np.stack([compositions(rows, seed + m).T for m in range(MEMBERS)])]
+    parts.append(rng.normal(size=(MEMBERS, EVIDENCE, rows)))
+    inputs = torch.from_numpy(np.concatenate(parts, axis=1)).float()
+    targets = {"shares": inputs[:, :ELEMENTS]}
+    for name in SHAPES.targets:
+        if name in specification.heads:
+            values = rng.integers(0, 2, rows) if name in SHAPES.classes else rng.normal(size=rows)
+            tensor = torch.from_numpy(np.asarray(values, np.float32)).expand(MEMBERS, 1, rows)
+            targets |= {name: tensor * known, is_known(name): known.expand(MEMBERS, 1, rows)}
+    weight = torch.from_numpy(rng.uniform(0.5, 1.5, (MEMBERS, rows))).float()
+    return Batch(inputs, targets, weight / weight.sum(dim=1, keepdim=True), noise)
+
+
+HALF = (torch.arange(ROWS) < ROWS // 2).float()
+
+
+# the evidence lower bound
+
+
+def perceptron(weights: dict[str, torch.Tensor], name: str, key: str, x: torch.Tensor) -> torch.Tensor:
+    """One hidden layer of the first member, for one row."""
+    hidden = functional.silu(weights[f"{name}.0.weight"][0] @ x + weights[f"{name}.0.bias"][0, :, 0])
+    return weights[f"{name}.1.{key}.weight"][0] @ hidden + weights[f"{name}.1.{key}.bias"][0, :, 0]
+
+
+def log_likelihood(specification: Model, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    counts = (100 * x).round()
+    if specification.heads["shares"].loss == "multinomial":
+        logits, there = output, slice(None)
+    else:
+        logits, there = output[:ELEMENTS], x > 0
+    drawn = distributions.Multinomial(100, logits=logits[there]).log_prob(counts[there])
+    # Its coefficient holds no parameter.
+    drawn = drawn - torch.lgamma(torch.tensor(101.0)) + torch.lgamma(counts + 1).sum()
+    if specification.heads["shares"].loss == "multinomial":
+        return drawn
+    presence = distributions.Bernoulli(logits=output[ELEMENTS:]).log_prob((x > 0).float()).sum()
+    assert specification.semi_supervised is not None
+    return drawn + specification.semi_supervised.presence * presence
+
+
+def lower_bound(net: SemiSupervisedAutoencoder, given: Batch, row: int, draws: dict) -> torch.Tensor:
+    """The bound of one row of the first member, its labels enumerated one by one."""
+    specification, options = net.specification, net.options
+    weights = {name: value.double() for name, value in net.weights.items()}
+    x, e = given.inputs[0, :, row].double().split([ELEMENTS, EVIDENCE])
+    fixed, cost, choices = {}, torch.zeros((), dtype=torch.float64), [{}]
+    for name in net.targets:
+        label, known = given.targets[name][0, 0, row].double(), given.targets[is_known(name)][0, 0, row]
+        output = perceptron(weights, f"heads.{name}", name, e)
+        if name in SHAPES.classes:
+            prior = distributions.Bernoulli(torch.tensor(options.prior.get(name, 0.5), dtype=torch.float64))
+            if known:
+                fixed[name], cost = label, cost - prior.log_prob(label)
+                continue
+            guide = distributions.Bernoulli(logits=output[0])
+            cost = cost + distributions.kl_divergence(guide, prior)
+            choices = [
+                {**choice, name: (value, guide.log_prob(torch.tensor(value)).exp())}
+                for choice in choices
+                for value in (0.0, 1.0)
+            ]
+        else:
+            prior = distributions.Normal(torch.zeros((), dtype=torch.float64), 1.0)
+            if known:
+                constant = 0.5 * np.log(2 * np.pi)
+                fixed[name], cost = label, cost - prior.log_prob(label) - constant
+                continue
+            guide = distributions.Normal(output[0], torch.exp(5 * torch.tanh(output[1] / 10)))
+            fixed[name] = guide.loc + guide.scale * draws[name][0, 0, row]
+            cost = cost + distributions.kl_divergence(guide, prior)
+    bound = -cost
+    seen = x.sqrt() if options.roots else options.atoms * x
+    for choice in choices:
+        share = torch.ones((), dtype=torch.float64)
+        values = dict(fixed)
+        for name, (value, probability) in choice.items():
+            values[name], share = torch.tensor(value, dtype=torch.float64), share * probability
+        y = torch.stack([values[name] for name in net.targets])
+        mean, raw = perceptron(weights, "encoder", "latents", torch.cat([seen, y])).chunk(2)
+        guide = distributions.Normal(mean, torch.exp(5 * torch.tanh(raw / 5)))
+        prior = distributions.Normal(torch.zeros_like(mean), options.latent_std)
+        z = mean + guide.scale * draws["z"][0, :, row] if "z" in draws else mean
+        output = perceptron(weights, "heads.shares", "shares", torch.cat([z, y]))
+        told = log_likelihood(specification, output, x)
+        divergence = distributions.kl_divergence(guide, prior).sum()
+        bound = bound + share * (told - options.divergence * divergence)
+    return bound
+
+
+@pytest.mark.parametrize("loss", ["multinomial", "presence"])
+@pytest.mark.parametrize("targets", [None, SEVERAL])
+@pytest.mark.parametrize(
+    "options", [{}, {"unlabelled": 0.4, "latent_std": 2.0, "divergence": 0.7, "roots": False, "atoms": 100}]
+)
+@pytest.mark.parametrize("noisy", [True, False])
+def test_terms_are_the_evidence_lower_bound_of_torch(loss, targets, options, noisy):
+    specification = model(loss, targets, options=options)
+    net = network_of(specification)
+    keys, draws = torch.tensor([3, 4], dtype=torch.int32), {}
+    if noisy:
+        same = Noise(keys, 1, ROWS)
+        draws = {name: same.normal(1) for name in net.targets if name not in SHAPES.classes}
+        draws["z"] = same.normal(LATENTS)
+    elif targets is not None:
+        draws = {"hardness": torch.zeros(MEMBERS, 1, ROWS)}
+    given = batch(specification, HALF, Noise(keys, 1, ROWS) if noisy else None)
+    terms = net.loss(given)
+    weights = {**net.term_weights, "phase": 0.0, "hardness": 0.0, "magnetic": 0.0}
+    found = sum(weights[name] * value[0] for name, value in terms.items())
+    each = torch.where(HALF > 0, 1.0, net.options.unlabelled) * given.weight[0]
+    expected = -sum(each[row] * lower_bound(net, given, row, draws) for row in range(ROWS))
+    assert found.item() == pytest.approx(expected.item(), rel=2e-5)
+
+
+def test_the_auxiliary_loss_is_a_mean_over_labelled_rows():
+    specification = model(targets=SEVERAL)
+    net = network_of(specification)
+    given = batch(specification, HALF)
+    terms, half = net.loss(given), ROWS // 2
+    share = given.weight[0, :half] / given.weight[0, :half].sum()
+    for name in ("phase", "magnetic", "hardness"):
+        rows = [
+            perceptron(net.weights, f"heads.{name}", name, e) for e in given.inputs[0, ELEMENTS:, :half].T
+        ]
+        outputs, labels = torch.stack(rows), given.targets[name][0, 0, :half]
+        if name == "hardness":
+            variance = torch.exp(10 * torch.tanh(outputs[:, 1] / 10))
+            lost = functional.gaussian_nll_loss(outputs[:, 0], labels, variance, reduction="none", eps=0)
+        else:
+            lost = functional.binary_cross_entropy_with_logits(outputs[:, 0], labels, reduction="none")
+        assert terms[name][0].item() == pytest.approx((share * lost).sum().item(), rel=1e-5)
+
+
+def test_a_batch_without_a_label_has_no_auxiliary_loss():
+    specification = model(penalties={"independence": 2.0, "l2": 0.1})
+    net = network_of(specification)
+    net.flat.requires_grad_()
+    terms = net.loss(batch(specification, torch.zeros(ROWS)))
+    assert (terms["phase"] == 0).all()
+    (gradient,) = torch.autograd.grad(sum(term.sum() for term in terms.values()), net.flat)
+    assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("loss", ["multinomial", "presence"])
+def test_gradients_are_finite_with_absent_elements_and_pure_ones(loss):
+    specification = model(loss, SEVERAL, penalties={"independence": 1.0})
+    net = network_of(specification)
+    given = batch(specification, HALF)
+    given.inputs[:, :ELEMENTS, :3] = torch.eye(ELEMENTS)[:, :3]
+    for scale in (1.0, 30.0):
+        # Large weights: logits of a hundred and more.
+        net.flat = (scale * net.flat.detach()).requires_grad_()
+        total = sum(term.sum() for term in net.loss(given).values())
+        (gradient,) = torch.autograd.grad(total, net.flat)
+        assert torch.isfinite(total)
+        assert torch.isfinite(gradient).all()
+        assert (gradient != 0).any(dim=1).all()
+
+
+def test_padding_weighs_nothing():
+    specification = model(targets=SEVERAL, penalties={"independence": 1.0})
+    net = network_of(specification)
+    given = batch(specification, HALF)
+    longer = {name: torch.cat([value, value[..., :3]], dim=2) for name, value in given.targets.items()}
+    padded = Batch(
+        torch.cat([given.inputs, given.inputs[..., :3]], dim=2), longer, functional.pad(given.weight, (0, 3))
+    )
+    for name, term in net.loss(padded).items():
+        torch.testing.assert_close(term, net.loss(given)[name], rtol=1e-5, atol=1e-7)
+
+
+def test_everything_is_computed_on_the_device_of_the_inputs():
+    # Tensors of the device `meta` hold no numbers, and do not mix with those of the CPU.
+    specification = model(targets=SEVERAL, penalties={"independence": 1.0, "l2": 1.0})
+    net = network_of(specification)
+    given = batch(specification, HALF)
+    net.flat = net.flat.to("meta")
+    keys = torch.zeros(MEMBERS, dtype=torch.int32, device="meta")
+    moved = {name: value.to("meta") for name, value in given.targets.items()}
+    terms = net.loss(Batch(given.inputs.to("meta"), moved, given.weight.to("meta"), Noise(keys, 1, ROWS)))
+    assert all(term.device.type == "meta" and term.shape == (MEMBERS,) for term in terms.values())
+    z, _ = net.encode(given.inputs.transpose(1, 2).to("meta"))
+    decoded = net.decode(z)["shares"]
+    assert decoded.device.type == "meta"
+    assert net.place(decoded, z[..., LATENTS:]).device.type == "meta"
+
+
+# latents
+
+
+@pytest.mark.parametrize("loss", ["multinomial", "presence"])
+def test_latents_hold_what_is_predicted_and_decode_to_fractions(loss):
+    specification = model(loss, SEVERAL)
+    net = network_of(specification)
+    x = batch(specification, HALF).inputs.transpose(1, 2)
+    z, spread = net.encode(x)
+    assert z.shape == (MEMBERS, ROWS, LATENTS + 3)
+    assert spread is None
+    predicted = net.predict(z)
+    assert list(predicted) == ["phase", "hardness", "magnetic"]
+    for k, (mean, std) in enumerate(predicted.values()):
+        assert torch.equal(mean, z[..., LATENTS + k])
+        assert std.isnan().all()
+    for k in (0, 2):
+        assert ((z[..., LATENTS + k] > 0) & (z[..., LATENTS + k] < 1)).all()
+    decoded = net.decode(z)["shares"]
+    assert decoded.shape == (MEMBERS, ROWS, ELEMENTS)
+    assert (decoded >= 0).all()
+    torch.testing.assert_close(decoded.sum(dim=2), torch.ones(MEMBERS, ROWS))
+    torch.testing.assert_close(net.place(x[..., :ELEMENTS], z[..., LATENTS:]), z)
+    # Elements that are named absent have no share at all, and one is always there.
+    assert (loss == "presence") == bool((decoded == 0).any())
+
+
+def test_a_probability_is_decoded_as_the_nearer_class():
+    specification = model(targets=SEVERAL)
+    net = network_of(specification)
+    z = torch.randn(MEMBERS, ROWS, LATENTS + 3, generator=torch.Generator().manual_seed(0))
+
+    def decoded(phase: float, hardness: float, magnetic: float) -> torch.Tensor:
+        z[..., LATENTS:] = torch.tensor([phase, hardness, magnetic])
+        return net.decode(z)["shares"]
+
+    for near, far in ((0.2, 0.8), (0.49, 0.5)):
+        assert torch.equal(decoded(near, 0.3, near), decoded(0.0, 0.3, 0.0))
+        assert torch.equal(decoded(far, 0.3, near), decoded(1.0, 0.3, 0.0))
+    assert not torch.equal(decoded(0.0, 0.3, 0.0), decoded(1.0, 0.3, 0.0))
+    # A number is not rounded.
+    assert not torch.equal(decoded(0.0, 0.3, 0.0), decoded(0.0, 0.4, 0.0))
+
+
+def test_z_is_encoded_for_the_likely_class_whatever_its_probability():
+    specification = model()
+    net = network_of(specification)
+    x = batch(specification, HALF).inputs.transpose(1, 2)
+    z, _ = net.encode(x)
+    likely = (z[..., LATENTS:] >= 0.5).float()
+    torch.testing.assert_close(z[..., :LATENTS], net.place(x[..., :ELEMENTS], likely)[..., :LATENTS])
+    assert 0 < likely.mean() < 1
+
+
+def test_slopes_pass_through_classes_and_absent_elements():
+    specification = model()
+    net = network_of(specification)
+    z = torch.randn(MEMBERS, ROWS, LATENTS + 1).requires_grad_()
+    value = net.decode(z)["shares"]
+    (slope,) = torch.autograd.grad((value * torch.arange(ELEMENTS)).sum(), z)
+    assert torch.isfinite(slope).all()
+    assert (slope.abs().sum(dim=(0, 1)) > 0).all()
+
+
+# dependence
+
+
+def weighted(rows: int, seed: int = 0) -> np.ndarray:
+    weight = np.random.default_rng(seed).uniform(0.5, 1.5, rows)
+    return weight / weight.sum()
+
+
+def hsic(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> float:
+    centring = np.eye(len(weight)) - np.outer(np.ones(len(weight)), weight)
+    one, other = (centring @ kernel @ centring.T for kernel in (first, second))
+    return float(weight @ (one * other) @ weight)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 40.0])
+def test_dependence_is_the_criterion_of_plain_kernels_whatever_the_scale(scale):
+    rng = np.random.default_rng(1)
+    n, weight = 30, weighted(30)
+    y = rng.integers(0, 2, (n, 1)) * 1.0
+    z = rng.normal(size=(n, 3)) + 0.8 * y
+    square = ((z[:, None] - z[None]) ** 2).sum(axis=2)
+    square = square / (weight @ square @ weight)
+    kernel = np.mean([width / (width + square) for width in (0.02, 0.1, 0.5)], axis=0)
+    of_labels = np.exp(-0.5 * ((y[:, None] - y[None]) ** 2).sum(axis=2))
+    expected = hsic(kernel, of_labels, weight) / hsic(of_labels, of_labels, weight)
+    arrays = (scale * z.T[None], y.T[None], weight[None])
+    found = dependence(*(torch.from_numpy(np.ascontiguousarray(part)) for part in arrays))
+    assert found.item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_dependence_vanishes_for_independent_columns_and_not_for_dependent_ones():
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for rows in (50, 200, 800):
+        y = torch.randint(0, 2, (20, 1, rows), generator=generator).float()
+        z = torch.randn(20, 3, rows, generator=generator)
+        weight = torch.full((20, rows), 1 / rows)
+        found.append(dependence(z, y, weight).mean().item())
+    assert found[1] < found[0] / 3
+    assert found[2] < found[1] / 3
+    # Same mean and spread of both classes: another shape alone.
+    shaped = torch.where(y > 0, z.sign(), z)
+    assert dependence(shaped, y, weight).min() > 10 * found[2]
+
+
+def test_penalties_grow_between_two_shares_of_the_epochs():
+    training = Training(penalty_warmup=(0.25, 0.75))
+    shares = [penalty_share(training, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    assert shares == [0.0, 0.0, 0.5, 1.0, 1.0]
+    assert penalty_share(Training(), 0.0) == 1.0
+    assert penalty_share(Training(penalty_warmup=(0.5, 0.5)), 0.49) == 0.0
+
+
+# training
+
+
+def scale(rows: int = 90, seed: int = 0) -> ScaleData:
+    """Alloys whose phase follows from the evidence, which follows from the shares."""
+    rng = np.random.default_rng(seed)
+    shares = compositions(rows, seed)
+    mixing = rng.normal(size=(ELEMENTS, EVIDENCE))
+    evidence = shares @ mixing + 0.05 * rng.normal(size=(rows, EVIDENCE))
+    score = evidence[:, 0] - np.median(evidence[:, 0])
+    return ScaleData(
+        row_id=np.arange(rows),
+        material=np.array([f"m{k}" for k in range(rows)]),
+        group=np.array([f"m{k}" for k in range(rows)]),
+        x={"shares": shares, "evidence": evidence},
+        kinds={"shares": "simplex", "evidence": "continuous"},
+        columns={"shares": NAMES, "evidence": ["a", "b", "c"]},
+        y={"phase": (score > 0) * 1.0, "hardness": evidence.sum(axis=1)},
+        units={},
+        classes={"phase": ["several", "single"]},
+    )
+
+
+def holdout(data: ScaleData, seeds: int = 2) -> Members:
+    """Members of one fold: a fifth tests, a half of the others is seen without label."""
+    n, rng = len(data), np.random.default_rng(7)
+    dealt = rng.permutation(n)
+    test, hidden = dealt[: n // 5], dealt[n // 5 : 3 * n // 5]
+    seen = {
+        "train": np.ones(n, bool),
+        "validation": np.zeros(n, bool),
+        "unlabelled": np.zeros(n, bool),
+    }
+    seen["validation"][test], seen["unlabelled"][hidden] = True, True
+    seen["train"] = ~seen["validation"] & ~seen["unlabelled"]
+    zeros = np.zeros(seeds, dtype=np.int64)
+    rows = {name: np.tile(value, (seeds, 1)) for name, value in seen.items()}
+    return Members(zeros, zeros, zeros - 1, np.arange(seeds), **rows)
+
+
+BOTH = {"phase": CLASS, "hardness": NUMBER}
+TRAINING = Training(epochs=8, batch_size=16, learning_rate=0.01, penalty_warmup=(0.0, 0.5))
+
+
+def learned(data: ScaleData, members: Members, specification: Model) -> torch.Tensor:
+    return train_members(specification, data, members)[0]
+
+
+@pytest.mark.parametrize("stop", ["last", "early"])
+def test_a_member_trained_alone_is_that_trained_beside_others(stop):
+    data, members = scale(), holdout(scale(), seeds=3)
+    training = replace(TRAINING, stop=stop, patience=3)
+    specification = model(targets=BOTH, training=training, penalties={"independence": 5.0})
+    together = learned(data, members, specification)
+    assert not torch.equal(together[0], together[1])
+    for k in range(3):
+        alone = learned(data, members[np.array([k])], specification)[0]
+        torch.testing.assert_close(alone, together[k], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("stop", ["last", "early"])
+def test_hidden_and_test_labels_change_no_bit(stop):
+    data, members = scale(), holdout(scale())
+    specification = model(
+        targets=BOTH, training=replace(TRAINING, stop=stop), penalties={"independence": 5.0}
+    )
+    hidden = ~members.train[0]
+    changed = {"phase": data.y["phase"].copy(), "hardness": data.y["hardness"].copy()}
+    changed["phase"][hidden] = 1 - changed["phase"][hidden]
+    changed["hardness"][hidden] += 100
+    one, other = (learned(given, members, specification) for given in (data, replace(data, y=changed)))
+    assert torch.equal(one, other)
+    # Labels that train do matter.
+    changed["phase"] = np.where(members.train[0], 1 - data.y["phase"], data.y["phase"])
+    assert not torch.equal(learned(replace(data, y=changed), members, specification), one)
+
+
+def test_unlabelled_rows_of_no_weight_are_not_there():
+    data, members = scale(), holdout(scale())
+    none = replace(members, unlabelled=np.zeros_like(members.unlabelled))
+    deaf = model(training=TRAINING, options={"unlabelled": 0.0})
+    listening = model(training=TRAINING, options={"unlabelled": 1.0})
+    assert torch.equal(learned(data, members, deaf), learned(data, none, listening))
+    assert not torch.equal(learned(data, members, listening), learned(data, none, listening))
+
+
+def test_independence_shapes_z_and_leaves_the_classifier_alone():
+    classes = {"phase": CLASS, "magnetic": CLASS}
+    specification = model(targets=classes, penalties={"independence": 1.0})
+    net = network_of(specification)
+    net.flat.requires_grad_()
+    term = net.loss(batch(specification, HALF))["independence"].sum()
+    slopes = net.layout.views(torch.autograd.grad(term, net.flat)[0])
+    assert (slopes["encoder.0.weight"] != 0).any()
+    assert not any(slope.any() for name, slope in slopes.items() if name.startswith("heads"))
+
+
+def test_independence_makes_z_depend_less_on_the_target_at_no_cost_of_accuracy():
+    data, members = scale(), holdout(scale(), seeds=1)
+    label = torch.from_numpy(data.y["phase"]).float()[None, None]
+    weight = torch.full((1, len(data)), 1 / len(data))
+    found, right = [], []
+    for weight_of_penalty in (0.0, 300.0):
+        specification = model(
+            training=Training(epochs=150, learning_rate=0.01), penalties={"independence": weight_of_penalty}
+        )
+        flat, scalers, _ = train_members(specification, data, members)
+        net = network(specification, data.shapes, [0])
+        net.flat = flat
+        inputs = np.concatenate([scalers[name].transform(data.x[name]) for name in data.x], axis=2)
+        z = net.encode(torch.from_numpy(inputs).float())[0].transpose(1, 2)
+        found.append(dependence(z[:, :LATENTS], label, weight).item())
+        right.append(((z[:, LATENTS:] >= 0.5) == (label > 0)).float().mean().item())
+    assert found[1] < 0.2 * found[0]
+    assert min(right) > 0.9
+
+
+# from tables to tables
+
+
+def write_alloys(folder: Path, data: ScaleData) -> Path:
+    frame = pd.DataFrame({"row_id": data.row_id, "formula": "", "material": data.material})
+    frame["group"] = data.group
+    schema = {"row_id": Column("int64", role="key")}
+    schema |= {name: Column("string", role="key") for name in ("formula", "material", "group")}
+    for block, columns in data.columns.items():
+        frame[columns] = data.x[block]
+        schema |= {name: Column("float64", role="feature", block=block) for name in columns}
+    frame = frame.assign(**data.y)
+    schema |= {
+        name: Column("float64", role="target", classes=tuple(data.classes.get(name, ()))) for name in data.y
+    }
+    blocks = {name: {"kind": data.kinds[name], "columns": columns} for name, columns in data.columns.items()}
+    tables.write(folder / "alloys.parquet", frame, schema, {"blocks": blocks})
+    return folder / "alloys.parquet"
+
+
+def write_folds(folder: Path, data: ScaleData, repeats: int = 2) -> Path:
+    parts = []
+    for repeat in range(repeats):
+        order = np.random.default_rng(repeat).permutation(len(data))
+        frame = pd.DataFrame({"row_id": data.row_id, "material": data.material, "fold": -1, "repeat": repeat})
+        frame["role"] = np.select(
+            [order < 40, order < 65, order < 75], ["labelled", "unlabelled", "unused"], ""
+        )
+        frame.loc[order >= 75, ["fold", "role"]] = [0, "labelled"]
+        parts.append(frame.assign(together=np.arange(len(data)), protocol="half"))
+    found = pd.concat(parts, ignore_index=True).astype({"fold": "int32", "repeat": "int32"})
+    tables.write(folder / "folds.parquet", found, tables.FOLDS, {"folds": {"half": 1}})
+    return folder / "folds.parquet"
+
+
+def test_a_scale_is_trained_on_rows_with_and_without_labels(tmp_path):
+    data = scale()
+    outputs = {
+        name: tmp_path / f"{name}.{'safetensors' if name == 'weights' else 'parquet'}"
+        for name in ("weights", "history", "predictions", "latents")
+    }
+    specification = model(
+        targets={"phase": replace(CLASS, dropout=0.1)},
+        training=replace(TRAINING, epochs=80, schedule="cosine"),
+        penalties={"independence": 0.1},
+    )
+    trained = train_scale(
+        write_alloys(tmp_path, data),
+        write_folds(tmp_path, data),
+        scale="alloys",
+        protocol="half",
+        name="m2",
+        specification=specification,
+        card=tmp_path / "weights.json",
+        **outputs,
+    )
+    predictions, latents = tables.read(outputs["predictions"]), tables.read(outputs["latents"])
+    assert latents.groupby("repeat")["split"].value_counts().loc[1].to_dict() == {
+        "train": 40,
+        "unlabelled": 25,
+        "validation": 15,
+        "unused": 10,
+    }
+    assert [name for name in latents if name[0] == "z"] == ["z0", "z1", "z2"]
+    held = predictions[(predictions["split"] == "validation") & (predictions["fold"] == 0)]
+    held = held[held["seed"] == -1]
+    assert len(held) == 2 * 15
+    assert held["mean"].between(0, 1).all()
+    assert ((held["mean"] >= 0.5) == (held["true"] == 1)).mean() > 0.8
+    # The last latent is the prediction.
+    last = latents.set_index(["repeat", "fold", "row_id"])["z2"]
+    both = held.set_index(["repeat", "fold", "row_id"])["mean"]
+    np.testing.assert_allclose(last.loc[both.index], both, atol=1e-6)
+    history = tables.read(outputs["history"])
+    assert set(history["term"]) == {
+        *("phase", "shares", "latent_divergence", "label_divergence", "independence", "total")
+    }
+    again = type(trained).load(outputs["weights"])
+    assert again.specification == trained.specification
+    assert torch.equal(again.flat, trained.flat)
+    assert [value for value in again.facts["reconstruction"]["shares"] if value is not None]
+
+
+# what does not fit
+
+
+def fault(specification: Model, shapes: Shapes = SHAPES) -> str:
+    with pytest.raises(InputError) as caught:
+        network(specification, shapes, [0])
+    return str(caught.value)
+
+
+def semi(**changes) -> dict:
+    return {"semi_supervised": replace(model().semi_supervised, **changes)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (semi(composition="evidence"), "'evidence'.*is not a block of fractions"),
+        (semi(composition="unknown"), "'unknown'.*is not a block of fractions"),
+        (semi(classifier=()), "semi_supervised.classifier.*names no block"),
+        ({"inputs": ("shares",)}, "inputs.*give \\['evidence', 'shares'\\]"),
+        ({"heads": {"shares": Head(loss="presence")}}, "heads.*are not those of one target or more"),
+        ({"heads": {"phase": CLASS}}, "heads.*are not those of one target or more"),
+        (
+            {"heads": {"phase": CLASS, "evidence": Head(), "shares": Head(loss="presence")}},
+            "heads.*are not those of one target or more",
+        ),
+        (
+            {"heads": {"phase": CLASS, "shares": Head(loss="cross_entropy")}},
+            "heads.shares.loss.*multinomial or presence",
+        ),
+        (
+            {"heads": {"phase": Head(loss="mse"), "shares": Head(loss="presence")}},
+            "heads.phase.loss.*choose binary_cross_entropy",
+        ),
+        (
+            {"heads": {"hardness": Head(loss="mse"), "shares": Head(loss="presence")}},
+            "heads.hardness.loss.*choose gaussian_nll",
+        ),
+        (
+            {"heads": {"hardness": replace(NUMBER, floor=0.0), "shares": Head(loss="presence")}},
+            "heads.hardness.*has a floor",
+        ),
+        (
+            {"heads": {"phase": CLASS, "shares": Head(loss="presence", output_activation="tanh")}},
+            "heads.shares.*tanh",
+        ),
+        (
+            {"heads": {"phase": CLASS, "shares": Head(loss="presence", dropout=0.1)}},
+            "dropout.*goes with the heads of targets alone",
+        ),
+        ({"encoder": Encoder(latents=2, dropout=0.1)}, "dropout.*goes with the heads of targets alone"),
+        ({"penalties": {"l1": 1.0}}, "penalties.*choose independence or l2"),
+        ({"joint": True}, "joint.*goes with no semi-supervised model"),
+        (semi(prior={"phase": 1.0}), "semi_supervised.prior.phase.*between 0 and 1"),
+        (semi(prior={"hardness": 0.5}), "semi_supervised.prior.hardness"),
+    ],
+)
+def test_what_does_not_fit_is_named(changes, message):
+    assert re.search(message, fault(replace(model(), **changes)), re.DOTALL)
+
+
+def test_a_number_has_no_prior_of_a_class():
+    specification = model(targets=BOTH, options={"prior": {"hardness": 0.5}})
+    assert "semi_supervised.prior.hardness" in fault(specification)
+
+
+def test_likelihoods_of_compositions_need_a_semi_supervised_model():
+    for loss in ("multinomial", "presence"):
+        assert "add semi_supervised" in fault(replace(model(loss), semi_supervised=None))
+
+
+def test_every_pair_of_choices_is_summed_once():
+    net = network_of(model(targets=SEVERAL))
+    y = torch.rand(MEMBERS, 3, ROWS)
+    shares = torch.stack(net._shares(y))
+    torch.testing.assert_close(shares.sum(dim=0), torch.ones(MEMBERS, ROWS))
+    for choice, share in zip(itertools.product((0, 1), repeat=2), shares, strict=True):
+        expected = torch.ones(MEMBERS, ROWS)
+        for value, k in zip(choice, (0, 2), strict=True):
+            expected = expected * (y[:, k] if value else 1 - y[:, k])
+        torch.testing.assert_close(share, expected)
