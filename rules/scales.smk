@@ -35,6 +35,7 @@ rule train_scale:
         folds=f"{RESULTS}/folds/{{scale}}.parquet",
         parents=PLAN.propagated,
         joint=PLAN.joint_files,
+        teacher=PLAN.teacher,
         code=code("train_scale"),
     output:
         weights=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.safetensors",

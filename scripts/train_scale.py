@@ -1,8 +1,8 @@
 """Train one model of a scale: all folds and seeds together.
 
 In: features, folds, and the parents' latents for the same rows; for a joint training instead the parents'
-features, their folds, and their features for these rows. Out: weights (safetensors) with their card (JSON),
-learning curves, predictions in the units of the targets, latents.
+features, their folds, and their features for these rows; where a baseline teaches, its predictions. Out:
+weights (safetensors) with their card (JSON), learning curves, predictions in the units of the targets, latents.
 """
 
 from typing import Any
@@ -30,6 +30,7 @@ def main(snakemake: Any) -> None:
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
             joint=joint_parents(snakemake.params.joint, snakemake.input.joint),
             inner_folds=snakemake.params.inner_folds,
+            teacher=next(iter(snakemake.input.teacher), None),
             **{name: snakemake.output[name] for name in OUTPUTS},
         )
 

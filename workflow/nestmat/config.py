@@ -937,6 +937,11 @@ def _check_scale(
         if semi := model.specification.semi_supervised:
             for block in (semi.composition, *semi.classifier):
                 need(block, model.specification.inputs, f"models.{key}.specification.semi_supervised")
+            if semi.teacher:
+                here = f"models.{key}.specification.semi_supervised.teacher"
+                need(semi.teacher, scale.baselines, here)
+                if lacking := sorted(set(scale.runs(key)) - set(scale.runs(semi.teacher))):
+                    raise ValueError(f"scales.{name}.{here}: {semi.teacher!r} does not run in {lacking}")
             if model.specification.joint:
                 raise ValueError(
                     f"scales.{name}.models.{key}.specification.joint: a semi-supervised model is not trained "

@@ -182,6 +182,12 @@ class Plan:
         """Specification of a model as plain values."""
         return asdict(self.scale(wildcards.scale).models[wildcards.model].specification)
 
+    def teacher(self, wildcards: Any) -> list[str]:
+        """Predictions of the baselines, where one of them teaches a semi-supervised model."""
+        semi = self.scale(wildcards.scale).models[wildcards.model].specification.semi_supervised
+        taught = semi is not None and semi.teacher is not None
+        return [f"{self._predictions(wildcards.scale, wildcards.protocol)}/baselines.parquet"] * taught
+
     def inner_folds(self, wildcards: Any) -> int:
         """Folds inside the training rows: more than 0 for what a recommended stack is learned on."""
         return self.study.inner_folds(wildcards.scale, wildcards.model, wildcards.protocol)

@@ -91,7 +91,9 @@ PREDICTIONS: Schema = {
     "fold": Column("int32"),
     "inner": Column("int32", description="-1: trained on all rows outside the fold; k: without inner fold k"),
     "seed": Column("int32", description="-1: ensemble over the seeds"),
-    "split": Column("string", description="train, validation or inner (held out inside the training rows)"),
+    "split": Column(
+        "string", description="train, validation, unlabelled or inner (held out inside training rows)"
+    ),
     "true": Column("float64"),
     "mean": Column("float64"),
     "std": Column("float64", description="predicted standard deviation; NaN where the model states none"),

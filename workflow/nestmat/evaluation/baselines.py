@@ -35,7 +35,7 @@ from nestmat.errors import InputError
 from nestmat.evaluation.classifiers import CLASSIFY, FEWEST
 from nestmat.evaluation.gaussian_process import MaternProcess
 from nestmat.materials.formulas import elements
-from nestmat.training.inner import Division, count_folds
+from nestmat.training.inner import UNLABELLED, Division, count_folds
 
 log = logging.getLogger(__name__)
 
@@ -271,6 +271,7 @@ class _Task:
         fold: Fold that is left out; -1 for none.
         train: Rows that train, (n,).
         validation: Rows of the fold, (n,).
+        unlabelled: Rows whose label is hidden, (n,).
         inner: Inner fold of each row, (n,); -1 for rows that no inner fold holds out.
     """
 
@@ -280,13 +281,14 @@ class _Task:
     fold: int
     train: np.ndarray
     validation: np.ndarray
+    unlabelled: np.ndarray
     inner: np.ndarray
 
 
 def _outer_folds(
     divisions: Sequence[Division], inner_folds: int, count: int
-) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
-    """(repeat, fold, train, validation, inner), rows (n,), of every fold with rows and of fold -1."""
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """(repeat, fold, train, validation, unlabelled, inner), rows (n,), of every fold and of fold -1."""
     for division in divisions:
         labels = division.fold
         # Without a fold to leave out, all repeats are the same: one is enough.
@@ -294,7 +296,8 @@ def _outer_folds(
             inner = np.full(len(labels), -1)
             if inner_folds:
                 inner, _ = division.inner(fold, inner_folds, count)
-            yield division.repeat, fold, division.train(fold), division.validation(fold), inner
+            rows = division.train(fold), division.validation(fold), division.unlabelled(fold)
+            yield division.repeat, fold, *rows, inner
 
 
 def _fit(task: _Task, baseline: Baseline, inputs: Inputs, seed: int) -> pd.DataFrame:
@@ -321,6 +324,7 @@ def _fit(task: _Task, baseline: Baseline, inputs: Inputs, seed: int) -> pd.DataF
         model = fitted(train)
         answer(model, train, "train", -1)
         answer(model, known & task.validation, "validation", -1)
+        answer(model, known & task.unlabelled, UNLABELLED, -1)
         if kind.warm:
             options = {**options, **kind.warm(model)}
         for k in range(task.inner.max() + 1):

@@ -217,14 +217,16 @@ class SemiSupervisedAutoencoder:
 
         The head of the composition, ``latent_divergence`` and ``label_divergence`` together are the negative
         evidence lower bound a row, up to what no parameter enters; the heads of the targets are the auxiliary
-        loss, a labelled row.
+        loss, a row that is labelled or taught.
         """
         weights, options = self.weights, self.options
         x = self._composition(batch.inputs)
         outputs = self._classify(batch.inputs, weights, batch.noise)
         known = {name: batch.targets[is_known(name)] for name in self.targets}
-        terms = {name: self._auxiliary(name, outputs[name], known[name], batch) for name in self.targets}
-        y, surplus = self._labels(outputs, known, batch)
+        # What a teacher says stands for the label.
+        told = {name: torch.ones_like(seen) for name, seen in known.items()} if options.teacher else known
+        terms = {name: self._auxiliary(name, outputs[name], told[name], batch) for name in self.targets}
+        y, surplus = self._labels(outputs, told, batch)
         labelled = torch.stack([known[name] for name in self.targets]).amin(dim=0)[:, 0]
         weight = batch.weight * torch.where(labelled > 0, 1.0, options.unlabelled)
         noise = batch.noise.normal(self.latents) if batch.noise is not None else None
@@ -316,6 +318,13 @@ def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> Non
             f"give {sorted(read)}.",
         )
     targets = [name for name in heads if name in shapes.targets]
+    if options.teacher and set(targets) - set(shapes.classes):
+        fail(
+            "teaches classes alone.",
+            "semi_supervised.teacher",
+            options.teacher,
+            "leave it out, or predict classes alone.",
+        )
     if not targets or set(heads) != {*targets, options.composition}:
         fail(
             "are not those of one target or more and of the composition.",

@@ -139,6 +139,11 @@ class SemiSupervised:
         metadata={"description": "Prior probability of class 1 by target; 0.5 where none is given."},
     )
     unlabelled: float = option(1.0, "Weight of rows without a label; 0 trains on labelled rows alone.", ge=0)
+    teacher: str | None = option(
+        None,
+        "Baseline of the scale whose probabilities are q(y | x) of rows without a label, where the heads learn "
+        "them; by default the heads alone say q(y | e).",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from nestmat.scales.chain import mixture
 from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import train_members
-from nestmat.training.data import ScaleData
+from nestmat.training.data import ScaleData, TaughtLabels
 from nestmat.training.inner import UNLABELLED, UNUSED, count_folds
 from nestmat.training.members import MEMBER_COLUMNS, Members
 
@@ -140,6 +141,7 @@ def train_scale(
     parents: Mapping[str, str | Path] | None = None,
     joint: Mapping[str, JointParent] | None = None,
     inner_folds: int = 0,
+    teacher: str | Path | None = None,
     device: str = "auto",
 ) -> Trained:
     """Train one model of a scale in one protocol and write what comes of it.
@@ -159,6 +161,7 @@ def train_scale(
         parents: Propagated latents of each parent scale for the rows of this one.
         joint: Parent scales to train together with this one, where the specification says ``joint: true``.
         inner_folds: Inner folds to train on as well; 0 for none, as in a joint training.
+        teacher: Predictions of baselines in the protocol, where one of them teaches a semi-supervised model.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
@@ -179,6 +182,9 @@ def train_scale(
             remedy="keep models that are trained jointly out of the stack.",
         )
     data = read_scale(features, specification, parents, protocol)
+    if teacher is not None and specification.semi_supervised:
+        taught = TaughtLabels.read(teacher, str(specification.semi_supervised.teacher), data.row_id)
+        data = replace(data, taught=taught)
     members = Members.build(
         tables.read(folds, protocol=protocol),
         data.row_id,

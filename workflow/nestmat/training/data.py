@@ -13,6 +13,7 @@ import pandas as pd
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.models.autoencoder import Shapes
+from nestmat.training.inner import UNLABELLED
 from nestmat.training.members import MEMBER_COLUMNS, MEMBER_KEYS
 
 _NOT_BLOCKS = {"row_id", "formula", "material", "group"}
@@ -73,6 +74,46 @@ class ParentLatents:
 
 
 @dataclass(frozen=True)
+class TaughtLabels:
+    """What a teacher that never saw them says of rows without a label.
+
+    Attributes:
+        members: Repeat and fold of each of its fits, (fits, 2).
+        values: By target, (fits, n); NaN where it was not asked.
+    """
+
+    members: np.ndarray
+    values: dict[str, np.ndarray]
+
+    @classmethod
+    def read(cls, path: str | Path, teacher: str, row_id: np.ndarray) -> TaughtLabels:
+        """What a baseline says of unlabelled rows, from its predictions.
+
+        Args:
+            path: Predictions of baselines in one protocol.
+            teacher: Name of the baseline.
+            row_id: Rows of the scale in their order, (n,).
+        """
+        frame = tables.read(path, model=teacher, split=UNLABELLED)
+        members = frame[["repeat", "fold"]].drop_duplicates().to_numpy(np.int64)
+        values = {}
+        for target, part in frame.groupby("target"):
+            wide = part.pivot(index=["repeat", "fold"], columns="row_id", values="mean")
+            wide = wide.reindex(index=pd.MultiIndex.from_tuples(map(tuple, members)), columns=row_id)
+            values[str(target)] = wide.to_numpy(np.float64)
+        return cls(members, values)
+
+    def of(self, target: str, repeat: np.ndarray, fold: np.ndarray) -> np.ndarray:
+        """Probabilities for some members, (members, n); NaN where they have no such row."""
+        known = self.values[target]
+        place = [
+            np.flatnonzero((self.members == [r, f]).all(axis=1)) for r, f in zip(repeat, fold, strict=True)
+        ]
+        nothing = np.full(known.shape[1], np.nan)
+        return np.stack([known[found[0]] if len(found) else nothing for found in place])
+
+
+@dataclass(frozen=True)
 class ScaleData:
     """Rows of one scale.
 
@@ -88,6 +129,7 @@ class ScaleData:
         parents: Latents of parent scales, by name.
         source: Provenance of the features file.
         classes: Names of the classes of each target that is classified; such a target holds 0 and 1.
+        taught: What a teacher says of rows without a label, where there is one.
     """
 
     row_id: np.ndarray
@@ -101,6 +143,7 @@ class ScaleData:
     parents: dict[str, ParentLatents] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     classes: dict[str, list[str]] = field(default_factory=dict)
+    taught: TaughtLabels | None = None
 
     def __len__(self) -> int:
         return len(self.row_id)

@@ -153,5 +153,10 @@ def pack(
         seen = ~np.take_along_axis(members.unlabelled, index, axis=1)[:, None]
         known = torch.from_numpy(seen.astype(np.float32)).to(device)
         for name in specification.heads.keys() & data.y.keys():
-            targets |= {name: targets[name] * known, is_known(name): known}
+            given = targets[name] * known
+            if data.taught and not seen.all():
+                taught = data.taught.of(name, members.repeat, members.fold)
+                picked = np.take_along_axis(taught, index, axis=1)[:, None].astype(np.float32)
+                given = torch.where(known > 0, given, torch.from_numpy(picked).to(device))
+            targets |= {name: given, is_known(name): known}
     return Rows(inputs, targets, torch.from_numpy(count).to(device))
