@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import factories
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +13,8 @@ from scipy.stats import t as student
 from sklearn import metrics as peer
 
 from nestmat import published, tables
-from nestmat.config import Stratum
+from nestmat.chapters_classes import strata_tables
+from nestmat.config import Stratum, study_from
 from nestmat.errors import InputError
 from nestmat.evaluation.classification import (
     CERTAIN,
@@ -25,6 +27,7 @@ from nestmat.evaluation.classification import (
 from nestmat.evaluation.comparison import auc_difference, compare_pairs, corrected_t_test, mcnemar
 from nestmat.evaluation.metrics import evaluate_scale, measure, summarise
 from nestmat.figures import measures
+from nestmat.figures.style import Labels
 from nestmat.findings import best_published, verdict
 
 ROWS = st.integers(2, 60)
@@ -301,3 +304,35 @@ def test_published_scores_of_alloys_are_read_and_told_as_higher_is_better():
     assert least["value"] == 0.106
     printed = held[held["citation"].str.startswith("Recomputed")]["metric"]
     assert "accuracy" not in set(printed)
+
+
+@pytest.mark.parametrize("classes", [(), ("no", "yes")])
+def test_strata_are_told_of_numbers_and_of_classes(classes):
+    study = factories.configuration()
+    study["scales"]["gap"]["strata"] = {"light": {"column": "A_MASS", "high": 60, "title": "Light ions"}}
+    unit = "" if classes else "eV"
+    labels = Labels(study_from(study), "gap", {"Gap": tables.Column("float64", unit=unit, classes=classes)})
+    values = (
+        {"accuracy": 0.8, "roc_auc": 0.9, "majority_rate": 0.6} if classes else {"mae": 0.25, "rmse": 0.5}
+    )
+    rows = [
+        {
+            "protocol": "strict",
+            "model": "ridge",
+            "stratum": "light",
+            "repeat": 0,
+            "metric": metric,
+            "value": value,
+        }
+        for metric, value in {**values, "rows": 40.0}.items()
+    ]
+    [table] = strata_tables(pd.DataFrame(rows).assign(target="Gap"), labels, "Gap")
+    heads = [text for text, _ in table["head"]]
+    if classes:
+        assert heads == ["Model", "Light ions: accuracy", "AUC"]
+        assert table["rows"] == [("baseline", ["Ridge", "0.800", "0.900"])]
+        assert "Light ions: 40 rows, more frequent class 0.600" in table["note"]
+    else:
+        assert heads == ["Model", "Light ions: MAE (eV)"]
+        assert table["rows"] == [("baseline", ["Ridge", "0.250"])]
+        assert table["note"].endswith("Light ions: 40 rows.")

@@ -203,10 +203,11 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
 
 
 def _of_number(
-    metrics: pd.DataFrame, theirs: pd.DataFrame, _strata: pd.DataFrame | None, labels: Labels, target: str
+    metrics: pd.DataFrame, theirs: pd.DataFrame, strata: pd.DataFrame | None, labels: Labels, target: str
 ) -> dict[str, Any]:
     """What is said of the errors of a number."""
     protocols = labels.config.protocols
+    divided = [] if strata is None else chapters_classes.strata_tables(strata, labels, target)
     return {
         "classes": [],
         "accuracy": findings.accuracy(metrics, theirs, labels, target),
@@ -214,7 +215,7 @@ def _of_number(
         "coverage": findings.coverage(metrics, labels, target),
         "needed": [],
         "tables": [_metrics_table(metrics, theirs, labels, target, protocol) for protocol in protocols],
-        "class_tables": [],
+        "class_tables": [(table, []) for table in divided],
     }
 
 

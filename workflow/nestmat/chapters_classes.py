@@ -1,4 +1,4 @@
-"""Tables of the report for a target that is a class."""
+"""Tables of the report for a target that is a class, and for strata of the rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from nestmat import findings, findings_classes
 from nestmat.errors import InputError
 from nestmat.figures import kind, measures
-from nestmat.figures.style import Labels, prettify
+from nestmat.figures.style import Labels, lower_first, prettify, with_unit
 
 COLUMNS = {
     "accuracy": "Accuracy",
@@ -112,13 +112,14 @@ def family(model: str, labels: Labels) -> str:
 
 
 def strata_tables(strata: pd.DataFrame, labels: Labels, target: str) -> list[Table]:
-    """A table a protocol of the accuracy and AUC in each stratum, mean over repeats.
+    """A table a protocol of the error, of a class the accuracy and AUC, in each stratum: mean over repeats.
 
     Args:
         strata: Metrics of the strata of the scale.
         labels: Names and classes.
-        target: Class that is predicted.
+        target: Class or number that is predicted.
     """
+    shown = measures.compared_by(bool(labels.classes(target)))
     mine = strata[strata["target"] == target]
     names = list(labels.config.strata)
     keys = ["protocol", "model", "stratum", "metric"]
@@ -139,20 +140,22 @@ def strata_tables(strata: pd.DataFrame, labels: Labels, target: str) -> list[Tab
         rows = [
             (
                 family(model, labels),
-                [labels.model(model), *(cell(model, s, m) for s in names for m in ("accuracy", "roc_auc"))],
+                [labels.model(model), *(cell(model, s, m) for s in names for m in shown)],
             )
             for model in models
         ]
         heads: Sequence[tuple[str, str]] = [("Model", "")]
         for stratum in names:
             title = labels.config.strata[stratum].title or prettify(stratum)
-            heads = [*heads, (f"{title}: accuracy", "n"), ("AUC", "n")]
+            first, *others = (with_unit(measures.NAMES[m], labels.unit(target)) for m in shown)
+            heads = [*heads, (f"{title}: {lower_first(first)}", "n"), *((text, "n") for text in others)]
         parts = []
         for stratum in names:
             rate, count = (mean.get((protocol, models[0], stratum, m)) for m in ("majority_rate", "rows"))
-            if rate is not None and count is not None:
+            if count is not None:
                 title = labels.config.strata[stratum].title or prettify(stratum)
-                parts.append(f"{title}: {count:.0f} rows, more frequent class {findings.value(rate)}")
+                common = "" if rate is None else f", more frequent class {findings.value(rate)}"
+                parts.append(f"{title}: {count:.0f} rows{common}")
         caption = f"Strata of the left-out rows, {labels.protocol(protocol)}"
         note = f"A repeat, on average: {'; '.join(parts)}."
         found.append({"caption": caption, "head": heads, "rows": rows, "note": note})

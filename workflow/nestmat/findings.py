@@ -324,8 +324,7 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
             title = f"{labels.model(nested)} less {lower_first(labels.model(single))}"
             overall = _overall([line["verdict"] for line in lines])
             subject = "Nesting" if labels.config.parents else "Comparison"
-            name = lower_first(measures.NAMES[metric])
-            about = {"subject": subject, "title": title, "metric": name, "score": metric in measures.SCORES}
+            about = {"subject": subject, "title": title, "metric": lower_first(measures.NAMES[metric])}
             found.append({**about, "verdict": overall, "lines": lines})
     return found
 

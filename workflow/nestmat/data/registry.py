@@ -62,7 +62,8 @@ def resolve(reference: str | DatasetSpec, registry: str | Path = REGISTRY) -> Da
     """
     if isinstance(reference, DatasetSpec):
         return reference
-    entries = _read_once(str(registry), Path(registry).stat().st_mtime_ns)
+    path = Path(registry)
+    entries = _read_once(str(path), path.stat().st_mtime_ns) if path.is_file() else load(path)
     if reference not in entries:
         raise InputError(
             f"has no data set {reference!r}{closest(reference, entries)}.",
