@@ -2,7 +2,7 @@
 
 In: features, folds, and the parents' latents for the same rows; for a joint training instead the parents'
 features, their folds, and their features for these rows; where a baseline teaches, its predictions. Out:
-weights (safetensors) with their card (JSON), learning curves, predictions in the units of the targets, latents.
+weights (safetensors) with their card (JSON), learning curves, predictions in the targets' units, latents.
 """
 
 from typing import Any

@@ -141,8 +141,8 @@ class SemiSupervised:
     unlabelled: float = option(1.0, "Weight of rows without a label; 0 trains on labelled rows alone.", ge=0)
     teacher: str | None = option(
         None,
-        "Baseline of the scale whose probabilities are q(y | x) of rows without a label, where the heads learn "
-        "them; by default the heads alone say q(y | e).",
+        "Baseline of the scale whose probabilities are q(y | x) of rows without a label, where the heads "
+        "learn them; by default the heads alone say q(y | e).",
     )
 
 
