@@ -1,6 +1,7 @@
 # Evaluation.
 # In: predictions of models. Out: predictions of the baselines and of the recommended stack, metrics, the comparison of
-# nested with single-scale models, simulated devices beside their physics, interpretation and maps of the latents.
+# nested with single-scale models, simulated devices beside their physics, interpretation and maps of the latents, what
+# the latents of semi-supervised models keep.
 
 
 rule compare_baselines:
@@ -57,10 +58,37 @@ rule recommend_predictor:
         "../scripts/recommend_predictor.py"
 
 
+rule measure_latents:
+    input:
+        weights=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.safetensors",
+        card=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.json",
+        latents=f"{RESULTS}/latents/{{scale}}/{{protocol}}/{{model}}.parquet",
+        features=f"{RESULTS}/features/{{scale}}.parquet",
+        code=code("measure_latents"),
+    output:
+        metrics=f"{RESULTS}/disentanglement/{{scale}}/{{protocol}}/{{model}}.parquet",
+        errors=f"{RESULTS}/disentanglement/{{scale}}/{{protocol}}/{{model}}.errors.parquet",
+    log:
+        f"{RESULTS}/logs/measure_latents/{{scale}}.{{protocol}}.{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_latents/{{scale}}.{{protocol}}.{{model}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Measure the latents of {wildcards.model} at scale {wildcards.scale}, protocol {wildcards.protocol}"
+    script:
+        "../scripts/measure_latents.py"
+
+
 rule evaluate_scale:
     input:
         predictions=PLAN.predictions,
         cards=PLAN.cards,
+        latents=PLAN.latent_metrics,
         features=f"{RESULTS}/features/{{scale}}.parquet",
         code=code("evaluate_scale"),
     output:

@@ -1,6 +1,7 @@
 """Measure all models of a scale.
 
-Inputs: predictions of all models and protocols, cards of the autoencoders, features. Outputs: metrics,
+Inputs: predictions of all models and protocols, cards of the autoencoders, metrics of the latents of those
+that are semi-supervised, features. Outputs: metrics,
 comparison of nested with single-scale models, calibration curves, metrics of strata; errors are in the unit
 of the target.
 """
@@ -17,6 +18,7 @@ def main(snakemake: Any) -> None:
         evaluate_scale(
             predictions=snakemake.input.predictions,
             cards=snakemake.input.cards,
+            latents=snakemake.input.latents,
             features=snakemake.input.features,
             scale=snakemake.wildcards.scale,
             compare=snakemake.params.compare,

@@ -16,7 +16,16 @@ import pandas as pd
 import safetensors
 import yaml
 
-from nestmat import chapters_classes, figures, findings, findings_classes, findings_pool, published, tables
+from nestmat import (
+    chapters_classes,
+    figures,
+    findings,
+    findings_classes,
+    findings_latents,
+    findings_pool,
+    published,
+    tables,
+)
 from nestmat.config import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
@@ -173,6 +182,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
         "kept": findings.reconstruction(metrics, labels),
         "latent_size": latent_size,
         "reconstruction": _reconstruction(metrics, labels),
+        "latents": findings_latents.latents_table(metrics, labels),
         "protocols": [
             (labels.protocol(p), findings.protocol_in_words(source.study, name, p)) for p in config.protocols
         ],
@@ -214,6 +224,7 @@ def _of_number(
         "optimism": findings.optimism(metrics, labels, target),
         "coverage": findings.coverage(metrics, labels, target),
         "needed": [],
+        "disentangled": [],
         "tables": [_metrics_table(metrics, theirs, labels, target, protocol) for protocol in protocols],
         "class_tables": [(table, []) for table in divided],
     }
@@ -231,6 +242,7 @@ def _of_class(
         "optimism": findings_classes.optimism(metrics, labels, target),
         "coverage": findings_classes.calibration(metrics, labels, target),
         "needed": findings_classes.labels_needed(metrics, labels, target),
+        "disentangled": findings_latents.disentanglement(metrics, labels, target),
         "tables": [],
         "class_tables": [*measured, *((table, []) for table in divided)],
     }
@@ -411,12 +423,17 @@ def _model_card(source: Source, scale: str, model: str) -> dict[str, Any]:
     specification, widths = card["specification"], {k: len(v) for k, v in card["columns"].items()}
     encoder, training = specification["encoder"], specification["training"]
     inputs = sum(widths[block] for block in specification["inputs"])
+    latents = encoder["latent_activation"]
+    if semi := specification["semi_supervised"]:
+        inputs = widths[semi["composition"]] + len(specification["heads"]) - 1
+        latents = "mean and spread"
     layers = [str(inputs), *(f"{n} {encoder['activation']}" for n in encoder["hidden"])]
     return {
         "title": labels.model(model),
         "key": model,
         "inputs": ", ".join(f"{block} ({widths[block]})" for block in specification["inputs"]),
-        "encoder": " → ".join([*layers, f"{encoder['latents']} latents, {encoder['latent_activation']}"]),
+        "encoder": " → ".join([*layers, f"{encoder['latents']} latents, {latents}"]),
+        "semi_supervised": _semi_supervised(semi) if semi else "",
         "heads": [_head(name, head) for name, head in specification["heads"].items()],
         "penalties": ", ".join(
             f"{k.replace('_', ' ')} × {v:g}" for k, v in specification["penalties"].items()
@@ -427,6 +444,14 @@ def _model_card(source: Source, scale: str, model: str) -> dict[str, Any]:
         "runs": runs,
         "leak": training["scale_on"] == "all",
     }
+
+
+def _semi_supervised(options: Mapping[str, Any]) -> str:
+    """What a semi-supervised model generates, and what its classifier reads."""
+    return (
+        f"generates {options['composition']} from latents and targets; heads of targets read "
+        f"{', '.join(options['classifier'])}; rows without label count {options['unlabelled']:g}"
+    )
 
 
 def _head(name: str, head: Mapping[str, Any]) -> str:

@@ -322,6 +322,15 @@ class Plan:
             if name == wildcards.scale
         ]
 
+    def latent_metrics(self, wildcards: Any) -> list[str]:
+        """What the latents of the semi-supervised models of a scale keep."""
+        models = self.scale(wildcards.scale).models
+        return [
+            f"{self.results}/disentanglement/{name}/{protocol}/{model}.parquet"
+            for name, protocol, model in self.trained()
+            if name == wildcards.scale and models[model].specification.semi_supervised
+        ]
+
     def compare(self, wildcards: Any) -> list:
         """Pairs of nested and single-scale models."""
         return [list(pair) for pair in self.scale(wildcards.scale).compare]

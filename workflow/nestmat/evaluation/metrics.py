@@ -55,6 +55,8 @@ WITH_UNIT = {"mae", "rmse", "sharpness"}
 
 RECONSTRUCTION = "reconstruction_r2"
 """Metric of a block that a head decodes: R2 of its scaled columns."""
+TOTAL_VARIATION, PROBE = "total_variation", "probe_accuracy"
+"""Metrics of a semi-supervised model: of compositions, decoded (at%); of a probe that tells classes by z."""
 
 _GROUP = ["protocol", "model", "target", "repeat", "seed", "split"]
 
@@ -243,6 +245,7 @@ def evaluate_scale(
     left_out: Mapping[str, str] | None = None,
     strata: str | Path | None = None,
     within: Mapping[str, Stratum | Mapping[str, Any]] | None = None,
+    latents: Sequence[str | Path] = (),
     seed: int = 0,
 ) -> Mapping[str, pd.DataFrame]:
     """Measure all models of a scale and compare nested with single-scale ones.
@@ -259,6 +262,7 @@ def evaluate_scale(
         left_out: Column whose levels are left out, by protocol that leaves out whole levels.
         strata: Where `STRATA` is written; nowhere by default.
         within: Strata whose validation rows are measured by themselves, by name.
+        latents: Metrics of the latents of semi-supervised models, of all protocols.
         seed: Seed of bootstrap and permutations.
 
     Returns:
@@ -288,6 +292,7 @@ def evaluate_scale(
     filled = [part for part in measured if not part.empty] or measured[:1]
     table = pd.concat(filled, ignore_index=True).assign(scale=scale)
     table["unit"] = table["target"].map(units).where(table["metric"].isin(WITH_UNIT), "")
+    table = pd.concat([table, *(tables.read(path) for path in latents)], ignore_index=True)
     held = pd.concat(validation, ignore_index=True)
     rows = tables.read(features).set_index("row_id")
     levels = {protocol: rows[column] for protocol, column in (left_out or {}).items()}

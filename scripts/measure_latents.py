@@ -1,0 +1,30 @@
+"""Measure the latents of one semi-supervised model.
+
+In: weights and card of the model, features, its latents. Out: metrics of reconstruction (at%) and of a probe
+that tells a class by z; errors of every row.
+"""
+
+from typing import Any
+
+import torch
+
+from nestmat.evaluation.disentanglement import measure_latents
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files to `nestmat.evaluation.disentanglement.measure_latents`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        measure_latents(
+            snakemake.input.weights,
+            snakemake.input.features,
+            snakemake.input.latents,
+            snakemake.output.metrics,
+            snakemake.output.errors,
+            card=snakemake.input.card,
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
