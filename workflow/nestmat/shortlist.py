@@ -23,6 +23,7 @@ from nestmat.inverse_design import (
     Design,
     candidate_schema,
     candidate_table,
+    known_materials,
     method,
     shares_of,
     training_formulas,
@@ -73,7 +74,8 @@ def make_shortlist(
     given = design.given
     assert given.shortlist is not None
     chosen = given.methods[given.shortlist.method]
-    found = method(chosen, models).propose(design.problem, chosen.budget or given.budget, seed)
+    search = method(chosen, models, lambda: known_materials(design))
+    found = search.propose(design.problem, chosen.budget or given.budget, seed)
     best = candidate_table(design.problem, found.x, found.table)
     best = best.drop_duplicates("formula").head(given.shortlist.top).reset_index(drop=True)
     best = best.assign(method=given.shortlist.method, seed=seed, rank=np.arange(1, len(best) + 1))

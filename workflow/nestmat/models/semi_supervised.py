@@ -193,8 +193,7 @@ class SemiSupervisedAutoencoder:
         whose presence is less likely than its absence has the share 0, all but the most likely one; the slope
         there is that of shares weighed by presence.
         """
-        given = z.transpose(1, 2)
-        logits = self._decode(given[:, : self.latents], self._likely(given[:, self.latents :]), self.weights)
+        logits = self._logits(z)
         if not self._presence:
             return {self.options.composition: torch.softmax(logits, dim=1).transpose(1, 2)}
         share, presence = logits.chunk(2, dim=1)
@@ -203,6 +202,19 @@ class SemiSupervisedAutoencoder:
         hard = torch.softmax(share.masked_fill(~kept, -torch.inf), dim=1)
         # Exactly 0 in value where it is absent: the soft shares cancel before they are added.
         return {self.options.composition: (hard.detach() + (soft - soft.detach())).transpose(1, 2)}
+
+    def presence(self, z: Tensor) -> Tensor:
+        """How likely each element is there (members, n, elements), for latents as of `decode`.
+
+        The share of it where presence is not modelled.
+        """
+        logits = self._logits(z)
+        found = torch.sigmoid(logits.chunk(2, dim=1)[1]) if self._presence else torch.softmax(logits, dim=1)
+        return found.transpose(1, 2)
+
+    def _logits(self, z: Tensor) -> Tensor:
+        given = z.transpose(1, 2)
+        return self._decode(given[:, : self.latents], self._likely(given[:, self.latents :]), self.weights)
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """What the latents say of each target, (members, n); no standard deviation is stated (NaN)."""

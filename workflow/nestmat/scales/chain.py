@@ -202,6 +202,19 @@ class Chain:
         link = self._links[scale]
         return link.trained.decode(z, link.index[first : first + len(z)])
 
+    def presence(self, scale: str, z: Tensor, first: int = 0) -> Tensor:
+        """How likely each element is there, (members, n, elements), by a semi-supervised scale.
+
+        Args:
+            scale: The scale.
+            z: As for `decode`.
+            first: Number of the first of these members.
+        """
+        link = self._links[scale]
+        network = link.trained.network(link.index[first : first + len(z)])
+        assert isinstance(network, SemiSupervisedAutoencoder)
+        return network.presence(z.float()).double()
+
 
 def _blocks(trained: Trained, features: Tensor) -> dict[str, Tensor]:
     widths = [len(columns) for columns in trained.inputs.values()]

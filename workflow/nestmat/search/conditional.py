@@ -26,6 +26,9 @@ from nestmat.search.surrogate import Surrogate
 
 ROUNDED = 0.02
 """Largest share of the atoms of an alloy that rounding to a grid may change."""
+ABSENT = 1e-6
+"""Share of an element that is decoded to none, times how likely it is there: where the rules of the space ask
+for more elements, the likeliest come first."""
 SMALLEST = 1e-30
 """Stands for a share of 0 where a logarithm is taken."""
 
@@ -112,12 +115,13 @@ class ConditionalDecoder:
     def decode(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares (n, species) that z (n, latents) and the wanted targets stand for, of sum 1.
 
-        Elements that the space lacks are left out.
+        Elements that the space lacks are left out; of those that are absent is `ABSENT` at most.
         """
         chain = self.surrogate.chain
         full = chain.with_targets(self.scale, torch.from_numpy(z), self.wanted, self.member)
         [block] = chain.decode(self.scale, full[None], self.member).values()
-        shares = block[0, :, self._places].clamp_min(SMALLEST)
+        likely = chain.presence(self.scale, full[None], self.member)
+        shares = (block + ABSENT * likely)[0, :, self._places].clamp_min(SMALLEST)
         return (shares / shares.sum(dim=1, keepdim=True)).numpy()
 
     def prior(self, n: int, seed: Sequence[int]) -> NDArray[np.float64]:
@@ -138,7 +142,7 @@ def _enough(problem: Problem, table: pd.DataFrame, value: float) -> NDArray[np.b
             "goes with a target of which as much or as little as possible is wanted.",
             column="options.accept",
             value=value,
-            remedy="leave it out.",
+            remedy="give the target a goal, or search in another way.",
         )
     mean = table[f"{target.quantity}.mean"].to_numpy()
     reached = mean >= value if target.goal == "maximise" else mean <= value
@@ -269,6 +273,19 @@ class Inversion:
     accept: float = 0.6
     within: float | None = None
 
+    def __post_init__(self) -> None:
+        if (
+            not self.shares
+            or list(self.shares) != sorted(self.shares)
+            or not 0 < self.shares[0] <= self.shares[-1] <= 1
+        ):
+            raise InputError(
+                "are not shares of a way in rising order.",
+                column="options.shares",
+                value=list(self.shares),
+                remedy="give numbers above 0 and up to 1.",
+            )
+
     def bind(self, known: NDArray[np.float64]) -> BoundInversion:
         """The method with known materials (n, columns) to start from, none for random ones of the space."""
         return BoundInversion(self, known)
@@ -298,12 +315,13 @@ class BoundInversion:
         settings, random = self.settings, np.random.default_rng([seed, 2])
         decoder = ConditionalDecoder(problem, seed)
         begin = random.permutation(self.known) if len(self.known) else problem.space.sample(budget, [seed, 3])
-        most = budget // (1 + (settings.steps + 1) * len(settings.shares))
+        # Half of the budget at most is spent on what misses it.
+        begin = begin[: budget // 2]
+        most = (budget - len(begin)) // (1 + (settings.steps + 1) * len(settings.shares))
         if most < 1:
             raise InputError(
                 "is too small for the steps.", column="budget", value=budget, remedy="give fewer steps."
             )
-        begin = begin[: budget // 2]
         evaluations = len(begin)
         begin = begin[~self._reached(problem, begin)][: min(settings.starts, most)]
         here, reached = begin.copy(), np.zeros(len(begin), dtype=bool)
