@@ -160,7 +160,7 @@ def test_rows_are_read_and_featurized(folder):
     rejects = tables.read(root / "data/alloys.rejects.parquet")
     assert rejects["row"].tolist() == [ROWS + 3, ROWS + 4]
     assert rejects["reason"].tolist() == [
-        "holds U, outside the elements of the data set",
+        "holds another element than those of the data set",
         "repeats row 6 with another hardness",
     ]
     features = tables.read(root / "features/hardness.parquet")

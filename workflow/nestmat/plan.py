@@ -12,7 +12,17 @@ from typing import Any
 
 from nestmat import figures, report
 from nestmat.classes import check_classes, class_targets
-from nestmat.config import DEVICES, DFT_TABLES, DataFile, DatasetSpec, Dft, Recommended, Scale, Study
+from nestmat.config import (
+    DEVICES,
+    DFT_TABLES,
+    Baseline,
+    DataFile,
+    DatasetSpec,
+    Dft,
+    Recommended,
+    Scale,
+    Study,
+)
 from nestmat.config_search import DesignProblem
 from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
@@ -546,7 +556,6 @@ class Plan:
         lineage = self.study.lineage(scale)
         told: dict[str, Any] = {
             "title": "",
-            "baselines": {},
             "compare": [],
             "recommended": None,
             "sweep": None,
@@ -560,7 +569,10 @@ class Plan:
                 "question": "",
                 "published": [],
                 "datasets": {key: self.study.datasets[key] for key in sorted(datasets)},
-                "scales": {name: self.scale(name).model_copy(update=told) for name in lineage},
+                "scales": {
+                    name: self.scale(name).model_copy(update={**told, "baselines": self._taught_by(name)})
+                    for name in lineage
+                },
                 "generative": {
                     name: self.study.generative[name].model_copy(update={"title": ""}) for name in generative
                 },
@@ -569,6 +581,12 @@ class Plan:
             }
         )
         return study.model_dump(mode="json")
+
+    def _taught_by(self, scale: str) -> dict[str, Baseline]:
+        """Baselines of a scale that teach one of its models, which names them."""
+        parts = [model.specification.semi_supervised for model in self.scale(scale).models.values()]
+        names = {part.teacher for part in parts if part}
+        return {name: entry for name, entry in self.scale(scale).baselines.items() if name in names}
 
     # generative models
 

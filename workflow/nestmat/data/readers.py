@@ -553,8 +553,8 @@ def _key(text: str, allowed: frozenset[str] | None) -> tuple[str, str | None]:
         formula = parse(text)
     except InputError as error:
         return "", " ".join(filter(None, (error.message, error.remedy)))
-    others = [] if allowed is None else sorted({e.symbol for e in formula.composition} - allowed)
-    return formula.key, f"holds {', '.join(others)}, outside the elements of the data set" if others else None
+    others = allowed is not None and {e.symbol for e in formula.composition} - allowed
+    return formula.key, "holds another element than those of the data set" if others else None
 
 
 def _suspicions(rows: _Rows, spec: DatasetSpec, path: Path | None) -> None:
