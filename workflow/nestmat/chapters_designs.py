@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from nestmat import figures, published
+from nestmat import chapters_alloys, figures, findings_alloys, published
 from nestmat import findings_designs as findings
 from nestmat.chapters import Source, figure
+from nestmat.design_tables import Table, rows_of, table
 from nestmat.evaluation.designs import ALL, MODEL, NEW, TRAINING, UNIFORM
 from nestmat.figures import measures
 from nestmat.figures.design_labels import BASELINES, JUDGES, DesignLabels, judge
@@ -25,9 +25,6 @@ SECTIONS = {
 
 LISTED = 30
 """Candidates of the shortlist that the report prints; the files have all."""
-
-Table = dict[str, Any]
-"""Caption, head as (text, class) pairs, rows as (class, cells) pairs, and a note."""
 
 
 def design_chapter(source: Source, name: str) -> dict[str, Any]:
@@ -51,6 +48,9 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
             _work(metrics, runs, labels),
             _places(metrics, labels),
         ]
+        if given.space.elements is not None:
+            found += findings_alloys.alloys(metrics, labels)
+            tables["methods"][-1:] = chapters_alloys.tables(metrics, labels)
         if any(entry.model for entry in given.methods.values()):
             found.append(("Samples", findings.sampled(metrics, labels)))
             tables["methods"].insert(0, _samples(metrics, labels))
@@ -115,37 +115,15 @@ def _files(labels: DesignLabels) -> list[tuple[str, str]]:
     return found
 
 
-def _table(caption: str, first: str, heads: Sequence[str], rows: list, note: str = "") -> Table:
-    """A table whose first column is words and whose others are numbers."""
-    return {
-        "caption": caption,
-        "head": [(first, ""), *((head, "n") for head in heads)],
-        "rows": rows,
-        "note": note,
-    }
-
-
-def _rows(methods: Sequence[str], labels: DesignLabels, cells: Any) -> list[tuple[str, list[str]]]:
-    """A row a method: its name and what ``cells`` gives of it; baselines are set apart."""
-    return [
-        ("published" if name in BASELINES else "", [labels.method(name), *cells(name)]) for name in methods
-    ]
-
-
 def _judges(metrics: pd.DataFrame) -> list[str]:
     """Judges other than the model and all of them together."""
     return measures.ordered((j for j in metrics["judge"] if j not in (MODEL, ALL)), list(JUDGES))
 
 
-def _numbers(metrics: pd.DataFrame, metric: str, judged_by: str = MODEL) -> dict[str, float]:
-    """A metric of distinct candidates over all seeds, by method."""
-    rows = metrics[(metrics["seed"] == -1) & (metrics["metric"] == metric) & (metrics["judge"] == judged_by)]
-    return dict(zip(rows["method"], rows["value"], strict=True))
-
-
 def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
-    judges = [MODEL, *_judges(metrics), ALL]
-    count = _numbers(metrics, "candidates")
+    judges = [MODEL, *_judges(metrics)]
+    judges += [ALL] * (len(judges) > 2)
+    count = findings.numbers(metrics, "candidates")
     found = {name: findings.rates(metrics, name) for name in judges}
     fresh = findings.rates(metrics, ALL, "hit_new_in_domain")
     own = [labels.method(name) for name, entry in labels.given.methods.items() if entry.predictor != "model"]
@@ -155,15 +133,15 @@ def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         return [findings.whole(count[method]), *(findings.rate(one, unit="") for one in each)]
 
     heads = ["Distinct", *(prettify(judge(name)) for name in judges), "New and in the domain"]
-    return _table(
+    return table(
         "Share of distinct candidates that are hits (%)",
         "Method",
         heads,
-        _rows(labels.methods(metrics["method"]), labels, cells),
+        rows_of(labels.methods(metrics["method"]), labels, cells),
         "95 % Wilson intervals in brackets. The searched model's own rate is no evidence. The judges were "
-        "trained on materials that the searched members left out; the last column is of all judges "
-        "together. New: at "
-        f"least {NEW} from every training material."
+        "trained on materials that the searched members left out"
+        + ("; the last column is of all judges together" if ALL in judges else "")
+        + f". New: at least {NEW} from every training material."
         + (f" The trees themselves were searched by {', '.join(own)}: no evidence." if own else ""),
     )
 
@@ -177,11 +155,11 @@ def _enrichment(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         return ["" if o == method else findings.compared_with(found[method], found[o]) for o in against]
 
     methods = [name for name in labels.methods(metrics["method"]) if name not in BASELINES]
-    return _table(
+    return table(
         "How many times the hits by all judges of other lists",
         "Method",
         [labels.method(name) for name in against],
-        _rows(methods, labels, cells),
+        rows_of(methods, labels, cells),
         "Where the other list has no hit, the upper end of its interval is taken.",
     )
 
@@ -191,10 +169,10 @@ def _work(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels) -> Ta
     quantity = labels.given.targets[0].quantity
     unit = labels.unit(quantity)
     evaluations, seconds = (runs.groupby("method")[name].sum() for name in ("evaluations", "seconds"))
-    diversity = _numbers(metrics, "diversity")
-    optimism = [_numbers(metrics, f"optimism:{quantity}", name) for name in judges]
-    price = [_numbers(metrics, "seconds_per_thousand_hits", name) for name in judges]
-    volume = {name: found for name in judges if (found := _numbers(metrics, "hypervolume", name))}
+    diversity = findings.numbers(metrics, "diversity")
+    optimism = [findings.numbers(metrics, f"optimism:{quantity}", name) for name in judges]
+    price = [findings.numbers(metrics, "seconds_per_thousand_hits", name) for name in judges]
+    volume = {name: found for name in judges if (found := findings.numbers(metrics, "hypervolume", name))}
 
     def cells(method: str) -> list[str]:
         work = ["", ""]
@@ -209,11 +187,11 @@ def _work(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels) -> Ta
     heads += [f"1000 hits by {judge(name)} (s)" for name in judges]
     heads += ["Diversity", *(with_unit(f"Over {judge(name)}", unit) for name in judges)]
     heads += [f"Hypervolume by {judge(name)}" for name in volume]
-    return _table(
+    return table(
         "Price, diversity, and what the searched model promises too much",
         "Method",
         heads,
-        _rows(labels.methods(metrics["method"]), labels, cells),
+        rows_of(labels.methods(metrics["method"]), labels, cells),
         "Predictions and seconds are of all searches of a method, without loading the models. Diversity is "
         f"the mean distance of two candidates, 0 to 1. Over: {lower_first(labels.name(quantity))} by the "
         "searched model less that by the judge, on average."
@@ -223,7 +201,7 @@ def _work(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels) -> Ta
 
 def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     names = ["in_domain", *findings.windows_of(metrics)]
-    unique = _numbers(metrics, "unique")
+    unique = findings.numbers(metrics, "unique")
     found = {name: findings.rates(metrics, MODEL, name) for name in names}
 
     def cells(method: str) -> list[str]:
@@ -234,11 +212,11 @@ def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 
     heads = ["Distinct of proposed", "In the domain"]
     heads += [prettify(word(name.removesuffix("_window"))) for name in names[1:]]
-    return _table(
+    return table(
         "Where the candidates lie (%)",
         "Method",
         heads,
-        _rows(labels.methods(metrics["method"]), labels, cells),
+        rows_of(labels.methods(metrics["method"]), labels, cells),
         "In the domain: no less dense in training materials than nineteen of twenty of these are."
         + (" The other columns: share inside the window of a perovskite." if names[1:] else ""),
     )
@@ -289,11 +267,11 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         "Yield (%)",
         "Distance of two",
     ]
-    return _table(
+    return table(
         f"What was asked for and what the {judge(by)} says",
         "Method",
         heads,
-        [*_rows(labels.methods(metrics["method"]), labels, cells), *reported],
+        [*rows_of(labels.methods(metrics["method"]), labels, cells), *reported],
         "Inside and kept: of the samples that were drawn. Off: mean distance of the judged value from the "
         "one asked for; yield: share of the samples that are kept and hits by all judges; distance of two "
         "candidates: mean Euclidean, where every interval is −1 to 1. ± one standard deviation over the "
@@ -351,7 +329,7 @@ def _second_round(rounds: pd.DataFrame, labels: DesignLabels) -> Table:
         ("", [with_unit(labels.name(quantity), unit), str(count), value(before), value(after)])
         for quantity, unit, before, after, count in findings.second_round(rounds, labels)
     ]
-    return _table(
+    return table(
         "Learning from the calculated candidates",
         "Mean absolute error",
         ["Rows", "First round", "Second round"],
@@ -422,4 +400,4 @@ def _calibration_errors(errors: pd.DataFrame) -> Table:
         mark = "recommended" if row["offset"] and row["half"] == "tested" else ""
         lines.append((mark, [row["variant"].capitalize(), height, *told, *numbers]))
     heads = ["Height, c", "Offset, eV", "Half", "Rows", "MAE, eV", "Bias, eV", "Largest, eV"]
-    return _table("Errors of the calculations on these rows", "Positions", heads, lines)
+    return table("Errors of the calculations on these rows", "Positions", heads, lines)

@@ -114,6 +114,7 @@ def _shares(shares: Shares) -> str:
         least = f"{shares.fewest} to " if shares.fewest > 1 else "at most "
         parts.append(f"{least}{shares.most} at a time")
     parts += [f"at least {amount(shares.least)} of each"] if shares.least else []
+    parts += [f"at most {amount(shares.greatest)} of each"] if shares.greatest < 1 else []
     parts += [f"{name} {amount(low)} to {amount(high)}" for name, (low, high) in shares.bounds.items()]
     return "; ".join(parts)
 
@@ -155,6 +156,12 @@ def rates(metrics: pd.DataFrame, judged_by: str = ALL, metric: str = "hit") -> R
     """Rate with interval by method, of distinct candidates over all seeds."""
     rows = metrics[(metrics["seed"] == -1) & (metrics["judge"] == judged_by) & (metrics["metric"] == metric)]
     return {row["method"]: (row["value"], row["low"], row["high"]) for row in rows.to_dict("records")}
+
+
+def numbers(metrics: pd.DataFrame, metric: str, judged_by: str = MODEL) -> dict[str, float]:
+    """A metric of distinct candidates over all seeds, by method."""
+    rows = metrics[(metrics["seed"] == -1) & (metrics["metric"] == metric) & (metrics["judge"] == judged_by)]
+    return dict(zip(rows["method"], rows["value"], strict=True))
 
 
 def over_seeds(metrics: pd.DataFrame, metric: str, judged_by: str = MODEL) -> dict[str, tuple[float, float]]:

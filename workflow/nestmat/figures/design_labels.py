@@ -55,6 +55,8 @@ class DesignLabels(style.Labels):
         return f"{text}, {self.title(scale)}" if scale in self.study.scales and len(alike) > 1 else text
 
     def _plain(self, column: str) -> str:
+        if classes := self.classes(column):
+            return f"Probability of {classes[1]}"
         text = super().name(column)
         return style.prettify(column.rpartition(".")[2]) if text == column else text
 

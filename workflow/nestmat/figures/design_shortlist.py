@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+MOST_COLUMNS = 16
+"""Species up to which each has a column; of more only those that occur."""
+
+
 def listed(study: Study, problem: str) -> bool:
     """Whether the problem has a shortlist of compositions."""
     given = study.search[problem]
@@ -55,6 +59,9 @@ def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure
         sites[""] = space.elements
     columns = [(site, name) for site, shares in sites.items() for name in shares.species]
     values = rows[[f"{site}:{name}" if site else name for site, name in columns]].to_numpy(np.float64)
+    if len(columns) > MOST_COLUMNS:
+        used = np.flatnonzero((values > 0).any(axis=0))
+        columns, values = [columns[place] for place in used], values[:, used]
     figure = style.matrix(
         values,
         rows=[f"{rank}  {formula}" for rank, formula in zip(rows["rank"], rows["formula"], strict=True)],
@@ -151,8 +158,9 @@ def _calculated(ax: Axes, rows: pd.DataFrame) -> None:
 MAP = kind.Kind(
     title="What the shortlist is made of",
     caption=(
-        "A row a candidate with its rank, a column a species of the design space by site; the shade is its "
-        "share, also printed. At the right what is predicted of it, with one standard deviation."
+        "A row a candidate with its rank, a column a species of the design space by site, of many only those "
+        "that occur; the shade is its share, also printed. At the right what is predicted of it, with one "
+        "standard deviation."
     ),
     section="shortlist",
     draw=draw_map,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nestmat.config import Study
 from nestmat.figures import kind, style
 from nestmat.figures.design_labels import BASELINES, DesignLabels, judge, judges
@@ -28,6 +30,10 @@ WINDOW_LOOKS: tuple[dict[str, Any], ...] = (
     {"color": style.ORANGE, "marker": "^"},
     {"color": style.PURPLE, "marker": "D"},
 )
+SHOWN = 300
+"""Points drawn of the candidates of one method."""
+BESIDE = 6
+"""Methods up to which their names are written into the panel."""
 ROW = 0.34
 """Height of a method's row in inches."""
 
@@ -133,8 +139,10 @@ def _promised(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity: str,
     said, theirs = rows[f"{quantity}.mean"], rows[f"{name}.{quantity}.mean"]
     methods, looks = labels.methods(rows["method"]), labels.looks()
     for place, method in enumerate(methods):
-        mine = rows["method"] == method
-        ax.plot(theirs[mine], said[mine], **points(method, place / len(methods)), **looks[method])
+        mine = np.flatnonzero(rows["method"] == method)
+        if len(mine) > SHOWN:
+            mine = mine[np.linspace(0, len(mine) - 1, SHOWN).astype(int)]
+        ax.plot(theirs.iloc[mine], said.iloc[mine], **points(method, place / len(methods)), **looks[method])
     ends = [min(said.min(), theirs.min()), max(said.max(), theirs.max())]
     ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
     ax.set_title(f"Judged by {judge(name)}")
@@ -193,7 +201,8 @@ def draw_novelty(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
     left.set_xlabel("Distance to the nearest training material\nat least so large (0 to 1)")
     left.set_ylabel("Share of distinct candidates (%)")
     left.set_ylim(0, 103)
-    left.legend(loc="lower left", fontsize=7, frameon=True, edgecolor="none", framealpha=0.8)
+    if len(methods) <= BESIDE:
+        left.legend(loc="lower left", fontsize=7, frameon=True, edgecolor="none", framealpha=0.8)
     windows = [name for name in dict.fromkeys(found["metric"]) if str(name).endswith("_window")]
     signs = dict(zip(["in_domain", *windows], WINDOW_LOOKS, strict=False))
     for place, (name, look) in enumerate(signs.items()):
@@ -202,10 +211,10 @@ def draw_novelty(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
         _rates(right, found[found["metric"] == name], methods, shift, text, markersize=3.5, **look)
     _rows(right, [labels.method(name) for name in methods], methods)
     _baseline_rule(right, methods)
-    right.set_title("In domain and windows")
+    right.set_title("In domain and windows" if windows else "In the domain")
     right.set_xlabel("Share of distinct candidates (%)")
     right.set_xlim(0, 103)
-    style.legend_below(figure, [right])
+    style.legend_below(figure, [left] * (len(methods) > BESIDE) + [right] * bool(windows))
     return figure
 
 
@@ -228,9 +237,9 @@ METHODS = kind.Kind(
 OPTIMISM = kind.Kind(
     title="What the searched model promises, and what the judges say",
     caption=(
-        "Above: each point is a candidate, the searched model's value of the first target against the "
-        "judge's; the line is equality, and what lies above it is promised too much. Below: the mean of the "
-        "difference by method, whose colour is that of its points."
+        "Above: each point is a candidate, of many a part of them, the searched model's "
+        "value of the first target against the judge's; the line is equality, and what lies above it is "
+        "promised too much. Below: the mean of the difference by method, whose colour is that of its points."
     ),
     section="methods",
     draw=draw_optimism,
