@@ -157,6 +157,7 @@ rule interpret_scale:
     output:
         correlations=f"{RESULTS}/interpretation/{{scale}}.correlations.parquet",
         shapley=f"{RESULTS}/interpretation/{{scale}}.shapley.parquet",
+        attributions=f"{RESULTS}/interpretation/{{scale}}.attributions.parquet",
     log:
         f"{RESULTS}/logs/interpret_scale/{{scale}}.log",
     benchmark:
@@ -174,6 +175,33 @@ rule interpret_scale:
         "Interpret scale {wildcards.scale}"
     script:
         "../scripts/interpret_scale.py"
+
+
+rule encode_families:
+    input:
+        weights=PLAN.family_weights,
+        cards=PLAN.family_cards,
+        features=PLAN.family_features,
+        code=code("encode_families"),
+    output:
+        families=f"{RESULTS}/interpretation/{{scale}}.families.parquet",
+    log:
+        f"{RESULTS}/logs/encode_families/{{scale}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/encode_families/{{scale}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        blocks=PLAN.family_blocks,
+        interpret=PLAN.interpretation,
+    message:
+        "Encode families of alloys at scale {wildcards.scale}"
+    script:
+        "../scripts/encode_families.py"
 
 
 rule embed_latents:

@@ -1,7 +1,8 @@
 """Interpret the members of one trained model.
 
 In: weights and card of the model, features, its latents, propagated latents of its parents. Out: correlations
-of the latents (no unit), attributions of inputs in the unit of what they explain.
+of the latents (no unit), attributions of inputs in the unit of what they explain, and of every row where that
+is the probability of a class.
 """
 
 from typing import Any
@@ -23,6 +24,7 @@ def main(snakemake: Any) -> None:
             str(snakemake.input.latents),
             snakemake.output.correlations,
             snakemake.output.shapley,
+            attributions=snakemake.output.attributions,
             card=str(snakemake.input.card),
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
             **{name: effort[name] for name in ("groups", "permutations", "background")},

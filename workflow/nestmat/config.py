@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from nestmat.config_generative import GenerativeModel
-from nestmat.config_parts import FeatureBlock, Name, Part
+from nestmat.config_parts import Families, FeatureBlock, Name, Part
 from nestmat.config_pool import PoolSearch
 from nestmat.config_search import DesignProblem
 from nestmat.errors import InputError
@@ -396,6 +396,9 @@ class Interpretation(Part):
     )
     background: int = Field(
         64, gt=0, description="Training rows that stand for a missing input in Shapley values."
+    )
+    families: Families | None = Field(
+        None, description="Alloys whose latents are shown, for a semi-supervised model."
     )
 
 
@@ -982,6 +985,9 @@ def _check_scale(
         if scale.models[use.model].specification.joint:
             raise ValueError(f"scales.{name}: {use.model!r} is trained jointly; sweep and interpret another")
         need(use.protocol, scale.runs(use.model), "protocol")
+    shown = scale.interpret and scale.interpret.families
+    if scale.interpret and shown and not scale.models[scale.interpret.model].specification.semi_supervised:
+        raise ValueError(f"scales.{name}.interpret.families: goes with a semi-supervised model")
 
 
 def _check_pool(name: str, pool: PoolSearch, scales: Mapping[str, Scale]) -> None:

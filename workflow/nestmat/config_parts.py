@@ -18,6 +18,20 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Families(Part):
+    """Families of equimolar alloys: of the elements of each family, every choice of so many."""
+
+    elements: dict[str, list[str]] = Field(min_length=1, description="Elements by the title of their family.")
+    of: int = Field(4, gt=0, description="Elements of an alloy.")
+
+    @model_validator(mode="after")
+    def _enough(self) -> Families:
+        for title, elements in self.elements.items():
+            if len(set(elements)) < len(elements) or len(elements) < self.of:
+                raise ValueError(f"{title}: needs {self.of} different elements or more")
+        return self
+
+
 class Monolayer(Part):
     """Bonds of a 2H monolayer MX2 whose atoms sit at fixed fractions of its cell, whichever cell that is.
 

@@ -485,6 +485,33 @@ class Plan:
         name, interpret = wildcards.scale, self.scale(wildcards.scale).interpret
         return self._latents_for(name, interpret.model, interpret.protocol, rows=name) if interpret else []
 
+    def family_blocks(self, wildcards: Any) -> dict[str, dict[str, dict]]:
+        """Feature blocks that the explained model and its parents read, by scale, parents first."""
+        found = {}
+        for name, stem in self._explained_chain(wildcards.scale).items():
+            inputs = self.scale(name).models[stem.rpartition("/")[2]].specification.inputs
+            blocks = self.scale(name).features
+            found[name] = {k: blocks[k].model_dump(exclude_none=True) for k in inputs if k in blocks}
+        return found
+
+    def family_weights(self, wildcards: Any) -> list[str]:
+        """Weights of these models, in the same order."""
+        chain = self._explained_chain(wildcards.scale).values()
+        return [f"{self.results}/models/{stem}.safetensors" for stem in chain]
+
+    def family_cards(self, wildcards: Any) -> list[str]:
+        """Their cards."""
+        chain = self._explained_chain(wildcards.scale).values()
+        return [f"{self.results}/models/{stem}.json" for stem in chain]
+
+    def family_features(self, wildcards: Any) -> list[str]:
+        """Features that they were trained on."""
+        return [f"{self.results}/features/{name}.parquet" for name in self._explained_chain(wildcards.scale)]
+
+    def _explained_chain(self, scale: str) -> dict[str, str]:
+        interpret = self.scale(scale).interpret
+        return self.study.chain(scale, interpret.model, interpret.protocol) if interpret else {}
+
     # inverse design
 
     def problem(self, wildcards: Any) -> DesignProblem:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from nestmat.config import Study
 from nestmat.errors import InputError
 from nestmat.figures import (
+    beeswarm,
     calibration,
     correlations,
     curves,
@@ -24,6 +25,8 @@ from nestmat.figures import (
     front,
     generative,
     labelled,
+    latent_errors,
+    latent_space,
     maps,
     nesting,
     parity,
@@ -46,6 +49,7 @@ FIGURES: dict[str, Kind] = {
     "roc": roc.KIND,
     "labelled": labelled.KIND,
     "elements": elements.KIND,
+    "latent_errors": latent_errors.KIND,
     "devices": devices.KIND,
     "truth": truth.KIND,
     "nesting": nesting.KIND,
@@ -56,7 +60,10 @@ FIGURES: dict[str, Kind] = {
     "latents_descriptors": correlations.DESCRIPTORS,
     "latents_target": correlations.LATENTS,
     "shapley": shapley.KIND,
+    "beeswarm": beeswarm.KIND,
     "shapley_latents": shapley.LATENTS,
+    "latent_space": latent_space.KIND,
+    "families": latent_space.FAMILIES,
     "maps": maps.KIND,
     "methods": designs.METHODS,
     "optimism": designs.OPTIMISM,

@@ -45,8 +45,8 @@ def _draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels, roles: list[
     )
     return style.matrix(
         strength,
-        rows=[style.symbol(v) if v in latents else labels.name(v) for v in variables],
-        columns=[style.symbol(name) for name in latents],
+        rows=[labels.latent(v) if v in latents else labels.name(v) for v in variables],
+        columns=[labels.latent(name) for name in latents],
         across=f"Latent variables of {labels.model(_model(labels))}",
         bar="Adjusted |r|",
         printed=q < SIGNIFICANT,

@@ -80,6 +80,14 @@ def autoencoder(study: Study, scale: str) -> str:
     return config.interpret.model if config.interpret else next(iter(config.models))
 
 
+def semi_supervised(study: Study, scale: str) -> str | None:
+    """``<scale>/<protocol>/<model>`` of the model that is interpreted, where it is semi-supervised."""
+    interpret = study.scales[scale].interpret
+    if interpret is None or not study.scales[scale].models[interpret.model].specification.semi_supervised:
+        return None
+    return f"{scale}/{interpret.protocol}/{interpret.model}"
+
+
 def features(scale: str) -> str:
     """Features and targets of a scale, with units."""
     return f"features/{scale}.parquet"

@@ -16,8 +16,12 @@ METHODS = {"pca": ("Principal component 1", "Principal component 2"), "umap": ("
 
 
 def available(study: Study, scale: str) -> bool:
-    """Whether a model of the scale is interpreted."""
-    return study.scales[scale].interpret is not None and bool(study.scales[scale].targets)
+    """Whether a model of the scale is interpreted whose latents do not hold its predictions."""
+    return (
+        study.scales[scale].interpret is not None
+        and bool(study.scales[scale].targets)
+        and kind.semi_supervised(study, scale) is None
+    )
 
 
 def needs(study: Study, scale: str) -> kind.Needs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,12 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         labels: Names and units.
     """
     found = frames["shapley"]
+    # A semi-supervised model has its predictions among its latents: of those nothing is to be told.
+    told = ("target",) if kind.semi_supervised(labels.study, labels.scale) else ("target", "head")
     cells = [
         (target, what, rows)
         for target in labels.config.targets
-        for what in ("target", "head")
+        for what in told
         for rows in [found[found["function"] == f"{what}:{target}"]]
         if not rows.empty
     ]
@@ -55,9 +58,9 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         ax.set_title("Inputs" if what == "target" else "Latent variables")
         exact = (rows["method"] == "exact").all()
         text = "Mean |Shapley value|" if exact else "Mean |change| when shuffled"
-        ax.set_xlabel(
-            style.with_unit(f"{text}, {style.lower_first(labels.name(target))}", labels.unit(target))
-        )
+        classes = labels.classes(target)
+        what_of = f"probability of {classes[1]}" if classes else style.lower_first(labels.name(target))
+        ax.set_xlabel(textwrap.fill(style.with_unit(f"{text}, {what_of}", labels.unit(target)), 44))
         if len(cells) > 1:
             ax.set_xlabel(style.with_unit(text, labels.unit(target)))
     return figure
@@ -82,7 +85,7 @@ def draw_latents(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Fi
     return style.matrix(
         shares,
         rows=[_name(name, labels) for name in table.index],
-        columns=[style.symbol(name) for name in table.columns],
+        columns=[labels.latent(name) for name in table.columns],
         across=f"Latent variables of {labels.model(_model(labels))}",
         bar="Share of attribution",
         printed=shares >= 0.1,
@@ -94,7 +97,9 @@ def _name(name: str, labels: style.Labels) -> str:
     block = labels.config.features.get(name)
     if block is not None:
         return f"{style.prettify(name)} (all)" if block.kind == "continuous" else style.prettify(name)
-    return style.symbol(name) if name[:1] == "z" and name[1:].isdigit() else labels.name(name)
+    return (
+        labels.latent(name) if name[:1] == "z" and name[1:].isdigit() else style.prettify(labels.name(name))
+    )
 
 
 def _model(labels: style.Labels) -> str:

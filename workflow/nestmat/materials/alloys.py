@@ -54,7 +54,7 @@ DESCRIPTORS: Mapping[str, tuple[str, str]] = {
     "electronegativity_mismatch": ("", "standard deviation of Pauling's electronegativity"),
     "mixing_entropy": ("J/(mol K)", "ideal entropy of mixing"),
     "mixing_enthalpy": ("kJ/mol", "enthalpy of mixing of the liquid, with its sign"),
-    "vec": ("", "mean number of s, d and p electrons, the VEC of alloys"),
+    "vec": ("", "mean valence electron concentration, VEC, of s, d and p electrons"),
     "vec_spread": ("", "standard deviation of the VEC"),
     "volume_mismatch": ("%", "relative mismatch of radii by metallic volume"),
     "entropy_share": (

@@ -17,15 +17,25 @@ def pca_map(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Coordinates (n, 2), oriented so that the largest loading of each axis is positive, zero along an axis
         that one latent leaves empty; and the share of the variance along each axis, (2,).
     """
-    centred = np.asarray(latents, dtype=np.float64) - np.mean(latents, axis=0)
-    _, spread, axes = np.linalg.svd(centred, full_matrices=False)
+    mean, axes, share = principal_axes(latents)
+    return (np.asarray(latents, dtype=np.float64) - mean) @ axes.T, share
+
+
+def principal_axes(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (k,), first two principal axes (2, k) and shares of the variance (2,); see `pca_map`.
+
+    An axis that one latent leaves empty is zero.
+    """
+    values = np.asarray(latents, dtype=np.float64)
+    mean = values.mean(axis=0)
+    _, spread, axes = np.linalg.svd(values - mean, full_matrices=False)
     largest = np.abs(axes).argmax(axis=1)
     axes = axes * np.where(axes[np.arange(len(axes)), largest] < 0, -1.0, 1.0)[:, None]
-    xy, share = np.zeros((len(centred), 2)), np.zeros(2)
+    first, share = np.zeros((2, values.shape[1])), np.zeros(2)
     count = min(2, len(axes))
-    xy[:, :count] = centred @ axes[:count].T
+    first[:count] = axes[:count]
     share[:count] = spread[:count] ** 2 / max((spread**2).sum(), np.finfo(float).tiny)
-    return xy, share
+    return mean, first, share
 
 
 def umap_map(latents: np.ndarray, seed: int, neighbours: int = 50, min_dist: float = 0.3) -> np.ndarray:

@@ -21,6 +21,7 @@ from nestmat.evaluation.interpretability.attribution import (
     MAX_PLAYERS,
     Function,
     permutation_importance,
+    sampled_shapley_values,
     shapley_values,
 )
 from nestmat.evaluation.interpretability.embedding import pca_map, umap_map
@@ -36,6 +37,9 @@ log = logging.getLogger(__name__)
 EVALUATIONS = 40_000_000
 # Draws of a background row for each row, in permutation importance.
 REPEATS = 20
+# Random orders of the inputs, and rows of a fold, where Shapley values are sampled.
+ORDERS = 50
+SAMPLED_ROWS = 400
 
 CORRELATIONS: tables.Schema = {
     "latent": Column("string", role="key", description="latent of the reference member"),
@@ -57,6 +61,17 @@ SHAPLEY: tables.Schema = {
     "std": Column("float64", description="standard deviation over the members"),
     "method": Column("string", description="exact (Shapley values) or permutation (mean absolute change)"),
     "unit": Column("string", description="unit of the function, of mean_abs and of std"),
+}
+ATTRIBUTIONS: tables.Schema = {
+    "target": Column("string", role="key", description="a target that is a class"),
+    "row_id": Column("int64", role="key"),
+    "input": Column("string", role="key", description="input or group of inputs"),
+    "value": Column(
+        "float64", description="Shapley value of the probability of class 1, mean over the seeds"
+    ),
+    "level": Column(
+        "float64", description="share of the rows that have less of this input; NaN of several columns"
+    ),
 }
 EMBEDDING: tables.Schema = {
     "row_id": Column("int64", role="key"),
@@ -244,6 +259,52 @@ def shapley_table(
     return pd.concat(parts, ignore_index=True)
 
 
+def attribution_table(
+    explained: Explained, groups: Mapping[str, Sequence[str]], background: int, seed: int
+) -> pd.DataFrame:
+    """Shapley values of the probabilities of classes at single rows left out of a fold, `ATTRIBUTIONS`.
+
+    Args:
+        explained: Members and rows.
+        groups: Named groups of input columns or of whole blocks.
+        background: Background rows a fold.
+        seed: Seed of all draws.
+    """
+    targets = [name for name in explained.targets if name in explained.data.classes]
+    empty = pd.DataFrame(columns=list(ATTRIBUTIONS))
+    if not targets:
+        return empty
+    inputs, order = explained.inputs(), explained.input_order()
+    names = explained.trained.specification.inputs
+    whole = players({name: explained.labels(name) for name in names}, explained.data.kinds, groups)
+    outputs = [len(explained.latent_names) + explained.targets.index(name) for name in targets]
+    parts, folds = [], explained.members["fold"].to_numpy()
+    for fold in np.unique(folds).tolist():
+        members = np.flatnonzero(folds == fold)
+        rows, base = _drawn_rows(
+            explained.train[members[0]], len(whole), len(members), background, seed + fold
+        )
+        rows = np.sort(np.random.default_rng(seed + fold).permutation(rows)[:SAMPLED_ROWS])
+        found = []
+        for m in members.tolist():
+            mine = {name: order[m, columns].tolist() for name, columns in whole.items()}
+            given = explained.network(m).forward, inputs[m, rows], inputs[m, base], mine
+            if len(whole) <= MAX_PLAYERS:
+                found.append(shapley_values(*given)[..., outputs])
+            else:
+                found.append(sampled_shapley_values(*given, orders=ORDERS, seed=seed + fold)[..., outputs])
+        mean, first = np.mean(found, axis=0), members[0]
+        for p, (name, columns) in enumerate(whole.items()):
+            level = np.full(len(rows), np.nan)
+            if len(columns) == 1:
+                every = np.sort(inputs[first, :, order[first, columns[0]]])
+                level = np.searchsorted(every, inputs[first, rows, order[first, columns[0]]]) / len(every)
+            for t, target in enumerate(targets):
+                about = {"target": target, "input": name, "level": level, "value": mean[:, p, t]}
+                parts.append(pd.DataFrame({"row_id": explained.data.row_id[rows], **about}))
+    return pd.concat(parts, ignore_index=True)[list(ATTRIBUTIONS)]
+
+
 def _shapley_frame(
     functions: list[str], units: list[str], inputs: list[str], mean: np.ndarray, members: np.ndarray
 ) -> pd.DataFrame:
@@ -267,6 +328,7 @@ def interpret_scale(
     correlations: str | Path,
     shapley: str | Path,
     *,
+    attributions: str | Path | None = None,
     card: str | Path | None = None,
     parents: Mapping[str, str | Path] | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
@@ -282,6 +344,7 @@ def interpret_scale(
         latents: Latents of the model.
         correlations: Output, `CORRELATIONS`.
         shapley: Output, `SHAPLEY`.
+        attributions: Output, `ATTRIBUTIONS`; none by default.
         card: Card of the model; beside the weights by default.
         parents: Propagated latents of each parent scale for the rows of this one.
         groups: Named groups of input columns or of whole blocks; more than 12 inputs or groups are explained
@@ -309,6 +372,9 @@ def interpret_scale(
     tables.write(correlations, found, CORRELATIONS, {**provenance, "permutations": permutations})
     attributed = shapley_table(explained, groups or {}, background, seed)
     tables.write(shapley, attributed, SHAPLEY, {**provenance, "background": background})
+    if attributions is not None:
+        single = attribution_table(explained, groups or {}, background, seed)
+        tables.write(attributions, single, ATTRIBUTIONS, {**provenance, "background": background})
 
 
 def embed_latents(latents: str | Path, features: str | Path, embedding: str | Path, *, seed: int = 0) -> None:

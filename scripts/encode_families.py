@@ -1,0 +1,30 @@
+"""Encode families of equimolar alloys with the explained model of a scale.
+
+In: weights and cards of the model and its parents, features that they were trained on. Out: latents of every
+alloy (no unit).
+"""
+
+from typing import Any
+
+import torch
+
+from nestmat.evaluation.interpretability.families import encode_families
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule's files to `nestmat.evaluation.interpretability.families.encode_families`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        blocks = snakemake.params.blocks
+        encode_families(
+            dict(zip(blocks, snakemake.input.weights, strict=True)),
+            dict(zip(blocks, snakemake.input.features, strict=True)),
+            blocks,
+            snakemake.params.interpret["families"],
+            snakemake.output.families,
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
