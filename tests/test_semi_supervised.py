@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from alloy_tables import ELEMENTS, EVIDENCE, compositions, scale, write_alloys, write_folds
 from torch import distributions
 from torch.nn import functional
 
@@ -23,14 +22,12 @@ from nestmat.models.networks import network
 from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
 from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
 from nestmat.scales.train import train_scale
-from nestmat.tables import Column
 from nestmat.training.chunks import train_members
 from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
 from nestmat.training.trainer import penalty_share
 
-MEMBERS, ROWS, ELEMENTS, EVIDENCE, LATENTS = 2, 12, 5, 3, 2
-NAMES = [f"E{k}" for k in range(ELEMENTS)]
+MEMBERS, ROWS, LATENTS = 2, 12, 2
 SHAPES = Shapes(
     {"shares": ELEMENTS, "evidence": EVIDENCE},
     {"shares": "simplex", "evidence": "continuous"},
@@ -64,16 +61,6 @@ def model(loss: str = "presence", targets: dict | None = None, **changes) -> Mod
 
 
 SEVERAL = {"phase": CLASS, "hardness": NUMBER, "magnetic": CLASS}
-
-
-def compositions(rows: int, seed: int = 0) -> np.ndarray:
-    """Whole atoms in a hundred of two elements or more, others absent, as fractions (rows, elements)."""
-    rng = np.random.default_rng(seed)
-    found = np.zeros((rows, ELEMENTS))
-    for row in found:
-        chosen = rng.choice(ELEMENTS, rng.integers(2, ELEMENTS), replace=False)
-        row[chosen] = 1 + rng.multinomial(100 - len(chosen), np.full(len(chosen), 1 / len(chosen)))
-    return found / 100
 
 
 def network_of(specification: Model, members: int = MEMBERS) -> SemiSupervisedAutoencoder:
@@ -239,9 +226,9 @@ def test_gradients_are_finite_with_absent_elements_and_pure_ones(loss):
     net = network_of(specification)
     given = batch(specification, HALF)
     given.inputs[:, :ELEMENTS, :3] = torch.eye(ELEMENTS)[:, :3]
-    for scale in (1.0, 30.0):
+    for factor in (1.0, 30.0):
         # Large weights: logits of a hundred and more.
-        net.flat = (scale * net.flat.detach()).requires_grad_()
+        net.flat = (factor * net.flat.detach()).requires_grad_()
         total = sum(term.sum() for term in net.loss(given).values())
         (gradient,) = torch.autograd.grad(total, net.flat)
         assert torch.isfinite(total)
@@ -397,26 +384,6 @@ def test_penalties_grow_between_two_shares_of_the_epochs():
 # training
 
 
-def scale(rows: int = 90, seed: int = 0) -> ScaleData:
-    """Alloys whose phase follows from the evidence, which follows from the shares."""
-    rng = np.random.default_rng(seed)
-    shares = compositions(rows, seed)
-    mixing = rng.normal(size=(ELEMENTS, EVIDENCE))
-    evidence = shares @ mixing + 0.05 * rng.normal(size=(rows, EVIDENCE))
-    score = evidence[:, 0] - np.median(evidence[:, 0])
-    return ScaleData(
-        row_id=np.arange(rows),
-        material=np.array([f"m{k}" for k in range(rows)]),
-        group=np.array([f"m{k}" for k in range(rows)]),
-        x={"shares": shares, "evidence": evidence},
-        kinds={"shares": "simplex", "evidence": "continuous"},
-        columns={"shares": NAMES, "evidence": ["a", "b", "c"]},
-        y={"phase": (score > 0) * 1.0, "hardness": evidence.sum(axis=1)},
-        units={},
-        classes={"phase": ["several", "single"]},
-    )
-
-
 def holdout(data: ScaleData, seeds: int = 2) -> Members:
     """Members of one fold: a fifth tests, a half of the others is seen without label."""
     n, rng = len(data), np.random.default_rng(7)
@@ -512,38 +479,6 @@ def test_independence_makes_z_depend_less_on_the_target_at_no_cost_of_accuracy()
 
 
 # from tables to tables
-
-
-def write_alloys(folder: Path, data: ScaleData) -> Path:
-    frame = pd.DataFrame({"row_id": data.row_id, "formula": "", "material": data.material})
-    frame["group"] = data.group
-    schema = {"row_id": Column("int64", role="key")}
-    schema |= {name: Column("string", role="key") for name in ("formula", "material", "group")}
-    for block, columns in data.columns.items():
-        frame[columns] = data.x[block]
-        schema |= {name: Column("float64", role="feature", block=block) for name in columns}
-    frame = frame.assign(**data.y)
-    schema |= {
-        name: Column("float64", role="target", classes=tuple(data.classes.get(name, ()))) for name in data.y
-    }
-    blocks = {name: {"kind": data.kinds[name], "columns": columns} for name, columns in data.columns.items()}
-    tables.write(folder / "alloys.parquet", frame, schema, {"blocks": blocks})
-    return folder / "alloys.parquet"
-
-
-def write_folds(folder: Path, data: ScaleData, repeats: int = 2) -> Path:
-    parts = []
-    for repeat in range(repeats):
-        order = np.random.default_rng(repeat).permutation(len(data))
-        frame = pd.DataFrame({"row_id": data.row_id, "material": data.material, "fold": -1, "repeat": repeat})
-        frame["role"] = np.select(
-            [order < 40, order < 65, order < 75], ["labelled", "unlabelled", "unused"], ""
-        )
-        frame.loc[order >= 75, ["fold", "role"]] = [0, "labelled"]
-        parts.append(frame.assign(together=np.arange(len(data)), protocol="half"))
-    found = pd.concat(parts, ignore_index=True).astype({"fold": "int32", "repeat": "int32"})
-    tables.write(folder / "folds.parquet", found, tables.FOLDS, {"folds": {"half": 1}})
-    return folder / "folds.parquet"
 
 
 def test_a_scale_is_trained_on_rows_with_and_without_labels(tmp_path):

@@ -182,7 +182,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
         "kept": findings.reconstruction(metrics, labels),
         "latent_size": latent_size,
         "reconstruction": _reconstruction(metrics, labels),
-        "latents": findings_latents.latents_table(metrics, labels),
+        "latents": findings_latents.latents_tables(metrics, labels),
         "protocols": [
             (labels.protocol(p), findings.protocol_in_words(source.study, name, p)) for p in config.protocols
         ],

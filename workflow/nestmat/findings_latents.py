@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from nestmat.evaluation.metrics import PROBE, TOTAL_VARIATION
+from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION
 from nestmat.figures import measures
 from nestmat.figures.style import Labels, lower_first
 from nestmat.findings import GAP, spread, value
@@ -66,14 +66,15 @@ def disentanglement(metrics: pd.DataFrame, labels: Labels, target: str) -> list[
         found[model] = (
             f"{name[:1].upper()}{name[1:]} decodes its latents to compositions that are off by "
             f"{', '.join(parts)}. The nearest neighbours in z tell the class with an accuracy of "
-            f"{_told(mine[PROBE, 'validation'])}; the more frequent class alone gives {value(rate)} "
+            f"{_told(mine[PROBE, 'validation'])}, in z made uncorrelated and of one scale "
+            f"{_told(mine[PROBE_WHITENED, 'validation'])}; the more frequent class alone gives {value(rate)} "
             f"({lower_first(labels.protocol(protocol))})."
         )
     return list(found.values())
 
 
-def latents_table(metrics: pd.DataFrame, labels: Labels) -> dict[str, Any] | None:
-    """Table of all semi-supervised models and protocols; None where there is none.
+def latents_tables(metrics: pd.DataFrame, labels: Labels) -> list[dict[str, Any]]:
+    """Tables of all semi-supervised models and protocols: what they decode, and a probe of every class.
 
     Args:
         metrics: Metrics of the scale.
@@ -81,38 +82,48 @@ def latents_table(metrics: pd.DataFrame, labels: Labels) -> dict[str, Any] | Non
     """
     measured = _measured(metrics, labels)
     if not measured:
-        return None
+        return []
+    over = f"Mean{GAP}±{GAP}standard deviation over folds, or over repeats of a split."
+    columns = {(TOTAL_VARIATION, split): name.capitalize() for split, name in SPLITS.items()}
+    note = (
+        "Total variation: half the sum of the absolute differences of all shares of an alloy, decoded from "
+        f"latents that were encoded without the label. {over}"
+    )
+    found = [_table(measured, labels, None, "Compositions decoded from the latents (at%)", columns, note)]
     probed = pd.concat(measured.values())
-    targets = measures.ordered(probed.loc[probed["metric"] == PROBE, "target"], labels.config.targets)
-    heads = [("Model", ""), ("Protocol", "")]
-    heads += [(f"{name} (at%)".capitalize(), "n") for name in SPLITS.values()]
-    for target in targets:
-        several = f" {labels.name(target)}:" if len(targets) > 1 else ""
-        heads += [
-            (f"Probe,{several} left-out rows", "n"),
-            ("labelled rows", "n"),
-            ("more frequent class", "n"),
-        ]
+    columns = {
+        (PROBE, "validation"): "Left-out rows",
+        (PROBE_WHITENED, "validation"): "whitened z",
+        ("majority_rate", "validation"): "more frequent class",
+        (PROBE, "train"): "Labelled rows",
+        (PROBE_WHITENED, "train"): "whitened z",
+        ("majority_rate", "train"): "more frequent class",
+    }
+    note = (
+        "Accuracy with which the 15 nearest labelled rows in z tell the class: of left-out rows, and of "
+        "labelled rows in a cross-validation of five folds. Where z is independent of the class it is no more "
+        "than that of the more frequent class. Whitened: by z made uncorrelated and of one scale, which shows "
+        f"what small directions hide. {over}"
+    )
+    for target in measures.ordered(probed.loc[probed["metric"] == PROBE, "target"], labels.config.targets):
+        caption = f"Whether z tells {lower_first(labels.name(target))}"
+        found.append(_table(measured, labels, target, caption, columns, note))
+    return found
+
+
+def _table(
+    measured: dict[tuple[str, str], pd.DataFrame],
+    labels: Labels,
+    target: str | None,
+    caption: str,
+    columns: dict[tuple[str, str], str],
+    note: str,
+) -> dict[str, Any]:
+    """A row a model and protocol, a column a metric and split."""
     rows = []
     for (model, protocol), table in measured.items():
-        kept = _rows(table)
-        cells = [labels.model(model), labels.protocol(protocol)]
-        cells += [
-            _told(kept[TOTAL_VARIATION, split]) if (TOTAL_VARIATION, split) in kept else "–"
-            for split in SPLITS
-        ]
-        for target in targets:
-            mine = _rows(table, target)
-            cells += [
-                _told(mine[key]) if key in mine else "–"
-                for key in ((PROBE, "validation"), (PROBE, "train"), ("majority_rate", "validation"))
-            ]
-        rows.append(("autoencoder", cells))
-    note = (
-        "Compositions: total variation, half the sum of the absolute differences of all shares, of what is "
-        "decoded from latents that were encoded without the label. Probe: accuracy with which the 15 nearest "
-        f"labelled rows in z tell the class, of left-out rows, and cross-validated in five folds of labelled "
-        "rows; where z and the target are independent it is that of the more frequent class of the left-out "
-        f"rows. Mean{GAP}±{GAP}standard deviation over folds, or over repeats of a split."
-    )
-    return {"caption": "What the latents z keep", "head": heads, "rows": rows, "note": note}
+        mine = _rows(table, target)
+        cells = [_told(mine[key]) if key in mine else "–" for key in columns]
+        rows.append(("autoencoder", [labels.model(model), labels.protocol(protocol), *cells]))
+    head = [("Model", ""), ("Protocol", ""), *((text, "n") for text in columns.values())]
+    return {"caption": caption, "head": head, "rows": rows, "note": note}

@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.evaluation.metrics import PROBE, TOTAL_VARIATION
+from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION
 from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
 from nestmat.tables import Column, Schema
 from nestmat.training.checkpoints import Trained
@@ -44,6 +44,18 @@ LATENT_ERRORS: Schema = {
 def total_variation(true: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Half the sum of absolute differences of fractions (n, elements), in at%, (n,)."""
     return 50 * np.abs(true - given).sum(axis=1)
+
+
+def whitened(z: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Latents (n, latents) made uncorrelated and of unit variance on some rows, (n,), as far as they vary there.
+
+    What a probe measures distances in is then the same for every linear map of z: information that hides in a
+    direction of small variance is seen.
+    """
+    known = z[train] - z[train].mean(axis=0)
+    variance, axes = np.linalg.eigh(known.T @ known / len(known))
+    varies = variance > 1e-6 * variance.max()
+    return z @ (axes[:, varies] / np.sqrt(variance[varies]))
 
 
 def probe(z: np.ndarray, label: np.ndarray, train: np.ndarray, held: np.ndarray) -> dict[str, float]:
@@ -92,8 +104,8 @@ def measure_latents(
         weights: Weights of a semi-supervised model.
         features: Features of the scale.
         latents: Latents of the model.
-        metrics: Output, ``tables.METRICS``: `TOTAL_VARIATION` of the composition in each split, and `PROBE`
-            of each class; mean over seeds.
+        metrics: Output, ``tables.METRICS``: `TOTAL_VARIATION` of the composition in each split, `PROBE` and
+            `PROBE_WHITENED` of each class; mean over seeds.
         errors: Output, `LATENT_ERRORS`.
         card: Card of the model; beside the weights by default.
 
@@ -118,18 +130,20 @@ def measure_latents(
         for name in ("train", "unlabelled", "validation"):
             if (here := split == name).any():
                 wrong = float(part.loc[here, TOTAL_VARIATION].mean())
-                found.append({**about, "target": options.composition, "split": name, "value": wrong})
+                of = {**about, "target": options.composition, "metric": TOTAL_VARIATION}
+                found.append({**of, "split": name, "value": wrong})
         for target in data.classes:
             if target in trained.specification.heads:
-                told = probe(values, data.y[target], split == "train", split == "validation")
-                found += [{**about, "target": target, "split": k, "value": v} for k, v in told.items()]
-    table = pd.DataFrame(found, columns=["repeat", "fold", "seed", "target", "split", "value"])
+                train, held = split == "train", split == "validation"
+                for metric, z in ((PROBE, values), (PROBE_WHITENED, whitened(values, train))):
+                    told = probe(z, data.y[target], train, held)
+                    of = {**about, "target": target, "metric": metric}
+                    found += [{**of, "split": k, "value": v} for k, v in told.items()]
+    table = pd.DataFrame(found, columns=["repeat", "fold", "seed", "target", "metric", "split", "value"])
     table = _over_seeds(table).assign(
         scale=trained.scale, protocol=trained.protocol, model=trained.model, seed=-1
     )
-    composition = table["target"] == options.composition
-    table["metric"] = np.where(composition, TOTAL_VARIATION, PROBE)
-    table["unit"] = np.where(composition, "at%", "")
+    table["unit"] = np.where(table["metric"] == TOTAL_VARIATION, "at%", "")
     facts = {"scale": trained.scale, "protocol": trained.protocol, "model": trained.model}
     tables.write(metrics, table[list(tables.METRICS)], tables.METRICS, facts)
     every = pd.concat(parts, ignore_index=True)[list(LATENT_ERRORS)]
@@ -155,7 +169,7 @@ def _errors_of(
 
 def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """Mean over seeds of each fold, and over the folds of a repeat as fold -1, of values that are known."""
-    keys = ["target", "split", "repeat", "fold"]
+    keys = ["target", "metric", "split", "repeat", "fold"]
     by_fold = table.dropna().groupby(keys, as_index=False, sort=False)["value"].mean()
     over_all = by_fold.groupby(keys[:-1], as_index=False, sort=False)["value"].mean().assign(fold=-1)
     return pd.concat([over_all, by_fold], ignore_index=True)

@@ -55,8 +55,10 @@ WITH_UNIT = {"mae", "rmse", "sharpness"}
 
 RECONSTRUCTION = "reconstruction_r2"
 """Metric of a block that a head decodes: R2 of its scaled columns."""
-TOTAL_VARIATION, PROBE = "total_variation", "probe_accuracy"
-"""Metrics of a semi-supervised model: of compositions, decoded (at%); of a probe that tells classes by z."""
+TOTAL_VARIATION = "total_variation"
+"""Metric of a semi-supervised model: atoms that it decodes wrongly, in at%."""
+PROBE, PROBE_WHITENED = "probe_accuracy", "probe_accuracy_whitened"
+"""Accuracy of a probe that tells a class by its z as they are, and by z made uncorrelated and of one scale."""
 
 _GROUP = ["protocol", "model", "target", "repeat", "seed", "split"]
 
