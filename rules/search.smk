@@ -3,8 +3,9 @@
 # what the searched members saw, and by the physics; rates with intervals.
 # generative/<protocol>/<model>, generative models, where methods sample from them.
 # The candidates to go on with, by members that were trained on every row.
+# Ways from one material to another, where a problem names two.
 # For the target `screen`: every material of a space.
-# Steps: train_generative; search_candidates, a job a method; judge_candidates; select_candidates.
+# Steps: train_generative; search_candidates, a job a method; judge_candidates; select_candidates; interpolate_materials.
 # screen_chunk; merge_screen.
 
 
@@ -133,6 +134,34 @@ rule select_candidates:
         "Select the candidates of {wildcards.problem}"
     script:
         "../scripts/select_candidates.py"
+
+
+rule interpolate_materials:
+    input:
+        members=PLAN.searched_files,
+        data=PLAN.judging_data,
+        code=code("interpolate_materials"),
+        ions=resource("ions.yaml"),
+    output:
+        points=f"{RESULTS}/search/{{problem}}/interpolation.parquet",
+        measures=f"{RESULTS}/search/{{problem}}/interpolation.measures.parquet",
+    log:
+        f"{RESULTS}/logs/interpolate_materials/{{problem}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/interpolate_materials/{{problem}}.tsv"
+    conda:
+        "../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        study=PLAN.interpolating_study,
+        members=PLAN.searched,
+    message:
+        "Go from one material of {wildcards.problem} to another"
+    script:
+        "../scripts/interpolate_materials.py"
 
 
 rule screen_chunk:

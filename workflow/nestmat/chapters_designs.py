@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from nestmat import chapters_alloys, figures, findings_alloys, published
+from nestmat import chapters_alloys, figures, findings_alloys, findings_ways, published
 from nestmat import findings_designs as findings
 from nestmat.chapters import Source, figure
 from nestmat.design_tables import Table, rows_of, table
@@ -15,11 +15,13 @@ from nestmat.figures import measures
 from nestmat.figures.design_labels import BASELINES, JUDGES, DesignLabels, judge
 from nestmat.figures.style import lower_first, prettify, with_unit, word
 from nestmat.findings import spread, value
+from nestmat.findings_ways import PATHS
 from nestmat.inverse_design import design_space
 
 SECTIONS = {
     "methods": "Methods and judges",
     "shortlist": "Candidates to go on with",
+    "paths": "From one material to another",
     "verification": "Against calculations",
 }
 
@@ -57,6 +59,11 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
     if shortlist is not None:
         found.append(("Candidates", findings.first_of(shortlist, labels)))
         tables["shortlist"] = [_shortlist(shortlist, labels)]
+    if given.interpolate:
+        points = source.table(f"{folder}/interpolation.parquet")
+        measures_of = source.table(f"{folder}/interpolation.measures.parquet")
+        found.append(("Between", findings_ways.between(points, labels)))
+        tables["paths"] = [_paths(points, measures_of, labels)]
     told, tables["verification"] = verification(source, labels)
     found += told
     if given.second_round:
@@ -277,6 +284,34 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         "candidates: mean Euclidean, where every interval is −1 to 1. ± one standard deviation over the "
         "seeds; in brackets 95 % Wilson intervals of all of them."
         + "".join(f" Published, by another judge on other splits: {citation}." for citation in citations),
+    )
+
+
+def _paths(points: pd.DataFrame, found: pd.DataFrame, labels: DesignLabels) -> Table:
+    """A row a way: how straight it is, what it needs, and the least that is said on it."""
+    number = found[found["quantity"] == ""].set_index(["path", "measure"])["value"]
+    worst = findings_ways.worst(points, labels)
+
+    def cells(path: str) -> list[str]:
+        return [
+            *(f"{50 * number[path, name]:.0f}" for name in ("largest_step", "end_error")),
+            f"{100 * number[path, 'allowed']:.0f}",
+            *(value(worst[path, name]) for name in findings_ways.sayings(points, labels)),
+        ]
+
+    given, quantity = labels.given.interpolate, labels.given.targets[0].quantity
+    assert given is not None
+    heads = ["Largest step (at%)", "Ends off (at%)", "In the space (%)"]
+    heads += [prettify(judge(name)) for name in findings_ways.sayings(points, labels)]
+    return table(
+        f"Ways from {' to '.join(given.between)}",
+        "Way",
+        heads,
+        [("", [PATHS[path], *cells(path)]) for path in PATHS if path in set(points["path"])],
+        f"Last columns: the {findings_ways.least(labels)} {lower_first(labels.name(quantity))} along the "
+        "way. Ends off: how far what is decoded at the ends is from the two materials, in shares of the "
+        "atoms of a site, as the largest step. In the space: share of the materials on the way that keep its "
+        "rules, which mixing need not.",
     )
 
 

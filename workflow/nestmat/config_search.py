@@ -309,6 +309,15 @@ class Screening(Part):
     sample: int = Field(10_000, ge=0, description="Random materials to keep beside them.")
 
 
+class Interpolated(Part):
+    """Ways from one material to another: through the latents of the searched model, and by mixing."""
+
+    between: tuple[str, str] = Field(
+        description="Formulas of both ends, materials of the space: [MoNbTaW, HfNbTaTiZr]."
+    )
+    steps: int = Field(21, ge=2, le=1001, description="Materials along a way, both ends among them.")
+
+
 class DesignProblem(Part):
     """A problem of inverse design: a space, a trained chain, what is wanted, methods and judges."""
 
@@ -337,6 +346,9 @@ class DesignProblem(Part):
         None, description="A second round of learning from calculated candidates."
     )
     screen: Screening | None = Field(None, description="Screening of the whole space.")
+    interpolate: Interpolated | None = Field(
+        None, description="Ways from one material to another, beside the search."
+    )
 
     @model_validator(mode="after")
     def _references(self) -> DesignProblem:
@@ -351,6 +363,13 @@ class DesignProblem(Part):
             )
         if self.verify:
             self._check_verify(self.verify)
+        if self.interpolate and (
+            not (self.space.sites or self.space.elements)
+            or any(part.value is None for part in self.space.variables.values())
+        ):
+            raise ValueError(
+                "interpolate goes with a space of sites or of elements whose variables have a value"
+            )
         return self
 
     def _check_verify(self, verify: Verification) -> None:

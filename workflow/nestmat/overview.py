@@ -177,6 +177,7 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
         return
     # Needs torch, which other studies are checked without.
     from nestmat.generative import untrained
+    from nestmat.interpolated import named_materials
     from nestmat.inverse_design import design_space, method
 
     for name, given in study.generative.items():
@@ -186,7 +187,11 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
         yield f"  generative model {name}: {given.kind}{networks}"
     for name, problem in study.search.items():
         with _at(file, f"search.{name}.space"):
-            count = design_space(problem.space).count
+            space = design_space(problem.space)
+            count = space.count
+        if problem.interpolate:
+            with _at(file, f"search.{name}.interpolate"):
+                named_materials(problem.interpolate.between, space)
         for key, entry in problem.methods.items():
             with _at(file, f"search.{name}.methods.{key}"):
                 method(entry)

@@ -523,12 +523,31 @@ class Plan:
         problem = self.problem(wildcards)
         alone = {"methods": {wildcards.method: problem.methods[wildcards.method]}}
         return self._excerpt(
-            wildcards.problem, **alone, shortlist=None, verify=None, second_round=None, screen=None
+            wildcards.problem,
+            **alone,
+            shortlist=None,
+            verify=None,
+            second_round=None,
+            screen=None,
+            interpolate=None,
         )
 
     def judging_study(self, wildcards: Any) -> dict[str, Any]:
         """What judging needs of the study."""
-        return self._excerpt(wildcards.problem, shortlist=None, verify=None, second_round=None, screen=None)
+        return self._excerpt(
+            wildcards.problem,
+            shortlist=None,
+            verify=None,
+            second_round=None,
+            screen=None,
+            interpolate=None,
+        )
+
+    def interpolating_study(self, wildcards: Any) -> dict[str, Any]:
+        """What ways between two materials need of the study."""
+        return self._excerpt(
+            wildcards.problem, methods={}, shortlist=None, verify=None, second_round=None, screen=None
+        )
 
     def selecting_study(self, wildcards: Any) -> dict[str, Any]:
         """What selecting candidates needs of the study."""
@@ -539,18 +558,31 @@ class Plan:
             methods={name: problem.methods[name]} if name else {},
             screen=None,
             second_round=None,
+            interpolate=None,
         )
 
     def screening_study(self, wildcards: Any) -> dict[str, Any]:
         """What screening needs of the study."""
         return self._excerpt(
-            wildcards.problem, methods={}, judges=None, shortlist=None, verify=None, second_round=None
+            wildcards.problem,
+            methods={},
+            judges=None,
+            shortlist=None,
+            verify=None,
+            second_round=None,
+            interpolate=None,
         )
 
     def second_round_study(self, wildcards: Any) -> dict[str, Any]:
         """What a second round needs of the study."""
         return self._excerpt(
-            wildcards.problem, methods={}, judges=None, shortlist=None, verify=None, screen=None
+            wildcards.problem,
+            methods={},
+            judges=None,
+            shortlist=None,
+            verify=None,
+            screen=None,
+            interpolate=None,
         )
 
     def second_round_files(self, wildcards: Any) -> list[str]:

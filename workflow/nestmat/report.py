@@ -54,6 +54,8 @@ def _needs_of_problem(study: Study, name: str) -> list[str]:
     found += [f"{folder}/metrics.parquet"] if given.methods else []
     if given.shortlist:
         found += [f"{folder}/{file}" for file in ("shortlist.parquet", "candidates.csv", "candidates.jsonl")]
+    if given.interpolate:
+        found += [f"{folder}/interpolation.parquet", f"{folder}/interpolation.measures.parquet"]
     found += [f"{folder}/verified.parquet"] * bool(given.verify and given.verify.file)
     if given.verify and given.verify.calibration:
         found += [f"{folder}/calibration.parquet", f"{folder}/calibration.errors.parquet"]

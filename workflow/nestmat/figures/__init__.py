@@ -37,6 +37,7 @@ from nestmat.figures import (
     style,
     sweeps,
     truth,
+    ways,
 )
 from nestmat.figures.kind import Kind
 
@@ -76,6 +77,7 @@ FIGURES: dict[str, Kind] = {
     "generative_curves": generative.TRAINING,
     "pairs": generative.PAIRS,
     "shortlist_map": design_shortlist.MAP,
+    "interpolation": ways.KIND,
     "verification": design_shortlist.VERIFICATION,
 }
 

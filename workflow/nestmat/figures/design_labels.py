@@ -87,6 +87,13 @@ def judge(name: str) -> str:
     return JUDGES.get(name, name.replace("_", " "))
 
 
+def judges_of_means(columns: Iterable[Any], quantity: str) -> list[str]:
+    """Judges that state the mean of a quantity in a table, in the order of figures."""
+    ending = f".{quantity}.mean"
+    found = [str(column).removesuffix(ending) for column in columns if str(column).endswith(ending)]
+    return measures.ordered(found, list(JUDGES))
+
+
 def judges(columns: Iterable[Any]) -> list[str]:
     """Judges that a table of candidates knows beside the searched model, in the order of figures."""
     found = [str(column).removesuffix(".hit") for column in columns if str(column).endswith(".hit")]

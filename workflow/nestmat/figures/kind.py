@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Needs = dict[str, list[str]]
 ScaleSection = Literal["results", "nesting", "calibration", "search", "training", "interpretation"]
-ProblemSection = Literal["methods", "shortlist", "verification"]
+ProblemSection = Literal["methods", "shortlist", "paths", "verification"]
 
 
 def always(study: Study, scale: str) -> bool:

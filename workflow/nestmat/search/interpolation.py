@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,28 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat.errors import InputError
+from nestmat.search.conditional import ConditionalDecoder
 from nestmat.search.latent import SMALLEST, LatentSpace
 from nestmat.search.problem import Problem
 from nestmat.search.simplex import Simplex
-from nestmat.search.space import Choice
+from nestmat.search.space import Choice, Product
+from nestmat.search.surrogate import Surrogate
+
+
+class _Latents(NamedTuple):
+    """Materials by their latents.
+
+    Attributes:
+        space: The space.
+        encode: Materials (n, columns) to latents (n, latents), NaN where a feature is not defined.
+        decode: Materials (n, columns) with what latents (n, latents) are decoded to in their place.
+        distance: Sum of the differences of the shares of two lists of materials, 0 to 2, (n,).
+    """
+
+    space: Product
+    encode: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    decode: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+    distance: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
 
 class Interpolation(NamedTuple):
@@ -25,8 +44,8 @@ class Interpolation(NamedTuple):
         measures: ``path``, ``measure``, ``quantity`` (empty where it is about the composition) and ``value``:
             ``monotonicity``, the share of steps that change the quantity the way it differs between the ends,
             NaN where it does not differ; ``largest_step`` of the shares of a site and their ``end_error``
-            from the two materials, both as `LatentSpace.site_distance`; and the share of points that is
-            ``allowed``, that is, keeps the rules of the space for its sites.
+            from the two materials, both as the sum of differences, 0 to 2, mean over the sites; and the share
+            of points that is ``allowed``, that is, keeps the rules of the space for its sites.
     """
 
     points: pd.DataFrame
@@ -43,26 +62,28 @@ def interpolate(
     """Go from one material to another by a straight line and by slerp of their latents, and by mixing.
 
     Slerp turns one vector of whitened latents into the other about their mean (Shoemake, SIGGRAPH 1985;
-    White, arXiv:1609.04468). What is decoded keeps the rules of the space. Mixing the two materials as they
-    are is the trivial way; it may need more species at once than the space allows. What the scale does not
-    decode is mixed on all ways; a choice changes half-way.
+    White, arXiv:1609.04468). Of a semi-supervised scale it is z that is turned, about 0, and the targets are
+    set to what is wanted on the whole way. What is decoded keeps the rules of the space. Mixing the two
+    materials as they are is the trivial way; it may need more species at once than the space allows. What the
+    scale does not decode is mixed on all ways; a choice changes half-way.
 
     Args:
         problem: Its space and the trained chain that predicts its materials.
         a: The first material, (columns,).
         b: The last, (columns,).
         steps: Points of a way, both ends among them.
-        scale: Scale of the latents; by default as `LatentSpace`.
+        scale: Scale of the latents; by default that of the first target where its model is semi-supervised,
+            else as `LatentSpace`.
 
     Raises:
-        InputError: As `LatentSpace`, there are fewer than two steps, or a material has no latents.
+        InputError: As `LatentSpace` or `ConditionalDecoder`, there are fewer than two steps, or a material
+            has no latents.
     """
     if steps < 2:
         raise InputError("are too few for a way.", column="steps", value=steps, remedy="give 2 or more.")
-    latents = LatentSpace(problem, scale)
+    latents = _latents(problem, scale)
     ends = problem.space.canonical(np.stack([a, b]))
-    with torch.no_grad():
-        w = latents.whiten(torch.from_numpy(ends)).numpy()
+    w = latents.encode(ends)
     if not np.isfinite(w).all():
         row = int(np.argmin(np.isfinite(w).all(axis=1)))
         raise InputError(
@@ -72,9 +93,9 @@ def interpolate(
             remedy="choose another end.",
         )
     t = np.linspace(0.0, 1.0, steps)[:, None]
-    mixed = _mixed(latents, ends, t)
+    mixed = _mixed(latents.space, ends, t)
     paths = {"line": (1 - t) * w[0] + t * w[1], "slerp": _slerp(w[0], w[1], t)}
-    found = {name: latents.replace_sites(mixed, path) for name, path in paths.items()} | {"mixing": mixed}
+    found = {name: latents.decode(mixed, path) for name, path in paths.items()} | {"mixing": mixed}
     wanted = _means(problem.evaluate(ends))
     points, measures = [], []
     for name, x in found.items():
@@ -84,9 +105,9 @@ def interpolate(
         numbers = pd.DataFrame(x, columns=list(problem.space.columns))
         points.append(pd.concat([place, numbers, table[shown]], axis=1))
         about = {
-            "largest_step": latents.site_distance(x[1:], x[:-1]).max(),
-            "end_error": latents.site_distance(x[[0, -1]], ends).max(),
-            "allowed": _allowed(latents, x).mean(),
+            "largest_step": latents.distance(x[1:], x[:-1]).max(),
+            "end_error": latents.distance(x[[0, -1]], ends).max(),
+            "allowed": _allowed(latents.space, x).mean(),
         }
         measures += [(name, measure, "", float(value)) for measure, value in about.items()]
         change = _means(table).diff().iloc[1:]
@@ -100,15 +121,42 @@ def interpolate(
     )
 
 
+def _latents(problem: Problem, scale: str | None) -> _Latents:
+    if _conditional(problem, scale):
+        decoder = ConditionalDecoder(problem)
+        return _Latents(
+            decoder.space,
+            decoder.encode,
+            lambda x, z: decoder.replaced(x, decoder.decode(z)),
+            lambda a, b: 2 * decoder.moved(decoder.part(a), decoder.part(b)),
+        )
+    latents = LatentSpace(problem, scale)
+
+    def encode(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        with torch.no_grad():
+            return latents.whiten(torch.from_numpy(x)).numpy()
+
+    return _Latents(latents.space, encode, latents.replace_sites, latents.site_distance)
+
+
+def _conditional(problem: Problem, scale: str | None) -> bool:
+    """Whether the scale is that of the first target, and has a semi-supervised model."""
+    name = problem.targets[0].quantity.partition(".")[0]
+    if not isinstance(problem.predict, Surrogate) or scale not in (None, name):
+        return False
+    chain = problem.predict.chain
+    return name in chain.scales and chain.conditions(name) is not None
+
+
 def _means(table: pd.DataFrame) -> pd.DataFrame:
     """Means of the quantities, by name."""
     chosen = [column for column in map(str, table) if column.endswith(".mean")]
     return table[chosen].rename(columns=lambda column: column.removesuffix(".mean"))
 
 
-def _mixed(latents: LatentSpace, ends: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mixed(space: Product, ends: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mixtures (steps, columns) of two materials (2, columns) at ``t`` (steps, 1); levels are not mixed."""
-    parts = zip(latents.space.factors, latents.space.split((1 - t) * ends[0] + t * ends[1]), strict=True)
+    parts = zip(space.factors, space.split((1 - t) * ends[0] + t * ends[1]), strict=True)
     return np.concatenate(
         [factor.snap(part) if isinstance(factor, Choice) else part for factor, part in parts], axis=1
     )
@@ -123,9 +171,9 @@ def _slerp(a: NDArray[np.float64], b: NDArray[np.float64], t: NDArray[np.float64
     return (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
 
 
-def _allowed(latents: LatentSpace, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _allowed(space: Product, x: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether the sites of materials (n, columns) keep the rules of the space, (n,)."""
-    parts = zip(latents.space.factors, latents.space.split(x), strict=True)
+    parts = zip(space.factors, space.split(x), strict=True)
     kept = [
         np.abs(factor.from_free(torch.from_numpy(np.log(np.maximum(part, SMALLEST)))).numpy() - part).max(
             axis=1

@@ -1,0 +1,32 @@
+"""Go from one material of a design problem to another: through latents, and by mixing.
+
+In: the searched members, the data sets of the scales that predict. Out: the materials along each way with
+what is predicted and judged of them; measures of each way.
+"""
+
+from typing import Any
+
+import torch
+
+from nestmat.config import study_from
+from nestmat.interpolated import interpolate_materials
+from nestmat.inverse_design import build_design, members_of
+from nestmat.logs import job_log
+
+
+def main(snakemake: Any) -> None:
+    """Map the rule onto `nestmat.interpolated.interpolate_materials`."""
+    with job_log(snakemake.log[0]):
+        torch.set_num_threads(snakemake.threads)
+        members = members_of(snakemake.params.members, snakemake.input.members)
+        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
+        interpolate_materials(
+            design,
+            dict(zip(design.scales, snakemake.input.data, strict=True)),
+            snakemake.output.points,
+            snakemake.output.measures,
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
