@@ -58,7 +58,7 @@ RECONSTRUCTION = "reconstruction_r2"
 TOTAL_VARIATION = "total_variation"
 """Metric of a semi-supervised model: atoms that it decodes wrongly, in at%."""
 PROBE, PROBE_WHITENED = "probe_accuracy", "probe_accuracy_whitened"
-"""Accuracy of a probe that tells a class by its z as they are, and by z made uncorrelated and of one scale."""
+"""Accuracy of a probe that tells a class by z as they are, and by z made uncorrelated and of one scale."""
 
 _GROUP = ["protocol", "model", "target", "repeat", "seed", "split"]
 
