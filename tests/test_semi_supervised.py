@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from alloy_tables import ELEMENTS, EVIDENCE, compositions, scale, write_alloys, write_folds
@@ -23,7 +24,7 @@ from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
 from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
 from nestmat.scales.train import train_scale
 from nestmat.training.chunks import train_members
-from nestmat.training.data import ScaleData
+from nestmat.training.data import ScaleData, TaughtLabels
 from nestmat.training.members import Members
 from nestmat.training.trainer import penalty_share
 
@@ -527,6 +528,59 @@ def test_a_scale_is_trained_on_rows_with_and_without_labels(tmp_path):
     assert again.specification == trained.specification
     assert torch.equal(again.flat, trained.flat)
     assert [value for value in again.facts["reconstruction"]["shares"] if value is not None]
+
+
+# a teacher
+
+
+def test_a_taught_row_counts_as_labelled_with_its_probability():
+    plain = model()
+    taught = replace(plain, semi_supervised=replace(plain.semi_supervised, teacher="forest"))
+    given = batch(plain, HALF)
+    says = torch.where(HALF > 0, given.targets["phase"], torch.full_like(given.targets["phase"], 0.25))
+    with_teacher = replace(given, targets={**given.targets, "phase": says})
+    every = torch.ones(ROWS)
+    parts = []
+    for value in (0.0, 1.0):
+        label = torch.where(HALF > 0, given.targets["phase"], torch.full_like(says, value))
+        known = {"phase": label, is_known("phase"): every.expand(MEMBERS, 1, ROWS)}
+        parts.append(network_of(plain).loss(replace(given, targets={**given.targets, **known})))
+    found = network_of(taught).loss(with_teacher)
+    # Linear in the probability: a quarter of what class 1 would cost, three quarters of what class 0 would.
+    for term in ("phase", "shares", "latent_divergence", "label_divergence"):
+        torch.testing.assert_close(found[term], 0.75 * parts[0][term] + 0.25 * parts[1][term])
+
+
+def test_what_a_teacher_says_reaches_the_rows_it_was_asked_of(tmp_path):
+    data = scale(90)
+    members = holdout(data)
+    asked = np.flatnonzero(members.unlabelled.any(axis=0))
+    rows = pd.DataFrame({"row_id": data.row_id[asked], "mean": np.linspace(0.1, 0.9, len(asked))})
+    about = {"protocol": "half", "model": "forest", "target": "phase", "fold": 0, "inner": -1, "seed": -1}
+    parts = [rows.assign(repeat=repeat, split="unlabelled", **about) for repeat in (0, 1)]
+    other = rows.assign(repeat=0, split="validation", **{**about, "model": "another"})
+    table = pd.concat([*parts, other]).assign(true=1.0, std=np.nan)[list(tables.PREDICTIONS)]
+    tables.write(tmp_path / "baselines.parquet", table, tables.PREDICTIONS)
+    taught = TaughtLabels.read(tmp_path / "baselines.parquet", "forest", data.row_id)
+    found = taught.of("phase", members.repeat, members.fold)
+    for member in range(len(members)):
+        if members.fold[member] < 0:
+            assert np.isnan(found[member]).all()
+        else:
+            np.testing.assert_array_equal(np.flatnonzero(np.isfinite(found[member])), asked)
+            np.testing.assert_array_equal(found[member][asked], rows["mean"])
+    free = model(training=Training(epochs=3, batch_size=16))
+    specification = replace(free, semi_supervised=replace(free.semi_supervised, teacher="forest"))
+    first = learned(replace(data, taught=taught), members, specification)
+    opposite = replace(taught, values={"phase": 1 - taught.values["phase"]})
+    second = learned(replace(data, taught=opposite), members, specification)
+    changed = [not torch.equal(one, other) for one, other in zip(first, second, strict=True)]
+    assert changed == [bool(rows.any()) for rows in members.unlabelled]
+
+
+def test_a_teacher_of_numbers_is_refused():
+    with pytest.raises(InputError, match="teaches classes alone"):
+        network(model(targets=SEVERAL, options={"teacher": "forest"}), SHAPES, [0])
 
 
 # what does not fit

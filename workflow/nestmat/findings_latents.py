@@ -101,8 +101,8 @@ def latents_tables(metrics: pd.DataFrame, labels: Labels) -> list[dict[str, Any]
     }
     note = (
         "Accuracy with which the 15 nearest labelled rows in z tell the class: of left-out rows, and of "
-        "labelled rows in a cross-validation of five folds. Where z is independent of the class it is no more "
-        "than that of the more frequent class. Whitened: by z made uncorrelated and of one scale, which "
+        "labelled rows in a cross-validation of five folds. Where z is independent of the class it is no "
+        "more than that of the more frequent class. Whitened: by z made uncorrelated and of one scale, which "
         f"shows what small directions hide. {over}"
     )
     for target in measures.ordered(probed.loc[probed["metric"] == PROBE, "target"], labels.config.targets):
