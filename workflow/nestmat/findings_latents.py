@@ -106,7 +106,8 @@ def latents_tables(metrics: pd.DataFrame, labels: Labels) -> list[dict[str, Any]
         f"shows what small directions hide. {over}"
     )
     for target in measures.ordered(probed.loc[probed["metric"] == PROBE, "target"], labels.config.targets):
-        caption = f"Whether z tells {lower_first(labels.name(target))}"
+        several = f": {labels.name(target)}" if len(labels.config.targets) > 1 else ""
+        caption = f"Accuracy of the nearest neighbours in z{several}"
         found.append(_table(measured, labels, target, caption, columns, note))
     return found
 

@@ -47,10 +47,9 @@ def total_variation(true: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 def whitened(z: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Latents (n, latents) made uncorrelated and of unit variance on some rows, as far as they vary there.
+    """Latents (n, latents) made uncorrelated and of unit variance on some rows, (n,), where they vary there.
 
-    What a probe measures distances in is then the same for every linear map of z: information that hides in a
-    direction of small variance is seen.
+    Distances are then those of any linear map of z: what hides in a direction of small variance is seen.
     """
     known = z[train] - z[train].mean(axis=0)
     variance, axes = np.linalg.eigh(known.T @ known / len(known))

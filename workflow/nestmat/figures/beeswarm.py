@@ -45,8 +45,9 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     found = frames["attributions"]
     targets = [target for target in labels.config.targets if target in set(found["target"])]
     strength = found.assign(size=found["value"].abs()).groupby(["target", "input"], sort=False)["size"].mean()
-    # What the classifier does not read has nothing to say.
-    shown = {t: strength[t][strength[t] > 0].nlargest(SHOWN).index[::-1].tolist() for t in targets}
+    # What the classifier does not read has nothing to say, but for rounding.
+    told = strength[strength > 1e-9 * strength.max()]
+    shown = {target: told[target].nlargest(SHOWN).index[::-1].tolist() for target in targets}
     most = max(map(len, shown.values()))
     figure, axes = style.panels(len(targets), 1, height=1.1 + 0.24 * most, width=6.2)
     for ax, target in zip(axes[:, 0], targets, strict=True):
@@ -54,11 +55,18 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         for place, name in enumerate(shown[target]):
             rows = mine[mine["input"] == name]
             values, level = rows["value"].to_numpy(), rows["level"].to_numpy()
-            told = np.isfinite(level)
+            ranked = np.isfinite(level)
             at = place + _swarm(values)
-            ax.scatter(values[~told], at[~told], s=6, color=style.GREY, linewidths=0)
+            ax.scatter(values[~ranked], at[~ranked], s=6, color=style.GREY, linewidths=0)
             dots = ax.scatter(
-                values[told], at[told], c=level[told], s=6, cmap="coolwarm", vmin=0, vmax=1, linewidths=0
+                values[ranked],
+                at[ranked],
+                c=level[ranked],
+                s=6,
+                cmap="coolwarm",
+                vmin=0,
+                vmax=1,
+                linewidths=0,
             )
         ax.axvline(0, color=style.INK, linewidth=0.7)
         ax.set_yticks(range(len(shown[target])), [_name(name, labels) for name in shown[target]])
