@@ -80,6 +80,7 @@ def study() -> dict:
             }
         },
         "shortlist": {"method": "gradient", "top": 5},
+        "interpolate": {"between": ["AlCoCr", "CuFeNiTi"], "steps": 5},
     }
     table = {
         "title": "Alloys",
@@ -140,7 +141,9 @@ def folder(tmp_path_factory) -> Path:
     text = pd.concat([frame, extra]).to_csv(index=False)
     (path / "alloys.csv").write_text("# hardness in HV\n" + text)
     (path / "study.yaml").write_text(yaml.safe_dump(study(), sort_keys=False), encoding="utf-8")
-    wanted = [f"results/alloys/search/hard/{name}.parquet" for name in ("metrics", "shortlist")]
+    wanted = [
+        f"results/alloys/search/hard/{name}.parquet" for name in ("metrics", "shortlist", "interpolation")
+    ]
     snakemake(path, *wanted, "results/alloys/metrics/hardness.parquet")
     return path
 
@@ -215,3 +218,23 @@ def test_a_shortlist_of_alloys_is_exported(folder):
     assert len(frame) == 5
     assert frame["formula"].str.match(r"^([A-Z][a-z]?\d+)+$").all()
     assert not list((root / "cif").glob("*.cif"))
+
+
+@pytest.mark.slow
+def test_ways_between_two_alloys_are_judged(folder, design):
+    frame = tables.read(folder / "results/alloys/search/hard/interpolation.parquet")
+    assert frame.groupby("path").size().to_dict() == {"line": 5, "mixing": 5, "slerp": 5}
+    x = frame.loc[frame["path"] != "mixing", ELEMENTS].to_numpy()
+    np.testing.assert_array_equal(design.space.canonical(x), x)
+    mixing = frame[frame["path"] == "mixing"]
+    assert mixing["formula"].iloc[[0, -1]].tolist() == ["Al34Co33Cr33", "Cu25Fe25Ni25Ti25"]
+    for judge in ("", "trees."):
+        assert np.isfinite(frame[f"{judge}hardness.hardness.mean"]).all()
+    assert (
+        tables.schema(folder / "results/alloys/search/hard/interpolation.parquet")[
+            "hardness.hardness.mean"
+        ].unit
+        == "HV"
+    )
+    measures = tables.read(folder / "results/alloys/search/hard/interpolation.measures.parquet")
+    assert measures.loc[measures["measure"] == "allowed", "value"].tolist()[:2] == [1.0, 1.0]

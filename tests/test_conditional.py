@@ -24,6 +24,7 @@ from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, T
 from nestmat.scales.chain import Chain
 from nestmat.scales.train import train_scale
 from nestmat.search.conditional import ROUNDED, ConditionalDecoder, Decode, Inversion, Scan, wanted_value
+from nestmat.search.interpolation import interpolate
 from nestmat.search.problem import Constraint, Problem, Target, order
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import Alloy, Interval
@@ -447,3 +448,32 @@ def test_inversions_are_measured_by_what_they_reached():
     nothing = measured([json.dumps({"started": 10, "reached": 0})] * 2)
     assert nothing[-1, "model", "reached"].value == 0
     assert (-1, "model", "moved") not in nothing
+
+
+def test_a_way_turns_the_latents_and_keeps_what_is_wanted(space, problem):
+    names = ["Al", "Co", "Cr", "Fe", "Hf", "Nb", "Ti", "W"]
+    ends = np.zeros((2, len(ELEMENTS)))
+    for row, chosen in zip(ends, (names[:4], names[4:]), strict=True):
+        row[[ELEMENTS.index(name) for name in chosen]] = 0.25
+    points, measures = interpolate(problem, *ends, steps=9)
+    value = measures.set_index(["path", "measure", "quantity"])["value"]
+    x = {path: part[ELEMENTS].to_numpy() for path, part in points.groupby("path")}
+    decoder = ConditionalDecoder(problem)
+    z = decoder.encode(ends)
+    template = np.repeat(ends[:1], 9, axis=0)
+    t = np.linspace(0, 1, 9)[:, None]
+    straight = decoder.replaced(template, decoder.decode((1 - t) * z[0] + t * z[1]))
+    np.testing.assert_array_equal(x["line"], straight)
+    middle = (z[0] + z[1]) / (2 * np.cos(0.5 * np.arccos(z[0] @ z[1] / np.prod(np.linalg.norm(z, axis=1)))))
+    np.testing.assert_array_equal(
+        x["slerp"][4], decoder.replaced(template[:1], decoder.decode(middle[None]))[0]
+    )
+    for path in ("line", "slerp"):
+        np.testing.assert_array_equal(space.canonical(x[path]), x[path])
+        assert value[path, "allowed", ""] == 1
+        off = 2 * decoder.moved(x[path][[0, -1]], ends).max()
+        assert value[path, "end_error", ""] == pytest.approx(off)
+    # Eight elements at once are more than the space allows.
+    assert value["mixing", "allowed", ""] == pytest.approx(2 / 9)
+    np.testing.assert_allclose(x["mixing"][4], ends.mean(axis=0))
+    assert value["mixing", "largest_step", ""] == pytest.approx(2 / 8)
