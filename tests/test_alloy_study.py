@@ -225,7 +225,8 @@ def test_ways_between_two_alloys_are_judged(folder, design):
     frame = tables.read(folder / "results/alloys/search/hard/interpolation.parquet")
     assert frame.groupby("path").size().to_dict() == {"line": 5, "mixing": 5, "slerp": 5}
     x = frame.loc[frame["path"] != "mixing", ELEMENTS].to_numpy()
-    np.testing.assert_array_equal(design.space.canonical(x), x)
+    # Rules hold; what plain latents are decoded to is not moved to the grid.
+    np.testing.assert_allclose(design.space.canonical(x), x, atol=0.01)
     mixing = frame[frame["path"] == "mixing"]
     assert mixing["formula"].iloc[[0, -1]].tolist() == ["Al34Co33Cr33", "Cu25Fe25Ni25Ti25"]
     for judge in ("", "trees."):
