@@ -11,9 +11,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from nestmat.errors import InputError
 from nestmat.materials import formulas
+from nestmat.search import simplex
 from nestmat.search.simplex import Simplex
 from nestmat.search.space import ABX3Alloy, Alloy, Box, Choice, Fixed, Interval, Pool, Product
 
@@ -369,3 +371,18 @@ def test_formulas_of_alloys_are_in_atomic_percent_and_in_one_order():
     assert space.formulas(x) == ["Al1Co92Ni7", "Ni100"]
     other = Alloy(Simplex(["Al", "Ni", "Co"], 100, most=3))
     assert other.formulas(x[:, [2, 0, 1]]) == space.formulas(x)
+
+
+def test_points_too_many_to_number_are_equally_likely_too(monkeypatch):
+    small = Simplex("ABCD", 10, fewest=2, most=3, least=0.1)
+    monkeypatch.setattr(simplex, "LARGEST_COUNT", 5)
+    drawn, times = np.unique(small.sample(40_000, np.random.default_rng(0)), axis=0, return_counts=True)
+    assert len(drawn) == small.count
+    expected = 40_000 / small.count
+    assert ((times - expected) ** 2 / expected).sum() < stats.chi2(small.count - 1).ppf(0.999)
+    monkeypatch.undo()
+    large = Simplex([f"e{k}" for k in range(30)], 100, least=0.01)
+    assert large.count > 2**63
+    x = large.sample(100, np.random.default_rng(0))
+    np.testing.assert_allclose(x.sum(axis=1), 1, atol=1e-9)
+    np.testing.assert_array_equal(large.snap(x), x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NoReturn
 
@@ -302,28 +302,37 @@ class Simplex:
         return self._walk(np.arange(self.count))
 
     def _walk(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
-        ways = self._numbered
         rest = index.astype(np.int64)
-        # The number of species that are present, then the steps of each species in turn.
-        ends = np.cumsum(ways[0][:, self.grid])
-        present = np.searchsorted(ends, rest, side="right")
-        rest -= np.concatenate([[0], ends])[present]
-        left = np.full(len(rest), self.grid)
-        steps = np.zeros((len(rest), len(self.species)), dtype=np.int64)
+
+        def choose(ways: NDArray) -> NDArray[np.int64]:
+            ends = np.cumsum(ways, axis=1)
+            pick = (ends <= rest[:, None]).sum(axis=1)
+            rest[:] -= np.where(pick > 0, ends[np.arange(len(ends)), pick - 1], 0)
+            return pick
+
+        return self._fill(self._numbered, len(rest), choose)
+
+    def _fill(
+        self, ways: Sequence[NDArray], n: int, choose: Callable[[NDArray], NDArray[np.int64]]
+    ) -> NDArray[np.float64]:
+        """Points (n, species), by a choice of how many species are present, then of the steps of each.
+
+        Args:
+            ways: What `_count_ways` gives, as numbers of one type.
+            n: Number of points.
+            choose: Picks a column of ways (n, choices) in each row, one of more than 0 ways.
+        """
+        present = choose(np.broadcast_to(ways[0][:, self.grid], (n, self.most + 1)))
+        left = np.full(n, self.grid)
+        steps = np.zeros((n, len(self.species)), dtype=np.int64)
         for j, after in enumerate(ways[1:]):
             choices = self._choices(j)
             taken = present[:, None] - (choices > 0)
             remain = left[:, None] - choices
             possible = (taken >= 0) & (remain >= 0)
-            ends = np.cumsum(
-                np.where(possible, after[np.maximum(taken, 0), np.maximum(remain, 0)], 0), axis=1
-            )
-            pick = (ends <= rest[:, None]).sum(axis=1)
-            rest -= np.concatenate([np.zeros((len(ends), 1), np.int64), ends], axis=1)[
-                np.arange(len(ends)), pick
-            ]
+            pick = choose(np.where(possible, after[np.maximum(taken, 0), np.maximum(remain, 0)], 0))
             steps[:, j] = choices[pick]
-            present -= steps[:, j] > 0
+            present = present - (steps[:, j] > 0)
             left -= steps[:, j]
         return steps / self.grid
 
@@ -334,7 +343,16 @@ class Simplex:
 
     def sample(self, n: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Draw points of the grid, each equally likely; (n, species)."""
-        return self.points(random.integers(self.count, size=n))
+        if self.count <= LARGEST_COUNT:
+            return self.points(random.integers(self.count, size=n))
+
+        def choose(ways: NDArray) -> NDArray[np.int64]:
+            ends = np.cumsum(ways, axis=1)
+            # Below the last end also where rounding would reach it.
+            at = random.random(len(ends)) * ends[:, -1] * (1 - 1e-12)
+            return (ends <= at[:, None]).sum(axis=1)
+
+        return self._fill([ways.astype(np.float64) for ways in self._ways], n, choose)
 
     def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share that has to move from one species to others, 0 to 1: half of the sum of differences."""
