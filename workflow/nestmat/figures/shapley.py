@@ -60,7 +60,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         text = "Mean |Shapley value|" if exact else "Mean |change| when shuffled"
         classes = labels.classes(target)
         what_of = f"probability of {classes[1]}" if classes else style.lower_first(labels.name(target))
-        ax.set_xlabel(textwrap.fill(style.with_unit(f"{text}, {what_of}", labels.unit(target)), 44))
+        ax.set_xlabel(textwrap.fill(style.with_unit(f"{text}, {what_of}", labels.unit(target)), 34))
         if len(cells) > 1:
             ax.set_xlabel(style.with_unit(text, labels.unit(target)))
     return figure
