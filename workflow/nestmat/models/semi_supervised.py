@@ -234,7 +234,11 @@ class SemiSupervisedAutoencoder:
         weights, options = self.weights, self.options
         x = self._composition(batch.inputs)
         outputs = self._classify(batch.inputs, weights, batch.noise)
-        known = {name: batch.targets[is_known(name)] for name in self.targets}
+        sure = is_known(self.targets[0]) not in batch.targets
+        known = {
+            name: torch.ones_like(batch.targets[name]) if sure else batch.targets[is_known(name)]
+            for name in self.targets
+        }
         # What a teacher says stands for the label.
         told = {name: torch.ones_like(seen) for name, seen in known.items()} if options.teacher else known
         terms = {name: self._auxiliary(name, outputs[name], told[name], batch) for name in self.targets}
@@ -245,7 +249,6 @@ class SemiSupervisedAutoencoder:
         lost, divergence = torch.zeros_like(weight), torch.zeros_like(weight)
         mean = weight.new_zeros(len(weight), self.latents, weight.shape[1])
         # Where every label is known, that is the one choice: half the work or less.
-        sure = bool(((labelled > 0) | (batch.weight == 0)).all())
         cases = [y] if sure else [self._with_classes(y, choice) for choice in self._choices]
         shares = [torch.ones_like(weight)] if sure else self._shares(y)
         for chosen, share in zip(cases, shares, strict=True):

@@ -150,11 +150,11 @@ def pack(
             picked = (data.y[name] == head.floor)[index].astype(np.float32)
             targets[at_floor(name)] = torch.from_numpy(picked[:, None]).to(device)
     if specification.semi_supervised:
-        seen = ~np.take_along_axis(members.unlabelled, index, axis=1)[:, None]
-        known = torch.from_numpy(seen.astype(np.float32)).to(device)
-        for name in specification.heads.keys() & data.y.keys():
+        hidden = np.take_along_axis(members.unlabelled & chosen, index, axis=1)[:, None]
+        known = torch.from_numpy((~hidden).astype(np.float32)).to(device)
+        for name in specification.heads.keys() & data.y.keys() if hidden.any() else ():
             given = targets[name] * known
-            if data.taught and not seen.all():
+            if data.taught:
                 taught = data.taught.of(name, members.repeat, members.fold)
                 picked = np.take_along_axis(taught, index, axis=1)[:, None].astype(np.float32)
                 given = torch.where(known > 0, given, torch.from_numpy(picked).to(device))
