@@ -152,28 +152,30 @@ def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
     themselves: with one target of two classes a squared maximum mean discrepancy between these. The kernel of
     the latents is a mean of inverse multiquadrics, so that near neighbours count as well as far ones; their
     widths follow the latents, so that nothing is gained by small ones. That of the targets is Gaussian, of
-    width 1.
+    width 1; it has no slope, so that the latents alone are moved.
 
     Args:
         latents: (members, columns, n).
         targets: (members, targets, n).
         weight: (members, n), sums to 1.
     """
-    pairs = weight[:, :, None] * weight[:, None]
 
     def squared(values: Tensor) -> Tensor:
         square = values.square().sum(dim=1)
-        product = torch.bmm(values.transpose(1, 2), values)
-        return (square[:, :, None] + square[:, None] - 2 * product).clamp_min(0.0)
+        return torch.baddbmm(square[:, :, None] + square[:, None], values.transpose(1, 2), values, alpha=-2)
 
-    def centred(kernel: Tensor) -> Tensor:
-        mean = torch.bmm(kernel, weight.unsqueeze(2))
-        return kernel - mean - mean.transpose(1, 2) + torch.bmm(weight.unsqueeze(1), mean)
-
-    distance = squared(latents)
-    distance = distance / (pairs * distance).sum(dim=(1, 2), keepdim=True).clamp_min(1e-12)
-    kernels = [scale / (scale + distance) for scale in _SCALES]
-    first = centred(torch.stack(kernels).mean(dim=0))
-    second = centred(torch.exp(-0.5 * squared(targets)))
-    alone = (pairs * second.square()).sum(dim=(1, 2)).clamp_min(1e-12)
-    return (pairs * first * second).sum(dim=(1, 2)) / alone
+    pairs = weight[:, :, None] * weight[:, None]
+    other = torch.exp(-0.5 * squared(targets))
+    mean = torch.bmm(other, weight.unsqueeze(2))
+    other = other - mean - mean.transpose(1, 2) + torch.bmm(weight.unsqueeze(1), mean)
+    alone = (pairs * other.square()).sum(dim=(1, 2)).clamp_min(1e-12)
+    # Where one of two kernels is centred, the other need not be. The mean squared distance of pairs follows
+    # from the variances.
+    centre = torch.bmm(latents, weight.unsqueeze(2))
+    typical = 2 * torch.bmm((latents - centre).square(), weight.unsqueeze(2)).sum(dim=1, keepdim=True)
+    distance, share = squared(latents), (pairs * other / alone[:, None, None]).detach()
+    found = latents.new_zeros(len(latents))
+    for scale in _SCALES:
+        width = scale * typical.clamp_min(1e-12)
+        found = found + (share * (width / (width + distance))).sum(dim=(1, 2))
+    return found / len(_SCALES)

@@ -24,6 +24,8 @@ from nestmat.models.specification import Model, SemiSupervised
 
 LIKELIHOODS = ("multinomial", "presence")
 LOG_STD_LIMIT = 5.0
+COMPARED = 128
+"""Rows of a batch that are compared with each other where z is made independent of the targets."""
 
 
 class SemiSupervisedAutoencoder:
@@ -262,10 +264,16 @@ class SemiSupervisedAutoencoder:
         terms["label_divergence"] = (weight * surplus).sum(dim=1)
         if "independence" in self.specification.penalties:
             # Of z alone: targets would be predicted worse to make it small.
-            terms["independence"] = dependence(mean, y.detach(), batch.weight)
+            terms["independence"] = self._dependence(mean, y.detach(), batch.weight)
         if "l2" in self.specification.penalties:
             terms["l2"] = self.flat.square().sum(dim=1)
         return {name: terms[name] for name in self.term_weights}
+
+    def _dependence(self, mean: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+        """Dependence of z on the targets in the first `COMPARED` rows, (members,): its cost is their square."""
+        some = weight[:, :COMPARED]
+        share = some / some.sum(dim=1, keepdim=True).clamp_min(1e-12)
+        return dependence(mean[..., :COMPARED], y[..., :COMPARED], share)
 
     def _auxiliary(self, name: str, output: Tensor, known: Tensor, batch: Batch) -> Tensor:
         weight = batch.weight * known[:, 0]
