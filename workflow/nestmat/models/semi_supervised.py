@@ -270,7 +270,7 @@ class SemiSupervisedAutoencoder:
         return {name: terms[name] for name in self.term_weights}
 
     def _dependence(self, mean: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-        """Dependence of z on the targets in the first `COMPARED` rows, (members,): pairs are what it costs."""
+        """Dependence of z on the targets, (members,), in the first `COMPARED` rows: it costs their square."""
         some = weight[:, :COMPARED]
         share = some / some.sum(dim=1, keepdim=True).clamp_min(1e-12)
         return dependence(mean[..., :COMPARED], y[..., :COMPARED], share)
