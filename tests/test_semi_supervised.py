@@ -349,7 +349,10 @@ def test_dependence_is_the_criterion_of_plain_kernels_whatever_the_scale(scale):
     n, weight = 30, weighted(30)
     y = rng.integers(0, 2, (n, 1)) * 1.0
     z = rng.normal(size=(n, 3)) + 0.8 * y
-    square = ((z[:, None] - z[None]) ** 2).sum(axis=2)
+    covariance = np.cov(z.T, aweights=weight, bias=True)
+    covariance += 1e-3 * np.trace(covariance) / 3 * np.eye(3)
+    white = np.linalg.solve(np.linalg.cholesky(covariance), z.T).T
+    square = ((white[:, None] - white[None]) ** 2).sum(axis=2)
     square = square / (weight @ square @ weight)
     kernel = np.mean([width / (width + square) for width in (0.02, 0.1, 0.5)], axis=0)
     of_labels = np.exp(-0.5 * ((y[:, None] - y[None]) ** 2).sum(axis=2))
@@ -357,6 +360,17 @@ def test_dependence_is_the_criterion_of_plain_kernels_whatever_the_scale(scale):
     arrays = (scale * z.T[None], y.T[None], weight[None])
     found = dependence(*(torch.from_numpy(np.ascontiguousarray(part)) for part in arrays))
     assert found.item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_dependence_does_not_hide_beside_a_large_direction():
+    generator = torch.Generator().manual_seed(0)
+    y = torch.randint(0, 2, (1, 1, 200), generator=generator).float()
+    noise = torch.randn(1, 2, 200, generator=generator)
+    telling = torch.cat([noise[:, :1], noise[:, 1:] + 4 * y], dim=1)
+    beside = torch.cat([20 * noise[:, :1], telling[:, 1:] + 20 * noise[:, :1]], dim=1)
+    weight = torch.full((1, 200), 1 / 200)
+    seen, hidden = dependence(telling, y, weight), dependence(beside, y, weight)
+    assert hidden > 0.5 * seen > 5 * dependence(noise, y, weight)
 
 
 def test_dependence_vanishes_for_independent_columns_and_not_for_dependent_ones():
@@ -413,7 +427,7 @@ def learned(data: ScaleData, members: Members, specification: Model) -> torch.Te
 @pytest.mark.parametrize("stop", ["last", "early"])
 def test_a_member_trained_alone_is_that_trained_beside_others(stop):
     data, members = scale(), holdout(scale(), seeds=3)
-    training = replace(TRAINING, stop=stop, patience=3)
+    training = replace(TRAINING, stop=stop, patience=3, epochs=4)
     specification = model(targets=BOTH, training=training, penalties={"independence": 5.0})
     together = learned(data, members, specification)
     assert not torch.equal(together[0], together[1])

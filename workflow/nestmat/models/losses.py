@@ -145,14 +145,26 @@ _SCALES = (0.02, 0.1, 0.5)
 """Widths of kernels of latents, as shares of the mean squared distance of rows."""
 
 
+def _whitened(values: Tensor, weight: Tensor) -> Tensor:
+    """Columns (members, columns, n) made uncorrelated and of unit variance, but for a thousandth of it."""
+    centred = values - torch.bmm(values, weight.unsqueeze(2))
+    covariance = torch.bmm(centred * weight.unsqueeze(1), centred.transpose(1, 2))
+    mean = covariance.diagonal(dim1=1, dim2=2).mean(dim=1).clamp_min(1e-12)
+    ridge = torch.eye(values.shape[1], dtype=values.dtype, device=values.device) * mean[:, None, None]
+    # A member without rows has weights of NaN, and no root: its loss is NaN, that of others is not.
+    root = torch.linalg.cholesky_ex(covariance + 1e-3 * ridge)[0]
+    return torch.linalg.solve_triangular(root, centred, upper=False)
+
+
 def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
     """How far latents depend on targets, near 0 where many rows show that they do not, one value a member.
 
     The Hilbert-Schmidt independence criterion (Gretton et al., ALT 2005), divided by that of the targets with
     themselves: with one target of two classes a squared maximum mean discrepancy between these. The kernel of
-    the latents is a mean of inverse multiquadrics, so that near neighbours count as well as far ones; their
-    widths follow the latents, so that nothing is gained by small ones. That of the targets is Gaussian, of
-    width 1; it has no slope, so that the latents alone are moved.
+    the latents is a mean of inverse multiquadrics, so that near neighbours count as well as far ones. They
+    are whitened before: else the dependence could hide in directions of small variance, beside one that is
+    made large. The kernel of the targets is Gaussian, of width 1; it has no slope, so that the latents alone
+    are moved. Targets that do not vary leave nothing to depend on: 0.
 
     Args:
         latents: (members, columns, n).
@@ -168,12 +180,14 @@ def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
     other = torch.exp(-0.5 * squared(targets))
     mean = torch.bmm(other, weight.unsqueeze(2))
     other = other - mean - mean.transpose(1, 2) + torch.bmm(weight.unsqueeze(1), mean)
-    alone = (pairs * other.square()).sum(dim=(1, 2)).clamp_min(1e-12)
+    alone = (pairs * other.square()).sum(dim=(1, 2))
+    # What is left of targets that do not vary is rounding.
+    other = torch.where((alone > 1e-9)[:, None, None], other / alone.clamp_min(1e-9)[:, None, None], 0.0)
     # Where one of two kernels is centred, the other need not be. The mean squared distance of pairs follows
     # from the variances.
-    centre = torch.bmm(latents, weight.unsqueeze(2))
-    typical = 2 * torch.bmm((latents - centre).square(), weight.unsqueeze(2)).sum(dim=1, keepdim=True)
-    distance, share = squared(latents), (pairs * other / alone[:, None, None]).detach()
+    latents = _whitened(latents, weight)
+    typical = 2 * torch.bmm(latents.square(), weight.unsqueeze(2)).sum(dim=1, keepdim=True)
+    distance, share = squared(latents), (pairs * other).detach()
     found = latents.new_zeros(len(latents))
     for scale in _SCALES:
         width = scale * typical.clamp_min(1e-12)
