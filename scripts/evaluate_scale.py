@@ -1,9 +1,8 @@
 """Measure all models of a scale.
 
 Inputs: predictions of all models and protocols, cards of the autoencoders, metrics of the latents of those
-that are semi-supervised, features. Outputs: metrics,
-comparison of nested with single-scale models, calibration curves, metrics of strata; errors are in the unit
-of the target.
+that are semi-supervised, features. Outputs: metrics, comparison of nested with single-scale models,
+calibration curves, metrics of strata; errors are in the unit of the target.
 """
 
 from typing import Any

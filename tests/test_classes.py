@@ -353,6 +353,25 @@ def test_a_study_with_classes_is_planned_without_inner_folds_for_a_vote():
     assert study_from(learned).inner_folds("s", "ae", "half") == 5
 
 
+def test_a_taught_model_is_no_member_of_a_stack_whose_weights_are_learned():
+    config = configuration()
+    scale = config["scales"]["s"]
+    scale["features"]["shares"] = {"elements": ["Al", "Ni"]}
+    scale["models"]["ae"]["specification"] = {
+        "inputs": ["shares", "inputs"],
+        "encoder": {"latents": 2},
+        "heads": {"phase": {"loss": "binary_cross_entropy"}, "shares": {"loss": "multinomial"}},
+        "semi_supervised": {"composition": "shares", "classifier": ["inputs"], "teacher": "rule"},
+    }
+    study_from(config)
+    # The teacher learned from the rows that the weights would be learned on.
+    scale["recommended"]["weights"] = "learned"
+    with pytest.raises(InputError, match=r"teacher.*give the stack equal weights"):
+        study_from(config)
+    scale["models"]["ae"]["specification"]["semi_supervised"]["teacher"] = None
+    study_from(config)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

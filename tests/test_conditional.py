@@ -183,7 +183,7 @@ def test_known_alloys_come_back_from_their_latents(space, problem, known):
     x = allowed[likely]
     decoded = decoder.decode(decoder.encode(x))
     rolled = np.roll(x, 1, axis=0)
-    assert decoder.moved(decoded, x).mean() < 0.6 * decoder.moved(decoded, rolled).mean()
+    assert decoder.shares.distance(decoded, x).mean() < 0.6 * decoder.shares.distance(decoded, rolled).mean()
 
 
 def test_the_likeliest_elements_fill_what_the_rules_ask_for_beside_the_decoded(problem):
@@ -206,7 +206,9 @@ def test_draws_are_counted_from_the_first_to_the_kept(problem):
     assert every.details["sampled"] == every.details["kept"] == len(every.x) == 500
     decoder = ConditionalDecoder(problem)
     decoded = decoder.decode(decoder.prior(500, [0, 0]))
-    changed = decoder.moved(decoded, decoder.part(decoder.replaced(problem.space.sample(500, 0), decoded)))
+    changed = decoder.shares.distance(
+        decoded, decoder.part(decoder.replaced(problem.space.sample(500, 0), decoded))
+    )
     assert every.details["inside"] == (changed <= ROUNDED).sum()
     assert every.details["changed"] == pytest.approx(changed.mean())
     near = Decode(samples=500, near=0.1).propose(problem, 500, seed=0)
@@ -214,7 +216,7 @@ def test_draws_are_counted_from_the_first_to_the_kept(problem):
     assert near.details["inside"] == every.details["inside"]
     sure = Decode(samples=500, near=0.1, accept=0.7).propose(problem, 1000, seed=0)
     assert sure.details["kept"] == len(sure.x) == (single(problem, near.x) >= 0.7).sum() > 0
-    assert sure.evaluations == len(near.x) + len(sure.x)
+    assert sure.evaluations == len(near.x)
 
 
 def test_a_patch_of_the_latents_is_told_cell_by_cell(problem):
@@ -255,7 +257,7 @@ def test_an_inversion_reaches_enough_and_no_shorter_share_does(space, problem, k
     enough = np.stack([single(problem, x) >= 0.6 for x in tried])
     first = enough.argmax(axis=0)
     straight = {tuple(tried[k][row].round(6)) for row, k in enumerate(first) if enough[:, row].any()}
-    moved = decoder.moved(decoder.part(begin), np.stack(tried)[first, np.arange(len(begin))])
+    moved = decoder.shares.distance(decoder.part(begin), np.stack(tried)[first, np.arange(len(begin))])
     assert found.details["reached"] == enough.any(axis=0).sum()
     assert found.details["moved"] <= moved[enough.any(axis=0)].mean() + 1e-9
     assert np.mean([tuple(x.round(6)) in straight for x in found.x]) > 0.6
@@ -471,7 +473,7 @@ def test_a_way_turns_the_latents_and_keeps_what_is_wanted(space, problem):
     for path in ("line", "slerp"):
         np.testing.assert_array_equal(space.canonical(x[path]), x[path])
         assert value[path, "allowed", ""] == 1
-        off = 2 * decoder.moved(x[path][[0, -1]], ends).max()
+        off = 2 * decoder.shares.distance(x[path][[0, -1]], ends).max()
         assert value[path, "end_error", ""] == pytest.approx(off)
     # Eight elements at once are more than the space allows.
     assert value["mixing", "allowed", ""] == pytest.approx(2 / 9)

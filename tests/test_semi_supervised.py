@@ -20,7 +20,7 @@ from nestmat.models.autoencoder import Shapes
 from nestmat.models.base import Batch, Noise, is_known
 from nestmat.models.losses import dependence
 from nestmat.models.networks import network
-from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
+from nestmat.models.semi_supervised import COMPARED, SemiSupervisedAutoencoder
 from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
 from nestmat.scales.train import train_scale
 from nestmat.training.chunks import train_members
@@ -542,6 +542,26 @@ def test_a_scale_is_trained_on_rows_with_and_without_labels(tmp_path):
     assert again.specification == trained.specification
     assert torch.equal(again.flat, trained.flat)
     assert [value for value in again.facts["reconstruction"]["shares"] if value is not None]
+
+
+def test_rows_that_are_not_shuffled_are_compared_from_all_over_the_table():
+    specification = replace(model(), penalties={"independence": 1.0})
+    net, rows = network_of(specification), 3 * COMPARED
+    given = batch(specification, torch.ones(rows))
+    # Sorted by class, as a table may be: the first rows alone would not vary.
+    label = (torch.arange(rows) >= rows // 2).float().expand(MEMBERS, 1, rows)
+    given = replace(given, targets={**given.targets, "phase": label})
+    keys = torch.zeros(MEMBERS, dtype=torch.int32)
+    for noise in (None, Noise(keys, 1, rows)):
+        assert (net.loss(replace(given, noise=noise))["independence"].abs() > 1e-4).all()
+    window = slice(0, 2 * COMPARED)
+    part = Noise(keys, 1, rows).at(window)
+    first = {name: value[..., window] for name, value in given.targets.items()}
+    shuffled = Batch(given.inputs[..., window], first, given.weight[:, window], part)
+    labels = {**first, "phase": torch.zeros_like(first["phase"])}
+    labels["phase"][..., COMPARED:] = 1
+    # Of a batch the first rows: here all of one class.
+    assert (net.loss(replace(shuffled, targets=labels))["independence"] == 0).all()
 
 
 # a teacher

@@ -661,6 +661,13 @@ class Study(Part):
                             f"scales.{name}.models.{model}: the stacks that it serves have {sorted(counts)} "
                             "inner folds: give all of them the same inner_folds"
                         )
+                    semi = scale.models[model].specification.semi_supervised
+                    if counts and semi and semi.teacher:
+                        raise ValueError(
+                            f"scales.{name}.models.{model}.specification.semi_supervised.teacher: "
+                            f"{semi.teacher!r} has seen the labels that the weights of a stack are learned "
+                            "on; give the stack equal weights, or keep the model out of it"
+                        )
         return self
 
     def _check_structures(self, key: str, entry: StructureSet) -> None:

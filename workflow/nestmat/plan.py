@@ -28,6 +28,11 @@ from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
 
 PACKAGE = Path(__file__).parent
+_PARTS: dict[str, Any] = {
+    "methods": {},
+    **dict.fromkeys(("judges", "shortlist", "verify", "second_round", "screen", "interpolate")),
+}
+"""Parts of a design problem that not every job needs, with what stands for none."""
 
 
 def _imports(file: Path) -> Iterator[str]:
@@ -520,70 +525,31 @@ class Plan:
 
     def search_study(self, wildcards: Any) -> dict[str, Any]:
         """What one search needs of the study; a change of anything else does not repeat the search."""
-        problem = self.problem(wildcards)
-        alone = {"methods": {wildcards.method: problem.methods[wildcards.method]}}
-        return self._excerpt(
-            wildcards.problem,
-            **alone,
-            shortlist=None,
-            verify=None,
-            second_round=None,
-            screen=None,
-            interpolate=None,
-        )
+        method = self.problem(wildcards).methods[wildcards.method]
+        return self._excerpt(wildcards.problem, "judges", methods={wildcards.method: method})
 
     def judging_study(self, wildcards: Any) -> dict[str, Any]:
         """What judging needs of the study."""
-        return self._excerpt(
-            wildcards.problem,
-            shortlist=None,
-            verify=None,
-            second_round=None,
-            screen=None,
-            interpolate=None,
-        )
+        return self._excerpt(wildcards.problem, "methods", "judges")
 
     def interpolating_study(self, wildcards: Any) -> dict[str, Any]:
         """What ways between two materials need of the study."""
-        return self._excerpt(
-            wildcards.problem, methods={}, shortlist=None, verify=None, second_round=None, screen=None
-        )
+        return self._excerpt(wildcards.problem, "judges", "interpolate")
 
     def selecting_study(self, wildcards: Any) -> dict[str, Any]:
         """What selecting candidates needs of the study."""
         problem = self.problem(wildcards)
         name = problem.shortlist.method if problem.shortlist else None
-        return self._excerpt(
-            wildcards.problem,
-            methods={name: problem.methods[name]} if name else {},
-            screen=None,
-            second_round=None,
-            interpolate=None,
-        )
+        methods = {name: problem.methods[name]} if name else {}
+        return self._excerpt(wildcards.problem, "judges", "shortlist", "verify", methods=methods)
 
     def screening_study(self, wildcards: Any) -> dict[str, Any]:
         """What screening needs of the study."""
-        return self._excerpt(
-            wildcards.problem,
-            methods={},
-            judges=None,
-            shortlist=None,
-            verify=None,
-            second_round=None,
-            interpolate=None,
-        )
+        return self._excerpt(wildcards.problem, "screen")
 
     def second_round_study(self, wildcards: Any) -> dict[str, Any]:
         """What a second round needs of the study."""
-        return self._excerpt(
-            wildcards.problem,
-            methods={},
-            judges=None,
-            shortlist=None,
-            verify=None,
-            screen=None,
-            interpolate=None,
-        )
+        return self._excerpt(wildcards.problem, "second_round")
 
     def second_round_files(self, wildcards: Any) -> list[str]:
         """Data set of the finest scale of a problem that predicts, and the calculated candidates."""
@@ -604,9 +570,17 @@ class Plan:
             if problem.screen
         ]
 
-    def _excerpt(self, problem: str, **changes: Any) -> dict[str, Any]:
-        """The study with one problem and its chain alone, as plain values."""
-        given = self.study.search[problem].model_copy(update={"title": "", "question": "", **changes})
+    def _excerpt(self, problem: str, *kept: str, **changes: Any) -> dict[str, Any]:
+        """The study with one problem and its chain alone, as plain values.
+
+        Args:
+            problem: Name of the problem.
+            kept: Which of `_PARTS` stay; the others are left out.
+            changes: Keys of the problem with another value.
+        """
+        left_out = {part: none for part, none in _PARTS.items() if part not in kept}
+        update = {"title": "", "question": "", **left_out, **changes}
+        given = self.study.search[problem].model_copy(update=update)
         models = [method.model for method in given.methods.values() if method.model]
         return self._part(given.scale, models, {problem: given})
 

@@ -264,16 +264,24 @@ class SemiSupervisedAutoencoder:
         terms["label_divergence"] = (weight * surplus).sum(dim=1)
         if "independence" in self.specification.penalties:
             # Of z alone: targets would be predicted worse to make it small.
-            terms["independence"] = self._dependence(mean, y.detach(), batch.weight)
+            terms["independence"] = self._dependence(mean, y.detach(), batch)
         if "l2" in self.specification.penalties:
             terms["l2"] = self.flat.square().sum(dim=1)
         return {name: terms[name] for name in self.term_weights}
 
-    def _dependence(self, mean: Tensor, y: Tensor, weight: Tensor) -> Tensor:
-        """Dependence of z on the targets, (members,), in the first `COMPARED` rows: it costs their square."""
-        some = weight[:, :COMPARED]
-        share = some / some.sum(dim=1, keepdim=True).clamp_min(1e-12)
-        return dependence(mean[..., :COMPARED], y[..., :COMPARED], share)
+    def _dependence(self, mean: Tensor, y: Tensor, batch: Batch) -> Tensor:
+        """Dependence of z on the targets, (members,), in `COMPARED` rows: it costs their square.
+
+        Batches are shuffled; all rows at once are as in the table, which may be sorted by class: there the
+        rows are spread over it.
+        """
+        rows = batch.weight.shape[1]
+        shuffled = batch.noise is not None and batch.noise.rows > rows
+        step = 1 if shuffled else max(1, rows // COMPARED)
+        some = slice(0, COMPARED * step, step)
+        weight = batch.weight[:, some]
+        share = weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-12)
+        return dependence(mean[..., some], y[..., some], share)
 
     def _auxiliary(self, name: str, output: Tensor, known: Tensor, batch: Batch) -> Tensor:
         weight = batch.weight * known[:, 0]

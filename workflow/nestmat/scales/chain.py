@@ -146,8 +146,8 @@ class Chain:
                 break
         return found[scale].latents
 
-    def conditions(self, scale: str) -> tuple[int, list[str], int] | None:
-        """Number of z and the targets behind them among the latents of a scale, and number of its members.
+    def conditions(self, scale: str) -> tuple[int, int] | None:
+        """Number of z among the latents of a scale, before its targets, and number of its members.
 
         None where the targets are no part of the latents: where the model is not semi-supervised.
         """
@@ -155,7 +155,7 @@ class Chain:
         network = link.trained.network(link.index[:1])
         if not isinstance(network, SemiSupervisedAutoencoder):
             return None
-        return network.latents, network.targets, len(link.index)
+        return network.latents, len(link.index)
 
     def latent_std(self, scale: str) -> float:
         """Standard deviation of the prior of z of a semi-supervised scale."""

@@ -51,6 +51,7 @@ class ConditionalDecoder:
     Attributes:
         scale: The scale.
         latents: Number of z.
+        members: Number of members.
 
     Raises:
         InputError: The scale has no semi-supervised model, or does not decode the shares of the space.
@@ -64,7 +65,7 @@ class ConditionalDecoder:
                 column="search",
                 remedy="search with the models of a study, or with another method.",
             )
-        self.problem, self.space, self.surrogate = problem, space, surrogate
+        self.space, self.surrogate = space, surrogate
         self.scale = problem.targets[0].quantity.partition(".")[0]
         chain = surrogate.chain
         found = chain.conditions(self.scale) if self.scale in chain.scales else None
@@ -76,7 +77,7 @@ class ConditionalDecoder:
                 column=f"scales.{self.scale}",
                 remedy="search with a semi-supervised model of compositions of the elements of the space.",
             )
-        self.latents, self._targets, self.members = found
+        self.latents, self.members = found
         self.member = member % self.members
         self._places = [list(columns).index(name) for name in space.shares[0].columns]
         self.wanted = {
@@ -129,10 +130,6 @@ class ConditionalDecoder:
         spread = self.surrogate.chain.latent_std(self.scale)
         return spread * np.random.default_rng(seed).normal(size=(n, self.latents))
 
-    def moved(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Share of the atoms that differ between shares (n, species), (n,)."""
-        return 0.5 * np.abs(a - b).sum(axis=1)
-
 
 def _enough(problem: Problem, table: pd.DataFrame, value: float) -> NDArray[np.bool_]:
     """Whether the first target reaches a value and every constraint is kept, (n,)."""
@@ -150,11 +147,10 @@ def _enough(problem: Problem, table: pd.DataFrame, value: float) -> NDArray[np.b
 
 
 def _sorted(
-    problem: Problem, x: NDArray[np.float64], evaluations: int, details: Mapping[str, Any]
+    x: NDArray[np.float64], table: pd.DataFrame, evaluations: int, details: Mapping[str, Any]
 ) -> Candidates:
-    table = problem.evaluate(x)
     best = order(table)
-    return Candidates(x[best], table.iloc[best].reset_index(drop=True), evaluations + len(x), details)
+    return Candidates(x[best], table.iloc[best].reset_index(drop=True), evaluations, details)
 
 
 @dataclass(frozen=True)
@@ -190,7 +186,7 @@ class Decode:
         decoder = ConditionalDecoder(problem, seed)
         decoded = decoder.decode(decoder.prior(self.samples, [seed, 0]))
         x = decoder.replaced(problem.space.sample(self.samples, [seed, 1]), decoded)
-        changed = decoder.moved(decoded, decoder.part(x))
+        changed = decoder.shares.distance(decoded, decoder.part(x))
         keep = np.ones(len(x), dtype=bool) if self.near is None else changed <= self.near
         details: dict[str, Any] = {
             "sampled": len(x),
@@ -198,11 +194,11 @@ class Decode:
             "changed": float(changed.mean()),
         }
         x = x[keep]
-        evaluations = 0
+        table, evaluations = problem.evaluate(x), len(x)
         if self.accept is not None:
-            evaluations = len(x)
-            x = x[_enough(problem, problem.evaluate(x), self.accept)]
-        return _sorted(problem, x, evaluations, details | {"kept": len(x)})
+            rows = np.flatnonzero(_enough(problem, table, self.accept))
+            x, table = x[rows], table.iloc[rows]
+        return _sorted(x, table, evaluations, details | {"kept": len(x)})
 
 
 @dataclass(frozen=True)
@@ -249,7 +245,7 @@ class Scan:
         quantity = problem.targets[0].quantity
         patch["predicted"] = table[f"{quantity}.mean"].to_numpy()
         details = {"axes": list(self.axes), "patch": patch.to_dict("list")}
-        return _sorted(problem, x, 0, details)
+        return _sorted(x, table, len(x), details)
 
 
 @dataclass(frozen=True)
@@ -333,19 +329,22 @@ class BoundInversion:
             used, met = self._along(problem, decoder, here, decoded - shares, left)
             evaluations += used
             reached |= met
+            if reached.all():
+                break
         # The way was not straight: what lies between may be enough as well.
         direct = decoder.part(here) - decoder.part(begin)
         shorter = begin.copy()
         used, met = self._along(problem, decoder, shorter, direct, reached)
         evaluations += used
         here[met] = shorter[met]
-        moved = decoder.moved(decoder.part(begin), decoder.part(here))
+        moved = decoder.shares.distance(decoder.part(begin), decoder.part(here))
         if settings.within is not None:
             reached &= moved <= settings.within
         details: dict[str, Any] = {"started": len(begin), "reached": int(reached.sum())}
         if reached.any():
             details |= {"steps": float(steps[reached].mean()), "moved": float(moved[reached].mean())}
-        return _sorted(problem, here[reached], evaluations, details)
+        x = here[reached]
+        return _sorted(x, problem.evaluate(x), evaluations + len(x), details)
 
     def _along(
         self,

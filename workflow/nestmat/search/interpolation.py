@@ -128,7 +128,7 @@ def _latents(problem: Problem, scale: str | None) -> _Latents:
             decoder.space,
             decoder.encode,
             lambda x, z: decoder.replaced(x, decoder.decode(z)),
-            lambda a, b: 2 * decoder.moved(decoder.part(a), decoder.part(b)),
+            lambda a, b: 2 * decoder.shares.distance(decoder.part(a), decoder.part(b)),
         )
     latents = LatentSpace(problem, scale)
 
