@@ -77,7 +77,7 @@ bench: $(INSTALLED) ## measure what the documentation claims to be fast
 	python -m bench
 
 ui: $(INSTALLED) ## open the MLflow interface on 127.0.0.1:5000
-	python -m nestmat.tracking
+	python -m nestmat.tracking.store
 
 schema: $(INSTALLED) ## write the JSON schema, the configuration reference and the rule graph
 	nestmat schema

@@ -34,12 +34,12 @@ class Bench:
     """
 
     def __init__(self, results: Path, problem: str):
-        from nestmat.config import load_study
-        from nestmat.generative import trained_for
-        from nestmat.inverse_design import Members, build_design, settings_of
-        from nestmat.judging import fitted_judges
+        from nestmat.config.study import load_study
+        from nestmat.design.generative import trained_for
+        from nestmat.design.judging import fitted_judges
+        from nestmat.design.problem import Members, build_design, settings_of
         from nestmat.paths import ROOT
-        from nestmat.search.generative import Generative
+        from nestmat.search.methods.generative import Generative
 
         study = load_study(ROOT / STUDY)
         given = study.search[problem]
@@ -84,8 +84,8 @@ class Bench:
 
     def uniform(self) -> tuple[float, int]:
         """The same for uniform draws with the same filter, scaled to a thousand hits."""
-        from nestmat.search.generative import Generative
-        from nestmat.search.generative_models import Uniform, UniformOptions
+        from nestmat.search.generators.network import Uniform, UniformOptions
+        from nestmat.search.methods.generative import Generative
 
         search = Generative(samples=UNIFORM, accept=self.settings.accept)
         start = time.perf_counter()

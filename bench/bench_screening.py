@@ -33,17 +33,17 @@ from matminer.featurizers.composition import ElementProperty
 from pymatgen.core import Composition
 from sklearn.ensemble import RandomForestRegressor
 
-from nestmat.config import Scale, load_study
-from nestmat.features.design import feature_map
+from nestmat.config.study import Scale, load_study
+from nestmat.features.differentiable import feature_map
 from nestmat.materials import ions
 from nestmat.models.autoencoder import Autoencoder, Shapes
 from nestmat.paths import ROOT
 from nestmat.scales.chain import Chain
-from nestmat.search.features import FeatureMap
+from nestmat.search.feature_map import FeatureMap
 from nestmat.search.problem import Constraint, Problem, Target
 from nestmat.search.screening import Screening, screen
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import ABX3Alloy, Fixed
+from nestmat.search.spaces.product import ABX3Alloy, Fixed
+from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 from nestmat.training.checkpoints import Trained
 from nestmat.training.scaling import Scaler

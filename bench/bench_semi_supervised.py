@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from nestmat import tables
-from nestmat.config import load_study
+from nestmat.config.study import load_study
 from nestmat.paths import ROOT
 from nestmat.training.chunks import train_members
-from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
+from nestmat.training.scale_data import ScaleData
 
 STUDY = "resources/studies/dvae_hea.yaml"
 SCALE, MODEL, PROTOCOL = "phase", "disentangled", "labelled_75"

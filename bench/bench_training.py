@@ -21,8 +21,8 @@ from torch import nn
 
 from nestmat.models.specification import Encoder, Head, Model, Training
 from nestmat.training.chunks import train_members
-from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
+from nestmat.training.scale_data import ScaleData
 
 SITES = {"A": 5, "B": 6, "X": 3}
 

@@ -1,7 +1,7 @@
 # What the rules share.
 # In: STUDY, the validated configuration. Out: PLAN, the input functions and parameters of all rules;
 # code(script), the library modules that a script depends on; resource(name); program(name); patterns of the wildcards.
-from nestmat.plan import Plan, code, program, resource
+from nestmat.plan.jobs import Plan, code, program, resource
 
 PLAN = Plan(STUDY, RESULTS)
 

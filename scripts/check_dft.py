@@ -7,13 +7,13 @@ the folder of the PAW data sets.
 import json
 from typing import Any
 
+from nestmat.dft.structure_sets import check
 from nestmat.files import write_text
 from nestmat.logs import job_log
-from nestmat.physics.dft import check
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.physics.dft.check`."""
+    """Map the rule's files and parameters to `nestmat.dft.structure_sets.check`."""
     with job_log(snakemake.log[0]):
         found = check(snakemake.params.python)
         write_text(snakemake.output.json, json.dumps(found, indent=2) + "\n")

@@ -6,12 +6,12 @@ and message.
 
 from typing import Any
 
+from nestmat.dft.structure_sets import read_parts, write_records
 from nestmat.logs import job_log
-from nestmat.physics.dft import read_parts, write_records
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files to `nestmat.physics.dft.write_records`."""
+    """Map the rule's files to `nestmat.dft.structure_sets.write_records`."""
     with job_log(snakemake.log[0]):
         write_records(read_parts(snakemake.input.parts), snakemake.output.table, set=snakemake.wildcards.set)
 

@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from nestmat import tables
+from nestmat.dft import layers
 from nestmat.logs import job_log
-from nestmat.physics import layers
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.physics.layers.calibration`."""
+    """Map the rule's files and parameters to `nestmat.dft.layers.calibration`."""
     with job_log(snakemake.log[0]):
         *cells, data = map(tables.read, snakemake.input.files)
         table = layers.calibration(pd.concat(cells, ignore_index=True), data, snakemake.params.gap)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures
-from nestmat.config import Study
+from nestmat.config.study import Study
 from nestmat.logs import job_log
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from nestmat.evaluation.interpretability.families import encode_families
+from nestmat.interpretation.families import encode_families
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files to `nestmat.evaluation.interpretability.families.encode_families`."""
+    """Map the rule's files to `nestmat.interpretation.families.encode_families`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         blocks = snakemake.params.blocks

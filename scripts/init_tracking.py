@@ -8,11 +8,11 @@ from typing import Any
 
 from nestmat.files import write_text
 from nestmat.logs import job_log
-from nestmat.tracking import open_store
+from nestmat.tracking.store import open_store
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.tracking.open_store`."""
+    """Map the rule onto `nestmat.tracking.store.open_store`."""
     with job_log(snakemake.log[0]):
         write_text(snakemake.output.json, json.dumps(open_store(snakemake.params.uri), indent=1) + "\n")
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from nestmat.config import study_from
-from nestmat.interpolated import interpolate_materials
-from nestmat.inverse_design import build_design, members_of
+from nestmat.config.study import study_from
+from nestmat.design.interpolation import interpolate_materials
+from nestmat.design.problem import build_design, members_of
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.interpolated.interpolate_materials`."""
+    """Map the rule onto `nestmat.design.interpolation.interpolate_materials`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from nestmat.evaluation.interpretability.scale import interpret_scale
+from nestmat.interpretation.interpret import interpret_scale
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.evaluation.interpretability.scale.interpret_scale`."""
+    """Map the rule's files and parameters to `nestmat.interpretation.interpret.interpret_scale`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         effort = snakemake.params.interpret

@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from nestmat.config import study_from
-from nestmat.inverse_design import build_design, members_of
-from nestmat.judging import judge_candidates
+from nestmat.config.study import study_from
+from nestmat.design.judging import judge_candidates
+from nestmat.design.problem import build_design, members_of
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.judging.judge_candidates`."""
+    """Map the rule onto `nestmat.design.judging.judge_candidates`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)

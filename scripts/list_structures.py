@@ -1,19 +1,19 @@
 """List the structures of a set.
 
 In: a user's table, or the calculations that a built-in set is made from. Out: one JSON line a structure, as
-`nestmat.physics.structures` describes it; the rows left out, with line, column, value and reason.
+`nestmat.dft.structures` describes it; the rows left out, with line, column, value and reason.
 """
 
 from typing import Any
 
 from nestmat import tables
-from nestmat.config import StructureSet
+from nestmat.config.study import StructureSet
+from nestmat.dft.structure_sets import list_structures, read_records, write_structures
 from nestmat.logs import job_log
-from nestmat.physics.dft import list_structures, read_records, write_structures
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.physics.dft.list_structures`."""
+    """Map the rule's files and parameters to `nestmat.dft.structure_sets.list_structures`."""
     with job_log(snakemake.log[0]) as log:
         structures, rejects = list_structures(
             StructureSet.model_validate(snakemake.params.spec),

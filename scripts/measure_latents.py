@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from nestmat.evaluation.disentanglement import measure_latents
+from nestmat.interpretation.disentanglement import measure_latents
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files to `nestmat.evaluation.disentanglement.measure_latents`."""
+    """Map the rule's files to `nestmat.interpretation.disentanglement.measure_latents`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         measure_latents(

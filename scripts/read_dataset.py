@@ -7,13 +7,13 @@ and reason.
 
 from typing import Any
 
-from nestmat.config import DatasetSpec
-from nestmat.data.readers import read, write
+from nestmat.config.study import DatasetSpec
+from nestmat.data.reading import read, write
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.data.readers.read`."""
+    """Map the rule's files and parameters to `nestmat.data.reading.read`."""
     with job_log(snakemake.log[0]):
         reading = read(
             DatasetSpec.model_validate(snakemake.params.spec),

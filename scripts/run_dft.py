@@ -1,6 +1,6 @@
 """Calculate structures with GPAW: energies, pressures and band gaps over volumes.
 
-In: a table of wanted structures, JSON lines, as `nestmat.physics.structures` writes it.
+In: a table of wanted structures, JSON lines, as `nestmat.dft.structures` writes it.
 Out: one JSON line a calculation, converged or failed, in the order of the table.
 
 It runs under an interpreter that has GPAW and need not have nestmat: it imports ase, gpaw, numpy and the

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from nestmat.config import study_from
-from nestmat.inverse_design import build_design, members_of
+from nestmat.config.study import study_from
+from nestmat.design.problem import build_design, members_of
 from nestmat.logs import job_log
 from nestmat.search.screening import Screening, screen_chunk
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-from nestmat.config import study_from
-from nestmat.generative import trained_for
-from nestmat.inverse_design import build_design, members_of, search_candidates
-from nestmat.judging import problem_of_trees
+from nestmat.config.study import study_from
+from nestmat.design.generative import trained_for
+from nestmat.design.judging import problem_of_trees
+from nestmat.design.problem import build_design, members_of, search_candidates
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.inverse_design.search_candidates`."""
+    """Map the rule onto `nestmat.design.problem.search_candidates`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 
 from nestmat.logs import job_log
-from nestmat.search.pool import search_pool
+from nestmat.search.pool.trials import search_pool
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.search.pool.search_pool`."""
+    """Map the rule's files and parameters to `nestmat.search.pool.trials.search_pool`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         search_pool(

@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from nestmat.config import study_from
-from nestmat.inverse_design import build_design, members_of
+from nestmat.config.study import study_from
+from nestmat.design.problem import build_design, members_of
+from nestmat.design.retraining import second_round
 from nestmat.logs import job_log
-from nestmat.rounds import second_round
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.rounds.second_round`."""
+    """Map the rule onto `nestmat.design.retraining.second_round`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-from nestmat.config import study_from
-from nestmat.generative import trained_for
-from nestmat.inverse_design import build_design, members_of
+from nestmat.config.study import study_from
+from nestmat.design.generative import trained_for
+from nestmat.design.problem import build_design, members_of
+from nestmat.design.shortlist import export_candidates, make_shortlist
 from nestmat.logs import job_log
-from nestmat.shortlist import export_candidates, make_shortlist
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.shortlist`."""
+    """Map the rule onto `nestmat.design.shortlist`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
-from nestmat.cell_verification import select_cells
-from nestmat.config import study_from
-from nestmat.inverse_design import build_design, members_of
+from nestmat.config.study import study_from
+from nestmat.design.cells import select_cells
+from nestmat.design.problem import build_design, members_of
+from nestmat.design.shortlist import select_for_dft
 from nestmat.logs import job_log
-from nestmat.shortlist import select_for_dft
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.shortlist.select_for_dft` or `nestmat.cell_verification.select_cells`."""
+    """Map the rule onto `nestmat.design.shortlist.select_for_dft` or `nestmat.design.cells.select_cells`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)

@@ -7,12 +7,12 @@ strain.
 
 from typing import Any
 
+from nestmat.dft.structure_sets import summarise_candidates
 from nestmat.logs import job_log
-from nestmat.physics.dft import summarise_candidates
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.physics.dft.summarise_candidates`."""
+    """Map the rule's files and parameters to `nestmat.dft.structure_sets.summarise_candidates`."""
     with job_log(snakemake.log[0]):
         summarise_candidates(
             snakemake.input.table,

@@ -6,13 +6,13 @@ lengths (angstrom) and angles (degrees) of the cell, height, gap and energy (eV)
 
 from typing import Any
 
-from nestmat.config import StructureSet
+from nestmat.config.study import StructureSet
+from nestmat.dft.structure_sets import summarise_cells
 from nestmat.logs import job_log
-from nestmat.physics.dft import summarise_cells
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.physics.dft.summarise_cells`."""
+    """Map the rule's files and parameters to `nestmat.dft.structure_sets.summarise_cells`."""
     with job_log(snakemake.log[0]):
         [table] = snakemake.input.file
         summarise_cells(

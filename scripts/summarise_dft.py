@@ -7,12 +7,12 @@ minimum; one row a perovskite, with lattice constant (angstrom), bulk modulus (G
 
 from typing import Any
 
+from nestmat.dft.structure_sets import summarise
 from nestmat.logs import job_log
-from nestmat.physics.dft import summarise
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.physics.dft.summarise`."""
+    """Map the rule's files and parameters to `nestmat.dft.structure_sets.summarise`."""
     with job_log(snakemake.log[0]):
         summarise(
             snakemake.input.tables,

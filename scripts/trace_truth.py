@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from nestmat.config import DatasetSpec
-from nestmat.evaluation.truth import trace_truth
+from nestmat.config.study import DatasetSpec
+from nestmat.evaluation.device_physics import trace_truth
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.evaluation.truth.trace_truth`."""
+    """Map the rule's files and parameters to `nestmat.evaluation.device_physics.trace_truth`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         given = snakemake.params.truth

@@ -9,11 +9,11 @@ from typing import Any
 
 from nestmat.files import write_text
 from nestmat.logs import job_log
-from nestmat.tracking import track
+from nestmat.tracking.store import track
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.tracking.track`."""
+    """Map the rule onto `nestmat.tracking.store.track`."""
     with job_log(snakemake.log[0]):
         output = Path(snakemake.output.json)
         found = track(snakemake.params.study, output.parent, snakemake.params.uri)

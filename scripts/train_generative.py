@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from nestmat.config import study_from
-from nestmat.generative import train_generative
-from nestmat.inverse_design import Members
+from nestmat.config.study import study_from
+from nestmat.design.generative import train_generative
+from nestmat.design.problem import Members
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.generative.train_generative`."""
+    """Map the rule onto `nestmat.design.generative.train_generative`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         given, files = snakemake.params.members, snakemake.input

@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
-from nestmat.cell_verification import verify_cells
-from nestmat.config import study_from
-from nestmat.inverse_design import build_design, members_of
+from nestmat.config.study import study_from
+from nestmat.design.cells import verify_cells
+from nestmat.design.problem import build_design, members_of
+from nestmat.design.shortlist import verify
 from nestmat.logs import job_log
-from nestmat.shortlist import verify
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.shortlist.verify` or `nestmat.cell_verification.verify_cells`."""
+    """Map the rule onto `nestmat.design.shortlist.verify` or `nestmat.design.cells.verify_cells`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
         members = members_of(snakemake.params.members, snakemake.input.members)

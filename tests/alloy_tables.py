@@ -9,7 +9,7 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.tables import Column
-from nestmat.training.data import ScaleData
+from nestmat.training.scale_data import ScaleData
 
 NAMES = ["Fe", "Ni", "Cr", "Co", "Al"]
 ELEMENTS, EVIDENCE = len(NAMES), 3

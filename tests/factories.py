@@ -21,22 +21,22 @@ import yaml
 from safetensors.numpy import save_file
 
 from nestmat import tables
-from nestmat.config import DatasetSpec, Study, study_from
+from nestmat.config.study import DatasetSpec, Study, study_from
 from nestmat.data.generators import write_generated
-from nestmat.data.readers import Reading, read
-from nestmat.evaluation.designs import DESIGN_METRICS, assess
-from nestmat.evaluation.interpretability.scale import CORRELATIONS, EMBEDDING, SHAPLEY
+from nestmat.data.reading import Reading, read
+from nestmat.design.metrics import DESIGN_METRICS, assess
+from nestmat.design.problem import RUNS, design_space
+from nestmat.design.retraining import ROUNDS
+from nestmat.design.shortlist import VERIFIED
 from nestmat.evaluation.metrics import evaluate_scale
-from nestmat.inverse_design import RUNS, design_space
+from nestmat.interpretation.interpret import CORRELATIONS, EMBEDDING, SHAPLEY
 from nestmat.paths import ROOT
-from nestmat.plan import Plan
-from nestmat.rounds import ROUNDS
+from nestmat.plan.jobs import Plan
 from nestmat.scales.sweep import SWEEP
 from nestmat.scales.train import LATENT_KEYS
-from nestmat.search.pool import search_pool
+from nestmat.search.pool.trials import search_pool
 from nestmat.search.problem import Target
-from nestmat.search.space import Product
-from nestmat.shortlist import VERIFIED
+from nestmat.search.spaces.product import Product
 from nestmat.tables import Column
 
 ETL = ["TiO2-c | TiO2-mp", "SnO2-np", "PCBM-60 | BCP"]

@@ -9,18 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nestmat import chapters_alloys, figures, findings_alloys, findings_ways, tables
-from nestmat.chapters import Source
-from nestmat.chapters_designs import design_chapter
-from nestmat.config import study_from
+from nestmat import figures, tables
+from nestmat.config.study import study_from
+from nestmat.design.interpolation import MEASURES, named_materials
+from nestmat.design.metrics import DESIGN_METRICS, assess
+from nestmat.design.problem import RUNS, design_space
 from nestmat.errors import InputError
-from nestmat.evaluation.designs import DESIGN_METRICS, assess
-from nestmat.figures import scans
-from nestmat.figures.design_labels import DesignLabels
-from nestmat.findings_designs import numbers, space, wanted
-from nestmat.interpolated import MEASURES, named_materials
-from nestmat.inverse_design import RUNS, design_space
-from nestmat.plan import Plan
+from nestmat.figures.problems import scans
+from nestmat.labels.problems import DesignLabels
+from nestmat.plan.jobs import Plan
+from nestmat.report import alloys as chapters_alloys
+from nestmat.report.design import design_chapter
+from nestmat.report.findings import alloys as findings_alloys
+from nestmat.report.findings import interpolation as findings_ways
+from nestmat.report.findings.design import numbers, space, wanted
+from nestmat.report.scale import Source
 from nestmat.search.problem import Target
 
 ELEMENTS = [

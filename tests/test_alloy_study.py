@@ -12,17 +12,17 @@ import yaml
 from factories import snakemake
 
 from nestmat import tables
-from nestmat.config import study_from
+from nestmat.config.study import study_from
+from nestmat.design.judging import trained_on
+from nestmat.design.problem import build_design, members_of
 from nestmat.errors import InputError
 from nestmat.features.alloys import alloy_descriptors
 from nestmat.features.matminer_cache import CACHE
-from nestmat.inverse_design import build_design, members_of
-from nestmat.judging import trained_on
 from nestmat.materials.alloys import DESCRIPTORS
 from nestmat.materials.formulas import parse
 from nestmat.paths import ROOT
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import Alloy
+from nestmat.search.spaces.product import Alloy
+from nestmat.search.spaces.simplex import Simplex
 
 ELEMENTS = ["Al", "Co", "Cr", "Cu", "Fe", "Ni", "Ti"]
 ROWS = 160

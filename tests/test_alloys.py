@@ -10,15 +10,15 @@ from matminer.featurizers.composition import Miedema, WenAlloys, YangSolidSoluti
 from matminer.utils.data import MagpieData
 from pymatgen.core import Composition, Element
 
-from nestmat.config import FeatureBlock
+from nestmat.config.study import FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.alloys import alloy_descriptors, element_fractions
-from nestmat.features.design import feature_map
+from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials.alloys import DESCRIPTORS, GAS_CONSTANT, descriptors, elements
 from nestmat.materials.formulas import parse, parse_many
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import Alloy
+from nestmat.search.spaces.product import Alloy
+from nestmat.search.spaces.simplex import Simplex
 
 TEXTS = [
     "AlCoCrFeNi",

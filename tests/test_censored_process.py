@@ -8,7 +8,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nestmat.errors import InputError
-from nestmat.evaluation.censored_process import CensoredProcess
+from nestmat.evaluation.estimators.censored_process import CensoredProcess
 
 FLOOR = 0.3
 

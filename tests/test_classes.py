@@ -11,24 +11,24 @@ import torch
 from sklearn.metrics import log_loss, roc_auc_score
 
 from nestmat import tables
-from nestmat.classes import class_targets, number_targets
-from nestmat.config import CLASSIFIERS, REGRESSORS, study_from
+from nestmat.commands.validate import check_columns
+from nestmat.config.study import CLASSIFIERS, REGRESSORS, study_from
+from nestmat.data.targets import class_targets, number_targets
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import KINDS, compare_baselines, predict_baseline
-from nestmat.evaluation.classifiers import CLASSIFY
+from nestmat.evaluation.estimators.classifiers import CLASSIFY
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, document, recommend_predictor
 from nestmat.models.autoencoder import Autoencoder, Shapes
 from nestmat.models.losses import binary_cross_entropy
 from nestmat.models.specification import Encoder, Head, Model, Training
-from nestmat.overview import check_columns
-from nestmat.plan import Plan
+from nestmat.plan.jobs import Plan
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.train import train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import ScaleData
-from nestmat.training.inner import Division
+from nestmat.training.inner_folds import Division
+from nestmat.training.scale_data import ScaleData
 
 CLASSES = ["several phases", "single phase"]
 HEAD = Head(loss="binary_cross_entropy", hidden=(8,))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from sklearn import metrics as peer
 
-from nestmat import published, tables
-from nestmat.chapters_classes import strata_tables
-from nestmat.config import Stratum, study_from
+from nestmat import tables
+from nestmat.config.study import Stratum, study_from
+from nestmat.data import published
 from nestmat.errors import InputError
 from nestmat.evaluation.classification import (
     CERTAIN,
@@ -26,9 +26,10 @@ from nestmat.evaluation.classification import (
 )
 from nestmat.evaluation.comparison import auc_difference, compare_pairs, corrected_t_test, mcnemar
 from nestmat.evaluation.metrics import evaluate_scale, measure, summarise
-from nestmat.figures import measures
 from nestmat.figures.style import Labels
-from nestmat.findings import best_published, verdict
+from nestmat.labels import comparisons as measures
+from nestmat.report.classes import strata_tables
+from nestmat.report.findings.scale import best_published, verdict
 
 ROWS = st.integers(2, 60)
 

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from nestmat import cli, overview
-from nestmat.config import load_study, study_from
+from nestmat import cli
+from nestmat.commands import validate as overview
+from nestmat.commands.predict import _input_spec
+from nestmat.config.study import load_study, study_from
 from nestmat.errors import InputError
-from nestmat.prediction import _input_spec
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
         predict=lambda *arguments: calls.append(arguments) or (60, 1),
         classes_named=lambda path: {"phase": {"several phases": 20, "single phase": 40}},
     )
-    monkeypatch.setitem(sys.modules, "nestmat.prediction", module)
+    monkeypatch.setitem(sys.modules, "nestmat.commands.predict", module)
     call = ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "out.parquet"]
     assert cli.main(call) == 0
     [(study, *paths, scale)] = calls

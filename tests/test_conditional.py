@@ -12,22 +12,29 @@ import pytest
 import torch
 
 from nestmat import tables
-from nestmat.config import FeatureBlock
-from nestmat.config_search import Method, Space
+from nestmat.config.problems import Method, Space
+from nestmat.config.study import FeatureBlock
+from nestmat.design.metrics import assess
+from nestmat.design.problem import candidate_table, design_space, method
 from nestmat.errors import InputError
-from nestmat.evaluation.designs import assess
-from nestmat.features.design import feature_map
+from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
-from nestmat.inverse_design import candidate_table, design_space, method
 from nestmat.materials.formulas import parse_many
 from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
 from nestmat.scales.chain import Chain
 from nestmat.scales.train import train_scale
-from nestmat.search.conditional import ROUNDED, ConditionalDecoder, Decode, Inversion, Scan, wanted_value
 from nestmat.search.interpolation import interpolate
+from nestmat.search.methods.conditional_decoder import (
+    ROUNDED,
+    ConditionalDecoder,
+    Decode,
+    Inversion,
+    Scan,
+    wanted_value,
+)
 from nestmat.search.problem import Constraint, Problem, Target, order
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import Alloy, Interval
+from nestmat.search.spaces.product import Alloy, Interval
+from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 
 ELEMENTS = ["Al", "Co", "Cr", "Fe", "Hf", "Mo", "Nb", "Ni", "Ti", "W"]

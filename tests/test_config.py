@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from nestmat.config import DataFile, DatasetSpec, study_from
+from nestmat.config.study import DataFile, DatasetSpec, study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
-from nestmat.plan import Plan
+from nestmat.plan.jobs import Plan
 
 
 def model(target: str, *inputs: str, **more) -> dict:

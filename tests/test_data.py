@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nestmat import published, tables
-from nestmat.config import DataFile, DatasetSpec, load_study
-from nestmat.data import registry
+from nestmat import tables
+from nestmat.config.study import DataFile, DatasetSpec, load_study
+from nestmat.data import published, registry
 from nestmat.data.fetch import fetch, sha256
-from nestmat.data.readers import read, write
+from nestmat.data.reading import read, write
 from nestmat.errors import InputError
 from nestmat.logs import job_log
 from nestmat.paths import ROOT

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nestmat import tables
-from nestmat.config import FeatureBlock
+from nestmat.config.study import FeatureBlock
 from nestmat.errors import InputError
-from nestmat.features.design import feature_map
+from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
@@ -18,11 +18,11 @@ from nestmat.models.specification import Encoder, Head, Model, Training
 from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
-from nestmat.search.gradient import Gradient
+from nestmat.search.methods.gradient import Gradient
+from nestmat.search.methods.random_search import RandomSearch
 from nestmat.search.problem import Constraint, Problem, Target
-from nestmat.search.random_search import RandomSearch
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import ABX3Alloy, Choice, Interval
+from nestmat.search.spaces.product import ABX3Alloy, Choice, Interval
+from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 
 SPECIES = {"A": ["K", "Cs", "MA"], "B": ["Sn", "Pb", "Ca"], "X": ["Cl", "Br", "I"]}

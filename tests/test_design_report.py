@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nestmat import findings_designs as findings
 from nestmat import tables
-from nestmat.config import study_from
-from nestmat.evaluation.designs import DESIGN_METRICS, wilson
-from nestmat.figures import front, measures, style
-from nestmat.figures.design_labels import DesignLabels
+from nestmat.config.study import study_from
+from nestmat.design.metrics import DESIGN_METRICS, wilson
+from nestmat.figures import style
+from nestmat.figures.problems import front
+from nestmat.labels import comparisons
+from nestmat.labels.problems import DesignLabels
+from nestmat.report.findings import design as findings
 
 
 def labels_of(**changes) -> DesignLabels:
@@ -173,8 +175,8 @@ def test_calculations_of_what_was_trained_on_do_not_count_where_there_are_others
             "trained_on": [False, False, True],
         }
     )
-    assert measures.against(rows) == (pytest.approx(0.3), 1, 2)
-    assert measures.against(rows[2:]) == (0.0, 1, 1)
+    assert comparisons.against(rows) == (pytest.approx(0.3), 1, 2)
+    assert comparisons.against(rows[2:]) == (0.0, 1, 1)
     text = findings.verified(rows, labels_of()).replace("\u00a0", " ")
     assert text == (
         "Against DFT: band gap (PBE) is off by 0.300 eV on average, 1 of 2 are within two predicted standard "
@@ -266,8 +268,8 @@ def test_promises_are_those_of_the_method_of_the_shortlist(results):
 
 
 def test_a_problem_without_methods_has_no_verdict_and_a_chapter_all_the_same(results):
-    from nestmat.chapters import Source
-    from nestmat.chapters_designs import design_chapter
+    from nestmat.report.design import design_chapter
+    from nestmat.report.scale import Source
 
     content = copy.deepcopy(factories.configuration())
     for key in ("methods", "judges", "shortlist", "verify", "second_round"):

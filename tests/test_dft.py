@@ -21,10 +21,10 @@ import pytest
 import yaml
 
 from nestmat import cli, tables
-from nestmat.config import DFT_TABLES, StructureSet, study_from
+from nestmat.config.study import DFT_TABLES, StructureSet, study_from
+from nestmat.dft import reference_set, structure_sets, structures
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
-from nestmat.physics import dft, reference, structures
 
 PYTHON = "/usr/bin/python3"
 PROGRAM = ROOT / "scripts/run_dft.py"
@@ -53,7 +53,7 @@ RbCaF3,wide
 def gpaw():
     """An interpreter with GPAW."""
     try:
-        return dft.check(PYTHON)["interpreter"]
+        return structure_sets.check(PYTHON)["interpreter"]
     except InputError as error:
         pytest.skip(f"needs GPAW: {error}")
 
@@ -127,14 +127,14 @@ def test_a_faulty_block_is_told_by_its_key(sets, message):
 
 def test_the_sets_of_the_configuration_are_those_there_are():
     literal = typing.get_args(StructureSet.model_fields["set"].annotation)[0]
-    assert set(typing.get_args(literal)) == set(reference.SETS)
+    assert set(typing.get_args(literal)) == set(reference_set.SETS)
 
 
 # structures
 
 
 def test_a_users_table_gives_structures_and_a_reason_for_every_other_row(csv_file):
-    found, rejects = dft.read_structures(csv_file(TABLE), "mine")
+    found, rejects = structure_sets.read_structures(csv_file(TABLE), "mine")
     assert [(s["formula"], s["prototype"]) for s in found] == [
         ("CsPbI3", "perovskite"),
         ("CsSn0.5Pb0.5I3", "ordered_perovskite"),
@@ -178,14 +178,14 @@ def test_a_users_table_gives_structures_and_a_reason_for_every_other_row(csv_fil
 )
 def test_a_table_that_cannot_be_used_is_told_by_its_name(csv_file, content, message):
     with pytest.raises(InputError, match=message) as caught:
-        dft.read_structures(csv_file(content, "odd.csv"), "mine")
+        structure_sets.read_structures(csv_file(content, "odd.csv"), "mine")
     assert "odd.csv" in str(caught.value)
 
 
 def test_options_are_handed_on_or_named_as_unknown(csv_file):
     path = csv_file("formula\nCsPbI3\n")
     options = {"cutoff": 250, "edges": [[0.5, 0.5, 0.0]], "strains": [0.0], "kpoints": [2, 2, 2]}
-    [structure], _ = dft.read_structures(path, "mine", **options)
+    [structure], _ = structure_sets.read_structures(path, "mine", **options)
     assert structure["settings"]["cutoff"] == 250
     assert structure["settings"]["edges"] == [[0.5, 0.5, 0.0]]
     assert structure["strains"] == [0.0]
@@ -196,7 +196,7 @@ def test_options_are_handed_on_or_named_as_unknown(csv_file):
         StructureSet(set="ternaries", options={"count": 3}),
     ):
         with pytest.raises(InputError, match="is not an option of this set"):
-            dft.list_structures(spec, "mine")
+            structure_sets.list_structures(spec, "mine")
 
 
 def test_the_documentation_lists_the_keys_of_a_structure():
@@ -209,7 +209,7 @@ def test_the_documentation_lists_the_keys_of_a_structure():
 
 
 def test_built_in_sets_are_those_of_the_library():
-    found, rejects = dft.list_structures(StructureSet(set="ternaries"), "ternaries")
+    found, rejects = structure_sets.list_structures(StructureSet(set="ternaries"), "ternaries")
     assert found == list(structures.ternaries())
     assert rejects.empty
     assert set(rejects) == set(tables.REJECTS)
@@ -257,7 +257,7 @@ def program(loaded, monkeypatch):
 def call(program, tmp_path, monkeypatch):
     """Run the program on three structures; the records of its output."""
     wanted = [structures.wanted("rocksalt", f"{a}Cl", (a, "Cl"), 6.0) for a in ("K", "Rb", "Pb")]
-    dft.write_structures(wanted, tmp_path / "wanted.jsonl")
+    structure_sets.write_structures(wanted, tmp_path / "wanted.jsonl")
 
     def run(part=0, parts=1):
         options = {
@@ -270,7 +270,7 @@ def call(program, tmp_path, monkeypatch):
             sys, "argv", ["run_dft.py", *arguments, "--part", str(part), "--parts", str(parts)]
         )
         program.main()
-        return dft.read_parts([tmp_path / f"{part}.jsonl"])
+        return structure_sets.read_parts([tmp_path / f"{part}.jsonl"])
 
     return run
 
@@ -448,7 +448,7 @@ def test_a_search_that_finds_no_minimum_ends_with_the_reason(studied, relax):
     again, calls = studied(structure, lambda scale: -scale)
     assert again == records
     assert len(calls) == 7
-    frame = reference.calculations(
+    frame = reference_set.calculations(
         [{"pressure": 0.0, "force": 0.0, "direct_gap": 1.0, "direct": True} | r for r in records]
     )
     assert frame["kind"].iloc[-1] == "search"
@@ -493,7 +493,7 @@ def test_the_key_tells_calculations_apart(loaded):
 
 
 def test_the_keys_of_the_reference_set_still_hold(loaded):
-    for record in dft.read_records([REFERENCE.with_name("records.parquet")]):
+    for record in structure_sets.read_records([REFERENCE.with_name("records.parquet")]):
         if record["kind"] in ("probe", "strain"):  # the positions before a relaxation are not kept
             cell, positions = np.array(record["cell"]), np.array(record["positions"])
             # The key was made of more digits than the record keeps, which may round another way.
@@ -659,16 +659,16 @@ def records_of(call):
 
 def test_records_come_back_from_their_table(call, tmp_path):
     records = records_of(call)
-    dft.write_records(records, tmp_path / "t.parquet", set="t")
-    assert dft.read_records([tmp_path / "t.parquet"]) == records
+    structure_sets.write_records(records, tmp_path / "t.parquet", set="t")
+    assert structure_sets.read_records([tmp_path / "t.parquet"]) == records
     assert tables.schema(tmp_path / "t.parquet")["energy"].unit == "eV"
 
 
 def test_the_summary_keeps_failed_calculations_and_says_what_it_was_made_with(call, tmp_path, capsys):
     records = records_of(call)
-    dft.write_records(records, tmp_path / "t.parquet")
+    structure_sets.write_records(records, tmp_path / "t.parquet")
     results = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
-    dft.summarise([tmp_path / "t.parquet"], results, study="small", sets=["t"])
+    structure_sets.summarise([tmp_path / "t.parquet"], results, study="small", sets=["t"])
     frame = tables.read(results["calculations"])
     assert len(frame) == len(records)
     failed = frame[frame["status"] == "failed"]
@@ -691,8 +691,8 @@ def test_the_summary_keeps_failed_calculations_and_says_what_it_was_made_with(ca
 
 def test_exported_calculations_are_not_made_again(call, tmp_path, capsys):
     records = records_of(call)
-    dft.write_records(records, tmp_path / "t.parquet")
-    dft.summarise(
+    structure_sets.write_records(records, tmp_path / "t.parquet")
+    structure_sets.summarise(
         [tmp_path / "t.parquet"], {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}, sets=["t", "u"]
     )
     capsys.readouterr()
@@ -704,7 +704,7 @@ def test_exported_calculations_are_not_made_again(call, tmp_path, capsys):
 
 
 def test_calculations_of_unknown_sets_cannot_be_restored(call, tmp_path, capsys):
-    dft.write_records(records_of(call), tmp_path / "records.parquet", set="t")
+    structure_sets.write_records(records_of(call), tmp_path / "records.parquet", set="t")
     assert cli.main(["dft", "restore", str(tmp_path), str(tmp_path / "dft")]) == 2
     told = capsys.readouterr().err
     assert "records.parquet" in told
@@ -713,11 +713,11 @@ def test_calculations_of_unknown_sets_cannot_be_restored(call, tmp_path, capsys)
 
 def test_of_a_structure_in_two_sets_the_first_counts(call, tmp_path):
     records = records_of(call)
-    dft.write_records(records, tmp_path / "one.parquet")
+    structure_sets.write_records(records, tmp_path / "one.parquet")
     other = [{**r, "structure": r["structure"].replace("KCl", "NaCl"), "seconds": 99.0} for r in records]
-    dft.write_records(other, tmp_path / "two.parquet")
+    structure_sets.write_records(other, tmp_path / "two.parquet")
     results = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
-    dft.summarise([tmp_path / "one.parquet", tmp_path / "two.parquet"], results)
+    structure_sets.summarise([tmp_path / "one.parquet", tmp_path / "two.parquet"], results)
     frame = tables.read(results["calculations"])
     assert set(frame.loc[frame["seconds"] == 99, "structure"]) == {"NaCl rocksalt"}
     assert frame["structure"].nunique() == 4
@@ -755,7 +755,7 @@ def test_a_bare_name_is_not_that_of_the_virtual_environment(monkeypatch):
         pytest.skip("needs a virtual environment")
     own = f"{sys.prefix}/bin"
     monkeypatch.setenv("PATH", f"{own}:/usr/bin:/bin")
-    assert dft.search_path() == "/usr/bin:/bin"
+    assert structure_sets.search_path() == "/usr/bin:/bin"
 
 
 # rules
@@ -847,7 +847,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(gpaw, tmp_path):
         probes=(),
         strains=(-0.02, 0.0, 0.02, 0.04),
     )
-    dft.write_structures([rocksalt], tmp_path / "wanted.jsonl")
+    structure_sets.write_structures([rocksalt], tmp_path / "wanted.jsonl")
     journal = tmp_path / "journal/0.jsonl"
     command = [gpaw, str(PROGRAM), "--structures", "wanted.jsonl", "--journal", "journal/0.jsonl"]
     command += ["--output", "0.jsonl"]
@@ -862,7 +862,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(gpaw, tmp_path):
     kept = kept[: kept.rfind(b"\n") + 1]
     assert not (tmp_path / "0.jsonl").exists()
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    records = dft.read_parts([tmp_path / "0.jsonl"])
+    records = structure_sets.read_parts([tmp_path / "0.jsonl"])
     assert journal.read_bytes().startswith(kept)
     assert len(records) == len(journal.read_bytes().splitlines()) == 4
     assert len(done.stdout.splitlines()) == len(records) - len(kept.splitlines())
@@ -878,13 +878,13 @@ def test_the_reference_set_comes_out_again(gpaw, tmp_path, formula):
     known = tables.read(REFERENCE, structure=name, status="converged")
     known = known.loc[known["strain"].abs().idxmin()]
     [structure] = [s for s in structures.ternaries() if s["structure"] == name]
-    dft.write_structures(
+    structure_sets.write_structures(
         [{**structure, "probes": [], "strains": [known["scale"] - 1]}], tmp_path / "wanted.jsonl"
     )
     command = [gpaw, str(PROGRAM), "--structures", "wanted.jsonl", "--journal", "journal/0.jsonl"]
     command += ["--output", "0.jsonl"]
     subprocess.run(command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
-    [again] = reference.calculations(dft.read_parts([tmp_path / "0.jsonl"])).to_dict("records")
+    [again] = reference_set.calculations(structure_sets.read_parts([tmp_path / "0.jsonl"])).to_dict("records")
     assert again["lattice"] == pytest.approx(known["lattice"], abs=1e-6)
     assert again["energy"] == pytest.approx(known["energy"], abs=1e-3)
     assert again["gap"] == pytest.approx(known["gap"], abs=1e-3)

@@ -14,23 +14,23 @@ from alloy_tables import NAMES, scale, write_alloys, write_folds
 from pydantic import ValidationError
 
 from nestmat import tables
-from nestmat.config import Families
+from nestmat.config.study import Families
 from nestmat.errors import InputError
-from nestmat.evaluation.disentanglement import (
+from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION, evaluate_scale
+from nestmat.figures import FIGURES, style
+from nestmat.interpretation.attribution import sampled_shapley_values, shapley_values
+from nestmat.interpretation.disentanglement import (
     LATENT_ERRORS,
     measure_latents,
     probe,
     total_variation,
     whitened,
 )
-from nestmat.evaluation.interpretability.attribution import sampled_shapley_values, shapley_values
-from nestmat.evaluation.interpretability.families import encode_families, equimolar
-from nestmat.evaluation.interpretability.scale import ATTRIBUTIONS, interpret_scale
-from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION, evaluate_scale
-from nestmat.figures import FIGURES, style
-from nestmat.findings_latents import disentanglement, latents_tables
+from nestmat.interpretation.families import encode_families, equimolar
+from nestmat.interpretation.interpret import ATTRIBUTIONS, interpret_scale
 from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
 from nestmat.paths import ROOT
+from nestmat.report.findings.latents import disentanglement, latents_tables
 from nestmat.scales.train import train_scale
 from nestmat.training.checkpoints import Trained
 
@@ -312,7 +312,7 @@ def test_sampling_in_chunks_changes_nothing(monkeypatch):
         return (v[:, :1] * v[:, 1:2]) ** 2
 
     whole = sampled_shapley_values(function, x, background, orders=5, seed=1)
-    monkeypatch.setattr("nestmat.evaluation.interpretability.attribution.CHUNK", 25)
+    monkeypatch.setattr("nestmat.interpretation.attribution.CHUNK", 25)
     np.testing.assert_allclose(sampled_shapley_values(function, x, background, orders=5, seed=1), whole)
     sums = whole.sum(axis=1)
     assert np.isfinite(sums).all()
@@ -421,7 +421,7 @@ def test_latents_behind_z_are_called_y(shown):
 
 
 def test_the_shipped_study_has_the_figures_of_its_kind():
-    from nestmat.config import load_study
+    from nestmat.config.study import load_study
     from nestmat.figures import available
 
     study = load_study(ROOT / "resources/studies/dvae_hea.yaml")
@@ -440,7 +440,7 @@ def test_the_shipped_study_has_the_figures_of_its_kind():
 def test_families_need_a_semi_supervised_model():
     import yaml
 
-    from nestmat.config import study_from
+    from nestmat.config.study import study_from
 
     content = yaml.safe_load((ROOT / "resources/studies/dvae_hea.yaml").read_text())
     phase = content["scales"]["phase"]

@@ -15,7 +15,8 @@ import pytest
 import yaml
 from tools import bootstrap_pip
 
-from nestmat import config, reference
+from nestmat.config import schema as reference
+from nestmat.config import study as study_config
 from nestmat.data.generators import GENERATORS
 from nestmat.paths import ROOT
 
@@ -45,7 +46,9 @@ def _imports(path: Path) -> set[str]:
 
 
 def test_the_schema_is_that_of_the_models():
-    assert (ROOT / reference.SCHEMA).read_text(encoding="utf-8") == config.json_schema(), "run `make schema`"
+    assert (ROOT / reference.SCHEMA).read_text(encoding="utf-8") == study_config.json_schema(), (
+        "run `make schema`"
+    )
 
 
 def test_the_configuration_reference_is_that_of_the_models():
@@ -60,7 +63,7 @@ def test_the_rule_graph_in_the_documentation_is_that_of_the_rules():
 
 
 def test_every_key_of_a_study_has_a_description():
-    schema = config.Study.model_json_schema()
+    schema = study_config.Study.model_json_schema()
     groups = {"Study": schema, **schema["$defs"]}
     bare = [
         f"{name}.{key}"
@@ -73,7 +76,7 @@ def test_every_key_of_a_study_has_a_description():
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
 def test_every_shipped_study_is_valid(study):
-    config.load_study(study)
+    study_config.load_study(study)
 
 
 @pytest.mark.slow
@@ -104,7 +107,7 @@ def test_numerics_run_where_the_heavy_packages_are_missing():
         "for name in 'pydantic sklearn scipy matminer pymatgen snakemake mlflow xgboost pymoo'.split():\n"
         "    sys.modules[name] = None\n"
         "import nestmat.models.autoencoder, nestmat.scales.train, nestmat.scales.propagate\n"
-        "import nestmat.search.nsga, nestmat.search.surrogate\n"
+        "import nestmat.search.methods.nsga, nestmat.search.surrogate\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ from nestmat.errors import InputError
 from nestmat.evaluation import calibration
 from nestmat.evaluation.baselines import KINDS, compare_baselines, predict_baseline
 from nestmat.evaluation.comparison import clustered_difference, corrected_t_test
-from nestmat.evaluation.gaussian_process import MaternProcess
+from nestmat.evaluation.estimators.gaussian_process import MaternProcess
 from nestmat.evaluation.metrics import error_metrics, evaluate_scale, measure, reconstructions, summarise
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixture, recommend_predictor

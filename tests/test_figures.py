@@ -15,10 +15,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from nestmat import figures, tables
-from nestmat.config import load_study, study_from
+from nestmat.config.study import load_study, study_from
 from nestmat.errors import InputError
-from nestmat.figures import front, kind, nesting, parity, style
-from nestmat.figures.design_labels import DesignLabels
+from nestmat.figures import kind, style
+from nestmat.figures.problems import front
+from nestmat.figures.scales import nesting, parity
+from nestmat.labels.problems import DesignLabels
 from nestmat.paths import ROOT
 from nestmat.tables import Column
 
@@ -381,7 +383,7 @@ def test_captions_of_the_workflow_report_are_those_of_the_figures():
 
 def test_asking_which_figures_there_are_loads_no_plotting():
     code = (
-        "import sys, nestmat.figures, nestmat.report;"
+        "import sys, nestmat.figures, nestmat.report.write;"
         "print({'matplotlib', 'pandas', 'scipy', 'jinja2'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

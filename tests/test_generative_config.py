@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from nestmat import overview
-from nestmat.config import study_from
+from nestmat.commands import validate
+from nestmat.config.study import study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 
@@ -76,10 +76,10 @@ def test_a_reference_that_leads_nowhere_is_told(content, path, value, told):
 def test_a_setting_that_does_not_exist_is_told_by_validate(content, path, value, told):
     _set(content, path, value)
     with pytest.raises(InputError, match=told):
-        list(overview._problems(study_from(content), "study.yaml"))
+        list(validate._problems(study_from(content), "study.yaml"))
 
 
 def test_validate_tells_the_networks(content):
-    lines = list(overview._problems(study_from(content), None))
+    lines = list(validate._problems(study_from(content), None))
     assert "  generative model spline: flow, 5 networks" in lines
     assert "  generative model rows: retrieval" in lines

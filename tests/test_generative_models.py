@@ -13,9 +13,8 @@ from nestmat.errors import InputError
 from nestmat.models.flow import ConditionalFlow, FlowSettings
 from nestmat.models.invertible import BACKWARD_KERNELS, Invertible, InvertibleSettings, discrepancy
 from nestmat.models.mixture_density import MixtureDensity, MixtureSettings
-from nestmat.search.conditional_vae import NetworkSettings
-from nestmat.search.generative import Generative, localise
-from nestmat.search.generative_models import (
+from nestmat.search.generators.conditional_vae import NetworkSettings
+from nestmat.search.generators.network import (
     KINDS,
     Condition,
     FlowOptions,
@@ -27,9 +26,10 @@ from nestmat.search.generative_models import (
     load,
     save,
 )
+from nestmat.search.methods.generative import Generative, localise
 from nestmat.search.problem import Constraint, Problem, Target
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import Alloy, Box, Interval
+from nestmat.search.spaces.product import Alloy, Box, Interval
+from nestmat.search.spaces.simplex import Simplex
 
 CPU = torch.device("cpu")
 SPACE = Box([Interval("a", 0.0, 1.0), Interval("b", 2.0, 4.0), Interval("idle", -1.0, 1.0)], [])

@@ -11,9 +11,9 @@ import torch
 from scipy import stats
 
 from nestmat import tables
-from nestmat.config import FeatureBlock
+from nestmat.config.study import FeatureBlock
 from nestmat.errors import InputError
-from nestmat.features.design import feature_map
+from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
@@ -21,15 +21,15 @@ from nestmat.models.specification import Encoder, Head, Model, Training
 from nestmat.scales.chain import Chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
-from nestmat.search.conditional_vae import ConditionalVAE, NetworkSettings
+from nestmat.search.generators.conditional_vae import ConditionalVAE, NetworkSettings
 from nestmat.search.interpolation import interpolate
-from nestmat.search.latent import Latent, LatentSpace, chi_square_quantile
+from nestmat.search.methods.latent import Latent, LatentSpace, chi_square_quantile
+from nestmat.search.methods.random_search import RandomSearch
+from nestmat.search.methods.vae import VAE
 from nestmat.search.problem import Constraint, Problem, Target, order
-from nestmat.search.random_search import RandomSearch
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import ABX3Alloy, Alloy, Box, Choice, Fixed, Interval, Pool, Product
+from nestmat.search.spaces.product import ABX3Alloy, Alloy, Box, Choice, Fixed, Interval, Pool, Product
+from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
-from nestmat.search.vae import VAE
 
 SPECIES = {"A": ["K", "Cs"], "B": ["Sn", "Pb", "Ca"], "X": ["Cl", "Br", "I"]}
 SITES = {site: FeatureBlock(site=site) for site in SPECIES}

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from factories import read_generated
 
-from nestmat.config import DatasetSpec, study_from
+from nestmat.config.study import DatasetSpec, study_from
 from nestmat.data.generators import GENERATORS, generate, nested_functions
 from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES
-from nestmat.plan import Plan, code
+from nestmat.plan.jobs import Plan, code
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])

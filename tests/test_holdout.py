@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from nestmat import tables
-from nestmat.config import Scale, Split
+from nestmat.commands.validate import members
+from nestmat.config.study import Scale, Split
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds, hold_out_rows
-from nestmat.findings import _split_in_words
-from nestmat.overview import members
+from nestmat.report.findings.scale import _split_in_words
 from nestmat.scales.joint import _parent_members
-from nestmat.training.inner import Division
+from nestmat.training.inner_folds import Division
 from nestmat.training.members import Members
 
 PUBLISHED = Split(kind="holdout", test=0.1, hidden=0.3, unused=0.2, seed=42)

@@ -13,11 +13,11 @@ from scipy import stats
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.evaluation.interpretability import association, attribution, scale
-from nestmat.evaluation.interpretability.alignment import align_latents, standardised
-from nestmat.evaluation.interpretability.embedding import pca_map, umap_map
-from nestmat.evaluation.interpretability.members import Explained, players
-from nestmat.evaluation.interpretability.scale import (
+from nestmat.interpretation import association, attribution
+from nestmat.interpretation import interpret as scale
+from nestmat.interpretation.alignment import align_latents, standardised
+from nestmat.interpretation.embedding import pca_map, umap_map
+from nestmat.interpretation.interpret import (
     CORRELATIONS,
     EMBEDDING,
     SHAPLEY,
@@ -26,6 +26,7 @@ from nestmat.evaluation.interpretability.scale import (
     interpret_scale,
     shapley_table,
 )
+from nestmat.interpretation.members import Explained, players
 from nestmat.scales.train import LATENT_KEYS, train_scale
 from nestmat.tables import Column
 

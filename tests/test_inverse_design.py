@@ -15,21 +15,21 @@ import yaml
 from pymatgen.core import Structure
 
 from nestmat import tables
-from nestmat.config import study_from
-from nestmat.config_search import Method, Space
+from nestmat.commands.validate import describe
+from nestmat.config.problems import Method, Space
+from nestmat.config.study import study_from
+from nestmat.design.judges import Domain
+from nestmat.design.metrics import assess, diversity, pair_distance, wilson
+from nestmat.design.problem import design_space, method, proposed, shares_of
+from nestmat.design.shortlist import approximants
 from nestmat.errors import InputError
-from nestmat.evaluation.designs import assess, diversity, pair_distance, wilson
-from nestmat.evaluation.judges import Domain
-from nestmat.inverse_design import design_space, method, proposed, shares_of
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
-from nestmat.overview import describe
 from nestmat.paths import ROOT
+from nestmat.search.methods.ranking import Ranking
 from nestmat.search.problem import Problem, Target
 from nestmat.search.quantities import Distance, interpolated, logistic, weighted
-from nestmat.search.ranking import Ranking
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import ABX3Alloy, Alloy, Box, Interval, Product
-from nestmat.shortlist import approximants
+from nestmat.search.spaces.product import ABX3Alloy, Alloy, Box, Interval, Product
+from nestmat.search.spaces.simplex import Simplex
 
 SITES = {
     "A": {"species": ["Rb", "Cs"], "grid": 4},

@@ -13,16 +13,19 @@ import torch
 import yaml
 from pymatgen.core import Lattice, Structure
 
-from nestmat import chapters, chapters_designs, report, tables
-from nestmat.cell_verification import farthest, select_cells, verify_cells
-from nestmat.config import StructureSet, load_study, study_from
-from nestmat.config_parts import CELL
+from nestmat import tables
+from nestmat.config.base import CELL
+from nestmat.config.study import StructureSet, load_study, study_from
+from nestmat.design.cells import farthest, select_cells, verify_cells
+from nestmat.design.problem import Design, design_space
+from nestmat.dft import layers, structure_sets
 from nestmat.errors import InputError
-from nestmat.figures.design_labels import DesignLabels
-from nestmat.inverse_design import Design, design_space
+from nestmat.labels.problems import DesignLabels
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.paths import ROOT
-from nestmat.physics import dft, layers
+from nestmat.report import design as chapters_designs
+from nestmat.report import scale as chapters
+from nestmat.report import write
 from nestmat.search.problem import Problem, Target
 
 CELLS = """\
@@ -123,14 +126,14 @@ def test_rows_and_settings_are_chosen(csv_file):
         layer={"heights": [0.12], "relax": True, "metal": "W"},
         options={"kpoints": [6, 6, 1], "cutoff": 300, "steps": 5},
     )
-    [found], rejects = dft.list_structures(spec, "mine")
+    [found], rejects = structure_sets.list_structures(spec, "mine")
     assert found["structure"] == "WS2 1 relaxed"
     assert found["relax"]
     assert found["kpoints"] == [6, 6, 1]
     assert (found["settings"]["cutoff"], found["settings"]["steps"]) == (300, 5)
     assert rejects.empty
     with pytest.raises(InputError, match="is not an option"):
-        dft.list_structures(spec.model_copy(update={"options": {"strains": [0.1]}}), "mine")
+        structure_sets.list_structures(spec.model_copy(update={"options": {"strains": [0.1]}}), "mine")
 
 
 @pytest.mark.parametrize(("rows", "message"), [([3], "no row of the table"), ([2], "no cell to calculate")])
@@ -186,10 +189,10 @@ def records_of(structures, gaps):
 
 def test_cells_stand_beside_their_results(csv_file, tmp_path):
     spec = StructureSet(file=str(csv_file(CELLS)), layer={"heights": [0.12], "columns": ["field"]})
-    found, _ = dft.list_structures(spec, "mine")
-    dft.write_records(records_of(found, [0.0, None]), tmp_path / "mine.parquet")
+    found, _ = structure_sets.list_structures(spec, "mine")
+    structure_sets.write_records(records_of(found, [0.0, None]), tmp_path / "mine.parquet")
     output = tmp_path / "mine.cells.parquet"
-    dft.summarise_cells(tmp_path / "mine.parquet", spec, "mine", spec.file, output, set="mine")
+    structure_sets.summarise_cells(tmp_path / "mine.parquet", spec, "mine", spec.file, output, set="mine")
     frame = tables.read(output)
     assert frame["field"].tolist() == [0.0, 0.5]
     np.testing.assert_allclose(frame[list(CELL)].iloc[1], TILTED)
@@ -199,7 +202,7 @@ def test_cells_stand_beside_their_results(csv_file, tmp_path):
     assert frame["status"].tolist() == ["converged", "failed"]
     facts = tables.provenance(output)
     assert (facts["failed"], facts["kpoints"], facts["set"]) == (1, list(layers.MESH), "mine")
-    written = dft.export(tmp_path, tmp_path / "out", "command", None, "mine")
+    written = structure_sets.export(tmp_path, tmp_path / "out", "command", None, "mine")
     assert [path.name for path in written] == ["mine.parquet", "mine.cells.parquet"]
 
 
@@ -430,7 +433,7 @@ def test_the_report_tells_targets_and_calibration(design, tmp_path):
     problem = given["search"]["half"]
     problem["verify"] |= {"file": "cells.parquet", "calibration": ["calibration.cells.parquet"]}
     study = study_from(given)
-    needed = [path for path in report.needs(study)["designs"] if "calibration" in path]
+    needed = [path for path in write.needs(study)["designs"] if "calibration" in path]
     assert needed == [f"search/half/{name}.parquet" for name in ("calibration", "calibration.errors")]
     shown = chapters_designs.verification(
         chapters.Source(study, tmp_path, None), DesignLabels.of(study, "half")
@@ -476,14 +479,14 @@ def test_height_and_offset_of_the_study_are_those_of_its_calibration(mirror):
 def gpaw():
     """An interpreter with GPAW."""
     try:
-        return dft.check("/usr/bin/python3")["interpreter"]
+        return structure_sets.check("/usr/bin/python3")["interpreter"]
     except InputError as error:
         pytest.skip(f"needs GPAW: {error}")
 
 
 @pytest.mark.slow
 def test_a_calibrated_cell_comes_out_again(gpaw, tmp_path):
-    [known] = [r for r in dft.read_records([REFERENCE]) if r["structure"] == "MoS2 455 0.127"]
+    [known] = [r for r in structure_sets.read_records([REFERENCE]) if r["structure"] == "MoS2 455 0.127"]
     cell = tables.read(REFERENCE.with_suffix(".cells.parquet"), structure=known["structure"])
     cell[list(CELL)].to_csv(tmp_path / "cells.csv", index=False)
     given = configuration()

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from nestmat.config import FeatureBlock
-from nestmat.config_parts import CELL
+from nestmat.config.base import CELL
+from nestmat.config.study import FeatureBlock
 from nestmat.errors import InputError
-from nestmat.features.design import feature_map
+from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials.monolayers import BONDS, bonds
-from nestmat.search.space import Box, Interval
+from nestmat.search.spaces.product import Box, Interval
 
 HEIGHT = 0.129
 LOW = np.array([2.53, 2.53, 9.84, 72, 72, 96])

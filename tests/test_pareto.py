@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from nestmat.errors import InputError
-from nestmat.search.nsga import NSGA
+from nestmat.search.methods.nsga import NSGA
 from nestmat.search.pareto import hypervolume, non_dominated
 from nestmat.search.problem import Constraint, Problem, Target, order
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import Interval, Product
+from nestmat.search.spaces.product import Interval, Product
+from nestmat.search.spaces.simplex import Simplex
 
 TARGETS = [Target("gap", "maximise"), Target("cost", "minimise"), Target("size", "value", 0.4, tolerance=0.5)]
 

@@ -15,17 +15,28 @@ from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from nestmat import chapters, findings, findings_pool, published, tables
-from nestmat.config import load_study, study_from
+from nestmat import tables
+from nestmat.config.study import load_study, study_from
+from nestmat.data import published
 from nestmat.errors import InputError
 from nestmat.evaluation import pool as pools
 from nestmat.figures.style import Labels
 from nestmat.paths import ROOT
-from nestmat.plan import Plan
-from nestmat.search import bayes
-from nestmat.search.bayes import PUBLISHED, RANKING, SOUND, Hyperparameters, pool_search, start_rows
-from nestmat.search.pool import ORDER, POOL, describe, search_pool
-from nestmat.training.data import ScaleData
+from nestmat.plan.jobs import Plan
+from nestmat.report import scale as chapters
+from nestmat.report.findings import pool as findings_pool
+from nestmat.report.findings import scale as findings
+from nestmat.search.pool import expected_improvement
+from nestmat.search.pool.expected_improvement import (
+    PUBLISHED,
+    RANKING,
+    SOUND,
+    Hyperparameters,
+    pool_search,
+    start_rows,
+)
+from nestmat.search.pool.trials import ORDER, POOL, describe, search_pool
+from nestmat.training.scale_data import ScaleData
 
 torch.set_num_threads(1)
 
@@ -53,7 +64,7 @@ def peers(x, y):
 
 def test_the_marginal_likelihood_is_that_of_scikit_learn():
     x, y = rows()
-    found = bayes.log_likelihood(HYPER, distances(x, x), torch.from_numpy(y))
+    found = expected_improvement.log_likelihood(HYPER, distances(x, x), torch.from_numpy(y))
     wanted = [peer.log_marginal_likelihood_value_ for peer, *_ in peers(x, y)]
     np.testing.assert_allclose(found, wanted, rtol=1e-10)
 
@@ -61,7 +72,7 @@ def test_the_marginal_likelihood_is_that_of_scikit_learn():
 def test_the_posterior_is_that_of_scikit_learn_without_the_noise():
     x, y = rows()
     new = rows(9, seed=1)[0]
-    mean, std = bayes.posterior(HYPER, distances(x, x), torch.from_numpy(y), distances(x, new))
+    mean, std = expected_improvement.posterior(HYPER, distances(x, x), torch.from_numpy(y), distances(x, new))
     for k, (peer, offset, noise) in enumerate(peers(x, y)):
         centre, spread = peer.predict(new[k], return_std=True)
         np.testing.assert_allclose(mean[k], centre + offset, rtol=1e-8)
@@ -72,9 +83,12 @@ def test_training_raises_the_likelihood_and_knows_no_unit():
     x, y = rows(30)
     distance, y = distances(x, x), torch.from_numpy(y)
     untrained = Hyperparameters.of(torch.zeros(4, 2).double())
-    found = bayes.fit(distance, y, standardise=False)
-    assert (bayes.log_likelihood(found, distance, y) > bayes.log_likelihood(untrained, distance, y) + 1).all()
-    one, other = bayes.fit(distance, y), bayes.fit(distance, 5 + 100 * y)
+    found = expected_improvement.fit(distance, y, standardise=False)
+    assert (
+        expected_improvement.log_likelihood(found, distance, y)
+        > expected_improvement.log_likelihood(untrained, distance, y) + 1
+    ).all()
+    one, other = expected_improvement.fit(distance, y), expected_improvement.fit(distance, 5 + 100 * y)
     torch.testing.assert_close(other.mean, 5 + 100 * one.mean)
     torch.testing.assert_close(other.variance, 1e4 * one.variance)
     torch.testing.assert_close(other.noise, 1e4 * one.noise)
@@ -83,7 +97,7 @@ def test_training_raises_the_likelihood_and_knows_no_unit():
 
 @pytest.mark.parametrize(("mean", "std", "best"), [(0.0, 1.0, 0.5), (3.0, 0.2, 1.0), (-1.0, 2.0, 4.0)])
 def test_expected_improvement_is_the_integral(mean, std, best):
-    found = bayes.expected_improvement(*torch.tensor([mean, std, best]).double())
+    found = expected_improvement.expected_improvement(*torch.tensor([mean, std, best]).double())
     wanted, _ = quad(lambda f: (f - best) * norm.pdf(f, mean, std), best, mean + 12 * std, epsabs=1e-13)
     assert float(found) == pytest.approx(max(wanted, 0.0), rel=1e-6)
 
@@ -169,7 +183,9 @@ def test_a_ranking_is_the_order_of_one_mean():
     found = pool_search(x, y, start, picks=20, way=RANKING)
     between, cross = (distances(x[start], to) for to in (x[start], x[None].repeat(3, 0)))
     labels = torch.from_numpy(y[start])
-    mean, _ = bayes.posterior(bayes.fit(between, labels), between, labels, cross)
+    mean, _ = expected_improvement.posterior(
+        expected_improvement.fit(between, labels), between, labels, cross
+    )
     for row, first, value in zip(found, start, mean.numpy(), strict=True):
         value[first] = -np.inf
         picked = row[row >= 0]
@@ -192,7 +208,7 @@ def test_trials_take_the_views_in_turn_and_do_not_know_of_each_other(monkeypatch
     both = pool_search(views, y, start, picks=20, seed=7)
     for k in range(2):
         np.testing.assert_array_equal(both[k::2], pool_search(views[k], y, start, picks=20, seed=7)[k::2])
-    monkeypatch.setattr(bayes, "_NUMBERS", 1)
+    monkeypatch.setattr(expected_improvement, "_NUMBERS", 1)
     np.testing.assert_array_equal(both, pool_search(views, y, start, picks=20, seed=7))
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from nestmat import tables
-from nestmat.config import Split
+from nestmat.config.study import Split
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds, shared_folds, split_folds
-from nestmat.training.inner import count_folds, inner_labels
+from nestmat.training.inner_folds import count_folds, inner_labels
 
 chains = st.lists(
     st.lists(st.integers(0, 40).map("m{}".format), min_size=1, max_size=120), min_size=1, max_size=3

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pymatgen.core import Element
 
 from nestmat import tables
-from nestmat.config import DFT_TABLES
+from nestmat.config.study import DFT_TABLES
+from nestmat.dft import reference_set, structure_sets, structures
+from nestmat.dft.summary import summary
 from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES, ROOT
-from nestmat.physics import dft, reference, structures
-from nestmat.physics.summary import summary
 
 GPA = 160.21766208
 SHIPPED = RESOURCES / "reference"
@@ -72,7 +72,7 @@ def records(
 @given(e0=st.floats(-50, 0), v0=st.floats(50, 400), b0=st.floats(0.05, 0.6), b1=st.floats(3, 6))
 def test_equation_of_state_recovers_a_birch_murnaghan_curve(e0, v0, b0, b1):
     v = v0 * np.linspace(0.96, 1.05, 7) ** 3
-    fit = reference.equation_of_state(v, birch_murnaghan(v, e0, v0, b0, b1))
+    fit = reference_set.equation_of_state(v, birch_murnaghan(v, e0, v0, b0, b1))
     assert fit.volume == pytest.approx(v0, rel=1e-6)
     assert fit.energy == pytest.approx(e0, abs=1e-6)
     assert fit.bulk_modulus == pytest.approx(b0, rel=1e-4)
@@ -82,15 +82,15 @@ def test_equation_of_state_recovers_a_birch_murnaghan_curve(e0, v0, b0, b1):
 
 def test_three_volumes_give_a_curve_of_second_order():
     v = 200 * np.array([0.97, 1.0, 1.03]) ** 3
-    fit = reference.equation_of_state(v, birch_murnaghan(v, -1.0, 201.0, 0.1, 4.0))
+    fit = reference_set.equation_of_state(v, birch_murnaghan(v, -1.0, 201.0, 0.1, 4.0))
     assert fit.volume == pytest.approx(201.0, rel=1e-9)  # b1 = 4 is the second order, exactly
     assert np.isnan(fit.residual)  # a curve of three coefficients goes through three points
     four = 200 * np.array([0.97, 1.0, 1.03, 1.06]) ** 3
-    assert reference.equation_of_state(four, birch_murnaghan(four, -1.0, 201.0, 0.1, 6.0)).residual > 1e-4
+    assert reference_set.equation_of_state(four, birch_murnaghan(four, -1.0, 201.0, 0.1, 6.0)).residual > 1e-4
     with pytest.raises(ValueError, match="2 volumes"):
-        reference.equation_of_state(v[:2], v[:2])
+        reference_set.equation_of_state(v[:2], v[:2])
     with pytest.raises(ValueError, match="no minimum"):
-        reference.equation_of_state(v, [0.0, 1.0, 0.0])
+        reference_set.equation_of_state(v, [0.0, 1.0, 0.0])
 
 
 def test_calculations_hold_strain_about_the_minimum_and_failures():
@@ -98,7 +98,7 @@ def test_calculations_hold_strain_about_the_minimum_and_failures():
     failed = {**records(wanted)[0], "status": "failed", "message": "attempt 1: it diverged"}
     for key in ("energy", "gap", "direct_gap", "direct", "k_valence", "k_conduction"):
         del failed[key]
-    frame = reference.calculations([*records(wanted, best=1.01), failed])
+    frame = reference_set.calculations([*records(wanted, best=1.01), failed])
     good = frame[frame["status"] == "converged"]
     assert good["lattice"].to_numpy() == pytest.approx(6.3 * good["scale"].to_numpy())
     assert good["strain"].to_numpy() == pytest.approx(good["scale"].to_numpy() / 1.01 - 1, abs=1e-6)
@@ -113,8 +113,8 @@ def test_probes_of_unrelaxed_positions_are_no_points_of_the_curve():
     relaxed = records(wanted, best=1.0)
     relaxed[0]["kind"] = "relaxation"
     probes = [{**r, "kind": "probe", "energy": r["energy"] + 5 * r["scale"]} for r in records(wanted)]
-    frame = reference.calculations(probes + relaxed)
-    assert reference.compounds(frame)["lattice"].tolist() == pytest.approx([6.3], rel=1e-6)
+    frame = reference_set.calculations(probes + relaxed)
+    assert reference_set.compounds(frame)["lattice"].tolist() == pytest.approx([6.3], rel=1e-6)
 
 
 FAILED = {"status": "failed", "message": "attempt 1: it diverged", "energy": np.nan, "gap": np.nan}
@@ -150,13 +150,13 @@ def reference_records(**binaries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def formation_energy(**binaries: list[dict[str, Any]]) -> float:
-    frame = reference.calculations(reference_records(**binaries))
-    return reference.compounds(frame)["formation_energy"].item()
+    frame = reference_set.calculations(reference_records(**binaries))
+    return reference_set.compounds(frame)["formation_energy"].item()
 
 
 def test_compounds_have_gap_and_formation_energy_at_the_minimum():
-    frame = reference.calculations(reference_records())
-    [row] = reference.compounds(frame).to_dict("records")
+    frame = reference_set.calculations(reference_records())
+    [row] = reference_set.compounds(frame).to_dict("records")
     assert row["formula"] == "CsPbI3"
     assert row["lattice"] == pytest.approx(6.4, rel=1e-6)
     assert row["gap"] == pytest.approx(1.5, abs=1e-6)
@@ -166,10 +166,10 @@ def test_compounds_have_gap_and_formation_energy_at_the_minimum():
     assert row["products"] == "1 CsI + 1 PbI2"
     assert row["volumes"] == 6
     assert not row["direct"]
-    points = reference.electronic(frame, reference.compounds(frame))
+    points = reference_set.electronic(frame, reference_set.compounds(frame))
     assert list(points) == ["formula", "prototype", "strain", "gap", "lattice", "formation_energy"]
     assert points["gap"].to_numpy() == pytest.approx(1.5 + 5 * points["strain"].to_numpy(), abs=1e-5)
-    assert len(reference.electronic(frame, reference.compounds(frame), strain=0.02)) == 2
+    assert len(reference_set.electronic(frame, reference_set.compounds(frame), strain=0.02)) == 2
 
 
 def test_the_energy_of_a_binary_is_that_of_the_minimum_between_its_volumes():
@@ -204,7 +204,7 @@ def test_energies_of_other_settings_do_not_compare(prototype, change):
         {**r, "settings": {**r["settings"], **change}} if r["prototype"] == prototype else r
         for r in reference_records()
     ]
-    [row] = reference.compounds(reference.calculations(other)).to_dict("records")
+    [row] = reference_set.compounds(reference_set.calculations(other)).to_dict("records")
     assert np.isnan(row["formation_energy"])
     assert row["products"] == ""
 
@@ -214,8 +214,8 @@ def test_a_gap_is_direct_where_it_is_the_direct_gap():
 
     def compound(gap, direct_gap):
         made = records(wanted, gap=gap, direct=True)
-        frame = reference.calculations([{**r, "direct_gap": direct_gap(r["scale"])} for r in made])
-        return reference.compounds(frame).iloc[0]
+        frame = reference_set.calculations([{**r, "direct_gap": direct_gap(r["scale"])} for r in made])
+        return reference_set.compounds(frame).iloc[0]
 
     assert compound(lambda _: 1.0, lambda _: 1.0)["direct"]
     # The volume next to the minimum is said to be direct, the gaps of the row are not.
@@ -230,29 +230,29 @@ def test_a_gap_is_direct_where_it_is_the_direct_gap():
 )
 def test_a_structure_that_is_no_compound_is_logged_with_the_reason(caplog, best, kept, reason):
     wanted = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
-    frame = reference.calculations(records(wanted, best=best)[:kept])
-    assert reference.compounds(frame).empty
+    frame = reference_set.calculations(records(wanted, best=best)[:kept])
+    assert reference_set.compounds(frame).empty
     assert f"CsPbI3 perovskite is no compound: {reason}" in caplog.text
 
 
 def test_an_alloy_decomposes_to_the_mixture_of_lowest_energy():
     energies = {"CsI": -6.0, "CsBr": -6.8, "PbI2": -8.0, "PbBr2": -9.0, "KI": -100.0}
-    products, energy = reference.decomposition("CsPbI1.5Br1.5", energies)
+    products, energy = reference_set.decomposition("CsPbI1.5Br1.5", energies)
     # bromine gains 0.8 eV in CsBr, and 0.5 eV an atom in PbBr2
     assert products == pytest.approx({"CsBr": 1.0, "PbI2": 0.75, "PbBr2": 0.25})
     assert energy == pytest.approx(-6.8 - 6.0 - 2.25)
-    assert reference.decomposition("CsPbF3", energies)[0] == {}
+    assert reference_set.decomposition("CsPbF3", energies)[0] == {}
 
 
 def test_convergence_compares_the_same_volumes():
-    lattice = {f: 6.0 for f in reference.CONVERGENCE}
+    lattice = {f: 6.0 for f in reference_set.CONVERGENCE}
     base = []
     for formula, a in lattice.items():
         species = [s for s in parse(formula).sites()["A"]] + [s for s in parse(formula).sites()["B"]]
         x = next(iter(parse(formula).sites()["X"]))
         base += records(structures.wanted("perovskite", formula, (*species, x), a), best=1.003)
-    frame = reference.calculations(base)
-    asked = list(reference.convergence(frame))
+    frame = reference_set.calculations(base)
+    asked = list(reference_set.convergence(frame))
     assert len(asked) == 20
     by_name = {entry["structure"]: entry for entry in asked}
     assert by_name["RbMgF3 perovskite cutoff"]["settings"]["cutoff"] == 700
@@ -265,16 +265,16 @@ def test_convergence_compares_the_same_volumes():
         for r in records(by_name["CsPbI3 perovskite mesh"], best=1.006)
         if r["scale"] in scales
     ]
-    [row] = reference.convergence_errors(reference.calculations([*base, *finer])).to_dict("records")
+    [row] = reference_set.convergence_errors(reference_set.calculations([*base, *finer])).to_dict("records")
     assert row["gap"] == pytest.approx(0.01)
     assert row["kpoints"] == "6x6x6"
     assert row["lattice"] == pytest.approx(1.006 / 1.003 - 1, rel=0.1)
     # 0.01 at every volume, and the larger lattice has another gap.
     slope = [{**r, "gap": r["gap"] + 5 * r["scale"]} for r in [*base, *finer]]
-    [row] = reference.convergence_errors(reference.calculations(slope)).to_dict("records")
+    [row] = reference_set.convergence_errors(reference_set.calculations(slope)).to_dict("records")
     assert row["gap"] == pytest.approx(0.01)
     assert row["gap_at_minimum"] == pytest.approx(0.01 + 5 * 0.003, rel=0.1)
-    assert len(reference.standard(reference.calculations([*base, *finer]))) == len(base)
+    assert len(reference_set.standard(reference_set.calculations([*base, *finer]))) == len(base)
 
 
 def test_volumes_of_one_setting_alone_are_not_compared(caplog):
@@ -285,20 +285,22 @@ def test_volumes_of_one_setting_alone_are_not_compared(caplog):
     ]
     same = [{**r, "structure": "CsPbI3 perovskite mesh"} for r in records(base)]
     known = records(base)
-    assert reference.convergence_errors(reference.calculations([*known, *finer])).empty
+    assert reference_set.convergence_errors(reference_set.calculations([*known, *finer])).empty
     assert "CsPbI3 perovskite mesh: 6 volumes have no counterpart" in caplog.text
-    [row] = reference.convergence_errors(reference.calculations([*known, *same[:4], *finer[4:]])).to_dict(
-        "records"
-    )
+    [row] = reference_set.convergence_errors(
+        reference_set.calculations([*known, *same[:4], *finer[4:]])
+    ).to_dict("records")
     assert row["gap"] == 0
     assert "2 volumes have no counterpart" in caplog.text
 
 
 def test_alloys_may_be_cut_anywhere():
     base = [r for w in structures.ternaries() for r in records(w)]
-    frame = reference.calculations(base)
-    many = list(reference.alloys(frame, count=60))
-    assert [w["structure"] for w in reference.alloys(frame, count=20)] == [w["structure"] for w in many[:20]]
+    frame = reference_set.calculations(base)
+    many = list(reference_set.alloys(frame, count=60))
+    assert [w["structure"] for w in reference_set.alloys(frame, count=20)] == [
+        w["structure"] for w in many[:20]
+    ]
     assert len({w["formula"] for w in many}) == 60
     assert sum(len(parse(w["formula"]).sites()["B"]) == 2 for w in many) == 53
     assert not any("F" in w["symbols"] for w in many)
@@ -372,8 +374,8 @@ def test_the_set_is_large_and_converged():
     assert (compounds["prototype"] == "perovskite").sum() >= 100
     assert (calculations["status"] == "converged").mean() >= 0.95
     assert compounds["formation_energy"].notna().all()
-    errors = reference.convergence_errors(calculations)
-    assert len(errors) == 2 * len(reference.CONVERGENCE)
+    errors = reference_set.convergence_errors(calculations)
+    assert len(errors) == 2 * len(reference_set.CONVERGENCE)
     assert errors["gap"].max() <= 0.02
     assert errors["lattice"].abs().max() <= 0.005
 
@@ -390,7 +392,7 @@ def test_the_page_on_physics_counts_the_indirect_gaps():
 
 def test_convergence_is_tested_at_four_volumes_each():
     calculations = tables.read(SHIPPED / "calculations.parquet")
-    for formula in reference.CONVERGENCE:
+    for formula in reference_set.CONVERGENCE:
         for change in ("cutoff", "mesh"):
             rows = calculations[calculations["structure"] == f"{formula} perovskite {change}"]
             assert len(rows) == 4, f"{formula} {change}"
@@ -433,6 +435,6 @@ def test_the_summary_names_its_sources_and_counts_by_structure(tmp_path):
 
 def test_the_tables_of_the_set_come_from_its_records(tmp_path):
     outputs = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
-    dft.summarise([SHIPPED / "records.parquet"], outputs)
+    structure_sets.summarise([SHIPPED / "records.parquet"], outputs)
     for name in DFT_TABLES:
         pd.testing.assert_frame_equal(tables.read(outputs[name]), tables.read(SHIPPED / f"{name}.parquet"))

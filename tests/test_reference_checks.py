@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from nestmat.data import registry
-from nestmat.data.readers import read
+from nestmat.data.reading import read
+from nestmat.dft import published_checks
+from nestmat.dft.structures import PROTOTYPES
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
-from nestmat.physics import checks
-from nestmat.physics.structures import PROTOTYPES
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def compounds() -> pd.DataFrame:
 
 
 def test_published_values_have_units_of_ours_and_a_source():
-    frame = checks.load()
+    frame = published_checks.load()
     assert not frame.duplicated(["formula", "prototype", "quantity", "citation"]).any()
     assert frame["citation"].str.contains("doi:").all()
     assert set(frame["prototype"]) <= set(PROTOTYPES)
@@ -39,18 +39,18 @@ def test_published_values_have_units_of_ours_and_a_source():
 
 def test_a_faulty_file_names_its_key(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text(checks.PUBLISHED.read_text().replace("quantity: lattice", "quantity: latice"))
+    path.write_text(published_checks.PUBLISHED.read_text().replace("quantity: lattice", "quantity: latice"))
     with pytest.raises(InputError) as caught:
-        checks.load(path)
+        published_checks.load(path)
     assert caught.value.file == path
     assert "quantity" in caught.value.column
-    path.write_text(checks.PUBLISHED.read_text().replace("citation: gbrv", "citation: nobody"))
+    path.write_text(published_checks.PUBLISHED.read_text().replace("citation: gbrv", "citation: nobody"))
     with pytest.raises(InputError, match="nobody"):
-        checks.load(path)
+        published_checks.load(path)
 
 
 def test_against_published(compounds):
-    frame = checks.against_published(compounds, checks.load())
+    frame = published_checks.against_published(compounds, published_checks.load())
     assert list(frame) == ["formula", "quantity", "ours", "published", "difference", "source"]
     assert frame.groupby(["formula", "quantity"]).size().to_dict() == {
         ("CsPbI3", "lattice"): 1,
@@ -63,14 +63,16 @@ def test_against_published(compounds):
 
 
 def test_formulas_are_matched_as_compositions_of_one_structure(compounds):
-    published = checks.load()
+    published = published_checks.load()
     written = compounds.assign(formula=["I3PbCs", "MgKF3", "CsPb0.5Sn0.5I3"])
-    assert checks.against_published(written, published).equals(checks.against_published(compounds, published))
+    assert published_checks.against_published(written, published).equals(
+        published_checks.against_published(compounds, published)
+    )
     salts = pd.DataFrame({"formula": ["KCl", "CsCl"], "prototype": ["rocksalt", "caesium_chloride"]})
-    found = checks.against_published(salts.assign(lattice=[6.4, 4.2]), published)
+    found = published_checks.against_published(salts.assign(lattice=[6.4, 4.2]), published)
     assert found["formula"].tolist() == ["KCl"]
     missing = compounds.assign(lattice=float("nan"))
-    assert checks.against_published(missing, published).empty
+    assert published_checks.against_published(missing, published).empty
 
 
 def test_against_cubic_rows(compounds):
@@ -86,7 +88,7 @@ def test_against_cubic_rows(compounds):
             "Cubic": [1.0, 0.0, 1.0, 1.0],
         }
     )
-    frame = checks.against_cubic_rows(compounds, table)
+    frame = published_checks.against_cubic_rows(compounds, table)
     assert frame[["formula", "row"]].to_numpy().tolist() == [["CsPbI3", 2]]
     assert frame["gap_difference"].tolist() == pytest.approx([-0.03])
     assert frame["formation_energy_difference"].tolist() == pytest.approx([0.03])
@@ -97,7 +99,7 @@ def test_the_published_table_holds_54_pure_cubic_halides(mirror):
     spec = registry.resolve("perovskites_pbe")
     table = read(spec, mirror / spec.mirror, name="perovskites_pbe", targets=["Gap"]).frame
     every = pd.DataFrame({"formula": [f"{a}{b}{x}3" for a in _A for b in _B for x in _X]})
-    frame = checks.against_cubic_rows(every.assign(gap=0.0, formation_energy=0.0), table)
+    frame = published_checks.against_cubic_rows(every.assign(gap=0.0, formation_energy=0.0), table)
     assert len(frame) == frame["formula"].nunique() == 54
     # The flagged rows have one of four binary halides as a product, and an energy out of line.
     flagged = frame["flag"].str.startswith("Decomp")

@@ -14,10 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nestmat import figures, findings, report, tables
-from nestmat.config import study_from
+from nestmat import figures, tables
+from nestmat.config.study import study_from
 from nestmat.errors import InputError
-from nestmat.figures import measures, style
+from nestmat.figures import style
+from nestmat.labels import comparisons
+from nestmat.report import write as report_writer
+from nestmat.report.findings import scale as findings
 
 COMMAND = "snakemake --cores 2 --configfile toy.yaml"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="9" height="9"/></svg>'
@@ -48,7 +51,7 @@ def results(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(results) -> str:
-    report.write_report(
+    report_writer.write_report(
         factories.study(), results, results / "report.html", command=COMMAND, published=published()
     )
     return (results / "report.html").read_text(encoding="utf-8")
@@ -145,7 +148,9 @@ def test_rows_unaccounted_for_are_an_error(results, tmp_path):
 
 
 def write(root: Path) -> None:
-    report.write_report(factories.study(), root, root / "report.html", command=COMMAND, published=published())
+    report_writer.write_report(
+        factories.study(), root, root / "report.html", command=COMMAND, published=published()
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +174,7 @@ def test_what_should_exist_and_does_not_is_an_error(results, missing):
 
 
 def test_every_file_that_the_report_reads_is_named_as_needed(results):
-    named = {path for paths in report.needs(factories.study()).values() for path in paths}
+    named = {path for paths in report_writer.needs(factories.study()).values() for path in paths}
     assert all((results / path).is_file() for path in named)
 
 
@@ -324,7 +329,7 @@ def test_a_study_without_optional_parts_has_a_report(results):
         scale["baselines"] = {}
     study = study_from(content)
     output = results / "small.html"
-    report.write_report(study, results, output, command=COMMAND, published=published())
+    report_writer.write_report(study, results, output, command=COMMAND, published=published())
     text = Text(output.read_text(encoding="utf-8"))
     assert "gap-interpretation" not in text.ids
     assert "efficiency-nesting" not in text.ids
@@ -380,5 +385,5 @@ def test_chromium_shows_the_page_without_complaint(results, page, tmp_path):
 def test_the_latent_size_is_held_against_the_known_dimension():
     sizes, left = [1, 2, 3, 4], [0.6, 0.2, 0.03, 0.02]
     sweeps = pd.DataFrame({"latents": sizes, "value": left, "metric": "loss", "target": "inputs", "fold": 0})
-    assert measures.latents_found(sweeps, "inputs") == 3
-    assert measures.latents_found(sweeps[sweeps["latents"] < 3], "inputs") is None
+    assert comparisons.latents_found(sweeps, "inputs") == 3
+    assert comparisons.latents_found(sweeps[sweeps["latents"] < 3], "inputs") is None

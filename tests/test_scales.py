@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from nestmat import tables
-from nestmat.config import study_from
+from nestmat.config.study import study_from
 from nestmat.errors import InputError
 from nestmat.models.specification import Encoder, Head, Model, Training
-from nestmat.plan import Plan
+from nestmat.plan.jobs import Plan
 from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.joint import JointParent, joint_parents
 from nestmat.scales.propagate import propagate_latents
@@ -23,8 +23,8 @@ from nestmat.scales.sweep import SWEEP, sweep_latents
 from nestmat.scales.train import train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import ScaleData
-from nestmat.training.inner import inner_labels
+from nestmat.training.inner_folds import inner_labels
+from nestmat.training.scale_data import ScaleData
 
 FOLDS = 3
 

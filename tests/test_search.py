@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from nestmat.errors import InputError
-from nestmat.search.genetic import Genetic
-from nestmat.search.gradient import Gradient
-from nestmat.search.nsga import NSGA
+from nestmat.search.methods.genetic import Genetic
+from nestmat.search.methods.gradient import Gradient
+from nestmat.search.methods.nsga import NSGA
+from nestmat.search.methods.random_search import RandomSearch
+from nestmat.search.methods.ranking import Ranking
+from nestmat.search.methods.vae import VAE
 from nestmat.search.problem import Constraint, Problem, Target, order
-from nestmat.search.random_search import RandomSearch
-from nestmat.search.ranking import Ranking
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import Interval, Pool, Product
-from nestmat.search.vae import VAE
+from nestmat.search.spaces.product import Interval, Pool, Product
+from nestmat.search.spaces.simplex import Simplex
 
 METHODS = {
     "random": RandomSearch(keep=50),

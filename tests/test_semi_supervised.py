@@ -19,13 +19,13 @@ from nestmat.errors import InputError
 from nestmat.models.autoencoder import Shapes
 from nestmat.models.base import Batch, Noise, is_known
 from nestmat.models.losses import dependence
-from nestmat.models.networks import network
+from nestmat.models.registry import network
 from nestmat.models.semi_supervised import COMPARED, SemiSupervisedAutoencoder
 from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
 from nestmat.scales.train import train_scale
 from nestmat.training.chunks import train_members
-from nestmat.training.data import ScaleData, TaughtLabels
 from nestmat.training.members import Members
+from nestmat.training.scale_data import ScaleData, TaughtLabels
 from nestmat.training.trainer import penalty_share
 
 MEMBERS, ROWS, LATENTS = 2, 12, 2

@@ -15,9 +15,9 @@ from scipy import stats
 
 from nestmat.errors import InputError
 from nestmat.materials import formulas
-from nestmat.search import simplex
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import ABX3Alloy, Alloy, Box, Choice, Fixed, Interval, Pool, Product
+from nestmat.search.spaces import simplex
+from nestmat.search.spaces.product import ABX3Alloy, Alloy, Box, Choice, Fixed, Interval, Pool, Product
+from nestmat.search.spaces.simplex import Simplex
 
 CHARGES = {"K": 1, "Cs": 1, "MA": 1, "Ge": 2, "Sn": 2, "Pb": 2, "Ca": 2, "Cl": -1, "Br": -1, "I": -1}
 

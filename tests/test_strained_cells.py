@@ -13,11 +13,11 @@ import torch
 import yaml
 
 from nestmat import tables
-from nestmat.config import study_from
-from nestmat.config_parts import CELL
+from nestmat.config.base import CELL
+from nestmat.config.study import study_from
+from nestmat.design.judging import described, judgements, trained_on
+from nestmat.design.problem import build_design, members_of, training_rows
 from nestmat.errors import InputError
-from nestmat.inverse_design import build_design, members_of, training_rows
-from nestmat.judging import described, judgements, trained_on
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.paths import ROOT
 

@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nestmat import tables, tracking
+from nestmat import tables
 from nestmat.models.specification import Encoder, Head, Model, Training
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import ensemble, train_scale
 from nestmat.tables import Column
+from nestmat.tracking import store as tracking_store
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import ScaleData
 from nestmat.training.members import MEMBER_KEYS
+from nestmat.training.scale_data import ScaleData
 
 ROWS = 24
 TRAINING = Training(epochs=3, seeds=2)
@@ -123,7 +124,7 @@ def results(trained_results, tmp_path):
 def store(tmp_path_factory):
     """A new SQLite store, as the URI of a study."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
-    tracking.init_store(uri)
+    tracking_store.init_store(uri)
     return uri
 
 
@@ -135,13 +136,13 @@ def client(store):
 
 
 def _runs(client, study):
-    [experiment] = [e for e in client.search_experiments() if e.name == tracking.EXPERIMENT]
-    found = client.search_runs([experiment.experiment_id], f"tags.`{tracking.STUDY_TAG}` = '{study}'")
-    return {run.data.tags[tracking.KEY_TAG]: run for run in found}, len(found)
+    [experiment] = [e for e in client.search_experiments() if e.name == tracking_store.EXPERIMENT]
+    found = client.search_runs([experiment.experiment_id], f"tags.`{tracking_store.STUDY_TAG}` = '{study}'")
+    return {run.data.tags[tracking_store.KEY_TAG]: run for run in found}, len(found)
 
 
 def test_a_study_becomes_a_parent_with_a_child_for_each_scale_protocol_and_model(store, client, results):
-    found = tracking.track("whole", results, store)
+    found = tracking_store.track("whole", results, store)
     assert "error" not in found
     assert sorted(found["runs"]) == [
         f"{scale}/strict/{model}"
@@ -173,7 +174,7 @@ def test_a_study_becomes_a_parent_with_a_child_for_each_scale_protocol_and_model
 def test_models_are_logged_with_signature_and_without_pickle_and_predict_as_the_files_do(store, results):
     import mlflow
 
-    found = tracking.track("models", results, store)
+    found = tracking_store.track("models", results, store)
     mlflow.set_tracking_uri(store)
     for scale in ("fine", "coarse"):
         run_id = found["runs"][f"{scale}/strict/nested"]
@@ -227,7 +228,7 @@ def test_a_model_without_targets_gives_latents(store, tmp_path):
         device="cpu",
     )
     _metrics(tmp_path / "metrics/space.parquet", "space", ["nested"])
-    found = tracking.track("space", tmp_path, store)
+    found = tracking_store.track("space", tmp_path, store)
     assert "error" not in found
     mlflow.set_tracking_uri(store)
     run_id = found["runs"]["space/strict/nested"]
@@ -250,13 +251,13 @@ def _path(uri):
 
 
 def test_again_changes_nothing_and_changed_files_replace_their_run_alone(store, client, results):
-    first = tracking.track("again", results, store)
-    assert tracking.track("again", results, store) == first
+    first = tracking_store.track("again", results, store)
+    assert tracking_store.track("again", results, store) == first
 
     _metrics(results / "metrics/fine.parquet", "fine", ["nested", "recommended"])
     card = results / "models/fine/strict/nested.json"
     card.write_text(json.dumps(json.loads(card.read_text()) | {"facts": {"note": "trained anew"}}))
-    second = tracking.track("again", results, store)
+    second = tracking_store.track("again", results, store)
     assert second["parent"] == first["parent"]
     assert "fine/strict/ridge" not in second["runs"]
     changed = {key for key, run_id in second["runs"].items() if first["runs"][key] != run_id}
@@ -267,10 +268,12 @@ def test_again_changes_nothing_and_changed_files_replace_their_run_alone(store, 
 
 def test_a_copy_that_broke_off_is_made_anew(store, client, results, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(tracking._Copy, "_log_model", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-        found = tracking.track("broken", results, store)
+        broken.setattr(
+            tracking_store._Copy, "_log_model", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+        )
+        found = tracking_store.track("broken", results, store)
     assert "disk full" in found["error"]
-    found = tracking.track("broken", results, store)
+    found = tracking_store.track("broken", results, store)
     assert "error" not in found
     _, count = _runs(client, "broken")
     assert count == 1 + len(found["runs"])
@@ -278,9 +281,9 @@ def test_a_copy_that_broke_off_is_made_anew(store, client, results, monkeypatch)
 
 def test_off_writes_nothing(results, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert tracking.store_uri("sqlite") == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
-    assert tracking.track("quiet", results, "off") == {"store": "off", "parent": None, "runs": {}}
-    assert tracking.open_store("off") == {"store": "off"}
+    assert tracking_store.store_uri("sqlite") == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    assert tracking_store.track("quiet", results, "off") == {"store": "off", "parent": None, "runs": {}}
+    assert tracking_store.open_store("off") == {"store": "off"}
     assert not (tmp_path / "mlflow").exists()
 
 
@@ -289,8 +292,8 @@ def test_off_writes_nothing(results, tmp_path, monkeypatch):
 )
 def test_an_unreachable_store_is_a_warning_that_keeps_passwords(results, caplog, uri):
     with caplog.at_level(logging.WARNING):
-        found = tracking.track("lost", results, uri)
-        opened = tracking.open_store(uri)
+        found = tracking_store.track("lost", results, uri)
+        opened = tracking_store.open_store(uri)
     assert found["error"]
     assert opened["error"]
     assert found["runs"] == {}
@@ -302,12 +305,12 @@ def test_an_unreachable_store_is_a_warning_that_keeps_passwords(results, caplog,
 def test_a_file_that_is_no_database_is_a_warning_and_stays_as_it_is(results, tmp_path):
     database = tmp_path / "mlflow.db"
     database.write_text("precious notes, no database")
-    assert "not a database" in tracking.track("odd", results, f"sqlite:///{database}")["error"]
+    assert "not a database" in tracking_store.track("odd", results, f"sqlite:///{database}")["error"]
     assert database.read_text() == "precious notes, no database"
 
 
 def _write(uri, study, results, queue):
-    queue.put(tracking.track(study, results, uri).get("error"))
+    queue.put(tracking_store.track(study, results, uri).get("error"))
 
 
 @pytest.mark.slow

@@ -14,11 +14,11 @@ from nestmat import progress
 from nestmat.errors import InputError
 from nestmat.models.autoencoder import Autoencoder
 from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.training.batches import Rows, pack
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import chunk_members, train_members
-from nestmat.training.data import ParentLatents, ScaleData
 from nestmat.training.members import Members, hold_out
-from nestmat.training.rows import Rows, pack
+from nestmat.training.scale_data import ParentLatents, ScaleData
 from nestmat.training.scaling import Scaler, fit_scalers
 from nestmat.training.trainer import Adam, Trainer
 

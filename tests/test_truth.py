@@ -13,17 +13,18 @@ import pytest
 import torch
 from factories import read_generated
 
-from nestmat import figures, findings, tables
-from nestmat.config import Study, study_from
-from nestmat.data.readers import read, write
+from nestmat import figures, tables
+from nestmat.config.study import Study, study_from
+from nestmat.data.reading import read, write
 from nestmat.errors import InputError
+from nestmat.evaluation.device_physics import UNITS, example_compounds, trace_truth
 from nestmat.evaluation.protocols import assign_folds
-from nestmat.evaluation.truth import UNITS, example_compounds, trace_truth
 from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.figures import style
 from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import efficiency
+from nestmat.report.findings import scale as findings
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
 from nestmat.training.checkpoints import Trained
@@ -341,7 +342,7 @@ def test_rows_that_vanish_are_an_error(traced, tmp_path, lost):
 
 def test_a_compound_without_calculations_is_an_error(traced, monkeypatch, tmp_path):
     monkeypatch.setattr(
-        "nestmat.evaluation.truth.calculated_gaps",
+        "nestmat.evaluation.device_physics.calculated_gaps",
         lambda: pd.DataFrame({"formula": "CsPbI3", "strain": STRAINS, "gap": 1.0}),
     )
     with pytest.raises(InputError, match="without calculated gaps"):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nestmat
-from nestmat.config import Dft, Study, load_study
+from nestmat.config.study import Dft, Study, load_study
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES, ROOT
 
@@ -29,7 +29,7 @@ def _load(reference: str) -> tuple[Study, Path]:
 
 def validate(arguments: argparse.Namespace) -> None:
     """Check a study and its data; print what it would do."""
-    from nestmat import overview
+    from nestmat.commands import validate as overview
 
     study, file = _load(arguments.study)
     print(*overview.describe(study, file), sep="\n")
@@ -40,7 +40,7 @@ def validate(arguments: argparse.Namespace) -> None:
 
 def new(arguments: argparse.Namespace) -> None:
     """Write a commented study for a table."""
-    from nestmat.scaffold import write_study
+    from nestmat.commands.new import write_study
 
     output = Path(arguments.output or f"{arguments.name}.yaml")
     features = arguments.features.split(",") if arguments.features else None
@@ -87,8 +87,8 @@ def predict(arguments: argparse.Namespace) -> None:
     results = _results(arguments, study)
     if not Path(arguments.input).is_file():
         raise InputError("does not exist.", file=arguments.input, remedy="check the path.")
-    from nestmat.prediction import classes_named
-    from nestmat.prediction import predict as predict_chain
+    from nestmat.commands.predict import classes_named
+    from nestmat.commands.predict import predict as predict_chain
 
     source, output = Path(arguments.input), Path(arguments.output)
     predicted, rejected = predict_chain(study, results, source, output, arguments.scale)
@@ -103,7 +103,7 @@ def design(arguments: argparse.Namespace) -> None:
     """Draw materials from a trained generative model of a study, for any value of its target."""
     study, _ = _load(arguments.study)
     results = _results(arguments, study)
-    from nestmat.generative import draw_materials
+    from nestmat.design.generative import draw_materials
 
     output = Path(arguments.output)
     found, drawn = draw_materials(
@@ -120,7 +120,7 @@ def design(arguments: argparse.Namespace) -> None:
 
 def dft_check(arguments: argparse.Namespace) -> int:
     """Say whether the interpreter of the DFT calculations has GPAW, or how to get it; exit status 0 or 1."""
-    from nestmat.physics.dft import check
+    from nestmat.dft.structure_sets import check
 
     python = arguments.python or Dft.model_fields["python"].default
     if arguments.configfile:
@@ -141,7 +141,7 @@ def dft_check(arguments: argparse.Namespace) -> int:
 def dft_export(arguments: argparse.Namespace) -> None:
     """Copy the tables of DFT results into a folder, with what is needed to publish them."""
     from nestmat import versions
-    from nestmat.physics.dft import export
+    from nestmat.dft.structure_sets import export
 
     chosen = f" --candidates {arguments.candidates}" if arguments.candidates else ""
     command = f"nestmat dft export {arguments.results} {arguments.folder}{chosen}"
@@ -151,7 +151,7 @@ def dft_export(arguments: argparse.Namespace) -> None:
 
 def dft_restore(arguments: argparse.Namespace) -> None:
     """Put exported calculations back into the journals of a study, which then calculates only what is new."""
-    from nestmat.physics.dft import restore
+    from nestmat.dft.structure_sets import restore
 
     for path in restore(arguments.folder, arguments.results):
         print(path)
@@ -160,9 +160,9 @@ def dft_restore(arguments: argparse.Namespace) -> None:
 def dft_summary(arguments: argparse.Namespace) -> None:
     """Print contents, convergence and comparison with published values, in Markdown."""
     from nestmat.data.fetch import fetch
-    from nestmat.data.readers import read
+    from nestmat.data.reading import read
     from nestmat.data.registry import resolve
-    from nestmat.physics.summary import summary
+    from nestmat.dft.summary import summary
 
     gaps = None
     if arguments.gaps:
@@ -176,7 +176,7 @@ def dft_summary(arguments: argparse.Namespace) -> None:
 
 def schema(arguments: argparse.Namespace) -> None:
     """Write the JSON schema of a study and the configuration reference."""
-    from nestmat.reference import write_all
+    from nestmat.config.schema import write_all
 
     for path in write_all(ROOT):
         print(path)

@@ -12,13 +12,13 @@ import pandas as pd
 from pydantic import ConfigDict, Field, ValidationError, validate_call
 
 from nestmat import tables
-from nestmat.config import DEVICES
+from nestmat.config.study import DEVICES
 from nestmat.data.registry import READS, closest
+from nestmat.dft.reference_set import PEROVSKITES, branch, standard
 from nestmat.errors import InputError
-from nestmat.materials import spaces
+from nestmat.materials import perovskite_grid
 from nestmat.paths import RESOURCES
 from nestmat.physics.devices import GAP_RANGE, device_table, gap_curves
-from nestmat.physics.reference import PEROVSKITES, branch, standard
 
 _SEED_OF_NOISE, _SEED_OF_INPUTS = 42, 100
 
@@ -93,12 +93,14 @@ def perovskite_space(
     steps: int = 4,
     mixed: Sequence[str] = ("A", "B", "X"),
 ) -> pd.DataFrame:
-    """The compositions of `nestmat.materials.spaces.perovskites`, which explains the arguments and errors.
+    """The compositions of `nestmat.materials.perovskite_grid.perovskites`, which has the arguments.
 
     Returns:
         One row a composition, with the column formula: features are derived from it.
     """
-    return pd.DataFrame({"formula": [formula.text for formula in spaces.perovskites(a, b, x, steps, mixed)]})
+    return pd.DataFrame(
+        {"formula": [formula.text for formula in perovskite_grid.perovskites(a, b, x, steps, mixed)]}
+    )
 
 
 def perovskite_devices(
@@ -192,7 +194,7 @@ def generate(name: str, options: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def write_generated(name: str, options: Mapping[str, Any], path: str | Path) -> None:
-    """Make a table and write it as Parquet, for `nestmat.data.readers.read` to check as a file.
+    """Make a table and write it as Parquet, for `nestmat.data.reading.read` to check as a file.
 
     Args:
         name: Key of `GENERATORS`.

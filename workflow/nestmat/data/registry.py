@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nestmat.config import DEVICES, DatasetSpec, load_yaml
+from nestmat.config.study import DEVICES, DatasetSpec, load_yaml
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES
 

@@ -30,12 +30,12 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBRegressor
 
 from nestmat import tables
-from nestmat.config import NUMBER_OF_ELEMENTS, Baseline
+from nestmat.config.study import NUMBER_OF_ELEMENTS, Baseline
 from nestmat.errors import InputError
-from nestmat.evaluation.classifiers import CLASSIFY, FEWEST
-from nestmat.evaluation.gaussian_process import MaternProcess
+from nestmat.evaluation.estimators.classifiers import CLASSIFY, FEWEST
+from nestmat.evaluation.estimators.gaussian_process import MaternProcess
 from nestmat.materials.formulas import elements
-from nestmat.training.inner import UNLABELLED, Division, count_folds
+from nestmat.training.inner_folds import UNLABELLED, Division, count_folds
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.config import NUMBER_OF_ELEMENTS, Stratum
+from nestmat.config.study import NUMBER_OF_ELEMENTS, Stratum
 from nestmat.errors import InputError
 from nestmat.evaluation.calibration import calibration_curve, calibration_metrics
 from nestmat.evaluation.classification import class_metrics, reliability_curve

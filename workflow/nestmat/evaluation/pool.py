@@ -56,7 +56,7 @@ def cost(trials: pd.DataFrame, less: pd.DataFrame | float = 0.0) -> Cost:
     A search that did not find the best row counts with all that it saw, so that the share is a lower bound.
 
     Args:
-        trials: Rows of `nestmat.search.pool.POOL`, one a trial.
+        trials: Rows of `nestmat.search.pool.trials.POOL`, one a trial.
         less: Others of the same trials.
     """
     if isinstance(less, pd.DataFrame):

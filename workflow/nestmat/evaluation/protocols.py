@@ -21,10 +21,10 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from nestmat import tables
-from nestmat.config import Split, Strict
+from nestmat.config.study import Split, Strict
 from nestmat.errors import InputError
 from nestmat.materials.formulas import elements
-from nestmat.training.inner import LABELLED, UNLABELLED, UNUSED, balanced_folds
+from nestmat.training.inner_folds import LABELLED, UNLABELLED, UNUSED, balanced_folds
 
 
 def shared_folds(materials: Sequence[np.ndarray], folds: int, seed: int) -> list[np.ndarray]:

@@ -9,21 +9,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nestmat.config import Study
+from nestmat.config.study import Study
 from nestmat.errors import InputError
-from nestmat.figures import (
+from nestmat.figures import style
+from nestmat.figures.kind import Kind
+from nestmat.figures.problems import front, generative, scans, shortlist
+from nestmat.figures.problems import interpolation as ways
+from nestmat.figures.problems import methods as designs
+from nestmat.figures.scales import (
     beeswarm,
     calibration,
     correlations,
     curves,
-    design_labels,
-    design_shortlist,
-    designs,
     devices,
     elements,
     errors,
-    front,
-    generative,
     labelled,
     latent_errors,
     latent_space,
@@ -32,14 +32,11 @@ from nestmat.figures import (
     parity,
     pool,
     roc,
-    scans,
     shapley,
-    style,
     sweeps,
     truth,
-    ways,
 )
-from nestmat.figures.kind import Kind
+from nestmat.labels import problems as design_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,9 +73,9 @@ FIGURES: dict[str, Kind] = {
     "novelty": designs.NOVELTY,
     "generative_curves": generative.TRAINING,
     "pairs": generative.PAIRS,
-    "shortlist_map": design_shortlist.MAP,
+    "shortlist_map": shortlist.MAP,
     "interpolation": ways.KIND,
-    "verification": design_shortlist.VERIFICATION,
+    "verification": shortlist.VERIFICATION,
 }
 
 
@@ -122,7 +119,7 @@ def draw(
         study: The study.
         subject: Name of the scale or of the problem.
         output: File to write.
-        published: Published numbers of the scale, as `nestmat.published.for_scale` gives them by default.
+        published: Published numbers of the scale; `nestmat.data.published.for_scale` by default.
 
     Raises:
         InputError: A table is missing, has other columns than it should, or has no row to draw.
@@ -130,7 +127,7 @@ def draw(
     import pandas as pd
 
     from nestmat import tables
-    from nestmat.published import for_scale
+    from nestmat.data.published import for_scale
 
     about = FIGURES[kind]
     files = {

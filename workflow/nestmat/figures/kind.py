@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from nestmat.classes import class_targets, number_targets
-from nestmat.config import Study
+from nestmat.config.study import Study
+from nestmat.data.targets import class_targets, number_targets
 
 if TYPE_CHECKING:
     import pandas as pd

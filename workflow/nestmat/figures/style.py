@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nestmat.config import ColumnSpec, Scale, Study
+from nestmat.config.study import ColumnSpec, Scale, Study
 from nestmat.files import replacing
 
 # The rules ask this package which figures there are: matplotlib and pandas are loaded only to draw them.

@@ -1,6 +1,6 @@
 """What a scale's model is made of: the part of a study's configuration that torch sees.
 
-Plain dataclasses, so that a GPU node needs no pydantic; `nestmat.config` validates them.
+Plain dataclasses, so that a GPU node needs no pydantic; `nestmat.config.study` validates them.
 The metadata of each field is its description in the configuration reference.
 """
 

@@ -18,12 +18,12 @@ from nestmat.models.autoencoder import Autoencoder
 from nestmat.models.base import Batch, Noise
 from nestmat.models.joint import JointBatch, JointModel
 from nestmat.models.specification import Model
+from nestmat.training.batches import Rows, pack
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import CHUNK_BYTES, Start, chunk_members, held_out, train_chunks
-from nestmat.training.data import ParentLatents, ScaleData
-from nestmat.training.inner import LABELLED, Division
+from nestmat.training.inner_folds import LABELLED, Division
 from nestmat.training.members import Members
-from nestmat.training.rows import Rows, pack
+from nestmat.training.scale_data import ParentLatents, ScaleData
 from nestmat.training.scaling import Scaler, Scalers, fit_scalers
 from nestmat.training.trainer import pick_device
 

@@ -12,8 +12,8 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.scales.train import LATENT_KEYS, ensemble, member_rows
 from nestmat.training.checkpoints import Trained
-from nestmat.training.data import ScaleData
 from nestmat.training.members import ENSEMBLE_KEYS, MEMBER_KEYS
+from nestmat.training.scale_data import ScaleData
 
 
 def blocks_for(trained: Trained, data: ScaleData, members: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -17,8 +17,8 @@ from nestmat.models.specification import Model
 from nestmat.scales.train import ensemble, read_scale
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import train_members
-from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
+from nestmat.training.scale_data import ScaleData
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,9 @@ from nestmat.scales.chain import mixture
 from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.training.checkpoints import Trained, specification_from
 from nestmat.training.chunks import train_members
-from nestmat.training.data import ScaleData, TaughtLabels
-from nestmat.training.inner import UNLABELLED, UNUSED, count_folds
+from nestmat.training.inner_folds import UNLABELLED, UNUSED, count_folds
 from nestmat.training.members import MEMBER_COLUMNS, Members
+from nestmat.training.scale_data import ScaleData, TaughtLabels
 
 log = logging.getLogger(__name__)
 

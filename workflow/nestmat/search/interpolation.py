@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat.errors import InputError
-from nestmat.search.conditional import ConditionalDecoder
-from nestmat.search.latent import SMALLEST, LatentSpace
+from nestmat.search.methods.conditional_decoder import ConditionalDecoder
+from nestmat.search.methods.latent import SMALLEST, LatentSpace
 from nestmat.search.problem import Problem
-from nestmat.search.simplex import Simplex
-from nestmat.search.space import Choice, Product
+from nestmat.search.spaces.product import Choice, Product
+from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 
 

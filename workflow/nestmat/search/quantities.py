@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nestmat.search.problem import Quantities
-from nestmat.search.space import Product
+from nestmat.search.spaces.product import Product
 
 Extra = Callable[[Tensor, Quantities], tuple[Tensor, Tensor]]
 """Mean and standard deviation (n,) of a quantity of materials (n, columns), given those found before it."""

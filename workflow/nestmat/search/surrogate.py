@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.scales.chain import Chain
-from nestmat.search.features import CRITERIA, FeatureMap
+from nestmat.search.feature_map import CRITERIA, FeatureMap
 from nestmat.search.problem import Quantities
 from nestmat.search.quantities import Extra
 

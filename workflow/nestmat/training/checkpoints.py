@@ -19,11 +19,11 @@ import nestmat
 from nestmat.errors import InputError
 from nestmat.files import replacing, write_text
 from nestmat.models.autoencoder import Autoencoder, Shapes
-from nestmat.models.networks import network
+from nestmat.models.registry import network
 from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
 from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
-from nestmat.training.data import ScaleData
 from nestmat.training.members import Members
+from nestmat.training.scale_data import ScaleData
 from nestmat.training.scaling import Scaler, Scalers
 
 # Activations of this many numbers at a time when members are applied to rows.

@@ -14,12 +14,12 @@ import torch
 
 from nestmat.errors import InputError
 from nestmat.models.base import ScaleModel
-from nestmat.models.networks import network
+from nestmat.models.registry import network
 from nestmat.models.specification import Model, Training
 from nestmat.progress import reporting
-from nestmat.training.data import ScaleData
+from nestmat.training.batches import Rows, RowSource, pack
 from nestmat.training.members import Members, hold_out
-from nestmat.training.rows import Rows, RowSource, pack
+from nestmat.training.scale_data import ScaleData
 from nestmat.training.scaling import Scalers, fit_scalers
 from nestmat.training.trainer import Trainer, pick_device
 

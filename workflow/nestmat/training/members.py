@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat.errors import InputError
-from nestmat.training.inner import Division
+from nestmat.training.inner_folds import Division
 
 MEMBER_KEYS = ("repeat", "fold", "inner", "seed")
 """What a member is."""

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from nestmat.models.specification import Model
-from nestmat.training.data import ScaleData, is_latent
 from nestmat.training.members import Members
+from nestmat.training.scale_data import ScaleData, is_latent
 
 LEAST_SHARE = 0.01
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nestmat.models.base import ScaleModel
 from nestmat.models.specification import PenaltyName, Training
-from nestmat.training.rows import RowSource
+from nestmat.training.batches import RowSource
 
 LOGGED_EPOCHS = 100
 # Stopped members leave the batch in groups: taking them out copies the batch.

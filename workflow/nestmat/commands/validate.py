@@ -1,0 +1,257 @@
+"""What a study would do, told before it runs: columns checked, rows counted, members and jobs added up."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from nestmat.config.study import DataFile, DatasetSpec, Scale, Split, Strict, Study
+from nestmat.data.generators import write_generated
+from nestmat.data.reading import read
+from nestmat.data.registry import closest, resolve
+from nestmat.data.targets import check_classes
+from nestmat.errors import InputError
+from nestmat.paths import ROOT
+
+
+def check_columns(study: Study, file: str | Path | None = None) -> None:
+    """Check that every column a scale uses is declared by its data set, with a kind that fits the use.
+
+    Args:
+        study: Validated configuration.
+        file: The study's file, for messages.
+
+    Raises:
+        InputError: Naming the key of the study and the column.
+    """
+    for name, scale in study.scales.items():
+        spec = resolve(study.datasets[scale.dataset])
+        for key, column, kinds in _uses(name, scale):
+            declared = spec.columns.get(column)
+            if declared is None:
+                raise InputError(
+                    f"data set {scale.dataset!r} declares no such column{closest(column, spec.columns)}.",
+                    file=file,
+                    column=key,
+                    value=column,
+                    remedy=f"declared are {', '.join(spec.columns)}.",
+                )
+            if declared.kind not in kinds:
+                raise InputError(
+                    f"has kind {declared.kind}, and {' or '.join(kinds)} is needed here.",
+                    file=file,
+                    column=key,
+                    value=column,
+                    remedy=f"correct the kind under datasets.{scale.dataset}.columns, or the use.",
+                )
+        _check_formula(name, scale, spec, file)
+    check_classes(study, file)
+
+
+def _uses(name: str, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Key of the study, column and allowed kinds of every use of a column."""
+    any_kind = ("number", "category", "text")
+    for target in scale.targets:
+        yield f"scales.{name}.targets", target, ("number",)
+    for block, features in scale.features.items():
+        for column in features.numbers:
+            key = "monolayer" if features.monolayer else "columns"
+            yield f"scales.{name}.features.{block}.{key}", column, ("number",)
+        if features.one_hot:
+            yield f"scales.{name}.features.{block}.one_hot", features.one_hot, ("category",)
+    for column in scale.group:
+        yield f"scales.{name}.group", column, any_kind
+    for key, split in scale.splits.items():
+        if split.column:
+            yield f"scales.{name}.splits.{key}.column", split.column, ("category",)
+
+
+def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path | None) -> None:
+    if spec.formula or spec.formula_template:
+        return
+    for block, features in scale.features.items():
+        if not (features.numbers or features.one_hot):
+            raise InputError(
+                f"needs a chemical formula, and data set {scale.dataset!r} names no formula column.",
+                file=file,
+                column=f"scales.{name}.features.{block}",
+                remedy="give `formula` or `formula_template` in the data set, or use its columns.",
+            )
+
+
+def raw_file(name: str, part: DataFile) -> Path | None:
+    """A file of a data set if it is on this machine: the user's own, downloaded, or in the mirror.
+
+    Raises:
+        InputError: The user's own file does not exist.
+    """
+    if part.file:
+        if not Path(part.file).is_file():
+            raise InputError(
+                "does not exist.",
+                file=part.file,
+                column=f"datasets.{name}.file",
+                remedy=f"paths count from the folder where Snakemake runs, here {Path.cwd()}.",
+            )
+        return Path(part.file)
+    mirror = os.environ.get("NESTMAT_MIRROR")
+    candidates = [Path(part.download(name))]
+    candidates += [Path(mirror) / part.mirror] if mirror and part.mirror else []
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def members(
+    scale: Scale, split: Split | Strict, seeds: int, inner_folds: int, levels: int | None
+) -> int | None:
+    """Copies of a model that one protocol trains; None where a fold is a level of a column not read yet.
+
+    One copy a fold, repeat and seed, one a seed on all rows, and for each of these one an inner fold; inner
+    folds are made of the other folds, so they are no more than those, except in a holdout.
+    """
+    kind = split.kind if isinstance(split, Split) else "shared"
+    folds = {"leave_one_out": levels, "holdout": 1}.get(kind, split.folds)
+    if folds is None:
+        return None
+    repeats = 1 + len(split.repeats)
+    inside, on_all = min(inner_folds, folds - 1), min(inner_folds, folds)
+    if kind == "holdout":
+        inside = on_all = inner_folds
+    return seeds * (folds * repeats * (1 + inside) + 1 + on_all)
+
+
+def describe(study: Study, file: str | Path | None = None) -> list[str]:
+    """The study in lines of text: data sets with their rows, scales with their models and members.
+
+    Args:
+        study: Validated configuration.
+        file: The study's file, for messages.
+
+    Raises:
+        InputError: A column is missing or of the wrong kind, or a file that is here cannot be read.
+    """
+    check_columns(study, file)
+    lines = [f"study {study.study}: {study.title}"]
+    frames: dict[str, pd.DataFrame] = {}
+    for name, reference in study.datasets.items():
+        spec = resolve(reference)
+        targets = sorted({t for s in study.scales.values() if s.dataset == name for t in s.targets})
+        here = [] if spec.generator else [(part.url, raw_file(name, part)) for part in spec.files]
+        if absent := [str(url) for url, path in here if path is None]:
+            lines.append(f"  data set {name}: {spec.title}; will be downloaded from {' and '.join(absent)}")
+            continue
+        with TemporaryDirectory() as folder:
+            paths = [path for _, path in here if path] or [Path(folder) / f"{name}.parquet"]
+            if spec.generator:
+                write_generated(spec.generator, spec.options, paths[0])
+            reading = read(spec, *paths, name=name, targets=targets)
+        frames[name] = reading.frame
+        lines.append(
+            f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
+            f"rows usable, {reading.frame['material'].nunique()} materials, "
+            f"from {'generator ' + spec.generator if spec.generator else ' and '.join(map(str, paths))}"
+        )
+        lines += [
+            f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"
+            for (column, reason), rows in reading.rejects.groupby(["column", "reason"], sort=False)
+        ]
+    for name, scale in study.scales.items():
+        parents = f" from {', '.join(scale.parents)}" if scale.parents else ""
+        lines.append(f"  scale {name}{parents}: {', '.join(scale.targets) or 'no target'}")
+        lines += _models(study, name, frames.get(scale.dataset))
+        if scale.baselines:
+            lines.append(f"    baselines: {', '.join(scale.baselines)}")
+    return lines + list(_problems(study, file))
+
+
+def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
+    """Each generative model and each design problem, whose spaces, methods and settings are checked."""
+    if not study.search and not study.generative:
+        return
+    # Needs torch, which other studies are checked without.
+    from nestmat.design.generative import untrained
+    from nestmat.design.interpolation import named_materials
+    from nestmat.design.problem import design_space, method
+
+    for name, given in study.generative.items():
+        with _at(file, f"generative.{name}"):
+            untrained(given, seed=0)
+        networks = f", {given.seeds} networks" if given.kind not in ("retrieval", "uniform") else ""
+        yield f"  generative model {name}: {given.kind}{networks}"
+    for name, problem in study.search.items():
+        with _at(file, f"search.{name}.space"):
+            space = design_space(problem.space)
+            count = space.count
+        if problem.interpolate:
+            with _at(file, f"search.{name}.interpolate"):
+                named_materials(problem.interpolate.between, space)
+        for key, entry in problem.methods.items():
+            with _at(file, f"search.{name}.methods.{key}"):
+                method(entry)
+                budget = entry.budget or problem.budget
+                if entry.kind == "ranking" and (count is None or count > budget):
+                    raise InputError(
+                        f"cannot rank {'endless' if count is None else count} materials.",
+                        column="budget",
+                        value=budget,
+                        remedy="raise its budget, or choose coarser grids.",
+                    )
+        size = "endless" if count is None else f"{count:,}"
+        yield f"  problem {name}: {size} materials; methods: {', '.join(problem.methods) or 'none'}"
+
+
+@contextmanager
+def _at(file: str | Path | None, place: str) -> Iterator[None]:
+    """Say of an error in which file and under which key it is."""
+    try:
+        yield
+    except InputError as error:
+        column = f"{place}.{error.column}" if error.column else place
+        raise InputError(
+            error.message, file=file, column=column, value=error.value, remedy=error.remedy
+        ) from error
+
+
+def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]:
+    scale = study.scales[key]
+    stack = scale.recommended.stack if scale.recommended else []
+    for name, model in scale.models.items():
+        counts = []
+        for protocol in scale.runs(name):
+            split = scale.splits.get(protocol, study.strict)
+            column = split.column if isinstance(split, Split) else None
+            levels = frame[column].nunique() if column and frame is not None else None
+            learned = scale.recommended is not None and scale.recommended.weights == "learned"
+            few = learned and levels is not None and levels < 3
+            if few and name in stack and protocol in scale.runs("recommended"):
+                raise InputError(
+                    f"has {levels} levels, and 3 or more are needed to learn the weights of the stack.",
+                    column=column,
+                    remedy=f"leave the split {protocol!r} out, or keep a member of the stack out of it.",
+                )
+            seeds = model.specification.training.seeds
+            count = members(scale, split, seeds, study.inner_folds(key, name, protocol), levels)
+            counts.append(f"{count if count else 'unknown'} in {protocol}")
+        yield f"    model {name}: {model.specification.training.epochs} epochs, members: {', '.join(counts)}"
+
+
+def count_jobs(file: str | Path) -> int:
+    """Jobs that Snakemake would run now for a study, by a dry run.
+
+    Raises:
+        InputError: Snakemake cannot plan the study; with its own message.
+    """
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--nolock", "--quiet", "rules"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise InputError(f"cannot be planned by Snakemake:\n{(done.stdout + done.stderr).strip()}", file=file)
+    total = re.search(r"^total\s+(\d+)", done.stdout + done.stderr, re.MULTILINE)
+    return int(total.group(1)) if total else 0

@@ -1,0 +1,49 @@
+"""Generative models of a study: pydantic models of what they draw, how they are made and trained."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from nestmat.config.base import Name, Part
+from nestmat.config.problems import Space
+
+
+class Teaching(Part):
+    """Further rows for the training, with what a trained model of the scale says of them."""
+
+    model: Name = Field(description="Model of the scale that says it.")
+    rows: int = Field(200_000, ge=1000, description="Rows to draw.")
+    uniform: float = Field(0.5, ge=0, le=1, description="Share of them that is drawn uniformly.")
+    jitter: float = Field(
+        0.1,
+        gt=0,
+        description=(
+            "The others are training rows that are moved: largest standard deviation, as a share of each "
+            "interval."
+        ),
+    )
+    spread: float = Field(
+        gt=0, description="Largest standard deviation of the model, in the unit of the quantity."
+    )
+
+
+class GenerativeModel(Part):
+    """Materials of a space, drawn so that they have a value of one target of a scale."""
+
+    title: str = Field("", description="Name in tables and figures; the key by default.")
+    kind: Literal["flow", "invertible", "mixture_density", "conditional_vae", "retrieval", "uniform"] = Field(
+        description=(
+            "flow: conditional normalising flow; invertible: invertible network with latents; "
+            "mixture_density and conditional_vae; retrieval and uniform: no model, to compare with."
+        )
+    )
+    scale: Name = Field(description="Scale whose rows it is trained on.")
+    condition: str = Field(description="Target of the scale that is asked for.")
+    space: Space = Field(description="The materials: its columns are columns of the scale.")
+    options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
+    seeds: int = Field(1, ge=1, description="Networks to train; searches take them in turn.")
+    teaching: Teaching | None = Field(
+        None, description="Rows beside those of the data set; by default there are none."
+    )

@@ -1,0 +1,387 @@
+"""Design problems of a study: pydantic models of the space, of what is wanted, of methods and judges."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from nestmat.config.base import CELL, FeatureBlock, Name, Part, Site
+
+
+def one_of(part: Part, names: tuple[str, ...]) -> str:
+    """Which of some keys is given.
+
+    Raises:
+        ValueError: None or several are.
+    """
+    given = [name for name in names if getattr(part, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"give exactly one of {', '.join(names)}")
+    return given[0]
+
+
+class Shares(Part):
+    """Shares of species that add up to 1: a site, or a whole alloy."""
+
+    species: list[str] = Field(min_length=1, description="Ions or elements that may be chosen.")
+    grid: int = Field(8, ge=1, le=1000, description="Shares are multiples of 1/grid.")
+    fewest: int = Field(1, ge=1, description="Least number of species at a time.")
+    most: int | None = Field(None, ge=1, description="Largest number of species at a time; all by default.")
+    least: float = Field(0.0, ge=0, le=1, description="Smallest share of a species that is present.")
+    greatest: float = Field(1.0, gt=0, le=1, description="Largest share of any species.")
+    bounds: dict[str, tuple[float, float]] = Field({}, description="Smallest and largest share by species.")
+
+
+class Variable(Part):
+    """A number or a class beside the composition: fixed, in an interval, or one of several levels."""
+
+    value: float | None = Field(None, description="A number that stays as it is.")
+    between: tuple[float, float] | None = Field(None, description="Smallest and largest value.")
+    grid: int | None = Field(
+        None, ge=2, description="between: number of values on the grid; none by default."
+    )
+    periodic: bool = Field(False, description="between: whether the number goes round.")
+    levels: list[str] | None = Field(None, min_length=1, description="Levels of a category to choose from.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Variable:
+        if one_of(self, ("value", "between", "levels")) != "between" and (self.grid or self.periodic):
+            raise ValueError("grid and periodic go with between")
+        return self
+
+
+class Space(Part):
+    """The materials that may be proposed. Every one of them keeps all that is said here, exactly."""
+
+    sites: dict[Site, Shares] | None = Field(
+        None, description="ABX3: the ions of each site, which must have one charge a site and be neutral."
+    )
+    elements: Shares | None = Field(None, description="An alloy: its elements.")
+    variables: dict[str, Variable] = Field({}, description="Numbers and classes beside the composition.")
+    symmetries: list[dict[str, str]] = Field(
+        [],
+        description=(
+            "For a space of numbers in intervals alone: exchanges of variables that leave a material the "
+            "same, each as new name by old name."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Space:
+        if self.sites is not None and self.elements is not None:
+            raise ValueError("give sites or elements, not both")
+        if self.sites is None and self.elements is None and not self.variables:
+            raise ValueError("is empty: give sites, elements or variables")
+        if self.sites is not None and set(self.sites) != {"A", "B", "X"}:
+            raise ValueError("sites: name A, B and X")
+        if self.symmetries and not all(v.between for v in self.variables.values()):
+            raise ValueError("symmetries go with a space of intervals alone")
+        if self.symmetries and (self.sites is not None or self.elements is not None):
+            raise ValueError("symmetries go with a space of intervals alone")
+        return self
+
+    @property
+    def cells(self) -> bool:
+        """Whether its materials are cells of one crystal."""
+        return self.sites is None and self.elements is None and set(CELL) <= set(self.variables)
+
+
+class Quantity(Part):
+    """A quantity beside what the scales predict; exactly one of the keys."""
+
+    detailed_balance: str | None = Field(
+        None, description="Detailed-balance limit in percent of a quantity that is a gap in eV."
+    )
+    perovskite: Literal[True] | None = Field(
+        None, description="Probability of a perovskite structure, from tau; needs a scale with geometry."
+    )
+    training_distance: str | None = Field(
+        None, description="Distance to the nearest material that the model of this scale was trained on."
+    )
+    weights: dict[str, float] | None = Field(
+        None, description="Sum of a weight by species times its atoms a formula unit: a price, a toxicity."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Quantity:
+        one_of(self, tuple(type(self).model_fields))
+        return self
+
+
+class Wanted(Part):
+    """What is wanted of a quantity: `<scale>.<target>`, a geometric criterion or one of the problem."""
+
+    quantity: str = Field(description="Its name.")
+    value: float | None = Field(None, description="This value, within the tolerance.")
+    between: tuple[float, float] | None = Field(None, description="A value in this range.")
+    goal: Literal["maximise", "minimise"] | None = Field(
+        None, description="As much or as little as possible."
+    )
+    enough: float | None = Field(None, description="goal: how much, or how little, counts as a hit.")
+    tolerance: float = Field(
+        1.0, gt=0, description="How much of the quantity counts as one, where targets are added."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Wanted:
+        if one_of(self, ("value", "between", "goal")) != "goal" and self.enough is not None:
+            raise ValueError("enough goes with goal")
+        if self.between and not self.between[0] < self.between[1]:
+            raise ValueError("between: the first number must be smaller than the second")
+        return self
+
+
+class Bound(Part):
+    """A bound that a quantity has to keep."""
+
+    quantity: str = Field(description="Its name.")
+    low: float | None = Field(None, description="Smallest value.")
+    high: float | None = Field(None, description="Largest value.")
+    sigmas: float = Field(0.0, description="Standard deviations to spare; negative lets uncertain ones pass.")
+    tolerance: float = Field(1.0, gt=0, description="How much of the quantity counts as one violation.")
+    of: Literal["mean", "std"] = Field("mean", description="Bound the mean, or the standard deviation.")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Bound:
+        if self.low is None and self.high is None:
+            raise ValueError("give low, high or both")
+        return self
+
+
+class Method(Part):
+    """A search method with its settings."""
+
+    kind: Literal[
+        "random",
+        "ranking",
+        "genetic",
+        "gradient",
+        "latent",
+        "vae",
+        "nsga",
+        "generative",
+        "decode",
+        "scan",
+        "inversion",
+    ] = Field(description="Which; docs/search.md says when to use what.")
+    title: str = Field("", description="Name in tables and figures; the key by default.")
+    model: Name | None = Field(
+        None, description="generative: the generative model of the study whose samples are taken."
+    )
+    options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
+    budget: int | None = Field(None, ge=1, description="Its own budget; that of the problem by default.")
+    predictor: Literal["model", "trees"] = Field(
+        "model",
+        description=(
+            "What is searched: the trained chain, or the trees that judge, to see what a search of the judge "
+            "itself would find."
+        ),
+    )
+    seeds: int | None = Field(None, ge=1, description="Its own number of searches: 1 where nothing is drawn.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Method:
+        if (self.kind == "generative") != (self.model is not None):
+            raise ValueError("model goes with kind generative, and with no other")
+        return self
+
+
+class Trees(Part):
+    """A judge of another family: extremely randomised trees on features of their own."""
+
+    features: dict[Name, FeatureBlock] = Field(
+        min_length=1, description="Feature blocks, as those of a scale."
+    )
+    trees: int = Field(300, ge=10, description="Number of trees.")
+
+
+class GaussianProcess(Part):
+    """A judge of another family: a Gaussian process with a length scale a feature, exact on all its rows.
+
+    Where the head of the searched model has a floor, so has the process.
+    """
+
+    features: dict[Name, FeatureBlock] = Field(
+        min_length=1, description="Feature blocks, as those of a scale."
+    )
+    nu: float = Field(1.5, description="Smoothness of the Matern kernel: 0.5, 1.5 or 2.5.")
+    rows: int = Field(
+        1000, ge=20, description="Rows, of those above the floor, that the length scales are fitted to."
+    )
+
+    @model_validator(mode="after")
+    def _smooth(self) -> GaussianProcess:
+        if self.nu not in (0.5, 1.5, 2.5):
+            raise ValueError("nu: give 0.5, 1.5 or 2.5")
+        return self
+
+
+class Physics(Part):
+    """A judge of simulated devices: the simulator, at the gap that the trees predict."""
+
+    gap: str = Field(description="Quantity that is the gap in eV.")
+
+
+class Judges(Part):
+    """Judges that the search never saw, trained on the materials that the searched members left out."""
+
+    trees: Trees | None = Field(None, description="Trees for every target of the chain.")
+    gaussian_process: GaussianProcess | None = Field(
+        None, description="Gaussian processes for every target of the chain."
+    )
+    physics: Physics | None = Field(
+        None, description="Physics for a scale of simulated devices; goes with trees."
+    )
+
+    @model_validator(mode="after")
+    def _trained(self) -> Judges:
+        if self.trees is None and self.gaussian_process is None:
+            raise ValueError("give trees, gaussian_process or both")
+        if self.physics and self.trees is None:
+            raise ValueError("physics takes the gap of the trees: give trees too")
+        return self
+
+
+class Shortlist(Part):
+    """The list to go on with: by the members that trained on every material."""
+
+    method: Name = Field(description="Method of the problem that makes it.")
+    top: int = Field(20, ge=1, description="Candidates on the list.")
+
+
+class Verification(Part):
+    """DFT of designed materials, by the target `verify`.
+
+    Of a space of sites the best materials that fit into a cell of ten atoms; of a space of cells such of the
+    shortlist that are far from each other.
+    """
+
+    count: int = Field(12, ge=1, description="Structures to calculate.")
+    gap: str | None = Field(None, description="Quantity that is the calculated gap in eV.")
+    offset: float = Field(
+        0.0,
+        description=(
+            "Cells: what is added to a calculated gap, in eV, where a calibration found that the gaps of the "
+            "data set differ by so much; no gap falls below 0."
+        ),
+    )
+    calibration: list[str] = Field(
+        [],
+        description=(
+            "Cells: calculated rows of the data set, as resources/reference/mos2_calibration.cells.parquet, "
+            "to show beside its gaps."
+        ),
+    )
+    lattice: str | None = Field(None, description="Quantity that is the lattice constant in angstrom.")
+    formation_energy: str | None = Field(None, description="Quantity that is the formation energy in eV.")
+    known: str | None = Field(
+        None,
+        description=(
+            "Records of other calculations with the same settings, as resources/reference/records.parquet; "
+            "the binary halides among them tell the formation energies."
+        ),
+    )
+    file: str | None = Field(
+        None,
+        description=(
+            "Compounds or cells that were calculated, relative to the working directory, to show without "
+            "calculating."
+        ),
+    )
+
+
+class SecondRound(Part):
+    """Learn from calculated candidates: train on one half of them, test on the other, and the reverse."""
+
+    file: str = Field(
+        description=(
+            "Rows of calculated candidates, as those of the data set of the finest scale that predicts."
+        )
+    )
+
+
+class Screening(Part):
+    """Enumerate the whole space and keep the best, by the target `screen`."""
+
+    chunks: int = Field(16, ge=1, le=50, description="Jobs that the space is divided into.")
+    keep: int = Field(1000, ge=1, description="Best materials to keep.")
+    sample: int = Field(10_000, ge=0, description="Random materials to keep beside them.")
+
+
+class Interpolated(Part):
+    """Ways from one material to another: through the latents of the searched model, and by mixing."""
+
+    between: tuple[str, str] = Field(
+        description="Formulas of both ends, materials of the space: [MoNbTaW, HfNbTaTiZr]."
+    )
+    steps: int = Field(21, ge=2, le=1001, description="Materials along a way, both ends among them.")
+
+
+class DesignProblem(Part):
+    """A problem of inverse design: a space, a trained chain, what is wanted, methods and judges."""
+
+    title: str = Field(description="Headline of its chapter.")
+    question: str = Field("", description="What is asked, in a sentence or two.")
+    scale: Name = Field(description="Coarsest scale of the chain that predicts.")
+    model: Name = Field(description="Model of that scale.")
+    protocol: Name = Field(
+        description=(
+            "Shared split: the searched members leave its first fold out, and the judges are trained on that "
+            "fold alone."
+        )
+    )
+    space: Space = Field(description="The materials that may be proposed.")
+    quantities: dict[Name, Quantity] = Field({}, description="Quantities beside what the scales predict.")
+    targets: list[Wanted] = Field(min_length=1, description="What is wanted.")
+    constraints: list[Bound] = Field([], description="What has to hold.")
+    methods: dict[Name, Method] = Field({}, description="Methods to compare.")
+    budget: int = Field(20_000, ge=10, description="Most materials that a method may have predicted.")
+    seeds: int = Field(5, ge=1, description="Searches of each method.")
+    proposals: int = Field(100, ge=1, description="Best candidates of each search that are judged.")
+    judges: Judges | None = Field(None, description="Judges of the candidates.")
+    shortlist: Shortlist | None = Field(None, description="The list to go on with.")
+    verify: Verification | None = Field(None, description="Verification by DFT.")
+    second_round: SecondRound | None = Field(
+        None, description="A second round of learning from calculated candidates."
+    )
+    screen: Screening | None = Field(None, description="Screening of the whole space.")
+    interpolate: Interpolated | None = Field(
+        None, description="Ways from one material to another, beside the search."
+    )
+
+    @model_validator(mode="after")
+    def _references(self) -> DesignProblem:
+        if self.methods and self.judges is None:
+            raise ValueError("methods need judges to be compared by")
+        on_trees = [name for name, method in self.methods.items() if method.predictor == "trees"]
+        if on_trees and not (self.judges and self.judges.trees):
+            raise ValueError(f"methods.{on_trees[0]}.predictor: there are no trees among the judges")
+        if self.shortlist and self.shortlist.method not in self.methods:
+            raise ValueError(
+                f"shortlist.method: {self.shortlist.method!r} is not one of {list(self.methods)}"
+            )
+        if self.verify:
+            self._check_verify(self.verify)
+        if self.interpolate and (
+            not (self.space.sites or self.space.elements)
+            or any(part.value is None for part in self.space.variables.values())
+        ):
+            raise ValueError(
+                "interpolate goes with a space of sites or of elements whose variables have a value"
+            )
+        return self
+
+    def _check_verify(self, verify: Verification) -> None:
+        if not self.shortlist or not (self.space.sites or self.space.cells):
+            raise ValueError(
+                "verify goes with a shortlist, and with a space of sites or of the variables "
+                + ", ".join(CELL)
+            )
+        of_sites = (verify.lattice, verify.formation_energy, verify.known)
+        if self.space.cells and (verify.gap is None or any(of_sites)):
+            raise ValueError("verify: of cells the gap is calculated: give gap, and nothing else")
+        if self.space.cells and verify.count > self.shortlist.top:
+            raise ValueError("verify.count: is more than the shortlist holds, which cells are chosen from")
+        if not self.space.cells and (verify.offset or verify.calibration):
+            raise ValueError("verify: offset and calibration go with a space of cells")

@@ -1,0 +1,43 @@
+"""The quantities of a design problem: what each is, and in which unit."""
+
+from __future__ import annotations
+
+from nestmat.config.problems import Quantity
+from nestmat.config.study import ColumnSpec, Study
+from nestmat.data.registry import resolve
+
+CRITERIA = {
+    "tolerance_factor": ColumnSpec(description="tolerance factor"),
+    "octahedral_factor": ColumnSpec(description="octahedral factor"),
+    "tau": ColumnSpec(description="tolerance factor tau"),
+}
+
+
+def quantity_columns(study: Study, name: str) -> dict[str, ColumnSpec]:
+    """Unit and description of every quantity of a problem, by name: ``<scale>.<target>`` and the others."""
+    given = study.search[name]
+    found = dict(CRITERIA)
+    for scale in study.lineage(given.scale):
+        spec = resolve(study.datasets[study.scales[scale].dataset])
+        found |= {f"{scale}.{t}": spec.columns.get(t, ColumnSpec()) for t in study.scales[scale].targets}
+    return found | {key: _extra(key, quantity) for key, quantity in given.quantities.items()}
+
+
+def _extra(key: str, quantity: Quantity) -> ColumnSpec:
+    if quantity.detailed_balance:
+        return ColumnSpec(unit="%", description="limit of detailed balance")
+    if quantity.perovskite:
+        return ColumnSpec(description="probability of a perovskite")
+    if quantity.training_distance:
+        return ColumnSpec(description="distance to the nearest training material")
+    return ColumnSpec(description=key.replace("_", " "))
+
+
+def variable_columns(study: Study, name: str) -> dict[str, ColumnSpec]:
+    """Unit and description of the variables of a problem's space, as the data sets of its chain have them."""
+    given = study.search[name]
+    found = {variable: ColumnSpec() for variable in given.space.variables}
+    for scale in study.lineage(given.scale):
+        columns = resolve(study.datasets[study.scales[scale].dataset]).columns
+        found |= {variable: columns[variable] for variable in found if variable in columns}
+    return found

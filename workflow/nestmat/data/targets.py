@@ -1,0 +1,73 @@
+"""Targets that are classes: which they are, and whether a study's models and baselines fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from nestmat.config.study import CLASSIFIERS, REGRESSORS, Study
+from nestmat.data.registry import resolve
+from nestmat.errors import InputError
+
+CLASS_LOSS = "binary_cross_entropy"
+"""The loss of a head that predicts a class."""
+
+
+def class_targets(study: Study, scale: str) -> dict[str, list[str]]:
+    """Names of the classes of each target of a scale that has some.
+
+    Args:
+        study: The study.
+        scale: Name of the scale.
+    """
+    config = study.scales[scale]
+    if not config.targets:
+        return {}
+    columns = resolve(study.datasets[config.dataset]).columns
+    known = {target: columns[target].classes for target in config.targets if target in columns}
+    return {target: names for target, names in known.items() if names}
+
+
+def number_targets(study: Study, scale: str) -> list[str]:
+    """Targets of a scale that are numbers, not classes."""
+    classes = class_targets(study, scale)
+    return [target for target in study.scales[scale].targets if target not in classes]
+
+
+def check_classes(study: Study, file: str | Path | None = None) -> None:
+    """Check that heads and baselines fit the targets that are classes, and those that are numbers.
+
+    Args:
+        study: Validated configuration.
+        file: The study's file, for messages.
+
+    Raises:
+        InputError: Naming the key of the study and what fits.
+    """
+    for name in study.scales:
+        for key, value, message, remedy in _faults(study, name):
+            raise InputError(message, file=file, column=f"scales.{name}.{key}", value=value, remedy=remedy)
+
+
+def _faults(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
+    config, classes = study.scales[scale], class_targets(study, scale)
+    for key, model in config.models.items():
+        for head, given in model.specification.heads.items():
+            if (given.loss == CLASS_LOSS) == (head in classes):
+                continue
+            yield (
+                f"models.{key}.specification.heads.{head}.loss",
+                given.loss,
+                f"{head!r} {'has' if head in classes else 'has no'} classes, which this loss does not fit.",
+                f"use {CLASS_LOSS}." if head in classes else "use another, or declare the column's classes.",
+            )
+    for key, baseline in config.baselines.items():
+        for target in config.targets:
+            fitting, what = (CLASSIFIERS, "classes") if target in classes else (REGRESSORS, "numbers")
+            if baseline.kind not in fitting:
+                yield (
+                    f"baselines.{key}.kind",
+                    baseline.kind,
+                    f"does not predict {what}, and target {target!r} is one of them.",
+                    f"choose one of {', '.join(sorted(fitting))}.",
+                )

@@ -1,0 +1,96 @@
+"""Ways between two named materials of a design problem, with what the judges say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nestmat import tables
+from nestmat.design.judging import judgements
+from nestmat.design.problem import Design, candidate_schema, shares_of
+from nestmat.errors import InputError
+from nestmat.materials.formulas import parse_many
+from nestmat.search.interpolation import interpolate
+from nestmat.search.methods.conditional_decoder import ROUNDED
+from nestmat.search.spaces.product import Fixed, Product
+from nestmat.search.spaces.simplex import Simplex
+
+MEASURES: tables.Schema = {
+    "path": tables.Column("string", description="line, slerp or mixing"),
+    "measure": tables.Column("string"),
+    "quantity": tables.Column("string", description="empty where it is about the composition"),
+    "value": tables.Column("float64"),
+}
+
+
+def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float64]:
+    """Materials (n, columns) of a space whose other variables are fixed, by formula.
+
+    Grid and rules of the space may change `ROUNDED` of the atoms.
+
+    Raises:
+        InputError: A formula cannot be read, or is none of the space.
+    """
+
+    def fail(formula: str, message: str, remedy: str) -> None:
+        raise InputError(message, column="between", value=formula, remedy=remedy)
+
+    for text, parsed in zip(formulas, parse_many(list(formulas)).formulas, strict=True):
+        if parsed is None:
+            fail(text, "is not a formula.", "write it as in a data set: Al10Co45Ni45, CsPbI3.")
+    shares = shares_of(formulas, space)
+    parts = [
+        np.stack([shares[column] for column in factor.columns], axis=1)
+        if isinstance(factor, Simplex)
+        else np.full((len(formulas), 1), factor.value)
+        for factor in space.factors
+        if isinstance(factor, Simplex | Fixed)
+    ]
+    given = np.concatenate(parts, axis=1)
+    x = space.canonical(given)
+    for factor, old, new in zip(space.factors, parts, space.split(x), strict=True):
+        if isinstance(factor, Simplex):
+            far = (factor.distance(old, new) > ROUNDED) | ~np.isclose(old.sum(axis=1), 1)
+            for text in (text for text, off in zip(formulas, far, strict=True) if off):
+                fail(text, "is no material of the space.", "choose one that keeps its rules.")
+    return x
+
+
+def interpolate_materials(
+    design: Design, data: Mapping[str, str | Path], points: str | Path, measures: str | Path
+) -> None:
+    """Go from one material to another, and let the judges say what they think of the way.
+
+    Args:
+        design: The problem with the searched members; judges are trained on what their fold held out.
+        data: Data set of each scale that predicts, read.
+        points: Table to write: `nestmat.search.interpolation.Interpolation.points` with formulas, and mean
+            and standard deviation of each quantity by each judge.
+        measures: Table to write, `MEASURES`.
+
+    Raises:
+        InputError: As `named_materials`, and as `nestmat.search.interpolation.interpolate`.
+    """
+    given = design.given.interpolate
+    assert given is not None
+    first, last = named_materials(given.between, design.space)
+    found = interpolate(design.problem, first, last, given.steps)
+    x = found.points[list(design.space.columns)].to_numpy(np.float64)
+    frame = found.points.assign(formula=design.space.formulas(x))
+    if design.given.judges:
+        said = {
+            f"{judge}.{quantity}.{what}": values
+            for judge, says in judgements(design, data, frame).items()
+            for quantity, pair in says.items()
+            for what, values in zip(("mean", "std"), pair, strict=True)
+        }
+        frame = pd.concat([frame, pd.DataFrame(said)], axis=1)
+    schema = candidate_schema(design, frame.columns)
+    schema |= {"path": MEASURES["path"], "step": tables.Column("int32")}
+    facts = {"problem": design.name, "between": list(given.between)}
+    tables.write(points, frame, schema, facts)
+    tables.write(measures, found.measures, MEASURES, facts)

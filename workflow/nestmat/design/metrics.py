@@ -1,0 +1,268 @@
+"""How good designed materials are, by judges that the search never saw: rates with intervals, not scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from nestmat import tables
+from nestmat.search.pareto import hypervolume
+from nestmat.search.problem import Target
+from nestmat.search.spaces.product import Alloy, DesignSpace, Interval, Product
+from nestmat.search.spaces.simplex import Simplex
+
+MODEL = "model"
+"""The searched model itself, as a judge of its own proposals: never the headline."""
+ALL = "all"
+"""All judges but the model together."""
+UNIFORM, TRAINING = "uniform", "training"
+"""Materials drawn uniformly from the space, and the best of those that the model was trained on."""
+NOVELTY = (0.01, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+"""Distances to the nearest training material at which the share of new candidates is stated."""
+NEW = 0.05
+"""Distance from which on a candidate counts as new."""
+PURE, SUBSTANTIAL = 0.9, 0.05
+"""Alloys: largest share from which on one is nearly a pure element, and smallest that makes a component."""
+PAIRS = 2000
+"""Pairs of candidates that the mean distance is taken over."""
+
+DESIGN_METRICS: tables.Schema = {
+    "method": tables.Column("string"),
+    "seed": tables.Column("int32", description="seed of the search; -1: distinct ones of all"),
+    "judge": tables.Column("string", description="model: the searched one; all: every other judge"),
+    "metric": tables.Column("string"),
+    "at": tables.Column("float64", description="distance to the training data, for novelty; else NaN"),
+    "value": tables.Column("float64"),
+    "low": tables.Column("float64", description="lower end of the 95 % Wilson interval of a rate"),
+    "high": tables.Column("float64", description="upper end"),
+    "unit": tables.Column("string"),
+}
+
+
+def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Interval of a rate (Wilson, J. Am. Stat. Assoc. 22, 209 (1927), doi 10.1080/01621459.1927.10502953).
+
+    Args:
+        hits: Number of successes.
+        n: Number of trials.
+        z: Quantile of the normal distribution, 1.96 for 95 %.
+    """
+    if n == 0:
+        return 0.0, 1.0
+    rate, square = hits / n, z**2 / n
+    middle = (rate + square / 2) / (1 + square)
+    half = z * np.sqrt(rate * (1 - rate) / n + square / (4 * n)) / (1 + square)
+    # Exact where rounding would leave the rate itself outside.
+    return min(max(0.0, middle - half), rate), max(min(1.0, middle + half), rate)
+
+
+def assess(
+    judged: pd.DataFrame,
+    runs: pd.DataFrame,
+    space: DesignSpace,
+    *,
+    judges: Sequence[str],
+    targets: Mapping[Target, str],
+    windows: Mapping[str, tuple[float, float]],
+) -> pd.DataFrame:
+    """Rates and distances of each method's candidates, over each seed and over all distinct ones.
+
+    Args:
+        judged: Candidates with what the model and the judges say of them.
+        runs: Seconds and evaluations of each method and seed.
+        space: The space.
+        judges: Names of the judges.
+        targets: What is wanted, with the unit of each quantity.
+        windows: Range of a geometric criterion by name, as far as it is known of the candidates.
+
+    Returns:
+        `DESIGN_METRICS`.
+    """
+    volumes = {judge: Volume(judged, judge, list(targets)) for judge in judges if len(targets) > 1}
+    rows = []
+    for method, part in judged.groupby("method", sort=False):
+        distinct = part.drop_duplicates(list(space.columns))
+        unique = _number("unique", MODEL, len(distinct) / len(part))
+        rows.append({"method": method, "seed": -1, **unique})
+        for seed, mine in [(-1, distinct), *part.groupby("seed")]:
+            searches = runs[(runs["method"] == method) & ((runs["seed"] == seed) | (seed == -1))]
+            seconds = float(searches["seconds"].sum()) if len(searches) else np.nan
+            found = [
+                *_measures(mine, space, judges, targets, windows, seconds),
+                *_sampled(mine, searches, judges),
+                *_inverted(searches),
+            ]
+            rows += [{"method": method, "seed": int(seed), **row} for row in found]
+            for judge, volume in volumes.items():
+                rows.append(
+                    {"method": method, "seed": int(seed), **_number("hypervolume", judge, volume(mine))}
+                )
+    frame = pd.DataFrame(rows, columns=list(DESIGN_METRICS))
+    return frame.astype({"seed": "int32"})
+
+
+class Volume:
+    """Share of what can be had that the front of some candidates dominates, as a judge says.
+
+    The volume lies between the worst distance of each target in a uniform sample of the space and the best
+    of all candidates; those that break a constraint do not count.
+
+    Args:
+        judged: All candidates, those of the uniform sample among them.
+        judge: Name of the judge.
+        targets: What is wanted.
+    """
+
+    def __init__(self, judged: pd.DataFrame, judge: str, targets: Sequence[Target]):
+        self.judge, self.targets = judge, targets
+        every = self._distances(judged)
+        self._worst = self._distances(judged[judged["method"] == UNIFORM]).max(axis=0)
+        self._best = np.minimum(every.min(axis=0), self._worst)
+
+    def _distances(self, part: pd.DataFrame) -> NDArray[np.float64]:
+        values = (torch.tensor(part[f"{self.judge}.{t.quantity}.mean"].to_numpy()) for t in self.targets)
+        return np.column_stack([t.distance(v).numpy() for t, v in zip(self.targets, values, strict=True)])
+
+    def __call__(self, part: pd.DataFrame) -> float:
+        """The share of ``part``, 0 to 1."""
+        kept = part[part[f"{self.judge}.violation"] == 0]
+        if kept.empty:
+            return 0.0
+        return hypervolume(self._distances(kept), self._worst) / float(np.prod(self._worst - self._best))
+
+
+def _rate(metric: str, judge: str, met: NDArray[np.bool_], at: float = np.nan) -> dict:
+    return _share(metric, judge, int(met.sum()), len(met), at)
+
+
+def _share(metric: str, judge: str, hits: int, n: int, at: float = np.nan) -> dict:
+    low, high = wilson(hits, n)
+    value = hits / n if n else np.nan
+    return {
+        "judge": judge,
+        "metric": metric,
+        "at": at,
+        "value": value,
+        "low": low,
+        "high": high,
+        "unit": "",
+    }
+
+
+def _number(metric: str, judge: str, value: Any, unit: str = "") -> dict:
+    return {
+        "judge": judge,
+        "metric": metric,
+        "at": np.nan,
+        "value": float(value),
+        "low": np.nan,
+        "high": np.nan,
+        "unit": unit,
+    }
+
+
+def _measures(
+    part: pd.DataFrame,
+    space: DesignSpace,
+    judges: Sequence[str],
+    targets: Mapping[Target, str],
+    windows: Mapping[str, tuple[float, float]],
+    seconds: float,
+) -> Iterator[dict]:
+    x = part[list(space.columns)].to_numpy(np.float64)
+    yield _number("candidates", MODEL, len(part))
+    yield _number("diversity", MODEL, diversity(x, space))
+    if isinstance(space, Product) and all(isinstance(factor, Interval) for factor in space.factors):
+        yield _number("pair_distance", MODEL, pair_distance(x, space))
+    new, inside = part["novelty"].to_numpy() >= NEW, part["in_domain"].to_numpy(bool)
+    if isinstance(space, Alloy):
+        [shares] = (space.split(x)[k] for k, f in enumerate(space.factors) if isinstance(f, Simplex))
+        yield _rate("pure", MODEL, shares.max(axis=1) > PURE)
+        yield _rate("five_elements", MODEL, (shares >= SUBSTANTIAL - 1e-9).sum(axis=1) >= 5)
+        yield _number("elements", MODEL, (shares > 0).sum(axis=1).mean())
+    for at in NOVELTY:
+        yield _rate("novel", MODEL, part["novelty"].to_numpy() >= at, at)
+    yield _rate("in_domain", MODEL, inside)
+    for name, (low, high) in windows.items():
+        yield _rate(f"{name}_window", MODEL, part[f"{name}.mean"].between(low, high).to_numpy())
+    yield _rate("hit", MODEL, part["hit"].to_numpy(bool))
+    every = np.ones(len(part), dtype=bool)
+    for judge in judges:
+        hit = part[f"{judge}.hit"].to_numpy(bool)
+        every &= hit
+        yield _rate("hit", judge, hit)
+        yield _rate("hit_new_in_domain", judge, hit & new & inside)
+        if np.isfinite(seconds) and hit.any():
+            yield _number("seconds_per_thousand_hits", judge, 1000 * seconds / hit.sum(), "s")
+        for quantity, unit in ((target.quantity, unit) for target, unit in targets.items()):
+            error = part[f"{quantity}.mean"] - part[f"{judge}.{quantity}.mean"]
+            yield _number(f"optimism:{quantity}", judge, error.mean(), unit)
+            yield _number(f"median:{quantity}", judge, part[f"{judge}.{quantity}.mean"].median(), unit)
+        for target, unit in targets.items():
+            if target.goal == "value":
+                off = (part[f"{judge}.{target.quantity}.mean"] - target.low).abs()
+                yield _number(f"error:{target.quantity}", judge, off.mean(), unit)
+        yield _number("distance_median", judge, part[f"{judge}.distance"].median())
+        yield _number("distance_90", judge, part[f"{judge}.distance"].quantile(0.9))
+    if judges:
+        yield _rate("hit", ALL, every)
+        yield _rate("hit_new_in_domain", ALL, every & new & inside)
+
+
+def _sampled(part: pd.DataFrame, searches: pd.DataFrame, judges: Sequence[str]) -> Iterator[dict]:
+    """What became of the samples of a generative method: inside the space, kept, and hits by all judges."""
+    told = [json.loads(details) for details in searches["details"]]
+    if not told or "sampled" not in told[0]:
+        return
+    sampled = sum(each["sampled"] for each in told)
+    yield _share("inside", MODEL, sum(each["inside"] for each in told), sampled)
+    yield _share("kept", MODEL, sum(each["kept"] for each in told), sampled)
+    if judges:
+        hits = np.logical_and.reduce([part[f"{judge}.hit"].to_numpy(bool) for judge in judges])
+        # Of many that are kept, only some are proposed and judged: they stand for the others.
+        yield _share("yield", ALL, round(hits.mean() * sum(each["kept"] for each in told)), sampled)
+
+
+def _inverted(searches: pd.DataFrame) -> Iterator[dict]:
+    """How many of the materials that an inversion started from reached what is wanted, and at what change."""
+    told = [json.loads(details) for details in searches["details"]]
+    if not told or "reached" not in told[0]:
+        return
+    reached = sum(each["reached"] for each in told)
+    yield _share("reached", MODEL, reached, sum(each["started"] for each in told))
+    for name in ("moved", "steps") if reached else ():
+        whole = sum(each["reached"] * each.get(name, 0.0) for each in told)
+        yield _number(name, MODEL, whole / reached)
+
+
+def _pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`PAIRS` pairs of n > 1 materials, never one with itself."""
+    random = np.random.default_rng(0)
+    first = random.integers(n, size=PAIRS)
+    return first, (first + random.integers(1, n, size=PAIRS)) % n
+
+
+def pair_distance(x: NDArray[np.float64], space: Product) -> float:
+    """Mean Euclidean distance of pairs of materials (n, columns) where every interval is -1 to 1.
+
+    Over `PAIRS` of them; NaN for one material. Images of one material under a symmetry are not the same here.
+    """
+    if len(x) < 2:
+        return float("nan")
+    low, high = (np.array([getattr(f, end) for f in space.factors]) for end in ("low", "high"))
+    first, second = _pairs(len(x))
+    return float(np.linalg.norm(2 * (x[first] - x[second]) / (high - low), axis=1).mean())
+
+
+def diversity(x: NDArray[np.float64], space: DesignSpace) -> float:
+    """Mean distance of pairs of materials (n, columns), over `PAIRS` of them; NaN for one material."""
+    if len(x) < 2:
+        return float("nan")
+    first, second = _pairs(len(x))
+    return float(space.distance(x[first], x[second]).mean())

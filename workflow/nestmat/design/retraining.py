@@ -1,0 +1,169 @@
+"""A second round of learning: the calculated candidates join the training rows, and the error is measured."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nestmat import tables
+from nestmat.data.reading import read
+from nestmat.data.registry import resolve
+from nestmat.design.problem import Design
+from nestmat.errors import InputError
+from nestmat.features.table import write_features, write_features_for_parent
+from nestmat.scales.chain import predict_chain
+from nestmat.scales.propagate import propagate_latents
+from nestmat.scales.train import train_scale
+from nestmat.training.inner_folds import LABELLED
+
+PROTOCOL = "second_round"
+GROUPS = 2
+"""The calculated materials are halved: what one half teaches is tested on the other."""
+
+ROUNDS: tables.Schema = {
+    "formula": tables.Column("string"),
+    "target": tables.Column("string"),
+    "calculated": tables.Column("float64", description="in the unit of the row"),
+    "first": tables.Column("float64", description="predicted by members that saw no calculated candidate"),
+    "first_std": tables.Column("float64"),
+    "second": tables.Column("float64", description="by members that saw the other half of the candidates"),
+    "second_std": tables.Column("float64"),
+    "unit": tables.Column("string"),
+}
+
+
+def second_round(design: Design, data: str | Path, calculated: str | Path, rounds: str | Path) -> None:
+    """Train the finest scale that predicts on its rows and half of the calculated ones; test on the others.
+
+    Args:
+        design: The problem with members that were trained on every row.
+        data: Data set of the scale, read.
+        calculated: Rows of calculated candidates, with the columns of the data set's file.
+        rounds: Table to write, `ROUNDS`: one row a calculated row and target.
+
+    Raises:
+        InputError: The calculated rows cannot be read as rows of the data set, are of materials that the
+            members were trained on, or of fewer than two.
+    """
+    study, scale = design.study, design.scales[0]
+    config = study.scales[scale]
+    stems = study.chain(design.given.scale, design.given.model, design.members.protocol)
+    model = config.models[stems[scale].rpartition("/")[2]].specification
+    with TemporaryDirectory() as folder:
+        rows, folds = Path(folder) / "rows.parquet", Path(folder) / "folds.parquet"
+        group = _join(design, data, calculated, rows)
+        features = Path(folder) / f"{scale}.parquet"
+        blocks = {name: block.model_dump(exclude_none=True) for name, block in config.features.items()}
+        write_features(
+            rows, features, Path(folder) / "rejects.parquet", features=blocks, targets=config.targets
+        )
+        frame = tables.read(features)
+        label = frame["row_id"].map(group).fillna(-1).astype("int32")
+        table = frame[["row_id", "material"]].assign(
+            protocol=PROTOCOL, repeat=np.int32(0), fold=label, role=LABELLED, together=np.int32(-1)
+        )
+        tables.write(folds, table, tables.FOLDS, {"folds": {PROTOCOL: GROUPS}})
+        propagated = _propagate(design, scale, rows, Path(folder))
+        stem = str(Path(folder) / scale)
+        train_scale(
+            features,
+            folds,
+            scale=scale,
+            protocol=PROTOCOL,
+            name="second",
+            specification=asdict(model),
+            parents={name: path for name, path in propagated.items() if name in model.inputs},
+            weights=f"{stem}.safetensors",
+            card=f"{stem}.json",
+            history=f"{stem}.history.parquet",
+            predictions=f"{stem}.predictions.parquet",
+            latents=f"{stem}.latents.parquet",
+        )
+        second = tables.read(f"{stem}.predictions.parquet", split="validation", seed=-1)
+        new = frame[frame["row_id"].isin(group)].reset_index(drop=True)
+        lineage = study.lineage(scale)
+        inputs = {scale: new}
+        for parent in lineage[:-1]:
+            theirs = tables.read(Path(folder) / f"{parent}__{scale}.parquet").set_index("row_id")
+            inputs[parent] = theirs.loc[new["row_id"]].reset_index()
+    first = predict_chain({name: design.members.weights[name] for name in lineage}, inputs)[scale]
+    parts = []
+    for target in config.targets:
+        mine = second[second["target"] == target].set_index("row_id").loc[new["row_id"]]
+        mean, std = first.targets[target]
+        part = {
+            "formula": new["formula"],
+            "target": target,
+            "calculated": new[target],
+            "first": mean,
+            "first_std": std,
+            "second": mine["mean"].to_numpy(),
+            "second_std": mine["std"].to_numpy(),
+            "unit": first.units[target],
+        }
+        parts.append(pd.DataFrame(part))
+    tables.write(
+        rounds, pd.concat(parts, ignore_index=True), ROUNDS, {"problem": design.name, "scale": scale}
+    )
+
+
+def _join(design: Design, data: str | Path, calculated: str | Path, rows: Path) -> dict[int, int]:
+    """Write the rows of the data set and the calculated ones as one table; give the half of each of these."""
+    scale = design.study.scales[design.scales[0]]
+    old = tables.read(data)
+    spec = resolve(design.study.datasets[scale.dataset])
+    own: dict[str, Any] = {
+        "file": str(calculated),
+        "generator": None,
+        "url": None,
+        "sha256": None,
+        "options": {},
+    }
+    new = read(spec.model_copy(update=own), calculated, name="candidates", targets=scale.targets).frame
+    if known := sorted(set(new["material"]) & set(old["material"])):
+        raise InputError(
+            "holds a material that the members were trained on.",
+            file=calculated,
+            value=known[0],
+            remedy="leave it out: its error would not be one of a prediction.",
+        )
+    order = {material: place for place, material in enumerate(dict.fromkeys(new["material"]))}
+    if len(order) < GROUPS:
+        raise InputError(f"has {len(order)} materials, too few for two halves.", file=calculated)
+    new = new.assign(row_id=new["row_id"] + old["row_id"].max() + 1, row=new["row"] + old["row"].max())
+    facts = {"rows_read": len(old) + len(new)}
+    tables.write(rows, pd.concat([old, new[old.columns]], ignore_index=True), tables.schema(data), facts)
+    return {
+        int(row): order[material] % GROUPS
+        for row, material in zip(new["row_id"], new["material"], strict=True)
+    }
+
+
+def _propagate(design: Design, scale: str, rows: Path, folder: Path) -> dict[str, Path]:
+    """Latents of the finer scales for the rows, by scale."""
+    study, found = design.study, {}
+    lineage = study.lineage(scale)
+    for parent in lineage[:-1]:
+        features = folder / f"{parent}__{scale}.parquet"
+        blocks = study.scales[parent].features
+        write_features_for_parent(
+            rows,
+            design.members.features[parent],
+            features,
+            folder / f"{parent}.rejects.parquet",
+            features={name: block.model_dump(exclude_none=True) for name, block in blocks.items()},
+        )
+        found[parent] = folder / f"{parent}.latents.parquet"
+        propagate_latents(
+            design.members.weights[parent],
+            features,
+            found[parent],
+            parents={name: found[name] for name in study.scales[parent].parents},
+            pass_prediction=study.takes_prediction(parent, scale),
+        )
+    return found

@@ -1,0 +1,235 @@
+"""The truth curve of the physics: a chain's predictions of compounds it never saw, beside the simulator."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import PchipInterpolator
+
+from nestmat import tables
+from nestmat.commands.predict import featurize_chain
+from nestmat.config.study import EFFICIENCY, DatasetSpec, FeatureBlock
+from nestmat.data.generators import calculated_gaps, perovskite_devices
+from nestmat.errors import InputError
+from nestmat.features.table import Featurized
+from nestmat.physics.detailed_balance import limit
+from nestmat.physics.devices import PROCESS_RANGES, efficiency, gap_curves
+from nestmat.scales.chain import predict_chain
+
+UNITS: Mapping[str, str] = {
+    "thickness": "nm",
+    "diffusion_length": "nm",
+    "front_velocity": "cm/s",
+    "back_velocity": "cm/s",
+    "radiative_efficiency": "",
+    "strain": "",
+}
+"""What a device is varied in, with the unit of ``x`` in `TRUTH`."""
+EXAMPLE_GAPS = (0.9, 2.5)
+"""Gaps in eV between which example compounds are chosen: those that make a cell worth its name."""
+CURVE = 200
+"""Points of the continuous curve over the gap."""
+
+TRUTH: tables.Schema = {
+    "formula": tables.Column("string", description="empty for the curve, which is of no compound"),
+    "material": tables.Column("string", role="key", description="canonical key of the composition"),
+    "fold": tables.Column("int32", description="fold that held the compound out; its members predict"),
+    "kind": tables.Column(
+        "string",
+        description=(
+            "curve and gap: devices at the middle of all process ranges and no strain, of any gap and of the "
+            "compounds; device: rows of the data set; else the variable that runs, all others as for gap"
+        ),
+    ),
+    "x": tables.Column("float64", description="the gap, or the variable that runs, in `unit`"),
+    "unit": tables.Column("string", description="unit of x"),
+    "true": tables.Column(
+        "float64",
+        unit="%",
+        description="efficiency by the simulator; of a device that of the data set, noise included",
+    ),
+    "mean": tables.Column("float64", unit="%", description="predicted efficiency"),
+    "std": tables.Column("float64", unit="%", description="predicted standard deviation"),
+    "limit": tables.Column("float64", unit="%", description="detailed-balance limit of the gap"),
+}
+
+
+def middle_process() -> dict[str, float]:
+    """The process at the middle of all ranges on their logarithmic axes, as the simulator's columns."""
+    return {f"log_{name}": float(np.log10(ends).mean()) for name, ends in PROCESS_RANGES.items()}
+
+
+def example_compounds(gaps: pd.Series, count: int) -> list[str]:
+    """Compounds at the middles of equal shares of those whose gap is within `EXAMPLE_GAPS`.
+
+    Args:
+        gaps: Gap in eV by formula.
+        count: How many to choose; fewer where there are not as many.
+    """
+    low, high = EXAMPLE_GAPS
+    ordered = gaps[gaps.between(low, high)].sort_index().sort_values(kind="stable")
+    count = min(count, len(ordered))
+    return [str(ordered.index[int((k + 0.5) / count * len(ordered))]) for k in range(count)]
+
+
+def devices_along(
+    compounds: pd.DataFrame,
+    curves: Mapping[str, PchipInterpolator],
+    variables: list[str],
+    *,
+    strain: float,
+    points: int,
+    count: int,
+) -> pd.DataFrame:
+    """Devices of all compounds at the middle process without strain, then of examples along each variable.
+
+    Args:
+        compounds: With the columns formula, material and fold, one row a compound.
+        curves: Gap over strain by formula.
+        variables: Keys of `UNITS` that run.
+        strain: Largest strain of either sign.
+        points: Devices along a variable.
+        count: Number of example compounds.
+
+    Returns:
+        The columns of ``compounds``, kind, x and unit as in `TRUTH`, the inputs of the simulator, and the
+        number of the row as row_id and row.
+    """
+    rest = compounds.assign(kind="gap", unit="eV", strain=0.0, **middle_process())
+    rest["gap"] = rest["x"] = [float(curves[formula](0.0)) for formula in compounds["formula"]]
+    examples = example_compounds(rest.set_index("formula")["gap"], count)
+    chosen = rest.set_index("formula", drop=False).loc[examples]
+    parts = [rest]
+    for variable in variables:
+        part = chosen.loc[chosen.index.repeat(points)].assign(kind=variable, unit=UNITS[variable])
+        if variable == "strain":
+            x = np.tile(np.linspace(-strain, strain, points), len(chosen))
+            pairs = zip(part["formula"], x, strict=True)
+            part = part.assign(x=x, strain=x, gap=[float(curves[formula](at)) for formula, at in pairs])
+        else:
+            low, high = np.log10(PROCESS_RANGES[variable])
+            log = np.tile(np.linspace(low, high, points), len(chosen))
+            part = part.assign(x=10**log, **{f"log_{variable}": log})
+        parts.append(part)
+    made = pd.concat(parts, ignore_index=True)
+    return made.assign(row_id=made.index, row=made.index)
+
+
+def trace_truth(
+    weights: Mapping[str, str | Path],
+    features: Mapping[str, str | Path],
+    data: str | Path,
+    predictions: str | Path,
+    truth: str | Path,
+    *,
+    scale: str,
+    dataset: DatasetSpec,
+    blocks: Mapping[str, Mapping[str, FeatureBlock]],
+    points: int = 25,
+    compounds: int = 5,
+) -> pd.DataFrame:
+    """Hold a chain against the simulator that its devices come from.
+
+    Every prediction is of members that the compound trained at no scale: those of the strict fold that
+    validates it.
+
+    Args:
+        weights: Weights of the chain's models in the strict protocol by scale, parents first; the cards lie
+            beside them.
+        features: Features that each scale of the chain was trained on.
+        data: The data set of the scale, read.
+        predictions: Predictions of the scale's model in the strict protocol.
+        truth: Table to write, `TRUTH`.
+        scale: Name of the scale.
+        dataset: Its data set, of the generator `perovskite_devices`.
+        blocks: Feature blocks of each scale of the chain.
+        points: Devices along each variable.
+        compounds: Number of example compounds, of which devices are made along the variables.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: A table is missing or lacks a column, the predictions are of other rows than the features
+            and the data set, the reference calculations are not there or have no gap for a compound of the
+            data set, or a device has no features.
+    """
+    options = inspect.signature(perovskite_devices).bind(**dataset.options)
+    options.apply_defaults()
+    strain, (low, high) = (options.arguments[name] for name in ("strain", "gap_range"))
+    headers = {column.header or name: name for name, column in dataset.columns.items()}
+    devices = _devices(data, features[scale], predictions, headers)
+    held_out = devices.drop_duplicates("material")[["formula", "material", "fold"]].sort_values("formula")
+    curves = gap_curves(calculated_gaps(), strain)
+    if unknown := sorted(set(held_out["formula"]) - set(curves)):
+        raise InputError(
+            f"has compounds without calculated gaps up to a strain of {strain}: {', '.join(unknown[:5])}.",
+            file=data,
+            remedy="make the data set again: its reference calculations have changed.",
+        )
+    variables = [name for name in UNITS if {name, f"log_{name}"} & set(headers)]
+    made = devices_along(held_out, curves, variables, strain=strain, points=points, count=compounds)
+    made["true"] = efficiency(made)
+    columns = {name: made[header] for header, name in headers.items() if header != EFFICIENCY}
+    inputs = featurize_chain(
+        made[["row_id", "row", "formula", "material"]].assign(**columns), blocks, features
+    )
+    _none_lost(inputs, made, features)
+    made[["mean", "std"]] = np.nan
+    for fold in sorted(set(held_out["fold"])):
+        index = np.flatnonzero(made["fold"] == fold)
+        rows = {name: found.frame.iloc[index].reset_index(drop=True) for name, found in inputs.items()}
+        predicted = predict_chain(weights, rows, fold=fold)[scale].targets[headers[EFFICIENCY]]
+        made.loc[index, ["mean", "std"]] = np.column_stack(predicted)
+    grid = pd.DataFrame({"gap": np.linspace(low, high, CURVE)}).assign(**middle_process())
+    curve = grid.assign(
+        formula="", material="", fold=-1, kind="curve", x=grid["gap"], unit="eV", true=efficiency(grid)
+    )
+    frame = pd.concat([curve, made, devices], ignore_index=True)
+    frame = frame.assign(limit=limit(frame["gap"].to_numpy(np.float64)).pce)[list(TRUTH)]
+    facts = {
+        "scale": scale,
+        "process": middle_process(),
+        "strain": strain,
+        "options": dict(options.arguments),
+    }
+    tables.write(truth, frame, TRUTH, facts)
+    return frame
+
+
+def _devices(
+    data: str | Path, features: str | Path, predictions: str | Path, headers: Mapping[str, str]
+) -> pd.DataFrame:
+    """The data set's rows that have features, each with the prediction of the ensemble that left it out."""
+    ensemble = {"target": headers[EFFICIENCY], "split": "validation", "repeat": 0, "inner": -1, "seed": -1}
+    found = tables.read(predictions, columns=["row_id", "fold", "true", "mean", "std"], **ensemble)
+    wanted = ["row_id", "formula", "material", headers["gap"]]
+    rows = tables.read(data, columns=wanted).rename(columns={headers["gap"]: "gap"})
+    featurized = set(tables.read(features, columns=["row_id"])["row_id"])
+    rows = rows.merge(found, on="row_id", validate="one_to_one")
+    if astray := (featurized ^ set(found["row_id"])) | (featurized ^ set(rows["row_id"])):
+        raise InputError(
+            f"holds predictions of other rows than the data set and its features: {len(astray)} rows are not "
+            f"in all three, the first with row_id {min(astray)}.",
+            file=predictions,
+            remedy="delete it and run again: the data set has changed since.",
+        )
+    return rows.assign(kind="device", x=rows["gap"], unit="eV")
+
+
+def _none_lost(
+    inputs: Mapping[str, Featurized], made: pd.DataFrame, features: Mapping[str, str | Path]
+) -> None:
+    for name, found in inputs.items():
+        if not found.rejects.empty:
+            first = found.rejects.iloc[0]
+            raise InputError(
+                f"{made['formula'][first['row']]} has no features at scale {name}: {first['reason']}",
+                file=features[name],
+                column=first["column"],
+                value=first["value"],
+            )

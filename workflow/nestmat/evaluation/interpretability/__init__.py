@@ -1,1 +1,0 @@
-"""What latents and predictions are made of: associations, attributions and maps."""

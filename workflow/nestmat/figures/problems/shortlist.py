@@ -1,0 +1,187 @@
+"""The candidates to go on with: what they are made of, and how they compare with calculations."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nestmat.config.problems import Shares
+from nestmat.config.study import Study
+from nestmat.figures import kind, style
+from nestmat.figures.problems import front
+from nestmat.labels import comparisons
+from nestmat.labels.problems import DesignLabels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+MOST_COLUMNS = 16
+"""Species up to which each has a column; of more only those that occur."""
+
+
+def listed(study: Study, problem: str) -> bool:
+    """Whether the problem has a shortlist of compositions."""
+    given = study.search[problem]
+    return given.shortlist is not None and (given.space.sites is not None or given.space.elements is not None)
+
+
+def list_needs(study: Study, problem: str) -> kind.Needs:
+    """The shortlist."""
+    return {"shortlist": [f"search/{problem}/shortlist.parquet"]}
+
+
+def verified(study: Study, problem: str) -> bool:
+    """Whether the candidates are shown beside calculations."""
+    verify = study.search[problem].verify
+    return verify is not None and verify.file is not None
+
+
+def verify_needs(study: Study, problem: str) -> kind.Needs:
+    """Predictions and calculations."""
+    return {"verified": [f"search/{problem}/verified.parquet"]}
+
+
+def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
+    """A row a candidate, a column a species of the space by site, and the predictions beside them.
+
+    Args:
+        frames: ``shortlist``.
+        labels: Names and units.
+    """
+    rows = frames["shortlist"]
+    space = labels.given.space
+    sites: dict[str, Shares] = {str(site): shares for site, shares in (space.sites or {}).items()}
+    if space.elements is not None:
+        sites[""] = space.elements
+    columns = [(site, name) for site, shares in sites.items() for name in shares.species]
+    values = rows[[f"{site}:{name}" if site else name for site, name in columns]].to_numpy(np.float64)
+    if len(columns) > MOST_COLUMNS:
+        used = np.flatnonzero((values > 0).any(axis=0))
+        columns, values = [columns[place] for place in used], values[:, used]
+    figure = style.matrix(
+        values,
+        rows=[f"{rank}  {formula}" for rank, formula in zip(rows["rank"], rows["formula"], strict=True)],
+        columns=[name for _, name in columns],
+        across="Species" if "" in sites else f"Species on sites {', '.join(sites)}",
+        bar="",
+        printed=values > 0,
+    )
+    ax = figure.axes[0]
+    for place in range(1, len(columns)):
+        if columns[place][0] != columns[place - 1][0]:
+            ax.axvline(place - 0.5, color=style.INK, linewidth=0.8)
+    _beside(ax, rows, labels)
+    return figure
+
+
+def _beside(ax: Axes, rows: pd.DataFrame, labels: DesignLabels) -> None:
+    """Write the first target and the quantity across it at the right of each row."""
+    shown = [labels.given.targets[0].quantity, front.across(labels.study, labels.problem)]
+    quantities = [quantity for quantity in shown if quantity]
+    lines = [
+        "   ".join(_told(row, quantity, labels.unit(quantity)) for quantity in quantities)
+        for row in rows.to_dict("records")
+    ]
+    right = ax.secondary_yaxis("right")
+    right.set_yticks(range(len(lines)), lines)
+    right.tick_params(length=0, labelsize=7)
+    right.spines["right"].set_visible(False)
+    names = style.lower_first(", ".join(labels.name(quantity) for quantity in quantities))
+    ax.annotate(
+        textwrap.fill(f"Predicted {names}", 38),
+        *((1, 1), (6, 4)),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="bottom",
+        fontsize=7,
+    )
+
+
+def _told(row: dict, quantity: str, unit: str) -> str:
+    std, text = row[f"{quantity}.std"], style.number(row[f"{quantity}.mean"], 4)
+    spread = f" ± {std:.{len(text.partition('.')[2])}f}" if np.isfinite(std) else ""
+    return f"{text}{spread} {unit}".rstrip()
+
+
+def draw_verification(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
+    """A panel a quantity: predicted against calculated.
+
+    Args:
+        frames: ``verified``, with the columns of `nestmat.design.shortlist.VERIFIED`.
+        labels: Names and units.
+    """
+    found = frames["verified"]
+    quantities = list(dict.fromkeys(found["quantity"]))
+    figure, axes = style.grid_of(
+        len(quantities), 3, height=2.7, width=max(3.4, 2.4 * min(3, len(quantities)))
+    )
+    for ax, quantity in zip(axes, quantities, strict=True):
+        _calculated(ax, found[found["quantity"] == quantity])
+        ax.set_xlabel(labels.axis(quantity, "Calculated", characters=30))
+        ax.set_ylabel(labels.axis(quantity, "Predicted", characters=30))
+    style.legend_below(figure, axes)
+    return figure
+
+
+def _calculated(ax: Axes, rows: pd.DataFrame) -> None:
+    """One quantity, those trained on hollow; error and coverage of the others are written in a corner."""
+    known = rows["trained_on"].to_numpy(bool)
+    for mine, name, face in ((~known, "not trained on", style.BLUE), (known, "trained on", "white")):
+        if mine.any():
+            ax.errorbar(
+                rows["calculated"][mine],
+                rows["mean"][mine],
+                yerr=rows["std"][mine],
+                fmt="o",
+                color=style.BLUE,
+                markerfacecolor=face,
+                markersize=4.5,
+                elinewidth=0.9,
+                label=f"{name}, ± 1 σ",
+            )
+    ends = [
+        min(rows["calculated"].min(), (rows["mean"] - rows["std"]).min()),
+        max(rows["calculated"].max(), (rows["mean"] + rows["std"]).max()),
+    ]
+    ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
+    room = 0.32 * (ends[1] - ends[0])
+    ax.set_ylim(ends[0] - 0.1 * room, ends[1] + room)
+    error, inside, count = comparisons.against(rows)
+    text = f"MAE {style.number(error)} {rows['unit'].iloc[0]}".rstrip()
+    style.note(ax, f"{text}\n{inside} of {count} within 2 σ")
+
+
+MAP = kind.Kind(
+    title="What the shortlist is made of",
+    caption=(
+        "A row a candidate with its rank, a column a species of the design space by site, of many only those "
+        "that occur; the shade is its share, also printed. At the right what is predicted of it, with one "
+        "standard deviation."
+    ),
+    section="shortlist",
+    draw=draw_map,
+    needs=list_needs,
+    available=listed,
+    subject="problem",
+)
+VERIFICATION = kind.Kind(
+    title="Predicted and calculated",
+    caption=(
+        "Predictions of the members that were trained on every material against density-functional theory, "
+        "for the best materials of the space that fit into a small cell, or for designed cells that are far "
+        "from each other; bars are one predicted standard deviation, the line is equality. Hollow: materials "
+        "that the members were trained on. Mean absolute error (MAE) and the share within two standard "
+        "deviations are of the others, where there are any."
+    ),
+    section="verification",
+    draw=draw_verification,
+    needs=verify_needs,
+    available=verified,
+    subject="problem",
+)

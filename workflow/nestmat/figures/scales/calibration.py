@@ -1,0 +1,74 @@
+"""Do the predicted standard deviations, or of a class the probabilities, mean what they say?"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from nestmat.config.study import Study
+from nestmat.figures import kind, style
+from nestmat.labels import comparisons
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+FEWEST = 5
+"""Rows of a bin of probabilities that is drawn: fewer tell nothing."""
+
+
+def needs(study: Study, scale: str) -> kind.Needs:
+    """Calibration curves of the scale, and units."""
+    return {"calibration": [f"calibration/{scale}.parquet"], "features": [kind.features(scale)]}
+
+
+def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+    """A panel a target, a line a protocol, for the headline predictor.
+
+    Args:
+        frames: ``calibration``: protocol, model, target, level, interval; of a class the mean probability of
+            a bin and the share of its rows that are of the class.
+        labels: Names and units.
+    """
+    found = frames["calibration"]
+    found = found[found["model"] == kind.headline(labels.study, labels.scale)]
+    targets = labels.config.targets
+    figure, axes = style.grid_of(len(targets), 2, height=3.1, width=3.5 * min(2, len(targets)))
+    for ax, target in zip(axes, targets, strict=True):
+        ax.plot([0, 100], [0, 100], color=style.GREY, linewidth=0.8, linestyle="--")
+        mine = found[found["target"] == target]
+        for protocol in comparisons.ordered(mine["protocol"], labels.config.protocols):
+            rows = mine[mine["protocol"] == protocol].sort_values("level")
+            colour = style.CYCLE[labels.config.protocols.index(protocol) % len(style.CYCLE)]
+            if labels.classes(target):
+                rows = rows[rows["rows"] >= FEWEST]
+            level, inside = (100 * rows[name].to_numpy() for name in ("level", "interval"))
+            ax.plot(level, inside, "o-", color=colour, markersize=2.5, label=labels.protocol(protocol))
+        ax.set(xlim=(0, 100), ylim=(0, 100), aspect="equal")
+        ax.set_title(textwrap.fill(labels.name(target), 34))
+        if names := labels.classes(target):
+            ax.set_xlabel(f"Predicted probability of {names[1]} (%)")
+            ax.set_ylabel(f"Share that is {names[1]} (%)")
+            continue
+        ax.set_xlabel("Nominal coverage (%)")
+        ax.set_ylabel("Observed coverage (%)")
+        style.note(ax, "too cautious")
+        style.note(ax, "too confident", "lower right")
+    style.legend_below(figure, axes, columns=2)
+    return figure
+
+
+KIND = kind.Kind(
+    title="Reliability of the uncertainty",
+    caption=(
+        "Share of rows that fall inside the predicted central interval, against the share that should. "
+        "Below the dashed line the predicted standard deviations are too small. Of a class: the share of "
+        "validation rows that are of it, of all repeats, against the probability predicted for them, in bins "
+        "of equal width with five rows or more; on the dashed line the probabilities mean what they say."
+    ),
+    section="calibration",
+    draw=draw,
+    needs=needs,
+)

@@ -1,0 +1,125 @@
+"""Accuracy and AUC against the number of labelled rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nestmat.config.study import Scale, Study
+from nestmat.data.targets import class_targets
+from nestmat.figures import kind, style
+from nestmat.labels import comparisons
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def series(config: Scale) -> list[list[str]]:
+    """Protocols of a scale that are the same holdout but for the share of rows that are labelled.
+
+    Args:
+        config: The scale.
+
+    Returns:
+        Groups of two protocols or more.
+    """
+    groups: dict[Any, list[str]] = {}
+    for name, split in config.splits.items():
+        if split.kind == "holdout":
+            same = split.model_dump(exclude={"labelled", "published"})
+            groups.setdefault(tuple((key, str(value)) for key, value in same.items()), []).append(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def available(study: Study, scale: str) -> bool:
+    """Whether a class is learned from different numbers of labels."""
+    return bool(class_targets(study, scale)) and bool(series(study.scales[scale]))
+
+
+def needs(study: Study, scale: str) -> kind.Needs:
+    """Metrics and classes of the scale."""
+    return {"metrics": [f"metrics/{scale}.parquet"], "features": [kind.features(scale)]}
+
+
+def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+    """A row of panels a target and series of protocols, a column a metric.
+
+    Args:
+        frames: ``metrics``, and ``published`` as `nestmat.data.published.for_scale` gives it.
+        labels: Names and classes.
+    """
+    found = comparisons.summary(frames["metrics"])
+    targets = [target for target in labels.config.targets if labels.classes(target)]
+    cells = [(target, protocols) for target in targets for protocols in series(labels.config)]
+    splits, metrics = labels.config.splits, comparisons.compared_by(classes=True)
+    figure, axes = style.panels(len(cells), len(metrics), height=3.1)
+    for row, (target, protocols) in zip(axes, cells, strict=True):
+        of_target = found[(found["target"] == target) & (found["repeat"] == 0)]
+        rows = of_target[(of_target["metric"] == "rows") & (of_target["split"] == "train")]
+        labelled = rows.groupby("protocol")["mean"].mean()
+        mine = of_target[of_target["protocol"].isin(protocols)]
+        # Published values are of a split by itself, which asks the same of its test rows.
+        asked = splits[protocols[0]].test, splits[protocols[0]].apart
+        alike = [name for name, split in splits.items() if (split.test, split.apart) == asked]
+        for ax, metric in zip(row, metrics, strict=True):
+            held = mine[(mine["metric"] == metric) & (mine["split"] == "validation")]
+            _lines(ax, held, labelled, labels)
+            _published(ax, frames["published"], target, metric, alike, labelled)
+            if metric == "accuracy":
+                majority = mine[(mine["metric"] == "majority_rate") & (mine["split"] == "validation")]
+                ax.axhline(majority["mean"].mean(), color=style.GREY, linewidth=0.8, linestyle=":")
+            ax.set_xlabel("Labelled rows")
+            ax.set_ylabel(labels.axis(target, f"{comparisons.NAMES[metric]} of", characters=34))
+            ax.set_xlim(left=0)
+    style.legend_below(figure, list(axes.flat))
+    return figure
+
+
+def _lines(ax: Axes, held: pd.DataFrame, labelled: pd.Series, labels: style.Labels) -> None:
+    colours = [colour for colour in style.CYCLE if colour != style.VERMILLION]
+    names = comparisons.ordered(
+        held["model"], ["recommended", *labels.config.models, *labels.config.baselines]
+    )
+    others = [name for name in names if name != "recommended"]
+    for name in names:
+        rows = held[held["model"] == name].assign(x=lambda part: part["protocol"].map(labelled))
+        rows = rows.sort_values("x")
+        first = name == "recommended"
+        colour = style.VERMILLION if first else colours[others.index(name) % len(colours)]
+        line = "--" if name in labels.config.baselines else "-"
+        about: dict[str, Any] = {"color": colour, "label": labels.model(name), "marker": "o", "markersize": 3}
+        ax.plot(rows["x"], rows["mean"], line, **about)
+        if first or name in labels.config.models:
+            low, high = rows["mean"] - rows["std"], rows["mean"] + rows["std"]
+            ax.fill_between(rows["x"], low, high, color=colour, alpha=0.13, linewidth=0)
+
+
+def _published(
+    ax: Axes, published: pd.DataFrame, target: str, metric: str, protocols: list[str], labelled: pd.Series
+) -> None:
+    theirs = published[
+        (published["target"] == target)
+        & (published["metric"] == metric)
+        & (published["split"] == "validation")
+        & published["protocol"].isin(protocols)
+    ]
+    if not theirs.empty:
+        at = theirs["protocol"].map(labelled)
+        ax.plot(at, theirs["value"], markersize=4.5, label="published, one split", **style.PUBLISHED)
+
+
+KIND = kind.Kind(
+    title="How many labels are needed",
+    caption=(
+        "Accuracy and area under the ROC curve (AUC) on left-out rows against the number of training rows "
+        "that have a label, mean over repeats of the same split; bands of one standard deviation. Dashed "
+        "lines are baselines, the dotted line is the share of the more frequent class. Hollow diamonds are "
+        "published values, which are of one split."
+    ),
+    section="results",
+    draw=draw,
+    needs=needs,
+    available=available,
+)

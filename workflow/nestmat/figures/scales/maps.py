@@ -1,0 +1,75 @@
+"""Two-dimensional maps of the latents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from nestmat.config.study import Study
+from nestmat.figures import kind, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+METHODS = {"pca": ("Principal component 1", "Principal component 2"), "umap": ("UMAP 1", "UMAP 2")}
+
+
+def available(study: Study, scale: str) -> bool:
+    """Whether a model of the scale is interpreted whose latents do not hold its predictions."""
+    return (
+        study.scales[scale].interpret is not None
+        and bool(study.scales[scale].targets)
+        and kind.semi_supervised(study, scale) is None
+    )
+
+
+def needs(study: Study, scale: str) -> kind.Needs:
+    """Maps of the latents with the targets that colour them, and units."""
+    return {"embeddings": [f"embeddings/{scale}.parquet"], "features": [kind.features(scale)]}
+
+
+def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+    """A row a target, a column a method.
+
+    Args:
+        frames: ``embeddings``: row_id, method, x, y, target, value.
+        labels: Names and units.
+    """
+    found = frames["embeddings"]
+    methods = [method for method in METHODS if method in set(found["method"])]
+    targets = labels.config.targets
+    figure, axes = style.panels(len(targets), len(methods), height=2.9)
+    for i, target in enumerate(targets):
+        for ax, method in zip(axes[i], methods, strict=True):
+            points = found[(found["method"] == method) & (found["target"] == target)]
+            dots = ax.scatter(
+                points["x"],
+                points["y"],
+                c=points["value"],
+                s=9 if len(points) > 500 else 14,
+                linewidths=0,
+                rasterized=len(points) > 4000,
+            )
+            ax.set_title(method.upper())
+            ax.set_xlabel(METHODS[method][0])
+            ax.set_ylabel(METHODS[method][1])
+            ax.set_xticks([])
+            ax.set_yticks([])
+        bar = figure.colorbar(dots, ax=list(axes[i]), pad=0.01, aspect=30)
+        bar.set_label(labels.axis(target, characters=36))
+        bar.outline.set_visible(False)
+    return figure
+
+
+KIND = kind.Kind(
+    title="Maps of the latent space",
+    caption=(
+        "Each point is a row at its place in the latent space, projected to two dimensions and coloured by "
+        "the measured target. Axes have no unit; distances in the UMAP map are only locally meaningful."
+    ),
+    section="interpretation",
+    draw=draw,
+    needs=needs,
+    available=available,
+)

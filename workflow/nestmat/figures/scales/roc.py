@@ -1,0 +1,95 @@
+"""True-positive against false-positive rate of the probabilities of a class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nestmat.config.study import Study
+from nestmat.figures import kind, style
+from nestmat.labels import comparisons
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GRID = np.linspace(0, 1, 101)
+"""False-positive rates at which the curves of several splits are averaged."""
+
+
+def needs(study: Study, scale: str) -> kind.Needs:
+    """Predictions of the headline predictor and of the autoencoder, and classes."""
+    models = dict.fromkeys([kind.headline(study, scale), kind.autoencoder(study, scale)])
+    return {
+        "predictions": [path for model in models for path in kind.predictions(study, scale, model)],
+        "features": [kind.features(scale)],
+    }
+
+
+def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+    """A panel a target and protocol.
+
+    Args:
+        frames: ``predictions``: training and validation rows of the ensembles.
+        labels: Names and classes.
+    """
+    found = frames["predictions"]
+    found = found[found["fold"] >= 0]
+    targets = [target for target in labels.config.targets if labels.classes(target)]
+    found = found[found["target"].isin(targets)]
+    protocols = comparisons.ordered(found["protocol"], labels.config.protocols)
+    cells = [(target, protocol) for target in targets for protocol in protocols]
+    columns = min(3, len(cells))
+    figure, axes = style.grid_of(len(cells), 3, height=2.75, width=max(3.4, columns * style.WIDTH / 3))
+    models = comparisons.ordered(found["model"], [kind.headline(labels.study, labels.scale)])
+    for ax, (target, protocol) in zip(axes, cells, strict=True):
+        mine = found[(found["target"] == target) & (found["protocol"] == protocol)]
+        ax.plot([0, 1], [0, 1], color=style.GREY, linewidth=0.8, linestyle="--")
+        for colour, model in zip((style.VERMILLION, style.BLUE), models, strict=False):
+            rows = mine[mine["model"] == model]
+            for split, line in (("validation", "-"), ("train", ":")):
+                _curve(ax, rows[rows["split"] == split], colour, line, labels.model(model), split)
+        ax.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
+        several = len(targets) > 1
+        ax.set_title(labels.protocol(protocol) + (f": {labels.name(target)}" if several else ""), fontsize=8)
+        ax.set_xlabel("False-positive rate")
+        ax.set_ylabel("True-positive rate")
+        ax.legend(loc="lower right", fontsize=6, handlelength=1.2, borderaxespad=0.1)
+    return figure
+
+
+def _curve(ax: Axes, rows: pd.DataFrame, colour: str, line: str, name: str, split: str) -> None:
+    from nestmat.evaluation.classification import roc_auc, roc_curve
+
+    curves, areas = [], []
+    for _, part in rows.groupby(["repeat", "fold"]):
+        true, probability = part["true"].to_numpy(), part["mean"].to_numpy()
+        if 0 < true.sum() < len(true):
+            curves.append(roc_curve(true, probability, GRID))
+            areas.append(roc_auc(true, probability))
+    if not curves:
+        return
+    mean, sd = np.mean(curves, axis=0), np.std(curves, axis=0)
+    spread = f" ± {np.std(areas):.3f}" if len(areas) > 1 else ""
+    told = "test" if split == "validation" else "train"
+    ax.plot(GRID, mean, line, color=colour, label=f"{name}, {told}: {np.mean(areas):.3f}{spread}")
+    if len(curves) > 1 and split == "validation":
+        ax.fill_between(GRID, mean - sd, np.minimum(mean + sd, 1), color=colour, alpha=0.15, linewidth=0)
+
+
+KIND = kind.Kind(
+    title="ROC curves",
+    caption=(
+        "True-positive against false-positive rate, mean over folds and repeats with a band of one standard "
+        "deviation, of rows that were left out (solid) and of training rows (dotted). Numbers are the area "
+        "under the curve, mean ± standard deviation; the dashed line is guessing."
+    ),
+    section="results",
+    draw=draw,
+    needs=needs,
+    available=kind.classes,
+    filters={"predictions": kind.BOTH},
+)

@@ -1,0 +1,102 @@
+"""Latents of whole families of alloys that need not be in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nestmat import tables
+from nestmat.commands.predict import featurize_chain
+from nestmat.config.study import Families, FeatureBlock
+from nestmat.errors import InputError
+from nestmat.materials.formulas import from_species
+from nestmat.scales.chain import predict_chain
+from nestmat.tables import Column
+from nestmat.training.checkpoints import Trained
+
+FAMILY_KEYS: dict[str, Column] = {
+    "family": Column("string", role="key"),
+    "formula": Column("string", role="key"),
+}
+
+
+def equimolar(families: Families) -> pd.DataFrame:
+    """All equimolar alloys of the families, as rows to featurize.
+
+    Returns:
+        Columns family, row_id, row, formula and material.
+
+    Raises:
+        InputError: A family holds what is no element.
+    """
+    found = [
+        (family, from_species(dict.fromkeys(chosen, 1.0)))
+        for family, elements in families.elements.items()
+        for chosen in combinations(elements, families.of)
+    ]
+    number = np.arange(len(found))
+    return pd.DataFrame(
+        {
+            "family": [family for family, _ in found],
+            "row_id": number,
+            "row": number + 1,
+            "formula": [formula.text for _, formula in found],
+            "material": [formula.key for _, formula in found],
+        }
+    )
+
+
+def encode_families(
+    weights: Mapping[str, str | Path],
+    features: Mapping[str, str | Path],
+    blocks: Mapping[str, Mapping[str, Any]],
+    families: Families | Mapping[str, Any],
+    output: str | Path,
+) -> None:
+    """Encode the alloys of some families by one member, and write their latents.
+
+    The member is the first that left a fold out, whose latents can be shown beside those of rows that it did
+    not see.
+
+    Args:
+        weights: Weights by scale, parents first; the model of the last one is shown.
+        features: Features that they were trained on, by scale.
+        blocks: Feature blocks that they read, by scale.
+        families: The families.
+        output: `FAMILY_KEYS` and latents.
+
+    Raises:
+        InputError: An alloy has no features, for example by an element that the model does not know.
+    """
+    frame = equimolar(Families.model_validate(families))
+    scale = list(weights)[-1]
+    configured = {
+        name: {key: FeatureBlock.model_validate(block) for key, block in part.items()}
+        for name, part in blocks.items()
+    }
+    made = featurize_chain(frame, configured, features)
+    for found in made.values():
+        if not found.rejects.empty:
+            first = found.rejects.iloc[0]
+            raise InputError(
+                f"has no features: {first['reason']}",
+                column=f"scales.{scale}.interpret.families",
+                value=frame["formula"].iloc[int(first["row"]) - 1],
+                remedy="name elements that the model reads.",
+            )
+    trained = Trained.load(weights[scale])
+    member = trained.members.query("repeat == 0 and inner == -1 and fold >= 0").sort_values("fold").iloc[0]
+    predicted = predict_chain(
+        weights, {name: found.frame for name, found in made.items()}, repeat=0, fold=int(member["fold"])
+    )
+    z = predicted[scale].latents[0]
+    columns = [f"z{k}" for k in range(z.shape[1])]
+    table = pd.concat([frame[list(FAMILY_KEYS)], pd.DataFrame(z, columns=columns)], axis=1)
+    schema = {**FAMILY_KEYS, **{name: Column("float32", role="latent") for name in columns}}
+    facts = {"scale": scale, "protocol": trained.protocol, "model": trained.model}
+    tables.write(output, table, schema, facts)

@@ -1,0 +1,101 @@
+"""Names for people of what the tables of a design problem hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nestmat.config.problems import DesignProblem
+from nestmat.config.study import Study
+from nestmat.data.quantities import quantity_columns, variable_columns
+from nestmat.figures import style
+from nestmat.labels import comparisons
+
+BASELINES = {"uniform": "Uniform sample", "training": "Best of the training data"}
+"""What is judged beside the methods, last in every table and figure."""
+JUDGES = {
+    "model": "searched model",
+    "trees": "trees",
+    "gaussian_process": "Gaussian process",
+    "physics": "physics",
+    "all": "all judges",
+}
+"""Who says whether a candidate is a hit."""
+
+
+@dataclass(frozen=True)
+class DesignLabels(style.Labels):
+    """Names of a design problem's methods, judges and quantities; ``scale`` is its coarsest scale.
+
+    Attributes:
+        problem: Name of the problem.
+    """
+
+    problem: str = ""
+
+    @classmethod
+    def of(cls, study: Study, problem: str) -> DesignLabels:
+        """Names of a problem of a study."""
+        columns = {**variable_columns(study, problem), **quantity_columns(study, problem)}
+        return cls(study, study.search[problem].scale, columns, problem)
+
+    @property
+    def given(self) -> DesignProblem:
+        """Configuration of the problem."""
+        return self.study.search[self.problem]
+
+    def title(self, scale: str | None = None) -> str:
+        """Name of the problem, or of a scale."""
+        return super().title(scale) if scale else self.given.title
+
+    def name(self, column: str) -> str:
+        """Name of a quantity or a variable; with its scale where two scales have one of this name."""
+        text, scale = self._plain(column), column.partition(".")[0]
+        alike = [other for other in self.columns if self._plain(other) == text]
+        return f"{text}, {self.title(scale)}" if scale in self.study.scales and len(alike) > 1 else text
+
+    def _plain(self, column: str) -> str:
+        if classes := self.classes(column):
+            return f"Probability of {classes[1]}"
+        text = super().name(column)
+        return style.prettify(column.rpartition(".")[2]) if text == column else text
+
+    def method(self, name: str) -> str:
+        """Name of a method, or of a baseline beside them."""
+        entry = self.given.methods.get(name)
+        return BASELINES.get(name) or (entry.title if entry else "") or style.prettify(name)
+
+    def methods(self, found: Iterable[Any]) -> list[str]:
+        """The distinct methods in the order of the configuration, baselines last."""
+        ordered = comparisons.ordered(found, list(self.given.methods))
+        return [name for name in ordered if name not in BASELINES] + [b for b in BASELINES if b in ordered]
+
+    def looks(self) -> dict[str, dict[str, Any]]:
+        """Colour and marker of each method and baseline, the same in every figure of the problem."""
+        found: dict[str, dict[str, Any]] = {
+            name: {"color": style.CYCLE[k % len(style.CYCLE)], "marker": "os^Dv"[k // len(style.CYCLE) % 5]}
+            for k, name in enumerate(self.given.methods)
+        }
+        return found | {
+            "uniform": {"color": style.GREY, "marker": "."},
+            "training": {"color": style.INK, "marker": "x"},
+        }
+
+
+def judge(name: str) -> str:
+    """Name of a judge inside a sentence."""
+    return JUDGES.get(name, name.replace("_", " "))
+
+
+def judges_of_means(columns: Iterable[Any], quantity: str) -> list[str]:
+    """Judges that state the mean of a quantity in a table, in the order of figures."""
+    ending = f".{quantity}.mean"
+    found = [str(column).removesuffix(ending) for column in columns if str(column).endswith(ending)]
+    return comparisons.ordered(found, list(JUDGES))
+
+
+def judges(columns: Iterable[Any]) -> list[str]:
+    """Judges that a table of candidates knows beside the searched model, in the order of figures."""
+    found = [str(column).removesuffix(".hit") for column in columns if str(column).endswith(".hit")]
+    return comparisons.ordered(found, list(JUDGES))

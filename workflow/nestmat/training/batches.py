@@ -1,0 +1,162 @@
+"""Scaled rows of members as tensors, and the batches that an epoch makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nestmat.errors import InputError
+from nestmat.models.base import Batch, Noise, at_floor, is_known, random_bits
+from nestmat.models.specification import Model
+from nestmat.training.members import Members
+from nestmat.training.scale_data import ScaleData
+from nestmat.training.scaling import Scalers
+
+
+class RowSource(Protocol):
+    """What the trainer takes batches from."""
+
+    def whole(self, noise: Noise | None = None) -> Any:
+        """One batch of all rows."""
+
+    def batches(self, size: int | None, keys: Tensor, epoch: int) -> Iterator[Any]:
+        """The batches of an epoch, shuffled by the members' keys, of all rows where ``size`` is None."""
+
+    def some(self, members: Tensor) -> Any:
+        """The rows of some of the members."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of each member, padded to the longest.
+
+    Attributes:
+        inputs: (members, features, n).
+        targets: (members, width, n), by head; what no head bears the name of rides along.
+        count: Rows of each member that are not padding, (members,).
+    """
+
+    inputs: Tensor
+    targets: Mapping[str, Tensor]
+    count: Tensor
+
+    @cached_property
+    def _full_weight(self) -> Tensor:
+        return self._weight(self.inputs.shape[2])
+
+    def some(self, members: Tensor) -> Rows:
+        """The rows of some of the members."""
+        targets = {name: value[members] for name, value in self.targets.items()}
+        return Rows(self.inputs[members], targets, self.count[members])
+
+    def _weight(self, size: int) -> Tensor:
+        """Share of each row in the mean over its batch of ``size`` rows, (members, n).
+
+        NaN for a member without rows: it has no loss, not a loss of zero.
+        """
+        place = torch.arange(self.inputs.shape[2], device=self.count.device)
+        first = place // size * size
+        in_batch = (self.count[:, None] - first).clamp(1, size)
+        share = (place < self.count[:, None]) / in_batch
+        return share.masked_fill(self.count[:, None] == 0, torch.nan)
+
+    def whole(self, noise: Noise | None = None) -> Batch:
+        """One batch of all rows."""
+        return Batch(self.inputs, self.targets, self._full_weight, noise)
+
+    def batches(self, size: int | None, keys: Tensor, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch.
+
+        Args:
+            size: Rows a batch; None for one batch of all rows.
+            keys: Random key of each member, (members,).
+            epoch: Number of the epoch, from 0.
+        """
+        n = self.inputs.shape[2]
+        noise = Noise(keys, epoch, n)
+        if size is None or size >= n:
+            yield self.whole(noise)
+            return
+        order = random_bits(keys, epoch, 0, 1, n)[:, 0].long()
+        # Padding stays behind the rows, so that a member's batches do not depend on the longest member.
+        order += (torch.arange(n, device=order.device) >= self.count[:, None]) * 2**33
+        index = order.argsort(dim=1, stable=True)[:, None]
+        shuffled = [
+            value.gather(2, index.expand(value.shape)) for value in (self.inputs, *self.targets.values())
+        ]
+        weight = self._weight(size)
+        for start in range(0, n, size):
+            window = slice(start, start + size)
+            inputs, *targets = (value[..., window] for value in shuffled)
+            heads = dict(zip(self.targets, targets, strict=True))
+            yield Batch(inputs, heads, weight[:, window], noise.at(window))
+
+
+def pack(
+    specification: Model,
+    data: ScaleData,
+    members: Members,
+    scalers: Scalers,
+    chosen: np.ndarray,
+    device: torch.device,
+) -> Rows:
+    """Scale some rows of each member and lay them side by side.
+
+    Args:
+        specification: Model whose inputs and heads name the blocks.
+        data: Rows of the scale.
+        members: The members of the chunk.
+        scalers: Their scalers.
+        chosen: Rows of each member, (members, n).
+        device: Where the tensors go.
+
+    Raises:
+        InputError: A target lies below the floor of its head.
+    """
+    count = chosen.sum(axis=1)
+    # A stable sort of the negation puts the chosen rows first, in their order; what follows is padding.
+    index = np.argsort(~chosen, axis=1, kind="stable")[:, : max(int(count.max(initial=0)), 1)]
+
+    def scaled(name: str) -> Tensor:
+        if name in data.y:
+            values = data.y[name][:, None]
+        else:
+            values = data.block(name, members.repeat, members.fold, members.inner, members.seed)
+        shared = values.ndim == 2
+        picked = values[index] if shared else np.take_along_axis(values, index[..., None], axis=1)
+        columns_first = scalers[name].transform(picked).astype(np.float32).swapaxes(1, 2)
+        return torch.from_numpy(np.ascontiguousarray(columns_first)).to(device)
+
+    blocks = {name: scaled(name) for name in {*specification.inputs, *specification.heads}}
+    # A joint child may have no inputs of its own: the empty tensor gives them their shape.
+    none = torch.empty(len(index), 0, index.shape[1], device=device)
+    inputs = torch.cat([none, *(blocks[name] for name in specification.inputs)], dim=1)
+    targets = {name: blocks[name] for name in specification.heads}
+    for name, head in specification.heads.items():
+        if head.floor is not None:
+            if (least := data.y[name].min()) < head.floor:
+                raise InputError(
+                    "is a floor that targets lie below.",
+                    column=f"heads.{name}.floor",
+                    value=head.floor,
+                    remedy=f"lower it: the smallest is {least:g}.",
+                )
+            picked = (data.y[name] == head.floor)[index].astype(np.float32)
+            targets[at_floor(name)] = torch.from_numpy(picked[:, None]).to(device)
+    if specification.semi_supervised:
+        hidden = np.take_along_axis(members.unlabelled & chosen, index, axis=1)[:, None]
+        known = torch.from_numpy((~hidden).astype(np.float32)).to(device)
+        for name in specification.heads.keys() & data.y.keys() if hidden.any() else ():
+            given = targets[name] * known
+            if data.taught:
+                taught = data.taught.of(name, members.repeat, members.fold)
+                picked = np.take_along_axis(taught, index, axis=1)[:, None].astype(np.float32)
+                given = torch.where(known > 0, given, torch.from_numpy(picked).to(device))
+            targets |= {name: given, is_known(name): known}
+    return Rows(inputs, targets, torch.from_numpy(count).to(device))
