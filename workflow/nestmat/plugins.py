@@ -1,4 +1,4 @@
-"""Registries of kinds, which name the modules that define them, and plug-in files that add kinds of a user's own."""
+"""Registries of kinds, each of which names the module that defines it, and plug-in files that add kinds."""
 
 from __future__ import annotations
 

@@ -25,12 +25,12 @@ from nestmat.config.base import Part
 from nestmat.plugins import Registry
 
 UNCHECKED = {"check_options": False}
-"""Validation context under which the options of a kind are left unchecked, and no module of a kind is imported."""
+"""Validation context under which options of kinds are not checked, and so no module of a kind is imported."""
 
 
 @functools.cache
 def described_options(settings: type) -> dict[str, str]:
-    """Descriptions of the fields of a dataclass, from the section `Attributes` of its docstring and its bases'.
+    """Descriptions of the fields of a dataclass, from `Attributes` in its docstring and its bases'.
 
     Args:
         settings: The dataclass.
@@ -50,8 +50,8 @@ def options_model(settings: type) -> type[Part]:
     """Pydantic model of the options of a kind, from the dataclass that holds them.
 
     Args:
-        settings: A dataclass. Fields without ``init`` are no options; descriptions are those of its docstring,
-            and ``metadata`` of a field may hold limits as those of `pydantic.Field`: ``{"gt": 0}``.
+        settings: A dataclass. Fields without ``init`` are no options; descriptions are those of its
+            docstring; ``metadata`` of a field may hold limits of `pydantic.Field`: ``{"gt": 0}``.
     """
     descriptions, fields = described_options(settings), {}
     hints = inspect.get_annotations(settings, eval_str=False)
