@@ -25,16 +25,20 @@ SCALE, MODEL, PROTOCOL = "phase", "disentangled", "labelled_75"
 
 
 def main() -> None:
-    """Print the seconds of both, their ratio, and those of the whole training of eight splits."""
+    """Print the seconds of both, their ratio, and those of the whole training; or skip with the reason."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--results", type=Path, default=ROOT / "results" / "dvae_hea")
     parser.add_argument("--epochs", type=int, default=40, help="epochs of the comparison")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    features, fold_table = (options.results / f"{folder}/{SCALE}.parquet" for folder in ("features", "folds"))
+    if not (features.is_file() and fold_table.is_file()):
+        print(f"skipped: {options.results} is missing; run `make run STUDY={STUDY}` first")
+        return
     torch.set_num_threads(options.threads)
     specification = load_study(ROOT / STUDY).scales[SCALE].models[MODEL].specification
-    data = ScaleData.read(options.results / f"features/{SCALE}.parquet")
-    folds = tables.read(options.results / f"folds/{SCALE}.parquet", protocol=PROTOCOL)
+    data = ScaleData.read(features)
+    folds = tables.read(fold_table, protocol=PROTOCOL)
     every = Members.build(folds, data.row_id, 1)
     splits = every[np.flatnonzero(every.fold >= 0)]
 
