@@ -416,7 +416,7 @@ def test_faults_of_a_problem_are_told_before_anything_runs(key, value, message, 
     data["search"]["lead_free"][key] = value
     with pytest.raises(InputError, match=message) as caught:
         describe(study_from(data), "study.yaml")
-    assert str(caught.value).startswith("study.yaml, column 'search.lead_free.")
+    assert str(caught.value).startswith("study.yaml, key 'search.lead_free.")
     assert "  problem lead_free: 50,400 materials; methods: random, genetic" in describe(study_from(study()))
 
 

@@ -6,15 +6,24 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """Bad input, with everything needed to mend it: where it is, what it is, what to do.
+    """Faulty input, with everything needed to correct it: the place, the value, and what to do.
+
+    The text is the place, then the message, then the remedy, as a compiler prints them.
 
     Args:
-        message: What is wrong, in one sentence.
+        message: What is wrong, as a whole sentence with a subject.
         file: The file that holds the fault.
         row: Row of the table, counted from 1; of a CSV file the line, as an editor counts.
-        column: Name of the column or dotted key of the configuration.
-        value: The offending value.
+        column: Name of the column.
+        key: Dotted key of the configuration: ``scales.gap.split``.
+        value: The faulty value; printed unless the message already quotes it.
         remedy: What the user can do about it.
+
+    Example:
+        >>> print(InputError("The gap is no number.", file="a.csv", row=3, column="gap", value="wide"))
+        a.csv, row 3, column 'gap', value 'wide': The gap is no number.
+        >>> print(InputError("There is no scale 'gap'.", key="scale", value="gap", remedy="correct it."))
+        key 'scale': There is no scale 'gap'. Remedy: correct it.
     """
 
     def __init__(
@@ -24,14 +33,22 @@ class InputError(ValueError):
         file: str | Path | None = None,
         row: int | None = None,
         column: str | None = None,
+        key: str | None = None,
         value: object = None,
         remedy: str | None = None,
     ):
         self.message, self.file, self.row = message, file, row
-        self.column, self.value, self.remedy = column, value, remedy
+        self.column, self.key, self.value, self.remedy = column, key, value, remedy
         place = [str(file)] if file is not None else []
         place += [f"row {row}"] if row is not None else []
         place += [f"column {column!r}"] if column is not None else []
-        place += [f"value {value!r}"] if value is not None else []
+        place += [f"key {key!r}"] if key is not None else []
+        quoted = isinstance(value, str) and repr(value) in message
+        place += [f"value {value!r}"] if value is not None and not quoted else []
         text = f"{', '.join(place)}: {message}" if place else message
         super().__init__(f"{text} Remedy: {remedy}" if remedy else text)
+
+    @property
+    def advice(self) -> str:
+        """The message and the remedy, without the place: the reason that a table of rejected rows states."""
+        return " ".join(filter(None, (self.message, self.remedy)))

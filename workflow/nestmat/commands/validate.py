@@ -209,14 +209,13 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
 
 @contextmanager
 def _at(file: str | Path | None, place: str) -> Iterator[None]:
-    """Say of an error in which file and under which key it is."""
+    """Add to an error the file and the key that it belongs to."""
     try:
         yield
     except InputError as error:
-        column = f"{place}.{error.column}" if error.column else place
-        raise InputError(
-            error.message, file=file, column=column, value=error.value, remedy=error.remedy
-        ) from error
+        inner_key = error.key or error.column
+        key = f"{place}.{inner_key}" if inner_key else place
+        raise InputError(error.message, file=file, key=key, value=error.value, remedy=error.remedy) from error
 
 
 def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]:

@@ -23,7 +23,7 @@ class Fault(NamedTuple):
     @classmethod
     def of(cls, error: InputError, column: str, value: str) -> Fault:
         """The fault that an error states."""
-        return cls(error.column or column, value, " ".join(filter(None, (error.message, error.remedy))))
+        return cls(error.column or column, value, error.advice)
 
 
 @dataclass(frozen=True)
