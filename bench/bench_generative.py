@@ -35,9 +35,11 @@ class Bench:
 
     def __init__(self, results: Path, problem: str):
         from nestmat.config.study import load_study
-        from nestmat.design.generative import trained_for
+        from nestmat.design.generative import load_generators
         from nestmat.design.judging import fitted_judges
-        from nestmat.design.problem import Members, build_design, settings_of
+        from nestmat.design.members import Members
+        from nestmat.design.problem import build_design
+        from nestmat.design.search import validate_settings
         from nestmat.paths import ROOT
         from nestmat.search.methods.generative import Generative
 
@@ -55,8 +57,8 @@ class Bench:
         assert given.shortlist
         chosen = given.methods[given.shortlist.method]
         weights = results / f"generative/{given.protocol}/{chosen.model}.safetensors"
-        self.settings = settings_of(Generative, chosen.options, "the method")
-        models = trained_for(study, chosen, [weights])
+        self.settings = validate_settings(Generative, chosen.options, "the method")
+        models = load_generators(study, chosen, [weights])
         assert models
         self.models = models
         before = time.perf_counter()

@@ -10,7 +10,8 @@ import torch
 
 from nestmat.config.study import study_from
 from nestmat.design.judging import judge_candidates
-from nestmat.design.problem import build_design, members_of
+from nestmat.design.members import load_members
+from nestmat.design.problem import build_design
 from nestmat.logs import job_log
 
 
@@ -18,7 +19,7 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.judging.judge_candidates`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        members = members_of(snakemake.params.members, snakemake.input.members)
+        members = load_members(snakemake.params.members, snakemake.input.members)
         design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
         judge_candidates(
             design,

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from nestmat.config.study import study_from
-from nestmat.design.problem import build_design, members_of
+from nestmat.design.members import load_members
+from nestmat.design.problem import build_design
 from nestmat.logs import job_log
 from nestmat.search.screening import Screening, screen_chunk
 
@@ -18,9 +19,9 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.search.screening.screen_chunk`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        members = members_of(snakemake.params.members, snakemake.input.members)
+        members = load_members(snakemake.params.members, snakemake.input.members)
         design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
-        given = design.given.screen
+        given = design.config.screen
         screen_chunk(
             design.problem,
             snakemake.output.table,

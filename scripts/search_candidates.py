@@ -10,24 +10,26 @@ from typing import Any
 import torch
 
 from nestmat.config.study import study_from
-from nestmat.design.generative import trained_for
-from nestmat.design.judging import problem_of_trees
-from nestmat.design.problem import build_design, members_of, search_candidates
+from nestmat.design.generative import load_generators
+from nestmat.design.judging import tree_surrogate_problem
+from nestmat.design.members import load_members
+from nestmat.design.problem import build_design
+from nestmat.design.search import search_candidates
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.design.problem.search_candidates`."""
+    """Map the rule onto `nestmat.design.search.search_candidates`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        members = members_of(snakemake.params.members, snakemake.input.members)
+        members = load_members(snakemake.params.members, snakemake.input.members)
         study = study_from(snakemake.params.study)
         design = build_design(study, snakemake.wildcards.problem, members)
         chosen, output = snakemake.wildcards.method, snakemake.output
         data = dict(zip(design.scales, snakemake.input.data, strict=True))
-        on_trees = design.given.methods[chosen].predictor == "trees"
-        problem = problem_of_trees(design, data) if on_trees else None
-        models = trained_for(study, design.given.methods[chosen], snakemake.input.generative)
+        on_trees = design.config.methods[chosen].predictor == "trees"
+        problem = tree_surrogate_problem(design, data) if on_trees else None
+        models = load_generators(study, design.config.methods[chosen], snakemake.input.generative)
         search_candidates(design, chosen, output.candidates, output.runs, problem, models)
 
 

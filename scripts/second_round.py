@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from nestmat.config.study import study_from
-from nestmat.design.problem import build_design, members_of
+from nestmat.design.members import load_members
+from nestmat.design.problem import build_design
 from nestmat.design.retraining import second_round
 from nestmat.logs import job_log
 
@@ -19,7 +20,7 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.retraining.second_round`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        members = members_of(snakemake.params.members, snakemake.input.members)
+        members = load_members(snakemake.params.members, snakemake.input.members)
         design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
         second_round(design, *snakemake.input.files, snakemake.output.rounds)
 

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 
 from nestmat.config.study import study_from
-from nestmat.design.generative import trained_for
-from nestmat.design.problem import build_design, members_of
-from nestmat.design.shortlist import export_candidates, make_shortlist
+from nestmat.design.export import export_candidates
+from nestmat.design.generative import load_generators
+from nestmat.design.members import load_members
+from nestmat.design.problem import build_design
+from nestmat.design.shortlist import make_shortlist
 from nestmat.logs import job_log
 
 
@@ -20,11 +22,11 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.shortlist`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        members = members_of(snakemake.params.members, snakemake.input.members)
+        members = load_members(snakemake.params.members, snakemake.input.members)
         study = study_from(snakemake.params.study)
         design = build_design(study, snakemake.wildcards.problem, members)
-        output, chosen = snakemake.output, design.given.methods[design.given.shortlist.method]
-        models = trained_for(study, chosen, snakemake.input.generative)
+        output, chosen = snakemake.output, design.config.methods[design.config.shortlist.method]
+        models = load_generators(study, chosen, snakemake.input.generative)
         make_shortlist(design, output.shortlist, models)
         export_candidates(design, output.shortlist, output.csv, output.jsonl, Path(output.cif))
 

@@ -11,19 +11,20 @@ import torch
 
 from nestmat.config.study import study_from
 from nestmat.design.cells import select_cells
-from nestmat.design.problem import build_design, members_of
-from nestmat.design.shortlist import select_for_dft
+from nestmat.design.members import load_members
+from nestmat.design.problem import build_design
+from nestmat.design.verification import select_for_dft
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.design.shortlist.select_for_dft` or `nestmat.design.cells.select_cells`."""
+    """Map the rule onto `select_for_dft` of `nestmat.design.verification` or `select_cells`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        members = members_of(snakemake.params.members, snakemake.input.members)
+        members = load_members(snakemake.params.members, snakemake.input.members)
         design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
         outputs = (snakemake.output.table, snakemake.output.csv)
-        if design.given.space.cells:
+        if design.config.space.cells:
             [shortlist] = snakemake.input.shortlist
             select_cells(design, shortlist, *outputs)
         else:

@@ -10,7 +10,7 @@ import torch
 
 from nestmat.config.study import study_from
 from nestmat.design.generative import train_generative
-from nestmat.design.problem import Members
+from nestmat.design.members import Members
 from nestmat.logs import job_log
 
 

@@ -10,18 +10,19 @@ import torch
 
 from nestmat.config.study import study_from
 from nestmat.design.cells import verify_cells
-from nestmat.design.problem import build_design, members_of
-from nestmat.design.shortlist import verify
+from nestmat.design.members import load_members
+from nestmat.design.problem import build_design
+from nestmat.design.verification import verify
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.design.shortlist.verify` or `nestmat.design.cells.verify_cells`."""
+    """Map the rule onto `nestmat.design.verification.verify` or `nestmat.design.cells.verify_cells`."""
     with job_log(snakemake.log[0]):
         torch.set_num_threads(snakemake.threads)
-        members = members_of(snakemake.params.members, snakemake.input.members)
+        members = load_members(snakemake.params.members, snakemake.input.members)
         design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
-        hold = verify_cells if design.given.space.cells else verify
+        hold = verify_cells if design.config.space.cells else verify
         hold(design, snakemake.input.calculated, snakemake.output.verified)
 
 

@@ -24,10 +24,11 @@ from nestmat import tables
 from nestmat.config.study import DatasetSpec, Study, study_from
 from nestmat.data.generators import write_generated
 from nestmat.data.reading import Reading, read
+from nestmat.design.candidates import RUNS
 from nestmat.design.metrics import DESIGN_METRICS, assess
-from nestmat.design.problem import RUNS, design_space
 from nestmat.design.retraining import ROUNDS
-from nestmat.design.shortlist import VERIFIED
+from nestmat.design.spaces import design_space
+from nestmat.design.verification import VERIFIED
 from nestmat.evaluation.metrics import evaluate_scale
 from nestmat.interpretation.interpret import CORRELATIONS, EMBEDDING, SHAPLEY
 from nestmat.paths import ROOT

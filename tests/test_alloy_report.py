@@ -11,9 +11,10 @@ import pytest
 
 from nestmat import figures, tables
 from nestmat.config.study import study_from
+from nestmat.design.candidates import RUNS
 from nestmat.design.interpolation import MEASURES, named_materials
 from nestmat.design.metrics import DESIGN_METRICS, assess
-from nestmat.design.problem import RUNS, design_space
+from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
 from nestmat.figures.problems import scans
 from nestmat.labels.problems import DesignLabels

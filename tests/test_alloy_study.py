@@ -13,8 +13,9 @@ from factories import snakemake
 
 from nestmat import tables
 from nestmat.config.study import study_from
-from nestmat.design.judging import trained_on
-from nestmat.design.problem import build_design, members_of
+from nestmat.design.domain import training_designs
+from nestmat.design.members import load_members
+from nestmat.design.problem import build_design
 from nestmat.errors import InputError
 from nestmat.features.alloys import alloy_descriptors
 from nestmat.features.matminer_cache import CACHE
@@ -153,7 +154,7 @@ def design(folder):
     root = folder / "results/alloys"
     parts = ("models/hardness/halves/net.safetensors", "features/hardness.parquet", "folds/hardness.parquet")
     files = [str(root / part) for part in parts]
-    members = members_of({"protocol": "halves", "fold": 0, "scales": ["hardness"]}, files)
+    members = load_members({"protocol": "halves", "fold": 0, "scales": ["hardness"]}, files)
     return build_design(study_from(study()), "hard", members)
 
 
@@ -204,7 +205,7 @@ def test_candidates_are_alloys_of_the_space_and_judged(folder, design):
             name: round(100 * share) for name, share in zip(ELEMENTS, row, strict=True) if share
         }
     assert np.isfinite(frame["trees.hardness.hardness.mean"]).all()
-    assert len(trained_on(design)) > 5
+    assert len(training_designs(design)) > 5
     assert (frame.loc[frame["method"] == "training", "novelty"] < 1e-9).all()
     best = frame.groupby("method")["trees.hardness.hardness.mean"].mean()
     for name in ("genetic", "gradient"):

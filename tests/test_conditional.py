@@ -14,8 +14,10 @@ import torch
 from nestmat import tables
 from nestmat.config.problems import Method, Space
 from nestmat.config.study import FeatureBlock
+from nestmat.design.candidates import candidate_table
 from nestmat.design.metrics import assess
-from nestmat.design.problem import candidate_table, design_space, method
+from nestmat.design.search import build_method
+from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
@@ -388,17 +390,20 @@ def test_constraints_hold_of_what_is_accepted(problem):
 def test_a_configured_method_asks_for_known_materials_only_where_it_needs_them():
     given = Method.model_validate({"kind": "inversion", "options": {"shares": [1.0], "within": 0.2}})
     known = np.ones((2, 3))
-    found = method(given, known=lambda: known)
+    found = build_method(given, known=lambda: known)
     assert (found.settings.shares, found.settings.within) == ((1.0,), 0.2)
     assert found.known is known
-    assert method(given).known.size == 0
+    assert build_method(given).known.size == 0
 
     def none():
         raise AssertionError("is not asked")
 
-    assert method(Method.model_validate({"kind": "decode", "options": {"near": 0.1}}), known=none).near == 0.1
+    assert (
+        build_method(Method.model_validate({"kind": "decode", "options": {"near": 0.1}}), known=none).near
+        == 0.1
+    )
     with pytest.raises(InputError, match="its settings are samples, near, accept"):
-        method(Method.model_validate({"kind": "decode", "options": {"steps": 3}}))
+        build_method(Method.model_validate({"kind": "decode", "options": {"steps": 3}}))
 
 
 def test_the_largest_share_of_any_species_is_one_more_bound():

@@ -18,10 +18,12 @@ from nestmat import tables
 from nestmat.commands.validate import describe
 from nestmat.config.problems import Method, Space
 from nestmat.config.study import study_from
-from nestmat.design.judges import Domain
+from nestmat.design.candidates import proposed_rows
+from nestmat.design.domain import ApplicabilityDomain
 from nestmat.design.metrics import assess, diversity, pair_distance, wilson
-from nestmat.design.problem import design_space, method, proposed, shares_of
-from nestmat.design.shortlist import approximants
+from nestmat.design.search import build_method
+from nestmat.design.spaces import composition_columns, design_space
+from nestmat.design.verification import approximants
 from nestmat.errors import InputError
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
 from nestmat.paths import ROOT
@@ -89,20 +91,20 @@ def test_faulty_spaces_are_told_by_their_key(given, message):
 
 
 def test_a_method_takes_its_own_settings_and_no_others():
-    found = method(Method(kind="genetic", options={"population": 50}))
+    found = build_method(Method(kind="genetic", options={"population": 50}))
     assert found.population == 50
     with pytest.raises(InputError, match=r"options\.populations"):
-        method(Method(kind="genetic", options={"populations": 50}))
+        build_method(Method(kind="genetic", options={"populations": 50}))
     with pytest.raises(InputError, match=r"options\.population"):
-        method(Method(kind="genetic", options={"population": "many"}))
+        build_method(Method(kind="genetic", options={"population": "many"}))
 
 
 def test_shares_of_formulas_are_those_of_the_space():
     space = design_space(Space.model_validate({"sites": SITES}))
     x = space.sample(50, seed=0)
-    found = shares_of(space.formulas(x), space)
+    found = composition_columns(space.formulas(x), space)
     np.testing.assert_allclose(np.column_stack([found[name] for name in space.columns]), x, atol=1e-12)
-    outside = shares_of(["CsSn0.5Pb0.5I3"], space)
+    outside = composition_columns(["CsSn0.5Pb0.5I3"], space)
     assert outside["B:Sn"] == [0.5]
     assert outside["B:Ge"] == [0.0]
 
@@ -163,19 +165,19 @@ def test_a_front_is_proposed_before_what_lies_behind_it():
 
     problem = Problem(space, predict, [Target("p", "minimise"), Target("q", "minimise")])
     found = Ranking(keep=200).propose(problem, 200, seed=0)
-    front = proposed(problem, found, 11)
+    front = proposed_rows(problem, found, 11)
     # Less of a is worth more of b one to one: all with none of c are on the front.
     assert (found.x[front][:, 2] == 0).all()
     assert sorted(found.x[front][:, 0]) == pytest.approx(np.linspace(0, 1, 11))
-    thinned = found.x[proposed(problem, found, 3)]
+    thinned = found.x[proposed_rows(problem, found, 3)]
     assert sorted(thinned[:, 0]) == pytest.approx([0, 0.5, 1])
-    assert len(proposed(problem, found, 50)) == 50
+    assert len(proposed_rows(problem, found, 50)) == 50
 
 
 def test_a_domain_holds_most_of_what_it_was_made_of():
     random = np.random.default_rng(0)
     known = random.normal(size=(400, 3)) * [1.0, 10.0, 0.1]
-    domain = Domain(known)
+    domain = ApplicabilityDomain(known)
     again = random.normal(size=(400, 3)) * [1.0, 10.0, 0.1]
     inside = (domain.log_density(again) >= domain.threshold).mean()
     assert 0.9 < inside < 1.0

@@ -17,7 +17,8 @@ from nestmat import tables
 from nestmat.config.base import CELL
 from nestmat.config.study import StructureSet, load_study, study_from
 from nestmat.design.cells import farthest, select_cells, verify_cells
-from nestmat.design.problem import Design, design_space
+from nestmat.design.problem import Design
+from nestmat.design.spaces import design_space
 from nestmat.dft import layers, structure_sets
 from nestmat.errors import InputError
 from nestmat.labels.problems import DesignLabels

@@ -15,8 +15,10 @@ import yaml
 from nestmat import tables
 from nestmat.config.base import CELL
 from nestmat.config.study import study_from
-from nestmat.design.judging import described, judgements, trained_on
-from nestmat.design.problem import build_design, members_of, training_rows
+from nestmat.design.domain import training_designs, with_novelty_and_domain
+from nestmat.design.judging import judgements
+from nestmat.design.members import load_members, training_rows
+from nestmat.design.problem import build_design
 from nestmat.errors import InputError
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.paths import ROOT
@@ -159,7 +161,7 @@ def design(folder):
     files = [
         str(folder / part) for part in ("models/gap/halves/bonds.safetensors", "features/gap.parquet")
     ] + [str(folder / "folds/gap.parquet")]
-    members = members_of({"protocol": "halves", "fold": 0, "scales": ["gap"]}, files)
+    members = load_members({"protocol": "halves", "fold": 0, "scales": ["gap"]}, files)
     return build_design(study_from(study()), "half", members)
 
 
@@ -176,15 +178,15 @@ def test_training_materials_are_the_rows_that_the_members_saw(folder, design):
     folds = tables.read(folder / "folds/gap.parquet", protocol="halves").set_index("row_id")["fold"]
     data = tables.read(folder / "data/cells.parquet")
     seen = data[(folds.loc[data["row_id"]] == 1).to_numpy()]
-    found = trained_on(design)
+    found = training_designs(design)
     assert len(found) == ROWS // 2
     expected = design.space.canonical(seen[list(design.space.columns)].to_numpy())
     np.testing.assert_allclose(np.sort(found, axis=0), np.sort(expected, axis=0))
-    frame = described(design, pd.DataFrame(found, columns=list(design.space.columns)))
+    frame = with_novelty_and_domain(design, pd.DataFrame(found, columns=list(design.space.columns)))
     assert (frame["novelty"] == 0).all()
     far = pd.DataFrame([[*HIGH, 1.0]], columns=list(design.space.columns))
-    assert described(design, far)["novelty"].item() > 0.05
-    assert not described(design, far)["in_domain"].item()
+    assert with_novelty_and_domain(design, far)["novelty"].item() > 0.05
+    assert not with_novelty_and_domain(design, far)["in_domain"].item()
 
 
 @pytest.mark.slow

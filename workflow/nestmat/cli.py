@@ -103,7 +103,7 @@ def design(arguments: argparse.Namespace) -> None:
     """Draw materials from a trained generative model of a study, for any value of its target."""
     study, _ = _load(arguments.study)
     results = _results(arguments, study)
-    from nestmat.design.generative import draw_materials
+    from nestmat.commands.draw import draw_materials
 
     output = Path(arguments.output)
     found, drawn = draw_materials(

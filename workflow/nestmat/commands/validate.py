@@ -176,13 +176,14 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
     if not study.search and not study.generative:
         return
     # Needs torch, which other studies are checked without.
-    from nestmat.design.generative import untrained
+    from nestmat.design.generative import build_generator
     from nestmat.design.interpolation import named_materials
-    from nestmat.design.problem import design_space, method
+    from nestmat.design.search import build_method
+    from nestmat.design.spaces import design_space
 
     for name, given in study.generative.items():
         with _at(file, f"generative.{name}"):
-            untrained(given, seed=0)
+            build_generator(given, seed=0)
         networks = f", {given.seeds} networks" if given.kind not in ("retrieval", "uniform") else ""
         yield f"  generative model {name}: {given.kind}{networks}"
     for name, problem in study.search.items():
@@ -194,7 +195,7 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
                 named_materials(problem.interpolate.between, space)
         for key, entry in problem.methods.items():
             with _at(file, f"search.{name}.methods.{key}"):
-                method(entry)
+                build_method(entry)
                 budget = entry.budget or problem.budget
                 if entry.kind == "ranking" and (count is None or count > budget):
                     raise InputError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nestmat import tables
 from nestmat.config.base import CELL
 from nestmat.design.problem import Design
-from nestmat.design.shortlist import VERIFIED, wanted_value
+from nestmat.design.verification import VERIFIED, target_value
 from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.search.spaces.product import DesignSpace, Fixed
@@ -55,7 +55,7 @@ def select_cells(design: Design, shortlist: str | Path, path: str | Path, csv: s
     Raises:
         InputError: The shortlist holds no hit.
     """
-    assert design.given.verify is not None
+    assert design.config.verify is not None
     frame, columns = tables.read(shortlist), list(design.space.columns)
     hits = frame[frame["hit"]].sort_values("rank")
     if hits.empty:
@@ -65,7 +65,7 @@ def select_cells(design: Design, shortlist: str | Path, path: str | Path, csv: s
             column="hit",
             remedy="look at the shortlist: the search has found nothing to verify.",
         )
-    rows = farthest(design.space, hits[columns].to_numpy(np.float64), design.given.verify.count)
+    rows = farthest(design.space, hits[columns].to_numpy(np.float64), design.config.verify.count)
     best = hits.iloc[np.sort(rows)].reset_index(drop=True)
     facts = {"problem": design.name}
     tables.write(path, best, tables.schema(shortlist), facts)
@@ -84,7 +84,7 @@ def verify_cells(design: Design, calculated: str | Path, path: str | Path) -> No
     Raises:
         InputError: A variable of the space is missing, or no calculated cell is of the space.
     """
-    given, space = design.given.verify, design.space
+    given, space = design.config.verify, design.space
     assert given is not None
     assert given.gap is not None
     frame = tables.read(calculated)
@@ -103,7 +103,7 @@ def verify_cells(design: Design, calculated: str | Path, path: str | Path) -> No
         {
             "formula": [_label(row) for row in frame.to_dict("records")],
             "quantity": given.gap,
-            "wanted": wanted_value(design, given.gap),
+            "wanted": target_value(design, given.gap),
             "mean": mean.double().numpy(),
             "std": std.double().numpy(),
             "calculated": np.maximum(0.0, frame["calculated"] + given.offset),

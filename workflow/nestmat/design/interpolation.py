@@ -10,8 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat import tables
+from nestmat.design.candidates import candidate_schema
 from nestmat.design.judging import judgements
-from nestmat.design.problem import Design, candidate_schema, shares_of
+from nestmat.design.problem import Design
+from nestmat.design.spaces import composition_columns
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse_many
 from nestmat.search.interpolation import interpolate
@@ -42,7 +44,7 @@ def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float
     for text, parsed in zip(formulas, parse_many(list(formulas)).formulas, strict=True):
         if parsed is None:
             fail(text, "is not a formula.", "write it as in a data set: Al10Co45Ni45, CsPbI3.")
-    shares = shares_of(formulas, space)
+    shares = composition_columns(formulas, space)
     parts = [
         np.stack([shares[column] for column in factor.columns], axis=1)
         if isinstance(factor, Simplex)
@@ -75,13 +77,13 @@ def interpolate_materials(
     Raises:
         InputError: As `named_materials`, and as `nestmat.search.interpolation.interpolate`.
     """
-    given = design.given.interpolate
+    given = design.config.interpolate
     assert given is not None
     first, last = named_materials(given.between, design.space)
     found = interpolate(design.problem, first, last, given.steps)
     x = found.points[list(design.space.columns)].to_numpy(np.float64)
     frame = found.points.assign(formula=design.space.formulas(x))
-    if design.given.judges:
+    if design.config.judges:
         said = {
             f"{judge}.{quantity}.{what}": values
             for judge, says in judgements(design, data, frame).items()

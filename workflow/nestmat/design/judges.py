@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.neighbors import KernelDensity
-from sklearn.preprocessing import StandardScaler
 
 from nestmat import tables
 from nestmat.config.study import FeatureBlock
@@ -171,31 +169,3 @@ def simulated(
     process = {f"log_{name}": table[headers[f"log_{name}"]].to_numpy(np.float64) for name in PROCESS_RANGES}
     devices = pd.DataFrame({"gap": np.clip(gap, low, high), **process})
     return np.where((gap >= low) & (gap <= high), efficiency(devices), 0.0)
-
-
-class Domain:
-    """Where a model has seen materials: by the kernel density of what it was trained on.
-
-    Descriptors are standardised and the bandwidth is Scott's. A material is inside where its density is not
-    below that of the lowest twentieth of the training materials, each estimated without itself (after Schultz
-    et al., npj Comput. Mater. 2025).
-
-    Args:
-        known: Descriptors of the training materials, (n, descriptors).
-    """
-
-    def __init__(self, known: NDArray[np.float64]):
-        self._scaler = StandardScaler().fit(known)
-        points = self._scaler.transform(known)
-        n, d = points.shape
-        width = n ** (-1.0 / (d + 4))
-        self._density = KernelDensity(bandwidth=width).fit(points)
-        # Without itself: its own kernel is taken out of the sum.
-        own = -0.5 * d * np.log(2 * np.pi) - d * np.log(width) - np.log(n)
-        both = self._density.score_samples(points)
-        rest = np.log(np.maximum(-np.expm1(own - both), 1e-300)) + both + np.log(n / (n - 1))
-        self.threshold = float(np.quantile(rest, 0.05))
-
-    def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Logarithm of the density at descriptors (n, descriptors), (n,)."""
-        return self._density.score_samples(self._scaler.transform(x))

@@ -9,38 +9,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.config.study import DatasetSpec
 from nestmat.data.registry import resolve
-from nestmat.design.judges import Domain, Judge, Judged, gaussian_process, simulated, trees
+from nestmat.design.candidates import candidate_schema, candidate_table
+from nestmat.design.domain import WINDOWS, training_designs, with_novelty_and_domain
+from nestmat.design.judges import Judge, Judged, gaussian_process, simulated, trees
 from nestmat.design.metrics import DESIGN_METRICS, TRAINING, UNIFORM, assess
-from nestmat.design.problem import (
-    Design,
-    candidate_schema,
-    candidate_table,
-    distance_to_training,
-    shares_of,
-    training_formulas,
-    training_rows,
-)
+from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse_many
-from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
 from nestmat.search.problem import Problem, Quantities, order
 from nestmat.search.spaces.product import Choice, Product
 from nestmat.search.spaces.simplex import Simplex
 
 JUDGES = ("trees", "gaussian_process", "physics")
 """Judges beside the searched model, in the order of tables and figures."""
-WINDOWS = {
-    "tolerance_factor": TOLERANCE_WINDOW,
-    "octahedral_factor": OCTAHEDRAL_WINDOW,
-    "tau": (-np.inf, TAU_LIMIT),
-}
-DRAWN = 100
-"""Values of variables without a grid that are tried for each training material."""
 
 
 def judge_candidates(
@@ -64,8 +49,8 @@ def judge_candidates(
     Raises:
         InputError: A table is missing, or a judge cannot be trained.
     """
-    given, space, problem = design.given, design.space, design.problem
-    best = trained_on(design)
+    given, space, problem = design.config, design.space, design.problem
+    best = training_designs(design)
     found = {
         UNIFORM: space.canonical(space.sample(given.proposals * given.seeds, seed=0)),
         TRAINING: best[order(problem.evaluate(best))[: given.proposals]],
@@ -74,7 +59,7 @@ def judge_candidates(
     for baseline, x in found.items():
         part = candidate_table(problem, x, problem.evaluate(x))
         parts.append(part.assign(method=baseline, seed=0, rank=np.arange(1, len(part) + 1)))
-    frame = described(design, pd.concat(parts, ignore_index=True))
+    frame = with_novelty_and_domain(design, pd.concat(parts, ignore_index=True))
     for judge, says in judgements(design, data, frame).items():
         frame = pd.concat([frame, _verdict(design, judge, says, frame)], axis=1)
     facts = {"problem": design.name}
@@ -90,62 +75,6 @@ def judge_candidates(
     tables.write(metrics, measured, DESIGN_METRICS, facts)
 
 
-def described(design: Design, frame: pd.DataFrame) -> pd.DataFrame:
-    """Candidates with their distance to what was trained on, and whether a model has seen their like.
-
-    Both are of the finest scale that predicts: ``novelty`` (0 to 1; of the composition, or, where the space
-    has none, of all its numbers), ``log_density`` and ``in_domain``.
-    """
-    x = torch.from_numpy(frame[list(design.space.columns)].to_numpy(np.float64))
-    scale = design.scales[0]
-    if design.space.shares:
-        novelty = distance_to_training(scale, design.space, design.members)(x)[0].numpy()
-    else:
-        known = _known_numbers(design)
-        novelty = np.array([design.space.distance(known, row).min() for row in x.numpy()])
-    feature_map = design.surrogate.maps[scale]
-    domain = Domain(training_rows(scale, design.members, feature_map.columns).to_numpy(np.float64))
-    density = domain.log_density(feature_map(x).numpy())
-    return frame.assign(novelty=novelty, log_density=density, in_domain=density >= domain.threshold)
-
-
-def trained_on(design: Design) -> NDArray[np.float64]:
-    """Materials of the space that the finest scale was trained on, with all values of its variables.
-
-    Returns:
-        (n, columns); where variables have no grid, or a large one, `DRAWN` values of them are drawn. Of a
-        space without composition they are the training rows.
-    """
-    space = design.space
-    if not space.shares:
-        return _inside(space, _known_numbers(design))
-    shares = shares_of(training_formulas(design.scales[0], design.members), space)
-    sites = space.shares
-    sums = [np.sum([shares[column] for column in site.columns], axis=0) for site in sites]
-    inside = np.isclose(sums, 1).all(axis=0)
-    known = pd.DataFrame({column: values[inside] for column, values in shares.items()})
-    others = [factor for factor in space.factors if not isinstance(factor, Simplex)]
-    for factor in others:
-        count = factor.count
-        if count is None or count > DRAWN:
-            values = factor.sample(DRAWN, np.random.default_rng(0))
-        else:
-            values = factor.points(np.arange(count))
-        known = known.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
-    return _inside(space, known[list(space.columns)].to_numpy(np.float64))
-
-
-def _known_numbers(design: Design) -> NDArray[np.float64]:
-    """Numbers of the space of the rows that the finest scale was trained on, (n, columns)."""
-    rows = training_rows(design.scales[0], design.members, design.space.columns)
-    return rows.to_numpy(np.float64)
-
-
-def _inside(space: Product, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Materials (n, columns) in their one form, without those off the grid or outside the limits."""
-    return space.canonical(x[np.isclose(Product.canonical(space, x), x).all(axis=1)])
-
-
 def fitted_judges(design: Design, data: Mapping[str, str | Path]) -> dict[str, Judge]:
     """The judges that learn, by name, trained on what the searched members have not seen.
 
@@ -153,7 +82,7 @@ def fitted_judges(design: Design, data: Mapping[str, str | Path]) -> dict[str, J
         design: The problem with the searched members.
         data: Data set of each scale that predicts, read.
     """
-    given = design.given.judges
+    given = design.config.judges
     assert given is not None
     found = {}
     if given.trees:
@@ -166,7 +95,7 @@ def fitted_judges(design: Design, data: Mapping[str, str | Path]) -> dict[str, J
 
 
 def _fit(judge: Judge, design: Design, data: Mapping[str, str | Path]) -> None:
-    study, members, given = design.study, design.members, design.given
+    study, members, given = design.study, design.members, design.config
     stems = study.chain(given.scale, given.model, members.protocol)
     for name in design.scales:
         scale = study.scales[name]
@@ -182,14 +111,14 @@ def _fit(judge: Judge, design: Design, data: Mapping[str, str | Path]) -> None:
         )
 
 
-def problem_of_trees(design: Design, data: Mapping[str, str | Path]) -> Problem:
+def tree_surrogate_problem(design: Design, data: Mapping[str, str | Path]) -> Problem:
     """The problem with the trees that judge as its predictor, which has no gradients.
 
     Args:
         design: The problem with the searched members.
         data: Data set of each scale that predicts, read.
     """
-    given = design.given.judges
+    given = design.config.judges
     assert given is not None
     assert given.trees is not None
     judge = Judge(given.trees.features, trees(given.trees.trees))
@@ -221,7 +150,7 @@ def judgements(design: Design, data: Mapping[str, str | Path], frame: pd.DataFra
         data: Data set of each scale that predicts, read.
         frame: Formula and numbers of the materials.
     """
-    given, study = design.given, design.study
+    given, study = design.config, design.study
     assert given.judges is not None
     table = _rows(frame, design.space)
     found = {name: judge.predict(table) for name, judge in fitted_judges(design, data).items()}

@@ -52,7 +52,7 @@ def second_round(design: Design, data: str | Path, calculated: str | Path, round
     """
     study, scale = design.study, design.scales[0]
     config = study.scales[scale]
-    stems = study.chain(design.given.scale, design.given.model, design.members.protocol)
+    stems = study.chain(design.config.scale, design.config.model, design.members.protocol)
     model = config.models[stems[scale].rpartition("/")[2]].specification
     with TemporaryDirectory() as folder:
         rows, folds = Path(folder) / "rows.parquet", Path(folder) / "folds.parquet"

@@ -93,7 +93,7 @@ def against(rows: pd.DataFrame) -> tuple[float, int, int]:
     """How predictions of one quantity agree with calculations, of materials that were not trained on if any.
 
     Args:
-        rows: Rows of `nestmat.design.shortlist.VERIFIED`.
+        rows: Rows of `nestmat.design.verification.VERIFIED`.
 
     Returns:
         Mean absolute error, how many are within two predicted standard deviations, and of how many.

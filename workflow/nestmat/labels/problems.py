@@ -41,13 +41,13 @@ class DesignLabels(style.Labels):
         return cls(study, study.search[problem].scale, columns, problem)
 
     @property
-    def given(self) -> DesignProblem:
+    def problem_config(self) -> DesignProblem:
         """Configuration of the problem."""
         return self.study.search[self.problem]
 
     def title(self, scale: str | None = None) -> str:
         """Name of the problem, or of a scale."""
-        return super().title(scale) if scale else self.given.title
+        return super().title(scale) if scale else self.problem_config.title
 
     def name(self, column: str) -> str:
         """Name of a quantity or a variable; with its scale where two scales have one of this name."""
@@ -63,19 +63,19 @@ class DesignLabels(style.Labels):
 
     def method(self, name: str) -> str:
         """Name of a method, or of a baseline beside them."""
-        entry = self.given.methods.get(name)
+        entry = self.problem_config.methods.get(name)
         return BASELINES.get(name) or (entry.title if entry else "") or style.prettify(name)
 
     def methods(self, found: Iterable[Any]) -> list[str]:
         """The distinct methods in the order of the configuration, baselines last."""
-        ordered = comparisons.ordered(found, list(self.given.methods))
+        ordered = comparisons.ordered(found, list(self.problem_config.methods))
         return [name for name in ordered if name not in BASELINES] + [b for b in BASELINES if b in ordered]
 
     def looks(self) -> dict[str, dict[str, Any]]:
         """Colour and marker of each method and baseline, the same in every figure of the problem."""
         found: dict[str, dict[str, Any]] = {
             name: {"color": style.CYCLE[k % len(style.CYCLE)], "marker": "os^Dv"[k // len(style.CYCLE) % 5]}
-            for k, name in enumerate(self.given.methods)
+            for k, name in enumerate(self.problem_config.methods)
         }
         return found | {
             "uniform": {"color": style.GREY, "marker": "."},

@@ -65,10 +65,10 @@ def _draws(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     gain = findings.rates(metrics, ALL, "yield")
 
     def cells(method: str) -> list[str]:
-        given = labels.given.methods[method]
+        given = labels.problem_config.methods[method]
         draws = {"samples": Decode().samples, **given.options}["samples"]
         return [
-            findings.whole(draws * (given.seeds or labels.given.seeds)),
+            findings.whole(draws * (given.seeds or labels.problem_config.seeds)),
             *(findings.rate(each[method], unit="") for each in (inside, kept, gain)),
         ]
 
@@ -76,7 +76,7 @@ def _draws(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     conditions = [
         f" {labels.method(name)} keeps those where {told}."
         for name in names
-        if (told := findings_alloys.filters(labels.given.methods[name]))
+        if (told := findings_alloys.filters(labels.problem_config.methods[name]))
     ]
     return table(
         "What became of decoded draws of the prior (%)",
@@ -94,7 +94,11 @@ def _inversions(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     moved, steps = (findings.numbers(metrics, name) for name in ("moved", "steps"))
 
     def cells(method: str) -> list[str]:
-        given = {"accept": Inversion().accept, "within": None, **labels.given.methods[method].options}
+        given = {
+            "accept": Inversion().accept,
+            "within": None,
+            **labels.problem_config.methods[method].options,
+        }
         return [
             findings.amount(given["accept"]),
             "any" if given["within"] is None else number(100 * given["within"], 2),

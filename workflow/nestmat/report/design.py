@@ -9,7 +9,7 @@ import pandas as pd
 from nestmat import figures
 from nestmat.data import published
 from nestmat.design.metrics import ALL, MODEL, NEW, TRAINING, UNIFORM
-from nestmat.design.problem import design_space
+from nestmat.design.spaces import design_space
 from nestmat.figures.style import lower_first, prettify, with_unit, word
 from nestmat.labels import comparisons
 from nestmat.labels.problems import BASELINES, JUDGES, DesignLabels, judge
@@ -36,7 +36,7 @@ LISTED = 30
 def design_chapter(source: Source, name: str) -> dict[str, Any]:
     """Everything that the report says of a design problem."""
     labels = DesignLabels.of(source.study, name)
-    given, folder = labels.given, f"search/{name}"
+    given, folder = labels.problem_config, f"search/{name}"
     count = design_space(given.space).count
     metrics = source.table(f"{folder}/metrics.parquet") if given.methods else None
     shortlist = source.table(f"{folder}/shortlist.parquet") if given.shortlist else None
@@ -102,7 +102,7 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
 
 def verification(source: Source, labels: DesignLabels) -> tuple[list[tuple[str, str]], list[Table]]:
     """What is found in calculations, and their tables; nothing where a problem names none."""
-    verify, folder = labels.given.verify, f"search/{labels.problem}"
+    verify, folder = labels.problem_config.verify, f"search/{labels.problem}"
     found, tables = [], []
     if verify is not None and verify.file is not None:
         calculated = source.table(f"{folder}/verified.parquet")
@@ -121,7 +121,7 @@ def _files(labels: DesignLabels) -> list[tuple[str, str]]:
         (f"{folder}/candidates.csv", "the list with all predictions, as CSV"),
         (f"{folder}/candidates.jsonl", "the same, a JSON object a line"),
     ]
-    if labels.given.space.sites is not None:
+    if labels.problem_config.space.sites is not None:
         found.append((f"{folder}/cif/", "idealised structures as CIF"))
     return found
 
@@ -137,7 +137,11 @@ def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     count = findings.numbers(metrics, "candidates")
     found = {name: findings.rates(metrics, name) for name in judges}
     fresh = findings.rates(metrics, ALL, "hit_new_in_domain")
-    own = [labels.method(name) for name, entry in labels.given.methods.items() if entry.predictor != "model"]
+    own = [
+        labels.method(name)
+        for name, entry in labels.problem_config.methods.items()
+        if entry.predictor != "model"
+    ]
 
     def cells(method: str) -> list[str]:
         each = [found[name][method] for name in judges] + [fresh[method]]
@@ -159,7 +163,9 @@ def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 
 def _enrichment(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     found = findings.rates(metrics)
-    plain = [name for name, entry in labels.given.methods.items() if entry.kind in ("random", "ranking")]
+    plain = [
+        name for name, entry in labels.problem_config.methods.items() if entry.kind in ("random", "ranking")
+    ]
     against = [name for name in (UNIFORM, TRAINING, *plain) if name in found]
 
     def cells(method: str) -> list[str]:
@@ -177,7 +183,7 @@ def _enrichment(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 
 def _work(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels) -> Table:
     judges = _judges(metrics)
-    quantity = labels.given.targets[0].quantity
+    quantity = labels.problem_config.targets[0].quantity
     unit = labels.unit(quantity)
     evaluations, seconds = (runs.groupby("method")[name].sum() for name in ("evaluations", "seconds"))
     diversity = findings.numbers(metrics, "diversity")
@@ -234,7 +240,7 @@ def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 
 
 def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
-    target = labels.given.targets[0]
+    target = labels.problem_config.targets[0]
     by = _judges(metrics)[0]
     inside, kept, hits = (
         findings.rates(metrics, judged_by, name)
@@ -303,7 +309,7 @@ def _paths(points: pd.DataFrame, found: pd.DataFrame, labels: DesignLabels) -> T
             *(value(worst[path, name]) for name in findings_ways.sayings(points, labels)),
         ]
 
-    given, quantity = labels.given.interpolate, labels.given.targets[0].quantity
+    given, quantity = labels.problem_config.interpolate, labels.problem_config.targets[0].quantity
     assert given is not None
     heads = ["Largest step (at%)", "Ends off (at%)", "In the space (%)"]
     heads += [prettify(judge(name)) for name in findings_ways.sayings(points, labels)]
@@ -320,7 +326,7 @@ def _paths(points: pd.DataFrame, found: pd.DataFrame, labels: DesignLabels) -> T
 
 
 def _shortlist(rows: pd.DataFrame, labels: DesignLabels) -> Table:
-    given = labels.given
+    given = labels.problem_config
     free = [name for name, part in given.space.variables.items() if part.value is None]
     levels = {name: part.levels for name, part in given.space.variables.items() if part.levels}
     limits = [name for name, quantity in given.quantities.items() if quantity.detailed_balance]
@@ -397,7 +403,7 @@ def _verification(rows: pd.DataFrame, labels: DesignLabels) -> Table:
         lines.append(("recommended", ["Mean absolute error", name, *gap, within, "", value(error)]))
     heads = [("Formula", ""), ("Quantity", ""), *([("Wanted", "n")] if aimed else [])]
     heads += [("Predicted", "n"), ("DFT", "n"), ("Error", "n")]
-    verify = labels.given.verify
+    verify = labels.problem_config.verify
     note = ""
     if aimed:
         far = (rows["calculated"] - rows["wanted"]).abs().mean()

@@ -57,7 +57,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
         labels: Names and units.
     """
     found = frames["judged"]
-    x, y = across(labels.study, labels.problem), labels.given.targets[0].quantity
+    x, y = across(labels.study, labels.problem), labels.problem_config.targets[0].quantity
     assert x is not None
     figure, axes = style.panels(1, 1, height=4.2)
     ax, looks = axes[0, 0], labels.looks()
@@ -72,7 +72,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
     _limit(ax, labels, x, y)
     if shortlist is not None:
         _shortlist(ax, shortlist, x, y)
-    if x in [wanted.quantity for wanted in labels.given.targets]:
+    if x in [wanted.quantity for wanted in labels.problem_config.targets]:
         _front(ax, found[found["hit"]], labels, x, y)
     ax.set_xlabel(labels.axis(x, "Predicted"))
     ax.set_ylabel(labels.axis(y, "Predicted"))
@@ -97,7 +97,7 @@ def _limits(
 
 def _ranges(labels: DesignLabels, quantity: str) -> list[tuple[float, float]]:
     """Ranges that a quantity should be in, infinite where it is open."""
-    parts: list[Wanted | Bound] = [*labels.given.targets, *labels.given.constraints]
+    parts: list[Wanted | Bound] = [*labels.problem_config.targets, *labels.problem_config.constraints]
     found = []
     for part in parts:
         if part.quantity != quantity:
@@ -136,7 +136,7 @@ def _wanted(ax: Axes, labels: DesignLabels, x: str, y: str) -> None:
 
 def _limit(ax: Axes, labels: DesignLabels, x: str, y: str) -> None:
     """The limit of detailed balance, where one axis is the gap and the other an efficiency."""
-    gaps = [quantity.detailed_balance for quantity in labels.given.quantities.values()]
+    gaps = [quantity.detailed_balance for quantity in labels.problem_config.quantities.values()]
     if x not in gaps or labels.unit(y) != "%":
         return
     from nestmat.physics.detailed_balance import limit
@@ -176,7 +176,7 @@ def _shortlist(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
 
 def _front(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, x: str, y: str) -> None:
     """Hits of which no other is better in both quantities."""
-    both = [wanted for wanted in labels.given.targets if wanted.quantity in (x, y)]
+    both = [wanted for wanted in labels.problem_config.targets if wanted.quantity in (x, y)]
     away = np.column_stack([_away(rows, wanted) for wanted in both])
     worse = (away[:, None] >= away[None]).all(axis=2) & (away[:, None] > away[None]).any(axis=2)
     best = rows.loc[~np.any(worse, axis=1)].sort_values(by=f"{x}.mean")

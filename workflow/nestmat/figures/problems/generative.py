@@ -92,7 +92,7 @@ def draw_samples(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
         frames: ``judged``.
         labels: Names and units.
     """
-    rows, target = frames["judged"], labels.given.targets[0]
+    rows, target = frames["judged"], labels.problem_config.targets[0]
     assert target.value is not None
     [by, *_] = judges(rows.columns)
     theirs, own = f"{by}.{target.quantity}.mean", f"{target.quantity}.mean"
@@ -140,14 +140,16 @@ def draw_pairs(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figu
         frames: ``shortlist``; ``features`` of the scale.
         labels: Names and units.
     """
-    target = labels.given.targets[0]
+    target = labels.problem_config.targets[0]
     assert target.value is not None
     column = target.quantity.rpartition(".")[2]
     data = frames["features"]
     near = data[(data[column] - target.value).abs() <= target.tolerance]
     near = near.sample(min(SHOWN, len(near)), random_state=0)
     made = frames["shortlist"].head(SHOWN)
-    bounds = {name: part.between for name, part in labels.given.space.variables.items() if part.between}
+    bounds = {
+        name: part.between for name, part in labels.problem_config.space.variables.items() if part.between
+    }
     names, n = list(bounds), len(bounds)
     figure, axes = style.panels(n, n, height=1.02)
     clouds = (
@@ -185,7 +187,7 @@ def draw_stages(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fig
         frames: ``judged``.
         labels: Names and units.
     """
-    rows, target = frames["judged"], labels.given.targets[0]
+    rows, target = frames["judged"], labels.problem_config.targets[0]
     assert target.value is not None
     [by, *_] = judges(rows.columns)
     off = (rows[f"{by}.{target.quantity}.mean"] - target.value).abs()
@@ -226,7 +228,7 @@ def draw_diversity(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> 
         frames: ``metrics``, over each seed and over all of them.
         labels: Names and units.
     """
-    found, quantity = frames["metrics"], labels.given.targets[0].quantity
+    found, quantity = frames["metrics"], labels.problem_config.targets[0].quantity
     errors = found[found["metric"] == f"error:{quantity}"]
     by = errors["judge"].iloc[0]
     errors = errors[errors["judge"] == by].set_index(["method", "seed"])["value"]

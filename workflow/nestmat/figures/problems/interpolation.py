@@ -35,9 +35,9 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
     """
     from nestmat.report.findings.interpolation import PATHS, sayings
 
-    points, given = frames["points"], labels.given.interpolate
+    points, given = frames["points"], labels.problem_config.interpolate
     assert given is not None
-    space = labels.given.space
+    space = labels.problem_config.space
     sites = {str(site): shares.species for site, shares in (space.sites or {}).items()}
     if space.elements is not None:
         sites[""] = space.elements.species
@@ -53,7 +53,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
         axes[-1, place].set_xlabel(" → ".join(given.between))
     for ax, site in zip(axes[:, 0], sites, strict=False):
         ax.set_ylabel(f"Site {site} (%)" if site else "Composition (at%)")
-    quantity = labels.given.targets[0].quantity
+    quantity = labels.problem_config.targets[0].quantity
     axes[-1, 0].set_ylabel(labels.axis(quantity, characters=24))
     low, high = (pick(ax.get_ylim()[k] for ax in axes[-1]) for k, pick in ((0, min), (1, max)))
     for ax in axes[-1]:
@@ -96,7 +96,7 @@ def _said(ax: Axes, rows: pd.DataFrame, columns: Mapping[str, str], labels: Desi
     for name, column in columns.items():
         look = {**methods.OF_JUDGE[name], "markersize": 3, "linewidth": 1.1}
         ax.plot(rows["position"], rows[column], label=judge(name), **look)
-    enough = labels.given.targets[0].enough
+    enough = labels.problem_config.targets[0].enough
     if enough is not None:
         ax.axhline(enough, color=style.GREY, linewidth=0.8, linestyle=":")
 

@@ -121,7 +121,7 @@ def draw_optimism(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
         frames: ``judged``, and ``metrics`` of distinct candidates over all seeds.
         labels: Names and units.
     """
-    rows, quantity = frames["judged"], labels.given.targets[0].quantity
+    rows, quantity = frames["judged"], labels.problem_config.targets[0].quantity
     gaps = frames["metrics"][frames["metrics"]["metric"] == f"optimism:{quantity}"]
     found = judges(rows.columns)
     figure, axes = style.panels(2, len(found), height=2.6)

@@ -46,7 +46,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
         labels: Names.
     """
     runs = frames["runs"].drop_duplicates("method")
-    quantity = labels.given.targets[0].quantity
+    quantity = labels.problem_config.targets[0].quantity
     patches = {str(row["method"]): json.loads(row["details"]) for row in runs.to_dict("records")}
     seen = np.concatenate([patch["patch"]["predicted"] for patch in patches.values()])
     ends = (0.0, 1.0) if labels.classes(quantity) else (np.nanmin(seen), np.nanmax(seen))

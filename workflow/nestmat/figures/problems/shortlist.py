@@ -55,7 +55,7 @@ def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure
         labels: Names and units.
     """
     rows = frames["shortlist"]
-    space = labels.given.space
+    space = labels.problem_config.space
     sites: dict[str, Shares] = {str(site): shares for site, shares in (space.sites or {}).items()}
     if space.elements is not None:
         sites[""] = space.elements
@@ -82,7 +82,7 @@ def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure
 
 def _beside(ax: Axes, rows: pd.DataFrame, labels: DesignLabels) -> None:
     """Write the first target and the quantity across it at the right of each row."""
-    shown = [labels.given.targets[0].quantity, front.across(labels.study, labels.problem)]
+    shown = [labels.problem_config.targets[0].quantity, front.across(labels.study, labels.problem)]
     quantities = [quantity for quantity in shown if quantity]
     lines = [
         "   ".join(_told(row, quantity, labels.unit(quantity)) for quantity in quantities)
@@ -113,7 +113,7 @@ def draw_verification(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) 
     """A panel a quantity: predicted against calculated.
 
     Args:
-        frames: ``verified``, with the columns of `nestmat.design.shortlist.VERIFIED`.
+        frames: ``verified``, with the columns of `nestmat.design.verification.VERIFIED`.
         labels: Names and units.
     """
     found = frames["verified"]

@@ -18,9 +18,9 @@ HALF = 0.5
 
 def verdict(labels: DesignLabels) -> str:
     """What a hit by all judges is: the class that they say, or just that."""
-    target = labels.given.targets[0]
+    target = labels.problem_config.targets[0]
     classes = labels.classes(target.quantity)
-    one = len(labels.given.targets) == 1 and not labels.given.constraints
+    one = len(labels.problem_config.targets) == 1 and not labels.problem_config.constraints
     if classes and one and target.enough == HALF:
         return f"judged {classes[target.goal == 'maximise']}"
     return "hits by all judges"
@@ -28,7 +28,7 @@ def verdict(labels: DesignLabels) -> str:
 
 def of_kind(labels: DesignLabels, kind: str) -> list[str]:
     """Methods of a kind, in the order of the configuration."""
-    return [name for name, entry in labels.given.methods.items() if entry.kind == kind]
+    return [name for name, entry in labels.problem_config.methods.items() if entry.kind == kind]
 
 
 def atoms(share: float) -> str:
@@ -86,7 +86,7 @@ def decoded(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     found, kept, gain = rates(metrics), rates(metrics, MODEL, "kept"), rates(metrics, ALL, "yield")
     told = []
     for name in (name for name in of_kind(labels, "decode") if name in found and name in gain):
-        condition = filters(labels.given.methods[name])
+        condition = filters(labels.problem_config.methods[name])
         text = f"{labels.method(name)}: {rate(found[name])} of its candidates are {verdict(labels)}"
         if condition:
             text += f"; kept are {rate(kept[name])} of the draws, where {condition}"
@@ -100,7 +100,7 @@ def inverted(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     moved, steps = (numbers(metrics, name) for name in ("moved", "steps"))
     told = []
     for name in (name for name in of_kind(labels, "inversion") if name in moved):
-        given = {"accept": Inversion().accept, "within": None, **labels.given.methods[name].options}
+        given = {"accept": Inversion().accept, "within": None, **labels.problem_config.methods[name].options}
         asked = f"{amount(given['accept'])} asked"
         if given["within"] is not None:
             asked += f", at most {atoms(given['within'])} away"
@@ -132,7 +132,7 @@ def alloys(metrics: pd.DataFrame, labels: DesignLabels) -> list[tuple[str, str]]
 
 def excluded(labels: DesignLabels) -> str:
     """That the rules of the space exclude nearly pure alloys; empty where they do not."""
-    shares = labels.given.space.elements
+    shares = labels.problem_config.space.elements
     assert shares is not None
     most = min(shares.greatest, 1 - (shares.fewest - 1) * shares.least)
     return "" if most > PURE else f"The space has none: no element is of more than {atoms(most)}."

@@ -46,7 +46,7 @@ def rate(found: Sequence[float], unit: str = f"{GAP}%") -> str:
 
 def wanted(labels: DesignLabels) -> list[str]:
     """The targets of a problem, a sentence each."""
-    return [_target(labels, part) for part in labels.given.targets]
+    return [_target(labels, part) for part in labels.problem_config.targets]
 
 
 def _target(labels: DesignLabels, part: Wanted) -> str:
@@ -64,7 +64,7 @@ def _target(labels: DesignLabels, part: Wanted) -> str:
 
 def bounds(labels: DesignLabels) -> list[str]:
     """The constraints of a problem, a sentence each."""
-    return [_bound(labels, part) for part in labels.given.constraints]
+    return [_bound(labels, part) for part in labels.problem_config.constraints]
 
 
 def _bound(labels: DesignLabels, part: Bound) -> str:
@@ -90,7 +90,7 @@ def space(labels: DesignLabels, count: int | None) -> list[tuple[str, str]]:
         labels: Names and units.
         count: Number of its materials; None where a variable has no grid.
     """
-    given = labels.given.space
+    given = labels.problem_config.space
     found = [(f"Site {site}", _shares(shares)) for site, shares in (given.sites or {}).items()]
     found += [("Elements", _shares(given.elements))] if given.elements else []
     free = {name: part for name, part in given.variables.items() if part.value is None}
@@ -130,7 +130,7 @@ def _variable(part: Variable, unit: str) -> str:
 
 def validity(labels: DesignLabels, metrics: pd.DataFrame | None) -> str:
     """What holds for every material of a space by construction, and what does not."""
-    given = labels.given.space
+    given = labels.problem_config.space
     kept = ["every bound holds"]
     if given.sites or given.elements:
         kept.insert(0, f"the shares of {'a site' if given.sites else 'the elements'} add up to 1")
@@ -175,7 +175,7 @@ def _models(labels: DesignLabels) -> dict[str, str]:
     """Kind of the generative model of each method that has one."""
     return {
         name: labels.study.generative[entry.model].kind
-        for name, entry in labels.given.methods.items()
+        for name, entry in labels.problem_config.methods.items()
         if entry.model
     }
 
@@ -186,7 +186,7 @@ def use_samples(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     ours = [name for name in kinds if kinds[name] not in ("retrieval", "uniform") and name in yields]
     if not ours:
         return ""
-    target = labels.given.targets[0]
+    target = labels.problem_config.targets[0]
     best = max(ours, key=lambda name: yields[name][0])
     plain = next((name for name in kinds if kinds[name] == "uniform" and name in yields), UNIFORM)
     by_chance = rates(metrics)[UNIFORM]
@@ -202,13 +202,13 @@ def use_samples(metrics: pd.DataFrame, labels: DesignLabels) -> str:
 
 def _judge_of(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     """The judge that errors are told by: the first."""
-    name = f"error:{labels.given.targets[0].quantity}"
+    name = f"error:{labels.problem_config.targets[0].quantity}"
     return str(metrics.loc[metrics["metric"] == name, "judge"].iloc[0])
 
 
 def sampled(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     """Which generative methods are nearest to the value, give most, and are most diverse, by the judge."""
-    target = labels.given.targets[0]
+    target = labels.problem_config.targets[0]
     by, unit, kinds = _judge_of(metrics, labels), labels.unit(target.quantity), _models(labels)
     models = [name for name, kind in kinds.items() if kind not in ("retrieval", "uniform")]
     off = over_seeds(metrics, f"error:{target.quantity}", by)
@@ -240,7 +240,7 @@ def sampled(metrics: pd.DataFrame, labels: DesignLabels) -> str:
 
 def _filters(labels: DesignLabels) -> list[tuple[str, str]]:
     """Methods that filter and localise as published, each with one that only filters the same samples."""
-    entries = labels.given.methods
+    entries = labels.problem_config.methods
     return [
         (name, other)
         for name, entry in entries.items()
@@ -261,7 +261,9 @@ def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, cou
         labels: Names.
         count: Materials of the space; None where a variable has no grid.
     """
-    entries = {name: entry for name, entry in labels.given.methods.items() if entry.predictor == "model"}
+    entries = {
+        name: entry for name, entry in labels.problem_config.methods.items() if entry.predictor == "model"
+    }
     found, kinds = rates(metrics), {name: entry.kind for name, entry in entries.items()}
     methods = [name for name in kinds if name in found]
     if not any(found[name][0] > 0 for name in methods):
@@ -327,16 +329,16 @@ def _beside(found: Rates) -> str:
 
 def chosen(metrics: pd.DataFrame, labels: DesignLabels) -> str | None:
     """The method that is spoken of: that of the shortlist, or the one with the highest rate of hits."""
-    if labels.given.shortlist:
-        return labels.given.shortlist.method
-    own = [name for name, entry in labels.given.methods.items() if entry.predictor == "model"]
+    if labels.problem_config.shortlist:
+        return labels.problem_config.shortlist.method
+    own = [name for name, entry in labels.problem_config.methods.items() if entry.predictor == "model"]
     found = {name: pair for name, pair in rates(metrics).items() if name in own}
     return max(found, key=lambda name: found[name][0], default=None)
 
 
 def promises(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     """How far the searched model is from each judge in the first target, of one method's candidates."""
-    method, quantity = chosen(metrics, labels), labels.given.targets[0].quantity
+    method, quantity = chosen(metrics, labels), labels.problem_config.targets[0].quantity
     rows = metrics[
         (metrics["seed"] == -1)
         & (metrics["method"] == method)
@@ -372,7 +374,7 @@ def first_of(shortlist: pd.DataFrame, labels: DesignLabels) -> str:
 
 def asked(labels: DesignLabels) -> list[str]:
     """Quantities that are wanted or bounded, each once."""
-    parts: list[Wanted | Bound] = [*labels.given.targets, *labels.given.constraints]
+    parts: list[Wanted | Bound] = [*labels.problem_config.targets, *labels.problem_config.constraints]
     return list(dict.fromkeys(part.quantity for part in parts))
 
 

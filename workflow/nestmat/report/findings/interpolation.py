@@ -14,14 +14,14 @@ PATHS = {"line": "Line in the latents", "slerp": "Slerp of the latents", "mixing
 
 def sayings(points: pd.DataFrame, labels: DesignLabels) -> dict[str, str]:
     """Column of the first target's mean by who says it: the searched model, then the judges."""
-    quantity = labels.given.targets[0].quantity
+    quantity = labels.problem_config.targets[0].quantity
     found = {"model": f"{quantity}.mean"}
     return found | {name: f"{name}.{quantity}.mean" for name in judges_of_means(points.columns, quantity)}
 
 
 def least(labels: DesignLabels) -> str:
     """The worst end of the first target: lowest, or highest where little is wanted."""
-    return "highest" if labels.given.targets[0].goal == "minimise" else "lowest"
+    return "highest" if labels.problem_config.targets[0].goal == "minimise" else "lowest"
 
 
 def worst(points: pd.DataFrame, labels: DesignLabels) -> dict[tuple[str, str], float]:
@@ -36,7 +36,7 @@ def worst(points: pd.DataFrame, labels: DesignLabels) -> dict[tuple[str, str], f
 
 def between(points: pd.DataFrame, labels: DesignLabels) -> str:
     """The worst that the last judge says on each way from one material to the other."""
-    given, target = labels.given.interpolate, labels.given.targets[0]
+    given, target = labels.problem_config.interpolate, labels.problem_config.targets[0]
     assert given is not None
     *_, name = sayings(points, labels)
     found = worst(points, labels)

@@ -1,0 +1,84 @@
+"""Tables of candidates: their schema, and which of a search are proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nestmat import tables
+from nestmat.design.problem import Design
+from nestmat.search.candidates import Candidates
+from nestmat.search.problem import Problem
+
+
+def candidate_table(problem: Problem, x: NDArray[np.float64], table: pd.DataFrame) -> pd.DataFrame:
+    """Materials with formula, numbers and what is predicted, a row a material.
+
+    Args:
+        problem: The problem.
+        x: Materials (n, columns).
+        table: What `Problem.evaluate` says of them.
+    """
+    numbers = pd.DataFrame(x, columns=list(problem.space.columns))
+    return pd.concat([pd.Series(problem.space.formulas(x), name="formula"), numbers, table], axis=1)
+
+
+RUNS: tables.Schema = {
+    "method": tables.Column("string"),
+    "seed": tables.Column("int32"),
+    "evaluations": tables.Column(
+        "int64", description="materials that were predicted; a gradient counts twice"
+    ),
+    "seconds": tables.Column("float64", unit="s", description="of the search, without loading the models"),
+    "details": tables.Column("string", description="what the method says of its work, as JSON"),
+}
+
+
+def candidate_schema(design: Design, columns: Iterable[str]) -> dict[str, tables.Column]:
+    """Schema of a table of candidates, of its columns."""
+    units = design.units
+    plain = {
+        "method": tables.Column("string"),
+        "seed": tables.Column("int32", description="seed of the search"),
+        "rank": tables.Column("int32", description="place among the candidates of the search, from 1"),
+        "formula": tables.Column("string"),
+    }
+    found: dict[str, tables.Column] = {}
+    for column in columns:
+        stem, _, what = column.rpartition(".")
+        if column in plain:
+            found[column] = plain[column]
+        elif "hit" in (column, what) or column in ("in_domain", "known"):
+            found[column] = tables.Column("bool")
+        elif what in ("mean", "std"):
+            quantity = next((q for q in units if stem == q or stem.endswith(f".{q}")), "")
+            found[column] = tables.Column("float64", unit=units.get(quantity, ""))
+        else:
+            found[column] = tables.Column("float64")
+    return found
+
+
+def proposed_rows(problem: Problem, found: Candidates, count: int) -> NDArray[np.int64]:
+    """Rows of candidates to propose: with one target the best; with several the front first.
+
+    Where the front has more than ``count``, it is thinned evenly along the first target.
+
+    Args:
+        problem: What is wanted, with the predictor that was searched.
+        found: What was found, best first.
+        count: How many to propose.
+
+    Returns:
+        At most ``count``, best first.
+    """
+    rows = np.arange(len(found.x))
+    if len(problem.targets) > 1:
+        front = problem.front(found.table)
+        ranked = rows[front][np.argsort(problem.distances(found.table)[front, 0], kind="stable")]
+        if len(ranked) > count:
+            ranked = ranked[np.linspace(0, len(ranked) - 1, count).round().astype(int)]
+        rows = np.concatenate([ranked, rows[~front]])
+    return np.sort(rows[:count])

@@ -1,0 +1,149 @@
+"""Search a design problem with a method, and write the best candidates."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pydantic.dataclasses
+from numpy.typing import NDArray
+from pydantic import ConfigDict, ValidationError
+
+from nestmat import tables
+from nestmat.config import problems
+from nestmat.design.candidates import RUNS, candidate_schema, candidate_table, proposed_rows
+from nestmat.design.members import training_formulas
+from nestmat.design.problem import Design
+from nestmat.design.spaces import composition_columns
+from nestmat.errors import InputError
+from nestmat.search.candidates import SearchMethod
+from nestmat.search.generators.network import GenerativeModel
+from nestmat.search.methods.conditional_decoder import ROUNDED, Inversion
+from nestmat.search.methods.generative import Generative
+from nestmat.search.methods.registry import METHODS
+from nestmat.search.problem import Problem
+from nestmat.search.spaces.simplex import Simplex
+
+_LOG = logging.getLogger(__name__)
+_SETTINGS = ConfigDict(extra="forbid", strict=True)
+
+
+def validate_settings(settings: type, options: Mapping[str, Any], what: str) -> Any:
+    """Settings with some that differ from the defaults.
+
+    Args:
+        settings: Dataclass of the settings.
+        options: Those that differ.
+        what: Of what, for messages.
+
+    Raises:
+        InputError: A setting is unknown or of another type.
+    """
+    try:
+        checked: Any = pydantic.dataclasses.dataclass(settings, frozen=True, config=_SETTINGS)
+        found = checked(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        option = str(fault["loc"][0])
+        raise InputError(
+            f"does not fit {what}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
+            column=f"options.{option}",
+            value=options.get(option),
+            remedy=f"its settings are {', '.join(inspect.signature(settings).parameters) or 'none'}.",
+        ) from error
+    return found
+
+
+def build_method(
+    given: problems.Method,
+    models: Sequence[GenerativeModel] | None = None,
+    known: Callable[[], NDArray[np.float64]] | None = None,
+) -> SearchMethod:
+    """A method with its settings.
+
+    Args:
+        given: Its configuration.
+        models: Trained models of a generative one.
+        known: Gives the known materials (n, columns) that an inversion starts from.
+
+    Raises:
+        InputError: A setting is unknown or of another type.
+    """
+    search = validate_settings(METHODS[given.kind], given.options, f"method {given.kind!r}")
+    if isinstance(search, Inversion):
+        return search.bind(known() if known else np.empty((0, 0)))
+    return search.bind(models or []) if isinstance(search, Generative) else search
+
+
+def known_materials(design: Design) -> NDArray[np.float64]:
+    """Materials that the members were trained on at the finest scale that predicts, moved into the space.
+
+    Returns:
+        (n, columns), each once: those of which grid and rules of the space change `ROUNDED` of the atoms or
+        less.
+    """
+    space = design.space
+    shares = composition_columns(training_formulas(design.scales[0], design.members), space)
+    parts = []
+    for factor in space.factors:
+        if isinstance(factor, Simplex):
+            parts.append(np.stack([shares[column] for column in factor.columns], axis=1))
+        else:
+            parts.append(factor.sample(len(parts[0]), np.random.default_rng(0)))
+    given = np.concatenate(parts, axis=1)
+    x = space.canonical(given)
+    near = np.ones(len(x), dtype=bool)
+    for factor, old, new in zip(space.factors, space.split(given), space.split(x), strict=True):
+        if isinstance(factor, Simplex):
+            # What the space lacks is missing from the sum as well.
+            near &= (factor.distance(old, new) <= ROUNDED) & np.isclose(old.sum(axis=1), 1)
+    return np.unique(x[near], axis=0)
+
+
+def search_candidates(
+    design: Design,
+    method_name: str,
+    candidates: str | Path,
+    runs: str | Path,
+    problem: Problem | None = None,
+    models: Sequence[GenerativeModel] | None = None,
+) -> None:
+    """Search with one method, once a seed, and write the best candidates of each search.
+
+    Args:
+        design: The problem with the members that are searched.
+        method_name: Name of the method in the problem.
+        candidates: Table to write, `candidate_schema`.
+        runs: Table to write, `RUNS`.
+        problem: The problem with another predictor than the members; they are asked about what it finds.
+        models: Trained models of a generative method.
+
+    Raises:
+        InputError: As `method` and the method itself.
+    """
+    given, chosen = design.config, design.config.methods[method_name]
+    search = build_method(chosen, models, lambda: known_materials(design))
+    parts, records = [], []
+    for seed in range(chosen.seeds or given.seeds):
+        start = time.perf_counter()
+        found = search.propose(problem or design.problem, chosen.budget or given.budget, seed)
+        seconds = time.perf_counter() - start
+        best = found.x[proposed_rows(problem or design.problem, found, given.proposals)]
+        part = candidate_table(design.problem, best, design.problem.evaluate(best))
+        _LOG.info(
+            "%s, seed %d: %d materials predicted in %.1f s; %d of the best %d are hits",
+            *(method_name, seed, found.evaluations, seconds, part["hit"].sum(), len(part)),
+        )
+        parts.append(part.assign(method=method_name, seed=seed, rank=np.arange(1, len(part) + 1)))
+        records.append((method_name, seed, found.evaluations, seconds, json.dumps(found.details)))
+    frame = pd.concat(parts, ignore_index=True)
+    facts = {"problem": design.name}
+    tables.write(candidates, frame, candidate_schema(design, frame.columns), facts)
+    tables.write(runs, pd.DataFrame(records, columns=list(RUNS)), RUNS, facts)
