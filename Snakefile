@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 
 # Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
 # What a user's PYTHONPATH holds stays behind it: an interpreter with GPAW may need it.

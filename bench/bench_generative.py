@@ -34,7 +34,7 @@ class Bench:
     """
 
     def __init__(self, results: Path, problem: str):
-        from nestmat.config.study import load_study
+        from nestmat.config.loading import load_study
         from nestmat.design.generative import load_generators
         from nestmat.design.judging import fitted_judges
         from nestmat.design.members import Members

@@ -33,7 +33,8 @@ from matminer.featurizers.composition import ElementProperty
 from pymatgen.core import Composition
 from sklearn.ensemble import RandomForestRegressor
 
-from nestmat.config.study import Scale, load_study
+from nestmat.config.loading import load_study
+from nestmat.config.scales import Scale
 from nestmat.features.differentiable import feature_map
 from nestmat.materials import ions
 from nestmat.models.autoencoder import Autoencoder, Shapes

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from nestmat import tables
-from nestmat.config.study import load_study
+from nestmat.config.loading import load_study
 from nestmat.paths import ROOT
 from nestmat.training.chunks import train_members
 from nestmat.training.members import Members

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.design.judging import judge_candidates
 from nestmat.design.members import load_members
 from nestmat.design.problem import build_design

@@ -7,7 +7,7 @@ In: a user's table, or the calculations that a built-in set is made from. Out: o
 from typing import Any
 
 from nestmat import tables
-from nestmat.config.study import StructureSet
+from nestmat.config.dft import StructureSet
 from nestmat.dft.structure_sets import list_structures, read_records, write_structures
 from nestmat.logs import job_log
 

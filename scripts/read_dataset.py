@@ -7,7 +7,7 @@ and reason.
 
 from typing import Any
 
-from nestmat.config.study import DatasetSpec
+from nestmat.config.datasets import DatasetSpec
 from nestmat.data.reading import read, write
 from nestmat.logs import job_log
 

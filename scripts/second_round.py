@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.design.members import load_members
 from nestmat.design.problem import build_design
 from nestmat.design.retraining import second_round

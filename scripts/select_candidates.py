@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.design.export import export_candidates
 from nestmat.design.generative import load_generators
 from nestmat.design.members import load_members

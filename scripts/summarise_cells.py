@@ -6,7 +6,7 @@ lengths (angstrom) and angles (degrees) of the cell, height, gap and energy (eV)
 
 from typing import Any
 
-from nestmat.config.study import StructureSet
+from nestmat.config.dft import StructureSet
 from nestmat.dft.structure_sets import summarise_cells
 from nestmat.logs import job_log
 

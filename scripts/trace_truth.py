@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nestmat.config.study import DatasetSpec
+from nestmat.config.datasets import DatasetSpec
 from nestmat.evaluation.device_physics import trace_truth
 from nestmat.logs import job_log
 

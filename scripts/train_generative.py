@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.design.generative import train_generative
 from nestmat.design.members import Members
 from nestmat.logs import job_log

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nestmat.config.study import DatasetSpec
+from nestmat.config.datasets import DatasetSpec
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,9 @@ import yaml
 from safetensors.numpy import save_file
 
 from nestmat import tables
-from nestmat.config.study import DatasetSpec, Study, study_from
+from nestmat.config.datasets import DatasetSpec
+from nestmat.config.loading import study_from
+from nestmat.config.study import Study
 from nestmat.data.generators import write_generated
 from nestmat.data.reading import Reading, read
 from nestmat.design.candidates import RUNS

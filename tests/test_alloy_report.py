@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from nestmat import figures, tables
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.design.candidates import RUNS
 from nestmat.design.interpolation import MEASURES, named_materials
 from nestmat.design.metrics import DESIGN_METRICS, assess

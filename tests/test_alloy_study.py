@@ -12,7 +12,7 @@ import yaml
 from factories import snakemake
 
 from nestmat import tables
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.design.domain import training_designs
 from nestmat.design.members import load_members
 from nestmat.design.problem import build_design

@@ -10,7 +10,7 @@ from matminer.featurizers.composition import Miedema, WenAlloys, YangSolidSoluti
 from matminer.utils.data import MagpieData
 from pymatgen.core import Composition, Element
 
-from nestmat.config.study import FeatureBlock
+from nestmat.config.features import FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.alloys import alloy_descriptors, element_fractions
 from nestmat.features.differentiable import feature_map

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 
 from nestmat import files, tables
-from nestmat.config import study as study_config
-from nestmat.config.study import DatasetSpec
+from nestmat.config import loading
+from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.data import reading as readers
 from nestmat.data.fetch import fetch, sha256
 from nestmat.data.reading import read
@@ -295,7 +295,7 @@ def test_misspelt_key_of_a_study_names_file_and_key(tmp_path):
         "datasets: {d: {title: t, file: a.csv, columns: {a: {units: eV}}}}\n"
     )
     with pytest.raises(InputError) as caught:
-        study_config.load_study(path)
+        loading.load_study(path)
     assert str(path) in str(caught.value)
     assert "  datasets.d.columns.a.units: Extra inputs are not permitted; is it misspelt?" in str(
         caught.value
@@ -393,7 +393,7 @@ def test_fetch_into_an_unwritable_folder(mirrored, blocked):
 def test_download_on_a_full_disk_and_into_an_unwritable_folder(tmp_path, blocked):
     script = """
         import sys, hashlib, http.server, resource, threading
-        from nestmat.config.study import DatasetSpec
+        from nestmat.config.datasets import DatasetSpec
         from nestmat.data.fetch import fetch
         from nestmat.errors import InputError
         body = b"x" * 100_000
@@ -511,4 +511,4 @@ def test_parquet_file_without_rows_or_without_the_column(tmp_path, own_spec):
 def test_uncertainty_of_text_or_of_no_size():
     for column in ({"kind": "category", "uncertainty": 0.1}, {"uncertainty": 0}, {"uncertainty": -1}):
         with pytest.raises(ValueError, match="uncertainty"):
-            study_config.ColumnSpec.model_validate(column)
+            ColumnSpec.model_validate(column)

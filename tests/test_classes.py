@@ -12,7 +12,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from nestmat import tables
 from nestmat.commands.validate import check_columns
-from nestmat.config.study import CLASSIFIERS, REGRESSORS, study_from
+from nestmat.config.baselines import CLASSIFIERS, REGRESSORS
+from nestmat.config.loading import study_from
 from nestmat.data.targets import class_targets, number_targets
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import KINDS, compare_baselines, predict_baseline

@@ -13,7 +13,8 @@ from scipy.stats import t as student
 from sklearn import metrics as peer
 
 from nestmat import tables
-from nestmat.config.study import Stratum, study_from
+from nestmat.config.evaluation import Stratum
+from nestmat.config.loading import study_from
 from nestmat.data import published
 from nestmat.errors import InputError
 from nestmat.evaluation.classification import (

@@ -13,7 +13,7 @@ import yaml
 from nestmat import cli
 from nestmat.commands import validate as overview
 from nestmat.commands.predict import _input_spec
-from nestmat.config.study import load_study, study_from
+from nestmat.config.loading import load_study, study_from
 from nestmat.errors import InputError
 
 

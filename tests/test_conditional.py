@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from nestmat import tables
-from nestmat.config.problems import Method, Space
-from nestmat.config.study import FeatureBlock
+from nestmat.config.features import FeatureBlock
+from nestmat.config.problems import Method
+from nestmat.config.spaces import Space
 from nestmat.design.candidates import candidate_table
 from nestmat.design.metrics import assess
 from nestmat.design.search import build_method

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from nestmat.config.study import DataFile, DatasetSpec, study_from
+from nestmat.config.datasets import DataFile, DatasetSpec
+from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 from nestmat.plan.jobs import Plan

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nestmat import tables
-from nestmat.config.study import DataFile, DatasetSpec, load_study
+from nestmat.config.datasets import DataFile, DatasetSpec
+from nestmat.config.loading import load_study
 from nestmat.data import published, registry
 from nestmat.data.fetch import fetch, sha256
 from nestmat.data.reading import read, write

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nestmat import tables
-from nestmat.config.study import FeatureBlock
+from nestmat.config.features import FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize

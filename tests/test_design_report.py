@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from nestmat import tables
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.design.metrics import DESIGN_METRICS, wilson
 from nestmat.figures import style
 from nestmat.figures.problems import front

@@ -21,7 +21,8 @@ import pytest
 import yaml
 
 from nestmat import cli, tables
-from nestmat.config.study import DFT_TABLES, StructureSet, study_from
+from nestmat.config.dft import DFT_TABLES, StructureSet
+from nestmat.config.loading import study_from
 from nestmat.dft import reference_set, structure_sets, structures
 from nestmat.errors import InputError
 from nestmat.paths import ROOT

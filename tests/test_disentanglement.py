@@ -14,7 +14,7 @@ from alloy_tables import NAMES, scale, write_alloys, write_folds
 from pydantic import ValidationError
 
 from nestmat import tables
-from nestmat.config.study import Families
+from nestmat.config.interpretation import Families
 from nestmat.errors import InputError
 from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION, evaluate_scale
 from nestmat.figures import FIGURES, style
@@ -421,7 +421,7 @@ def test_latents_behind_z_are_called_y(shown):
 
 
 def test_the_shipped_study_has_the_figures_of_its_kind():
-    from nestmat.config.study import load_study
+    from nestmat.config.loading import load_study
     from nestmat.figures import available
 
     study = load_study(ROOT / "resources/studies/dvae_hea.yaml")
@@ -440,7 +440,7 @@ def test_the_shipped_study_has_the_figures_of_its_kind():
 def test_families_need_a_semi_supervised_model():
     import yaml
 
-    from nestmat.config.study import study_from
+    from nestmat.config.loading import study_from
 
     content = yaml.safe_load((ROOT / "resources/studies/dvae_hea.yaml").read_text())
     phase = content["scales"]["phase"]

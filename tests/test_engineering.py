@@ -15,8 +15,9 @@ import pytest
 import yaml
 from tools import bootstrap_pip
 
+from nestmat.config import loading
 from nestmat.config import schema as reference
-from nestmat.config import study as study_config
+from nestmat.config.study import Study
 from nestmat.data.generators import GENERATORS
 from nestmat.paths import ROOT
 
@@ -46,7 +47,7 @@ def _imports(path: Path) -> set[str]:
 
 
 def test_the_schema_is_that_of_the_models():
-    assert (ROOT / reference.SCHEMA).read_text(encoding="utf-8") == study_config.json_schema(), (
+    assert (ROOT / reference.SCHEMA).read_text(encoding="utf-8") == reference.json_schema(), (
         "run `make schema`"
     )
 
@@ -63,7 +64,7 @@ def test_the_rule_graph_in_the_documentation_is_that_of_the_rules():
 
 
 def test_every_key_of_a_study_has_a_description():
-    schema = study_config.Study.model_json_schema()
+    schema = Study.model_json_schema()
     groups = {"Study": schema, **schema["$defs"]}
     bare = [
         f"{name}.{key}"
@@ -76,7 +77,7 @@ def test_every_key_of_a_study_has_a_description():
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
 def test_every_shipped_study_is_valid(study):
-    study_config.load_study(study)
+    loading.load_study(study)
 
 
 @pytest.mark.slow

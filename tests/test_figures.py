@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from nestmat import figures, tables
-from nestmat.config.study import load_study, study_from
+from nestmat.config.loading import load_study, study_from
 from nestmat.errors import InputError
 from nestmat.figures import kind, style
 from nestmat.figures.problems import front

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from nestmat.commands import validate
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 

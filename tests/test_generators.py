@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from factories import read_generated
 
-from nestmat.config.study import DatasetSpec, study_from
+from nestmat.config.datasets import DatasetSpec
+from nestmat.config.loading import study_from
 from nestmat.data.generators import GENERATORS, generate, nested_functions
 from nestmat.data.registry import READS
 from nestmat.errors import InputError

@@ -14,7 +14,8 @@ from sklearn.model_selection import train_test_split
 
 from nestmat import tables
 from nestmat.commands.validate import members
-from nestmat.config.study import Scale, Split
+from nestmat.config.scales import Scale
+from nestmat.config.splits import Split
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds, hold_out_rows

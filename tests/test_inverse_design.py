@@ -16,8 +16,9 @@ from pymatgen.core import Structure
 
 from nestmat import tables
 from nestmat.commands.validate import describe
-from nestmat.config.problems import Method, Space
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
+from nestmat.config.problems import Method
+from nestmat.config.spaces import Space
 from nestmat.design.candidates import proposed_rows
 from nestmat.design.domain import ApplicabilityDomain
 from nestmat.design.metrics import assess, diversity, pair_distance, wilson

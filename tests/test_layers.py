@@ -14,8 +14,9 @@ import yaml
 from pymatgen.core import Lattice, Structure
 
 from nestmat import tables
-from nestmat.config.base import CELL
-from nestmat.config.study import StructureSet, load_study, study_from
+from nestmat.config.dft import StructureSet
+from nestmat.config.features import CELL
+from nestmat.config.loading import load_study, study_from
 from nestmat.design.cells import farthest, select_cells, verify_cells
 from nestmat.design.problem import Design
 from nestmat.design.spaces import design_space

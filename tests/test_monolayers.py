@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from nestmat.config.base import CELL
-from nestmat.config.study import FeatureBlock
+from nestmat.config.features import CELL, FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize

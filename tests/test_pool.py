@@ -16,7 +16,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nestmat import tables
-from nestmat.config.study import load_study, study_from
+from nestmat.config.loading import load_study, study_from
 from nestmat.data import published
 from nestmat.errors import InputError
 from nestmat.evaluation import pool as pools
@@ -412,7 +412,7 @@ def test_published_shares_stand_under_the_representations_they_are_for():
 def test_a_study_knows_which_models_were_trained_on_the_labels_that_are_sought():
     study = load_study(ROOT / "resources/studies/nestedae_binding.yaml")
     representations = study.scales["binding"].pool.representations
-    saw = {name for name in representations if study.saw_labels("binding", name)}
+    saw = {name for name in representations if study.trained_on_labels("binding", name)}
     assert saw == {"nestedae", "nestedhd"}
     plan, wildcards = Plan(study, "results/x"), SimpleNamespace(scale="binding")
     assert dict(zip(plan.pool_read(wildcards), plan.pool_latents(wildcards), strict=True)) == {

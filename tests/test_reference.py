@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Element
 
 from nestmat import tables
-from nestmat.config.study import DFT_TABLES
+from nestmat.config.dft import DFT_TABLES
 from nestmat.dft import reference_set, structure_sets, structures
 from nestmat.dft.summary import summary
 from nestmat.materials.formulas import parse

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from nestmat import figures, tables
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.figures import style
 from nestmat.labels import comparisons

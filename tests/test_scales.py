@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from nestmat import tables
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.models.specification import Encoder, Head, Model, Training
 from nestmat.plan.jobs import Plan

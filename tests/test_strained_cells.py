@@ -13,8 +13,8 @@ import torch
 import yaml
 
 from nestmat import tables
-from nestmat.config.base import CELL
-from nestmat.config.study import study_from
+from nestmat.config.features import CELL
+from nestmat.config.loading import study_from
 from nestmat.design.domain import training_designs, with_novelty_and_domain
 from nestmat.design.judging import judgements
 from nestmat.design.members import load_members, training_rows

@@ -14,7 +14,8 @@ import torch
 from factories import read_generated
 
 from nestmat import figures, tables
-from nestmat.config.study import Study, study_from
+from nestmat.config.loading import study_from
+from nestmat.config.study import Study
 from nestmat.data.reading import read, write
 from nestmat.errors import InputError
 from nestmat.evaluation.device_physics import UNITS, example_compounds, trace_truth
@@ -299,8 +300,8 @@ def test_the_report_states_error_and_share_above_the_limit(traced):
 
 def test_the_study_knows_the_simulated_column_and_the_chain():
     study = study_from(configuration())
-    assert study.simulated("device") == "PCE"
-    assert study.simulated("electronic") is None
+    assert study.efficiency_column("device") == "PCE"
+    assert study.efficiency_column("electronic") is None
     assert study.lineage("device") == ["electronic", "device"]
     assert study.lineage("electronic") == ["electronic"]
 

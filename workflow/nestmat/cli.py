@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import nestmat
-from nestmat.config.study import Dft, Study, load_study
+from nestmat.config.dft import Dft
+from nestmat.config.loading import load_study
+from nestmat.config.study import Study
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES, ROOT
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from nestmat.config.study import study_from
+from nestmat.config.loading import study_from
 from nestmat.data.reading import text_rows
 from nestmat.data.registry import closest
 from nestmat.errors import InputError

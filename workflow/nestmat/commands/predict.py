@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.config.study import ColumnSpec, DatasetSpec, FeatureBlock, Scale, Study
+from nestmat.config.datasets import ColumnSpec, DatasetSpec
+from nestmat.config.features import FeatureBlock
+from nestmat.config.scales import Scale
+from nestmat.config.study import Study
 from nestmat.data.reading import read, template_parts, text_rows
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError

@@ -13,7 +13,10 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from nestmat.config.study import DataFile, DatasetSpec, Scale, Split, Strict, Study
+from nestmat.config.datasets import DataFile, DatasetSpec
+from nestmat.config.scales import Scale
+from nestmat.config.splits import Split, Strict
+from nestmat.config.study import Study
 from nestmat.data.generators import write_generated
 from nestmat.data.reading import read
 from nestmat.data.registry import closest, resolve

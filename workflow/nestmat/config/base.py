@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-CELL = ("a", "b", "c", "alpha", "beta", "gamma")
-"""Columns of a crystal cell: lengths in angstrom, angles in degrees."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-Site = Literal["A", "B", "X"]
 
 
 class Part(BaseModel):
@@ -18,76 +15,13 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Families(Part):
-    """Families of equimolar alloys: of the elements of each family, every choice of so many."""
+def one_of(part: Part, names: tuple[str, ...]) -> str:
+    """Which of some keys is given.
 
-    elements: dict[str, list[str]] = Field(min_length=1, description="Elements by the title of their family.")
-    of: int = Field(4, gt=0, description="Elements of an alloy.")
-
-    @model_validator(mode="after")
-    def _enough(self) -> Families:
-        for title, elements in self.elements.items():
-            if len(set(elements)) < len(elements) or len(elements) < self.of:
-                raise ValueError(f"{title}: needs {self.of} different elements or more")
-        return self
-
-
-class Monolayer(Part):
-    """Bonds of a 2H monolayer MX2 whose atoms sit at fixed fractions of its cell, whichever cell that is.
-
-    They follow from the columns `a`, `b`, `c`, in angstrom, c across the layer, and `alpha`, `beta`,
-    `gamma`, in degrees.
+    Raises:
+        ValueError: None or several are.
     """
-
-    height: float = Field(0.129, gt=0, lt=0.5, description="X above the plane of M, as a fraction of c.")
-
-
-class FeatureBlock(Part):
-    """A named group of input columns; exactly one of the keys."""
-
-    columns: list[str] | None = Field(None, description="Columns of the data set, taken as they are.")
-    one_hot: str | None = Field(None, description="A category column, as one column a level.")
-    site: Site | None = Field(None, description="Site fractions of the parsed ABX3 formula.")
-    site_descriptors: list[Site] | None = Field(
-        None, description="Fraction-weighted ionic and elemental properties of the sites."
-    )
-    perovskite: Literal[True] | None = Field(None, description="Tolerance factor, octahedral factor and tau.")
-    monolayer: Monolayer | None = Field(
-        None, description="Bonds of a monolayer MX2, of the columns `a`, `b`, `c`, `alpha`, `beta`, `gamma`."
-    )
-    elements: list[str] | None = Field(
-        None, min_length=1, description="Atomic fractions of these elements; a row with another is rejected."
-    )
-    alloy: Literal[True] | Annotated[list[str], Field(min_length=1)] | None = Field(
-        None,
-        description=(
-            "Descriptors of solid solutions, such as mixing enthalpy, mismatch of size and VEC: of alloys of "
-            "these elements alone, or, with true, of all."
-        ),
-    )
-    composition: str | None = Field(None, description="ElementProperty preset, vectorised: magpie, deml, ...")
-    matminer: dict[str, dict[str, Any]] | None = Field(
-        None,
-        description=(
-            "Composition featurizers of matminer by class name, with their arguments; results are kept in "
-            "`downloads/matminer`."
-        ),
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> FeatureBlock:
-        if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError("a feature block has exactly one of " + ", ".join(type(self).model_fields))
-        return self
-
-    @property
-    def numbers(self) -> list[str]:
-        """Number columns of the data set that the block is made of."""
-        return list(CELL) if self.monolayer else self.columns or []
-
-    @property
-    def kind(self) -> Literal["continuous", "categorical", "simplex"]:
-        """How the block enters a model: standardised, as classes, or as fractions that sum to 1."""
-        if self.one_hot:
-            return "categorical"
-        return "simplex" if self.site or self.elements else "continuous"
+    given = [name for name in names if getattr(part, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"give exactly one of {', '.join(names)}")
+    return given[0]

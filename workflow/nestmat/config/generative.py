@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nestmat.config.base import Name, Part
-from nestmat.config.problems import Space
+from nestmat.config.spaces import Space
 
 
 class Teaching(Part):

@@ -6,85 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from nestmat.config.base import CELL, FeatureBlock, Name, Part, Site
-
-
-def one_of(part: Part, names: tuple[str, ...]) -> str:
-    """Which of some keys is given.
-
-    Raises:
-        ValueError: None or several are.
-    """
-    given = [name for name in names if getattr(part, name) is not None]
-    if len(given) != 1:
-        raise ValueError(f"give exactly one of {', '.join(names)}")
-    return given[0]
-
-
-class Shares(Part):
-    """Shares of species that add up to 1: a site, or a whole alloy."""
-
-    species: list[str] = Field(min_length=1, description="Ions or elements that may be chosen.")
-    grid: int = Field(8, ge=1, le=1000, description="Shares are multiples of 1/grid.")
-    fewest: int = Field(1, ge=1, description="Least number of species at a time.")
-    most: int | None = Field(None, ge=1, description="Largest number of species at a time; all by default.")
-    least: float = Field(0.0, ge=0, le=1, description="Smallest share of a species that is present.")
-    greatest: float = Field(1.0, gt=0, le=1, description="Largest share of any species.")
-    bounds: dict[str, tuple[float, float]] = Field({}, description="Smallest and largest share by species.")
-
-
-class Variable(Part):
-    """A number or a class beside the composition: fixed, in an interval, or one of several levels."""
-
-    value: float | None = Field(None, description="A number that stays as it is.")
-    between: tuple[float, float] | None = Field(None, description="Smallest and largest value.")
-    grid: int | None = Field(
-        None, ge=2, description="between: number of values on the grid; none by default."
-    )
-    periodic: bool = Field(False, description="between: whether the number goes round.")
-    levels: list[str] | None = Field(None, min_length=1, description="Levels of a category to choose from.")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Variable:
-        if one_of(self, ("value", "between", "levels")) != "between" and (self.grid or self.periodic):
-            raise ValueError("grid and periodic go with between")
-        return self
-
-
-class Space(Part):
-    """The materials that may be proposed. Every one of them keeps all that is said here, exactly."""
-
-    sites: dict[Site, Shares] | None = Field(
-        None, description="ABX3: the ions of each site, which must have one charge a site and be neutral."
-    )
-    elements: Shares | None = Field(None, description="An alloy: its elements.")
-    variables: dict[str, Variable] = Field({}, description="Numbers and classes beside the composition.")
-    symmetries: list[dict[str, str]] = Field(
-        [],
-        description=(
-            "For a space of numbers in intervals alone: exchanges of variables that leave a material the "
-            "same, each as new name by old name."
-        ),
-    )
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Space:
-        if self.sites is not None and self.elements is not None:
-            raise ValueError("give sites or elements, not both")
-        if self.sites is None and self.elements is None and not self.variables:
-            raise ValueError("is empty: give sites, elements or variables")
-        if self.sites is not None and set(self.sites) != {"A", "B", "X"}:
-            raise ValueError("sites: name A, B and X")
-        if self.symmetries and not all(v.between for v in self.variables.values()):
-            raise ValueError("symmetries go with a space of intervals alone")
-        if self.symmetries and (self.sites is not None or self.elements is not None):
-            raise ValueError("symmetries go with a space of intervals alone")
-        return self
-
-    @property
-    def cells(self) -> bool:
-        """Whether its materials are cells of one crystal."""
-        return self.sites is None and self.elements is None and set(CELL) <= set(self.variables)
+from nestmat.config.base import Name, Part, one_of
+from nestmat.config.features import CELL, FeatureBlock
+from nestmat.config.spaces import Space
 
 
 class Quantity(Part):

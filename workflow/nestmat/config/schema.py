@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nestmat.config.study import Study, json_schema
+from nestmat.config.study import Study
 from nestmat.files import write_text
 
 SCHEMA = "workflow/schemas/study.schema.json"
@@ -169,3 +169,8 @@ def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         "null": "null",
     }
     return names.get(str(kind), "anything") + _limits(field)
+
+
+def json_schema() -> str:
+    """The JSON schema of a study, as `workflow/schemas/study.schema.json` holds it."""
+    return json.dumps(Study.model_json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -15,7 +15,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from nestmat.config.study import DataFile
+from nestmat.config.datasets import DataFile
 from nestmat.errors import InputError
 from nestmat.files import replacing
 

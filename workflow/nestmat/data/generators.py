@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, ValidationError, validate_call
 
 from nestmat import tables
-from nestmat.config.study import DEVICES
+from nestmat.config.datasets import DEVICES
 from nestmat.data.registry import READS, closest
 from nestmat.dft.reference_set import PEROVSKITES, branch, standard
 from nestmat.errors import InputError

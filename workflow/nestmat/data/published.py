@@ -9,7 +9,8 @@ from typing import Literal, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from nestmat.config.study import Study, load_yaml
+from nestmat.config.study import Study
+from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from nestmat.config.datasets import ColumnSpec
 from nestmat.config.problems import Quantity
-from nestmat.config.study import ColumnSpec, Study
+from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 
 CRITERIA = {

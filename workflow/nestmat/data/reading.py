@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from nestmat import tables
-from nestmat.config.study import ColumnSpec, DataFile, DatasetSpec
+from nestmat.config.datasets import ColumnSpec, DataFile, DatasetSpec
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.materials.formulas import ELEMENTS, fill_template, parse

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nestmat.config.study import DEVICES, DatasetSpec, load_yaml
+from nestmat.config.datasets import DEVICES, DatasetSpec
+from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES
 

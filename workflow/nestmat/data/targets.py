@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nestmat.config.study import CLASSIFIERS, REGRESSORS, Study
+from nestmat.config.baselines import CLASSIFIERS, REGRESSORS
+from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 

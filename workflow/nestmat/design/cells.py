@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.config.base import CELL
+from nestmat.config.features import CELL
 from nestmat.design.problem import Design
 from nestmat.design.verification import VERIFIED, target_value
 from nestmat.errors import InputError

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor
 
 from nestmat import tables
-from nestmat.config.study import FeatureBlock
+from nestmat.config.features import FeatureBlock
 from nestmat.errors import InputError
 from nestmat.evaluation.estimators.censored_process import CensoredProcess
 from nestmat.features.matminer_cache import CACHE

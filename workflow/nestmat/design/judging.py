@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from nestmat import tables
-from nestmat.config.study import DatasetSpec
+from nestmat.config.datasets import DatasetSpec
 from nestmat.data.registry import resolve
 from nestmat.design.candidates import candidate_schema, candidate_table
 from nestmat.design.domain import WINDOWS, training_designs, with_novelty_and_domain
@@ -156,7 +156,7 @@ def judgements(design: Design, data: Mapping[str, str | Path], frame: pd.DataFra
     found = {name: judge.predict(table) for name, judge in fitted_judges(design, data).items()}
     if given.judges.physics:
         spec = resolve(study.datasets[study.scales[given.scale].dataset])
-        quantity = f"{given.scale}.{study.simulated(given.scale)}"
+        quantity = f"{given.scale}.{study.efficiency_column(given.scale)}"
         gap = found["trees"][given.judges.physics.gap][0]
         pce = simulated(table, gap, _headers(spec, design.space))
         found["physics"] = {**found["trees"], quantity: (pce, np.full_like(pce, np.nan))}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nestmat.config import problems
+from nestmat.config import spaces
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
 from nestmat.search.spaces.product import (
@@ -23,7 +23,7 @@ from nestmat.search.spaces.product import (
 from nestmat.search.spaces.simplex import Simplex
 
 
-def design_space(given: problems.Space) -> Product:
+def design_space(given: spaces.Space) -> Product:
     """The space of a configuration.
 
     Raises:
@@ -40,7 +40,7 @@ def design_space(given: problems.Space) -> Product:
     return Box(intervals, given.symmetries) if len(intervals) == len(others) else Product(others)
 
 
-def _shares(given: problems.Shares, site: str = "") -> Simplex:
+def _shares(given: spaces.Shares, site: str = "") -> Simplex:
     bounds = dict(given.bounds)
     if given.greatest < 1:
         own = {name: given.bounds.get(name, (0.0, 1.0)) for name in given.species}
@@ -56,7 +56,7 @@ def _shares(given: problems.Shares, site: str = "") -> Simplex:
     )
 
 
-def _variable(name: str, given: problems.Variable) -> Factor:
+def _variable(name: str, given: spaces.Variable) -> Factor:
     if given.levels is not None:
         return Choice(name, given.levels)
     if given.between is not None:

@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.config.base import CELL
-from nestmat.config.study import ColumnSpec, DatasetSpec, Layer, StructureSet
+from nestmat.config.datasets import ColumnSpec, DatasetSpec
+from nestmat.config.dft import Layer, StructureSet
+from nestmat.config.features import CELL
 from nestmat.data.reading import read
 from nestmat.dft.structures import Sites, structure
 from nestmat.errors import InputError

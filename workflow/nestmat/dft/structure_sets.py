@@ -22,7 +22,8 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.config.study import DFT_TABLES, ColumnSpec, DatasetSpec, StructureSet
+from nestmat.config.datasets import ColumnSpec, DatasetSpec
+from nestmat.config.dft import DFT_TABLES, StructureSet
 from nestmat.data.reading import read
 from nestmat.data.registry import closest
 from nestmat.dft import layers, reference_set
@@ -421,7 +422,7 @@ def summarise(paths: Sequence[str | Path], outputs: Mapping[str, str | Path], **
     Args:
         paths: Tables of the sets, as `write_records` wrote them. Of a structure that several sets list, the
             calculations of the first count, for the others may have other settings.
-        outputs: File to write for each of `nestmat.config.study.DFT_TABLES`.
+        outputs: File to write for each of `nestmat.config.dft.DFT_TABLES`.
         facts: Origin, kept in every file beside versions and settings.
     """
     records: list[dict[str, Any]] = []
@@ -561,7 +562,7 @@ def export(
     """Copy the tables of all sets into a folder, to be published.
 
     Args:
-        results: Folder with a file for each of `nestmat.config.study.DFT_TABLES`.
+        results: Folder with a file for each of `nestmat.config.dft.DFT_TABLES`.
         folder: Folder to write to.
         command: The command, for the provenance.
         commit: Commit of the code.

@@ -30,7 +30,8 @@ from threadpoolctl import threadpool_limits
 from xgboost import XGBRegressor
 
 from nestmat import tables
-from nestmat.config.study import NUMBER_OF_ELEMENTS, Baseline
+from nestmat.config.baselines import Baseline
+from nestmat.config.features import NUMBER_OF_ELEMENTS
 from nestmat.errors import InputError
 from nestmat.evaluation.estimators.classifiers import CLASSIFY, FEWEST
 from nestmat.evaluation.estimators.gaussian_process import MaternProcess

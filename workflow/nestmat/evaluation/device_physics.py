@@ -12,7 +12,8 @@ from scipy.interpolate import PchipInterpolator
 
 from nestmat import tables
 from nestmat.commands.predict import featurize_chain
-from nestmat.config.study import EFFICIENCY, DatasetSpec, FeatureBlock
+from nestmat.config.datasets import EFFICIENCY, DatasetSpec
+from nestmat.config.features import FeatureBlock
 from nestmat.data.generators import calculated_gaps, perovskite_devices
 from nestmat.errors import InputError
 from nestmat.features.table import Featurized

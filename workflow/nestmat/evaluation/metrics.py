@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.config.study import NUMBER_OF_ELEMENTS, Stratum
+from nestmat.config.evaluation import Stratum
+from nestmat.config.features import NUMBER_OF_ELEMENTS
 from nestmat.errors import InputError
 from nestmat.evaluation.calibration import calibration_curve, calibration_metrics
 from nestmat.evaluation.classification import class_metrics, reliability_curve

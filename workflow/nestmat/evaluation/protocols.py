@@ -21,7 +21,7 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from nestmat import tables
-from nestmat.config.study import Split, Strict
+from nestmat.config.splits import Split, Strict
 from nestmat.errors import InputError
 from nestmat.materials.formulas import elements
 from nestmat.training.inner_folds import LABELLED, UNLABELLED, UNUSED, balanced_folds

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from nestmat.config.base import CELL
-from nestmat.config.study import FeatureBlock
+from nestmat.config.features import CELL, FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.alloys import design_table
 from nestmat.features.sites import PROPERTIES

@@ -14,8 +14,7 @@ import pandas as pd
 import torch
 
 from nestmat import tables
-from nestmat.config.base import CELL
-from nestmat.config.study import FeatureBlock
+from nestmat.config.features import CELL, FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.alloys import alloy_descriptors, element_fractions
 from nestmat.features.block import Block, Fault

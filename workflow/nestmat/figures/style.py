@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nestmat.config.study import ColumnSpec, Scale, Study
+from nestmat.config.datasets import ColumnSpec
+from nestmat.config.scales import Scale
+from nestmat.config.study import Study
 from nestmat.files import replacing
 
 # The rules ask this package which figures there are: matplotlib and pandas are loaded only to draw them.

@@ -12,7 +12,8 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.commands.predict import featurize_chain
-from nestmat.config.study import Families, FeatureBlock
+from nestmat.config.features import FeatureBlock
+from nestmat.config.interpretation import Families
 from nestmat.errors import InputError
 from nestmat.materials.formulas import from_species
 from nestmat.scales.chain import predict_chain

@@ -11,18 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures
+from nestmat.config.baselines import Baseline, Recommended
+from nestmat.config.datasets import DEVICES, DataFile, DatasetSpec
+from nestmat.config.dft import DFT_TABLES, Dft
 from nestmat.config.problems import DesignProblem
-from nestmat.config.study import (
-    DEVICES,
-    DFT_TABLES,
-    Baseline,
-    DataFile,
-    DatasetSpec,
-    Dft,
-    Recommended,
-    Scale,
-    Study,
-)
+from nestmat.config.scales import Scale
+from nestmat.config.study import Study
 from nestmat.data.registry import READS, resolve
 from nestmat.data.targets import check_classes, class_targets
 from nestmat.paths import RESOURCES, ROOT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nestmat.config.problems import Shares
+from nestmat.config.spaces import Shares
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import front

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nestmat.config.study import Scale, Study
+from nestmat.config.scales import Scale
+from nestmat.config.study import Study
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons

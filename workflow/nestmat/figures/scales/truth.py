@@ -66,7 +66,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
 
 
 def _target(labels: style.Labels) -> str:
-    target = labels.study.simulated(labels.scale)
+    target = labels.study.efficiency_column(labels.scale)
     assert target is not None
     return target
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nestmat.config.problems import Bound, Shares, Variable, Wanted
+from nestmat.config.problems import Bound, Wanted
+from nestmat.config.spaces import Shares, Variable
 from nestmat.design.metrics import ALL, MODEL, TRAINING, UNIFORM
 from nestmat.figures.problems.generative import stage
 from nestmat.figures.style import lower_first, word

@@ -90,7 +90,7 @@ class Searched:
                 yield heading, " ".join(self._savings(names, *way) for way in self._ways)
 
     def _saw(self, name: str) -> bool:
-        return self.labels.study.saw_labels(self.labels.scale, name)
+        return self.labels.study.trained_on_labels(self.labels.scale, name)
 
     def _savings(self, names: list[str], way: str, batch: int) -> str:
         reference = searches_of(self.searches, self.first, way, batch)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nestmat.config.study import Split, Strict, Study
+from nestmat.config.splits import Split, Strict
+from nestmat.config.study import Study
 from nestmat.evaluation.metrics import RECONSTRUCTION
 from nestmat.figures import kind
 from nestmat.figures.style import Labels, lower_first, word
@@ -222,7 +223,7 @@ def truth(traced: pd.DataFrame, labels: Labels, target: str) -> str:
     Returns:
         Two sentences; empty for a target that is not the simulated one.
     """
-    if labels.config.truth is None or target != labels.study.simulated(labels.scale):
+    if labels.config.truth is None or target != labels.study.efficiency_column(labels.scale):
         return ""
     unit, model = labels.unit(target), lower_first(labels.model(labels.config.truth.model))
     points, devices = (traced[traced["kind"] == name] for name in ("gap", "device"))

@@ -1,0 +1,376 @@
+"""What the keys of a study must fit of each other; each function raises ValueError with the dotted key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from nestmat.config.baselines import Baseline, Recommended
+from nestmat.config.datasets import DEVICES, EFFICIENCY, DatasetSpec
+from nestmat.config.dft import Dft, StructureSet
+from nestmat.config.evaluation import Truth
+from nestmat.config.features import NUMBER_OF_ELEMENTS
+from nestmat.config.generative import GenerativeModel
+from nestmat.config.lineage import ancestors, chain, inner_fold_counts, lineage, readers
+from nestmat.config.pool import PoolSearch
+from nestmat.config.problems import DesignProblem
+from nestmat.config.scales import Scale, ScaleModel
+from nestmat.config.splits import Split, Strict
+
+Datasets = Mapping[str, "str | DatasetSpec"]
+Scales = Mapping[str, Scale]
+
+
+class Keys(Protocol):
+    """Keys of a study that are checked."""
+
+    @property
+    def datasets(self) -> Datasets: ...  # noqa: D102
+    @property
+    def strict(self) -> Strict: ...  # noqa: D102
+    @property
+    def scales(self) -> Scales: ...  # noqa: D102
+    @property
+    def generative(self) -> Mapping[str, GenerativeModel]: ...  # noqa: D102
+    @property
+    def search(self) -> Mapping[str, DesignProblem]: ...  # noqa: D102
+    @property
+    def dft(self) -> Dft | None: ...  # noqa: D102
+
+
+def check_study(study: Keys) -> None:
+    """Check that names refer to something, and that settings fit each other.
+
+    Raises:
+        ValueError: Names the key.
+    """
+    for name in study.scales:
+        check_scale(name, study.scales, study.datasets)
+        check_folds(name, study.scales[name], study.strict)
+        check_readers(name, study.scales)
+    check_shared_splits(study.scales)
+    for name, entry in study.dft.sets.items() if study.dft else ():
+        check_structures(f"dft.sets.{name}", entry, study.datasets, study.search)
+    for name, generative in study.generative.items():
+        check_generative(f"generative.{name}", generative, study.scales)
+    for name, problem in study.search.items():
+        check_problem(name, problem, study.scales, study.datasets)
+        check_methods(name, problem, study.generative)
+    check_inner_folds(study.scales)
+
+
+def _need(name: str, choices: Collection[str], key: str) -> None:
+    if name not in choices:
+        raise ValueError(f"{key}: {name!r} is not one of {sorted(choices)}")
+
+
+def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
+    """Check a scale against the data sets and the scales listed before it."""
+    scale, key = scales[name], f"scales.{name}"
+    earlier = list(scales)[: list(scales).index(name)]
+    _need(scale.dataset, datasets, f"{key}.dataset")
+    for parent in scale.parents:
+        if parent not in earlier:
+            raise ValueError(f"{key}.parents: {parent!r} is not a scale listed before this one")
+    if "strict" in scale.splits:
+        raise ValueError(f"{key}.splits: strict is configured once, at the top of the study")
+    blocks = [*scale.features, *scale.parents]
+    pairs = ((scale.features, scale.parents), (scale.models, scale.baselines), (blocks, scale.targets))
+    if NUMBER_OF_ELEMENTS in blocks:
+        raise ValueError(f"{key}.features: {NUMBER_OF_ELEMENTS!r} is built in; choose another name")
+    if clash := set().union(*(set(one) & set(other) for one, other in pairs)):
+        raise ValueError(f"{key}: {sorted(clash)} name two things")
+    for model_name, model in scale.models.items():
+        _check_model(f"{key}.models.{model_name}", model_name, model, scale, scales)
+    for baseline_name, baseline in scale.baselines.items():
+        _check_baseline(f"{key}.baselines.{baseline_name}", baseline, scale)
+    for competitor_name, competitor in scale.competitors.items():
+        for protocol in competitor.protocols or []:
+            _need(protocol, scale.protocols, f"{key}.{competitor_name}.protocols")
+    if scale.baselines and not scale.targets:
+        raise ValueError(f"{key}.baselines: the scale has no target to predict")
+    if scale.recommended:
+        _check_recommended(f"{key}.recommended", scale.recommended, scale)
+    for pair in scale.compare:
+        for member in pair:
+            _need(member, scale.models, f"{key}.compare")
+    _check_explained(key, scale)
+    if scale.truth:
+        _check_truth(f"{key}.truth", scale.truth, scale, datasets)
+    if scale.pool:
+        _check_pool(f"{key}.pool", scale.pool, name, scales)
+
+
+def _check_model(key: str, name: str, model: ScaleModel, scale: Scale, scales: Scales) -> None:
+    specification = model.specification
+    blocks = [*scale.features, *scale.parents]
+    for block in specification.inputs:
+        _need(block, blocks, f"{key}.specification.inputs")
+    for head in specification.heads:
+        _need(head, [*blocks, *scale.targets], f"{key}.specification.heads")
+    parents_read = [parent for parent in scale.parents if parent in specification.inputs]
+    for parent in parents_read:
+        parent_model = specification.parent_model or name
+        _need(parent_model, scales[parent].models, f"{key}.specification.parent_model")
+        if scales[parent].models[parent_model].specification.joint:
+            raise ValueError(
+                f"{key}: reads {parent_model!r} of {parent!r}, which is trained jointly; read another model"
+            )
+    if semi := specification.semi_supervised:
+        for block in (semi.composition, *semi.classifier):
+            _need(block, specification.inputs, f"{key}.specification.semi_supervised")
+        if semi.teacher:
+            teacher_key = f"{key}.specification.semi_supervised.teacher"
+            _need(semi.teacher, scale.baselines, teacher_key)
+            if lacking := sorted(set(scale.runs(name)) - set(scale.runs(semi.teacher))):
+                raise ValueError(f"{teacher_key}: {semi.teacher!r} does not run in {lacking}")
+        if specification.joint:
+            raise ValueError(
+                f"{key}.specification.joint: a semi-supervised model is not trained jointly with a parent"
+            )
+    if specification.joint and not parents_read:
+        raise ValueError(f"{key}.specification.joint: no parent is among the inputs")
+
+
+def _check_baseline(key: str, baseline: Baseline, scale: Scale) -> None:
+    for block in baseline.inputs:
+        _need(block, [*scale.features, NUMBER_OF_ELEMENTS], f"{key}.inputs")
+
+
+def _check_recommended(key: str, recommended: Recommended, scale: Scale) -> None:
+    for member in recommended.stack:
+        _need(member, scale.competitors, f"{key}.stack")
+        heads = scale.models[member].specification.heads if member in scale.models else scale.targets
+        if lacking := sorted(set(scale.targets) - set(heads)):
+            raise ValueError(f"{key}.stack: {member!r} has no head for {lacking}")
+        if member in scale.models and scale.models[member].specification.joint:
+            raise ValueError(
+                f"{key}.stack: {member!r} is trained jointly, and the parent that it trains would see the "
+                "rows that the weights are learned on; combine other models"
+            )
+    if not scale.targets or not scale.runs("recommended"):
+        raise ValueError(f"{key}: needs a target, and a protocol that all of the stack run in")
+
+
+def _check_explained(key: str, scale: Scale) -> None:
+    for use in (scale.sweep, scale.interpret):
+        if use is None:
+            continue
+        _need(use.model, scale.models, f"{key}.model")
+        if scale.models[use.model].specification.joint:
+            raise ValueError(f"{key}: {use.model!r} is trained jointly; sweep and interpret another")
+        _need(use.protocol, scale.runs(use.model), f"{key}.protocol")
+    families = scale.interpret and scale.interpret.families
+    if scale.interpret and families and not scale.models[scale.interpret.model].specification.semi_supervised:
+        raise ValueError(f"{key}.interpret.families: goes with a semi-supervised model")
+
+
+def _check_truth(key: str, truth: Truth, scale: Scale, datasets: Datasets) -> None:
+    if truth.model not in scale.models or "strict" not in scale.runs(truth.model):
+        raise ValueError(f"{key}.model: {truth.model!r} is not a model of the scale that runs in strict")
+    spec = datasets[scale.dataset]
+    if not isinstance(spec, DatasetSpec) or spec.generator != DEVICES:
+        raise ValueError(
+            f"{key}: needs a data set with the generator {DEVICES}, whose truth is known; "
+            f"{scale.dataset!r} is none"
+        )
+    if spec.named("gap") is None:
+        raise ValueError(f"{key}: needs the generated column gap in the data set {scale.dataset!r}")
+    if "strain" in spec.options and spec.options["strain"] is None:
+        raise ValueError(f"{key}: follows devices over strain, which {scale.dataset!r} leaves out")
+    target = spec.efficiency_column
+    if target not in scale.targets or target not in scale.models[truth.model].specification.heads:
+        raise ValueError(f"{key}.model: {truth.model!r} does not predict the simulated column {EFFICIENCY}")
+
+
+def _check_pool(key: str, pool: PoolSearch, name: str, scales: Scales) -> None:
+    scale = scales[name]
+    _need(pool.target, scale.targets, f"{key}.target")
+    for representation_name, representation in pool.representations.items():
+        representation_key = f"{key}.representations.{representation_name}"
+        latents = representation.latents
+        for block in representation.blocks:
+            _need(block, scale.features, f"{representation_key}.blocks")
+        if latents is None:
+            continue
+        _need(latents.scale, [name, *scale.parents], f"{representation_key}.latents.scale")
+        source = scales[latents.scale]
+        _need(latents.model, source.models, f"{representation_key}.latents.model")
+        _need(latents.protocol, source.runs(latents.model), f"{representation_key}.latents.protocol")
+        if latents.scale != name and source.models[latents.model].specification.joint:
+            raise ValueError(
+                f"{representation_key}.latents.model: {latents.model!r} is trained jointly; read another"
+            )
+
+
+def check_folds(name: str, scale: Scale, strict: Strict) -> None:
+    """Check that every protocol of a stack with learned weights has folds enough to learn them."""
+    learned = scale.recommended is not None and scale.recommended.weights == "learned"
+    for protocol in scale.runs("recommended") if learned else []:
+        folds = scale.splits.get(protocol, strict).folds
+        if folds is not None and folds < 3:
+            raise ValueError(
+                f"scales.{name}.recommended: protocol {protocol!r} has {folds} folds, and 3 or more are "
+                "needed to learn the weights of the stack"
+            )
+
+
+def check_readers(name: str, scales: Scales) -> None:
+    """Check that all scales on the way to a scale pass on the predictions of an ancestor, or none does."""
+    for parent in sorted(ancestors(scales, name)):
+        reading = readers(scales, parent, name)
+        if len({scales[reader].pass_prediction for reader in reading}) > 1:
+            raise ValueError(
+                f"scales.{name}: {' and '.join(reading)} read {parent!r} with different pass_prediction: "
+                "give them the same"
+            )
+
+
+def check_shared_splits(scales: Scales) -> None:
+    """Check that a shared split has the same settings at every scale, and that parents have it too."""
+    first: dict[str, tuple[str, Split]] = {}
+    for name, scale in scales.items():
+        for key, split in scale.splits.items():
+            other, first_split = first.setdefault(key, (name, split))
+            if "shared" in (split.kind, first_split.kind) and split != first_split:
+                raise ValueError(
+                    f"scales.{name}.splits.{key}: differs from that of scale {other!r}; a shared split has "
+                    "the same settings at every scale"
+                )
+            if split.kind != "shared":
+                continue
+            for parent in scale.parents:
+                if key not in scales[parent].splits:
+                    raise ValueError(
+                        f"scales.{name}.splits.{key}: its parent {parent!r} lacks this shared split, and "
+                        "would have seen the materials that are left out"
+                    )
+
+
+def check_inner_folds(scales: Scales) -> None:
+    """Check that the stacks which a model serves have the same inner folds, and that no teacher is in one."""
+    for name, scale in scales.items():
+        for model, entry in scale.models.items():
+            key, semi = f"scales.{name}.models.{model}", entry.specification.semi_supervised
+            for protocol in scale.runs(model):
+                counts = inner_fold_counts(scales, name, model, protocol)
+                if len(counts) > 1:
+                    raise ValueError(
+                        f"{key}: the stacks that it serves have {sorted(counts)} inner folds: give all of "
+                        "them the same inner_folds"
+                    )
+                if counts and semi and semi.teacher:
+                    raise ValueError(
+                        f"{key}.specification.semi_supervised.teacher: {semi.teacher!r} has seen the labels "
+                        "that the weights of a stack are learned on; give the stack equal weights, or keep "
+                        "the model out of it"
+                    )
+
+
+def check_structures(
+    key: str, entry: StructureSet, datasets: Datasets, problems: Mapping[str, DesignProblem]
+) -> None:
+    """Check a set of structures against the data set or the problem that it comes from."""
+    if entry.dataset:
+        _need(entry.dataset, datasets, f"{key}.dataset")
+    if not entry.candidates:
+        return
+    problem = problems.get(entry.candidates)
+    if problem is None or problem.verify is None:
+        raise ValueError(f"{key}.candidates: {entry.candidates!r} is not a problem of search with verify")
+    if problem.space.cells != (entry.layer is not None):
+        raise ValueError(f"{key}.layer: goes with candidates of a space of cells, and with no other")
+    if entry.layer and len(entry.layer.heights) > 1:
+        raise ValueError(f"{key}.layer.heights: candidates are calculated at one")
+
+
+def check_generative(key: str, generative: GenerativeModel, scales: Scales) -> None:
+    """Check a generative model against the scale whose rows it is trained on."""
+    if generative.scale not in scales:
+        raise ValueError(f"{key}.scale: {generative.scale!r} is not one of {list(scales)}")
+    scale = scales[generative.scale]
+    if generative.condition not in scale.targets:
+        raise ValueError(f"{key}.condition: {generative.condition!r} is not one of {scale.targets}")
+    if generative.teaching:
+        teacher = scale.models.get(generative.teaching.model)
+        if teacher is None or generative.condition not in teacher.specification.heads:
+            raise ValueError(
+                f"{key}.teaching.model: {generative.teaching.model!r} is not a model of the scale that "
+                f"predicts {generative.condition!r}"
+            )
+    if generative.space.sites is not None or generative.space.elements is not None:
+        raise ValueError(f"{key}.space: has to be of variables alone, which are columns of the data set")
+    columns = {column for block in scale.features.values() for column in block.columns or []}
+    if lacking := sorted(set(generative.space.variables) - columns):
+        raise ValueError(f"{key}.space: {lacking[0]!r} is not a column of a feature block of the scale")
+
+
+def check_methods(name: str, problem: DesignProblem, generative: Mapping[str, GenerativeModel]) -> None:
+    """Check that generative models which methods take samples of are made for the problem."""
+    for method_name, method in problem.methods.items():
+        if method.model is None:
+            continue
+        key = f"search.{name}.methods.{method_name}.model"
+        if method.model not in generative:
+            raise ValueError(f"{key}: {method.model!r} is not one of {list(generative)}")
+        model = generative[method.model]
+        if [target.quantity for target in problem.targets] != [f"{model.scale}.{model.condition}"]:
+            raise ValueError(f"{key}: {method.model!r} can be asked for its condition alone")
+        if model.space != problem.space:
+            raise ValueError(f"{key}: {method.model!r} has another space")
+
+
+def check_problem(name: str, problem: DesignProblem, scales: Scales, datasets: Datasets) -> None:
+    """Check a design problem against the scales that predict."""
+    key = f"search.{name}"
+    if name in scales:
+        raise ValueError(f"{key}: is the name of a scale; choose another")
+    if problem.scale not in scales:
+        raise ValueError(f"{key}.scale: {problem.scale!r} is not one of {list(scales)}")
+    scale = scales[problem.scale]
+    if problem.model not in scale.models or "strict" not in scale.runs(problem.model):
+        raise ValueError(f"{key}.model: {problem.model!r} is not a model of the scale that runs in strict")
+    split = scale.splits.get(problem.protocol)
+    if not split or split.kind != "shared" or problem.protocol not in scale.runs(problem.model):
+        raise ValueError(
+            f"{key}.protocol: {problem.protocol!r} is not a split of kind shared of scale "
+            f"{problem.scale!r} that model {problem.model!r} runs in"
+        )
+    _check_searched_inputs(key, problem, scales)
+    spec = datasets[scale.dataset]
+    simulated = isinstance(spec, DatasetSpec) and spec.efficiency_column is not None
+    if problem.judges and problem.judges.physics and not simulated:
+        raise ValueError(f"{key}.judges.physics: scale {problem.scale!r} is not one of simulated devices")
+    quantities = {
+        *(f"{name}.{target}" for name in lineage(scales, problem.scale) for target in scales[name].targets),
+        *("tolerance_factor", "octahedral_factor", "tau"),
+        *problem.quantities,
+    }
+    if unknown := sorted(set(_quantities_named(problem)) - quantities):
+        raise ValueError(f"{key}: {unknown[0]!r} is not one of {sorted(quantities)}")
+
+
+def _check_searched_inputs(key: str, problem: DesignProblem, scales: Scales) -> None:
+    for stem in chain(scales, problem.scale, problem.model, "strict").values():
+        name, _, model = stem.split("/")
+        for block_name in scales[name].models[model].specification.inputs:
+            block = scales[name].features.get(block_name)
+            if block and (block.composition or block.matminer):
+                raise ValueError(
+                    f"scales.{name}.models.{model}.specification.inputs: {block_name!r} describes whole "
+                    f"compositions, which {key} cannot compute from the numbers of its space; let the "
+                    "searched model read columns, one_hot, site, site_descriptors, perovskite, elements, "
+                    "alloy or monolayer blocks"
+                )
+
+
+def _quantities_named(problem: DesignProblem) -> list[str]:
+    """Quantities that targets, constraints, quantities, judges and the verification of a problem name."""
+    names = [target.quantity for target in problem.targets]
+    names += [constraint.quantity for constraint in problem.constraints]
+    names += [part.detailed_balance for part in problem.quantities.values() if part.detailed_balance]
+    if problem.judges and problem.judges.physics:
+        names.append(problem.judges.physics.gap)
+    if verify := problem.verify:
+        names += [name for name in (verify.gap, verify.lattice, verify.formation_energy) if name]
+    return names

@@ -1,0 +1,211 @@
+"""Data sets of a study: where a table of materials comes from, and what its columns are."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from nestmat.config.base import Part
+
+DEVICES = "perovskite_devices"
+"""The generator whose tables are simulated devices."""
+
+
+EFFICIENCY = "pce"
+"""Column of those tables that the simulator gives."""
+
+
+class ColumnSpec(Part):
+    """A column that is read from a data file."""
+
+    kind: Literal["number", "category", "text"] = Field("number", description="What the cells hold.")
+    unit: str = Field(
+        "", description="Unit as printed on an axis, for example `eV`; empty for a pure number."
+    )
+    description: str = Field("", description="One line for the reader of tables and reports.")
+    header: str | None = Field(
+        None, description="Header in the file where it differs from the column's name."
+    )
+    sentinels: list[float] = Field(
+        [], description="Numbers that stand for a missing value, for example -999."
+    )
+    missing: Literal["reject", "keep", "level"] = Field(
+        "reject",
+        description=(
+            "A row without this value is rejected with a reason, or kept with NaN; level makes `not stated` "
+            "a level of a category."
+        ),
+    )
+    label: bool = Field(
+        False,
+        description=(
+            "A measured or computed result. Rows that agree in everything but their labels are duplicates; "
+            "the targets of a study are labels in any case."
+        ),
+    )
+    uncertainty: float | None = Field(
+        None,
+        gt=0,
+        description=(
+            "Known standard uncertainty of the values, in their unit: shown beside the errors of the models."
+        ),
+    )
+
+    classes: list[str] | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description=(
+            "The column holds the number of a class, 0 or 1; these are the names of the two. As a target it "
+            "is classified: predicted is the probability of class 1."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _fits_kind(self) -> ColumnSpec:
+        if self.missing == "level" and self.kind != "category":
+            raise ValueError("missing: level goes with kind: category")
+        if self.uncertainty is not None and self.kind != "number":
+            raise ValueError("uncertainty goes with kind: number")
+        if self.classes is not None:
+            if self.kind != "number" or self.unit or self.uncertainty is not None:
+                raise ValueError("classes goes with kind: number, without unit and uncertainty")
+            if len(set(self.classes)) < len(self.classes):
+                raise ValueError("classes: have different names")
+        return self
+
+
+class Suspicion(Part):
+    """A label that is flagged in the report and kept."""
+
+    row: int = Field(gt=0, description="Line of a CSV file, row of any other table, counted from 1.")
+    column: str = Field(description="Column of the label.")
+    reason: str = Field(description="Why it is suspected.")
+
+
+class DataFile(Part):
+    """A file of rows: an address with its checksum, or your own file."""
+
+    url: str | None = Field(
+        None, description="Address of the file at a fixed version; Parquet if it ends in `.parquet`, or CSV."
+    )
+    mirror: str | None = Field(
+        None, description="Path of the file inside the folder named by NESTMAT_MIRROR."
+    )
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Checksum of the file.")
+    file: str | None = Field(
+        None, description="Your own file, CSV or `.parquet`, relative to the working directory."
+    )
+    names: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Headers of a CSV file that has no header line, from its first column to its last.",
+    )
+    comment: str | None = Field(
+        None,
+        min_length=1,
+        description="What lines of a CSV file that are no rows begin with, for example `#`.",
+    )
+
+    @model_validator(mode="after")
+    def _readable(self) -> DataFile:
+        if self.url and not self.sha256:
+            raise ValueError("a url needs the sha256 of the file")
+        if self.names and len(set(self.names)) < len(self.names):
+            raise ValueError("names: each is given to one column only")
+        if self.names and self.ending == "parquet":
+            raise ValueError("names goes with a CSV file: the columns of a Parquet file have names")
+        if self.comment and self.ending == "parquet":
+            raise ValueError("comment goes with a CSV file")
+        return self
+
+    @property
+    def ending(self) -> str:
+        """Ending by which the file is read: parquet or csv."""
+        path = urlsplit(self.url).path if self.url else self.file or ""
+        return "parquet" if path.lower().endswith(".parquet") else "csv"
+
+    def download(self, name: str) -> str:
+        """Where the file at the address is kept, relative to the working directory.
+
+        Args:
+            name: Key of the data set.
+        """
+        return f"downloads/{name}-{(self.sha256 or '')[:12]}.{self.ending}"
+
+
+class DatasetSpec(DataFile):
+    """A table of materials: where it comes from, what its columns are."""
+
+    title: str = Field(description="Name of the data set for people.")
+    description: str = Field("", description="What the rows are.")
+    doi: str | None = Field(None, description="DOI of the publication.")
+    citation: str | None = Field(None, description="Citation as text.")
+    licence: str | None = Field(None, description="Licence of the data; null when none is stated.")
+    beside: list[DataFile] = Field(
+        [], description="Further files with other columns of the same rows, in the same order."
+    )
+    generator: str | None = Field(None, description="Built-in generator of rows.")
+    options: dict[str, Any] = Field({}, description="Arguments of the generator.")
+    formula: str | None = Field(None, description="Column that holds the chemical formula.")
+    formula_template: str | None = Field(
+        None,
+        description="Formula made of other columns, for example `{Cation}Pb{X}3`, where none is written.",
+    )
+    elements: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Elements that a material may hold; a row with another is rejected. All by default.",
+    )
+    columns: dict[str, ColumnSpec] = Field(description="The columns to read; all others are left out.")
+    duplicates: Literal["keep", "flag", "reject_conflicting", "reject", "first"] = Field(
+        "flag",
+        description=(
+            "Rows of the same inputs: keep, keep and flag, or reject those with different labels; reject "
+            "leaves out repetitions with the same labels too, all but the first; first leaves out all but "
+            "the first of those with formulas written alike, whatever their labels, and flags others."
+        ),
+    )
+    suspicious: list[Suspicion] = Field([], description="Labels to flag; they are kept.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DatasetSpec:
+        if sum(source is not None for source in (self.url, self.file, self.generator)) != 1:
+            raise ValueError("give exactly one of url, file, generator")
+        if self.options and not self.generator:
+            raise ValueError("options goes with generator, and with no other source")
+        if self.generator and (self.names or self.comment or self.beside):
+            raise ValueError("names, comment and beside go with a file")
+        if any((part.url is None) == (part.file is None) for part in self.beside):
+            raise ValueError("beside: give exactly one of url, file")
+        return self
+
+    @model_validator(mode="after")
+    def _names(self) -> DatasetSpec:
+        if self.formula and self.formula_template:
+            raise ValueError("give formula or formula_template, not both")
+        if self.elements and not (self.formula or self.formula_template):
+            raise ValueError("elements goes with formula or formula_template")
+        if taken := sorted({"row_id", "row", "formula", "material", "flag"} & set(self.columns)):
+            raise ValueError(
+                f"columns {taken} have names that nestmat uses itself: choose another name and give the "
+                "file's as header"
+            )
+        return self
+
+    @property
+    def files(self) -> list[DataFile]:
+        """The file, then those beside it."""
+        return [self, *self.beside]
+
+    def named(self, header: str) -> str | None:
+        """Name of the column that has a header in the file, or that a generator makes under this name."""
+        found = (name for name, column in self.columns.items() if (column.header or name) == header)
+        return next(found, None)
+
+    @property
+    def efficiency_column(self) -> str | None:
+        """Column that is the simulated efficiency; None where the table is not one of simulated devices."""
+        return self.named(EFFICIENCY) if self.generator == DEVICES else None

@@ -1,0 +1,116 @@
+"""Calculations of a study with GPAW."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from nestmat.config.base import Name, Part
+
+DFT_TABLES = ("records", "calculations", "compounds", "electronic")
+"""What is told of all compounds: calculations as made and as read, perovskites, strained perovskites."""
+
+
+class Layer(Part):
+    """One MX2 layer in each cell of a table: columns a, b, c (Å) and alpha, beta, gamma (degrees)."""
+
+    metal: str = Field("Mo", description="Element M.")
+    chalcogen: str = Field("S", description="Element X.")
+    heights: list[float] = Field(
+        min_length=1,
+        description=(
+            "Height of X above and below M, in units of c; of several, each cell is calculated at each."
+        ),
+    )
+    relax: bool = Field(False, description="Whether the positions are relaxed in the cell.")
+    columns: list[str] = Field(
+        [], description="Further numbers of the table to keep, such as variables that it was designed with."
+    )
+
+    @model_validator(mode="after")
+    def _heights(self) -> Layer:
+        if not all(0 < height < 0.5 for height in self.heights):
+            raise ValueError("heights: lie between 0 and 0.5")
+        if len(set(self.heights)) < len(self.heights):
+            raise ValueError("heights: are not all different")
+        return self
+
+
+class StructureSet(Part):
+    """Structures to calculate; exactly one of `set`, `file`, `candidates` and `dataset`."""
+
+    set: Literal["ternaries", "binaries", "convergence", "alloys"] | None = Field(
+        None, description="Built-in set, as the reference set of cubic halide perovskites is made of."
+    )
+    file: str | None = Field(
+        None,
+        description=(
+            "Your own CSV file, relative to the working directory: a column `formula` and, where known, "
+            "`lattice`, the lattice constant in angstrom that the search starts from. With `layer` the six "
+            "numbers of a cell."
+        ),
+    )
+    candidates: Name | None = Field(
+        None, description="The best materials of this problem of `search`, for the target `verify`."
+    )
+    dataset: Name | None = Field(None, description="layer: cells of this data set of the study.")
+    rows: list[int] = Field(
+        [], description="layer: rows of `file` or `dataset`, counted from 0; all by default."
+    )
+    layer: Layer | None = Field(None, description="Calculate a layer in given cells, not compounds.")
+    after: list[Name] = Field(
+        [], description="Sets listed before this one, whose calculations the built-in set is made from."
+    )
+    options: dict[str, Any] = Field(
+        {},
+        description=(
+            "Arguments of the built-in set; for your own table changes to the settings: `cutoff`, `kpoints`, "
+            "`probes`, `strains` and others that docs/dft.md lists."
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> StructureSet:
+        sources = (self.set, self.file, self.candidates, self.dataset)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("give exactly one of set, file, candidates, dataset")
+        if self.dataset is not None and self.layer is None:
+            raise ValueError("dataset goes with layer")
+        if self.layer is not None and self.set is not None:
+            raise ValueError("layer goes with file, candidates or dataset")
+        if self.rows and (self.layer is None or self.candidates is not None):
+            raise ValueError("rows goes with layer, and with file or dataset")
+        if self.set is None and self.after:
+            raise ValueError("after goes with a built-in set, with nothing else")
+        if self.set in ("convergence", "alloys") and not self.after:
+            raise ValueError(
+                f"set {self.set!r} is made from calculations: name the set of the ternaries in after"
+            )
+        return self
+
+
+class Dft(Part):
+    """Calculations with GPAW, which the target `dft` runs."""
+
+    python: str = Field(
+        "python3",
+        description=(
+            "Interpreter that has GPAW, best an absolute path such as `/usr/bin/python3`; a bare name is not "
+            "looked for in the virtual environment of nestmat."
+        ),
+    )
+    parts: int = Field(16, ge=1, description="Jobs that a set is divided into.")
+    sets: dict[Name, StructureSet] = Field(min_length=1, description="Sets of structures by name.")
+
+    @model_validator(mode="after")
+    def _references(self) -> Dft:
+        seen: list[str] = []
+        for name, entry in self.sets.items():
+            if name in DFT_TABLES:
+                raise ValueError(f"sets.{name}: has the name of a table of results; choose another")
+            for other in entry.after:
+                if other not in seen:
+                    raise ValueError(f"sets.{name}.after: {other!r} is not a set listed before this one")
+            seen.append(name)
+        return self

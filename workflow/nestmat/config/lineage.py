@@ -1,0 +1,122 @@
+"""Which scales a scale reads, and the models, protocols and inner folds that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nestmat.config.scales import Scale
+from nestmat.errors import InputError
+
+
+def ancestors(scales: Mapping[str, Scale], scale: str) -> set[str]:
+    """Scales whose latents a scale reads, directly or through others.
+
+    Args:
+        scales: Scales of the study by name, finer before coarser.
+        scale: Name of a scale.
+    """
+    parents = scales[scale].parents
+    return set(parents).union(*(ancestors(scales, parent) for parent in parents))
+
+
+def lineage(scales: Mapping[str, Scale], scale: str) -> list[str]:
+    """A scale and its ancestors, in the order of the study: parents first."""
+    return [name for name in scales if name == scale or name in ancestors(scales, scale)]
+
+
+def readers(scales: Mapping[str, Scale], parent: str, child: str) -> list[str]:
+    """Scales on the way from a parent to a child that read the parent's latents; the child may be one."""
+    return [name for name in lineage(scales, child) if parent in scales[name].parents]
+
+
+def takes_prediction(scales: Mapping[str, Scale], parent: str, child: str) -> bool:
+    """Whether a parent's predictions accompany its latents where they are made for the rows of a child.
+
+    The scales that read the parent decide that: the child, or a scale on the way to it.
+    """
+    return any(scales[reader].pass_prediction for reader in readers(scales, parent, child))
+
+
+def parent_model(scales: Mapping[str, Scale], scale: str, model: str) -> str:
+    """Name of the parents' model that a model of a scale reads."""
+    return scales[scale].models[model].specification.parent_model or model
+
+
+def parent_protocol(scales: Mapping[str, Scale], parent: str, protocol: str) -> str:
+    """Protocol of the parent's members that a child reads in ``protocol``.
+
+    A parent without the protocol passes on its members trained on every row, which the strict run holds.
+    """
+    return protocol if protocol in scales[parent].protocols else "strict"
+
+
+def chain(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) -> dict[str, str]:
+    """The models that a prediction needs, ``<scale>/<protocol>/<model>`` by scale, parents first.
+
+    Parents that were trained jointly with a child are in the child's own files.
+
+    Raises:
+        InputError: A scale is read along two paths, by different models.
+    """
+    stems: dict[str, str] = {}
+
+    def add(scale_name: str, model_name: str, protocol_name: str) -> None:
+        specification = scales[scale_name].models[model_name].specification
+        for parent in scales[scale_name].parents:
+            if parent in specification.inputs and not specification.joint:
+                add(
+                    parent,
+                    parent_model(scales, scale_name, model_name),
+                    parent_protocol(scales, parent, protocol_name),
+                )
+        stem = f"{scale_name}/{protocol_name}/{model_name}"
+        if stems.setdefault(scale_name, stem) != stem:
+            raise InputError(
+                f"{scale} reads {scale_name} along two paths, by different models: {stems[scale_name]} and "
+                f"{stem}.",
+                remedy="let both paths read the same model of that scale.",
+            )
+
+    add(scale, model, protocol)
+    return stems
+
+
+def inner_fold_counts(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) -> set[int]:
+    """Numbers of inner folds of the stacks that a model serves; a valid study has at most one of them.
+
+    A model serves the stack of its own scale, if it is a member, and the stacks of coarser scales whose
+    models read its latents: members of an inner fold read parents that have not seen its materials either.
+    """
+    recommended = scales[scale].recommended
+    counts: set[int] = set()
+    learned = recommended is not None and recommended.weights == "learned"
+    stack = recommended.stack if recommended and learned else []
+    if recommended and model in stack and protocol in scales[scale].runs("recommended"):
+        counts.add(recommended.inner_folds)
+    for child, config in scales.items():
+        for name, entry in config.models.items() if scale in config.parents else ():
+            reads = scale in entry.specification.inputs and not entry.specification.joint
+            if reads and parent_model(scales, child, name) == model and protocol in config.runs(name):
+                counts |= inner_fold_counts(scales, child, name, protocol)
+    return counts
+
+
+def trained_on_labels(scales: Mapping[str, Scale], scale: str, representation: str) -> bool:
+    """Whether a model that describes the rows of a pool was trained on the labels that are sought there.
+
+    Args:
+        scales: Scales of the study by name.
+        scale: Scale with a search in its pool.
+        representation: Name of one of its representations.
+    """
+    pool = scales[scale].pool
+    latents = pool.representations[representation].latents if pool else None
+    if pool is None or latents is None:
+        return False
+    models = chain(scales, latents.scale, latents.model, latents.protocol).values()
+    heads = {
+        (scales[name].dataset, head)
+        for name, _, model in (stem.split("/") for stem in models)
+        for head in scales[name].models[model].specification.heads
+    }
+    return (scales[scale].dataset, pool.target) in heads

@@ -1,0 +1,80 @@
+"""Scales of a study: data, features, targets, models and parents."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from nestmat.config.base import Name, Part
+from nestmat.config.baselines import Baseline, Competitor, Recommended
+from nestmat.config.evaluation import Stratum, Sweep, Truth
+from nestmat.config.features import FeatureBlock
+from nestmat.config.interpretation import Interpretation
+from nestmat.config.pool import PoolSearch
+from nestmat.config.splits import Split
+from nestmat.models.specification import Model
+
+
+class ScaleModel(Competitor):
+    """A model of a scale with the protocols it is trained in."""
+
+    specification: Model = Field(description="Inputs, encoder, heads, penalties and training.")
+
+
+class Scale(Part):
+    """One physical scale: data, features, targets, models, parents."""
+
+    title: str = Field("", description="Name for people; the key by default.")
+    dataset: Name = Field(description="Data set of the scale.")
+    parents: list[Name] = Field([], description="Finer scales whose latents this one reads.")
+    parent_features: Literal["computed", "material"] = Field(
+        "computed",
+        description=(
+            "How the rows of this scale get the inputs of its parents: computed from this scale's data set, "
+            "or looked up by material in the parents' tables."
+        ),
+    )
+    pass_prediction: bool = Field(
+        False, description="Pass the parents' predictions and spreads beside the latents."
+    )
+    features: dict[Name, FeatureBlock] = Field(description="Feature blocks by name.")
+    targets: list[str] = Field([], description="Columns to predict.")
+    group: list[str] = Field(
+        [],
+        description="Columns which, with the material, form a group of the split kind `grouped`.",
+    )
+    splits: dict[Name, Split] = Field({}, description="Further protocols beside strict.")
+    models: dict[Name, ScaleModel] = Field(description="Autoencoders of the scale.")
+    baselines: dict[Name, Baseline] = Field({}, description="Models to compare with.")
+    recommended: Recommended | None = Field(None, description="The predictor in use.")
+    compare: list[tuple[str, str]] = Field(
+        [], description="Pairs (nested, single-scale) whose difference is reported with an interval."
+    )
+    strata: dict[Name, Stratum] = Field(
+        {}, description="Parts of the rows whose errors are told beside those of all."
+    )
+    sweep: Sweep | None = Field(None, description="Latent-size sweep.")
+    interpret: Interpretation | None = Field(None, description="Interpretation.")
+    truth: Truth | None = Field(
+        None, description="The physics beside the predictions, for simulated devices."
+    )
+    pool: PoolSearch | None = Field(None, description="Search for the best row, its label unseen.")
+
+    @property
+    def competitors(self) -> dict[str, ScaleModel | Baseline]:
+        """Models, then baselines, by name."""
+        return {**self.models, **self.baselines}
+
+    @property
+    def protocols(self) -> list[str]:
+        """Protocols of the scale, strict first."""
+        return ["strict", *self.splits]
+
+    def runs(self, name: str) -> list[str]:
+        """Protocols that a model or baseline of the scale runs in."""
+        if name == "recommended":
+            members = self.recommended.stack if self.recommended else []
+            return [p for p in self.protocols if all(p in self.runs(m) for m in members)]
+        entry = self.competitors[name]
+        return [p for p in self.protocols if entry.protocols is None or p in entry.protocols]
