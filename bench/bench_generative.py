@@ -78,7 +78,9 @@ class Bench:
     def flow(self) -> tuple[float, int]:
         """Seconds to a thousand hits, and samples that they take."""
         start, found, seed, drawn = time.perf_counter(), 0, 0, 0
-        search = self.settings.bind(self.models)
+        from nestmat.search.methods.base import SearchContext
+
+        search = self.settings.bind(SearchContext(self.models))
         while found < HITS:
             made = search.propose(self.design.problem, sys.maxsize, seed)
             found, seed, drawn = found + self.hits(made.x), seed + 1, drawn + int(made.details["sampled"])
@@ -86,12 +88,13 @@ class Bench:
 
     def uniform(self) -> tuple[float, int]:
         """The same for uniform draws with the same filter, scaled to a thousand hits."""
-        from nestmat.search.generators.network import Uniform, UniformOptions
+        from nestmat.search.generators.uniform import UniformOptions
+        from nestmat.search.methods.base import SearchContext
         from nestmat.search.methods.generative import Generative
 
         search = Generative(samples=UNIFORM, accept=self.settings.accept)
         start = time.perf_counter()
-        made = search.bind([Uniform(self.design.space, UniformOptions(), 0)]).propose(
+        made = search.bind(SearchContext([UniformOptions().build(self.design.space, 0)])).propose(
             self.design.problem, sys.maxsize, 0
         )
         found = self.hits(made.x)

@@ -27,14 +27,11 @@ from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, T
 from nestmat.scales.chain import Chain
 from nestmat.scales.train import train_scale
 from nestmat.search.interpolation import interpolate
-from nestmat.search.methods.conditional_decoder import (
-    ROUNDED,
-    ConditionalDecoder,
-    Decode,
-    Inversion,
-    Scan,
-    wanted_value,
-)
+from nestmat.search.methods.base import SearchContext
+from nestmat.search.methods.conditional_decoder import ROUNDED, ConditionalDecoder, target_value
+from nestmat.search.methods.decode import Decode
+from nestmat.search.methods.inversion import Inversion
+from nestmat.search.methods.scan import Scan
 from nestmat.search.problem import Constraint, Problem, Target, order
 from nestmat.search.spaces.product import Alloy, Interval
 from nestmat.search.spaces.simplex import Simplex
@@ -70,7 +67,7 @@ METHODS = [
     Decode(samples=200),
     Decode(samples=300, near=0.1, accept=0.6),
     Scan(points=4),
-    Inversion(starts=40).bind(np.empty((0, 0))),
+    Inversion(starts=40).bind(SearchContext()),
 ]
 
 
@@ -163,7 +160,7 @@ def test_every_proposed_alloy_keeps_the_rules_and_follows_from_the_seed(search, 
 
 def test_what_is_wanted_is_what_the_decoder_is_told(problem):
     assert [
-        wanted_value(target)
+        target_value(target)
         for target in (
             WANTED,
             Target("q", "minimise"),
@@ -253,7 +250,9 @@ def starting(space, known):
 def test_an_inversion_reaches_enough_and_no_shorter_share_does(space, problem, known):
     given = starting(space, known)
     ways = (0.1, 0.3, 0.6, 1.0)
-    search = Inversion(starts=60, shares=ways, steps=1, accept=0.6).bind(given)
+    search = Inversion(starts=60, shares=ways, steps=1, accept=0.6).bind(
+        SearchContext(known_materials=lambda: given)
+    )
     found = search.propose(problem, 5000, seed=0)
     assert 0 < found.details["reached"] == len(found.x) <= found.details["started"] <= 60
     assert (single(problem, found.x) >= 0.6).all()
@@ -276,7 +275,9 @@ def test_an_inversion_reaches_enough_and_no_shorter_share_does(space, problem, k
 def test_an_inversion_moves_no_more_than_it_may(space, problem, known):
     given = starting(space, known)
     free, bound = (
-        Inversion(starts=60, accept=0.6, within=within).bind(given).propose(problem, 9000, seed=0)
+        Inversion(starts=60, accept=0.6, within=within)
+        .bind(SearchContext(known_materials=lambda: given))
+        .propose(problem, 9000, seed=0)
         for within in (None, 0.15)
     )
     assert 0 < bound.details["reached"] < free.details["reached"]
@@ -290,7 +291,9 @@ def test_an_inversion_moves_no_more_than_it_may(space, problem, known):
 def test_the_published_way_goes_all_the_way_and_further(space, problem, known):
     given = starting(space, known)
     whole, short = (
-        Inversion(starts=40, shares=shares).bind(given).propose(problem, 9000, seed=0)
+        Inversion(starts=40, shares=shares)
+        .bind(SearchContext(known_materials=lambda: given))
+        .propose(problem, 9000, seed=0)
         for shares in ((1.0,), Inversion().shares)
     )
     assert whole.details["reached"] > 0
@@ -301,13 +304,17 @@ def test_the_published_way_goes_all_the_way_and_further(space, problem, known):
 def test_a_budget_is_kept(space, problem, known):
     given = starting(space, known)
     for budget in (250, 600, 2000):
-        found = Inversion().bind(given).propose(problem, budget, seed=0)
+        found = (
+            Inversion().bind(SearchContext(known_materials=lambda: given)).propose(problem, budget, seed=0)
+        )
         assert found.evaluations <= budget
         assert found.details["started"] >= 1
 
 
 def test_nothing_reached_is_nothing_proposed(space, problem, known):
-    search = Inversion(accept=1.1, shares=(0.5,)).bind(starting(space, known))
+    search = Inversion(accept=1.1, shares=(0.5,)).bind(
+        SearchContext(known_materials=lambda: starting(space, known))
+    )
     found = search.propose(problem, 2000, seed=0)
     assert found.details["reached"] == 0
     assert "moved" not in found.details
@@ -355,7 +362,7 @@ def test_without_a_semi_supervised_model_of_the_elements_there_is_nothing_to_dec
         (Scan(axes=(0, 4)), 100, r"are not two latents.*0 to 3"),
         (Scan(axes=(1, 1)), 100, "are not two latents"),
         (Scan(axes=(-1, 1)), 100, "are not two latents"),
-        (Inversion().bind(np.empty((0, 0))), 100, "too small for the steps"),
+        (Inversion().bind(SearchContext()), 100, "too small for the steps"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(search, budget, message, problem):
@@ -374,7 +381,7 @@ def test_shares_of_a_way_rise_to_the_whole_of_it(shares):
 )
 def test_enough_is_said_of_what_has_no_end(target, problem):
     aimed = dataclasses.replace(problem, targets=[target])
-    for search in (Decode(samples=50, accept=0.5), Inversion().bind(np.empty((0, 0)))):
+    for search in (Decode(samples=50, accept=0.5), Inversion().bind(SearchContext())):
         with pytest.raises(InputError, match="as much or as little as possible"):
             search.propose(aimed, 3000, seed=0)
     assert len(Decode(samples=50).propose(aimed, 50, seed=0).x) == 50

@@ -13,19 +13,16 @@ from nestmat.errors import InputError
 from nestmat.models.flow import ConditionalFlow, FlowSettings
 from nestmat.models.invertible import BACKWARD_KERNELS, Invertible, InvertibleSettings, discrepancy
 from nestmat.models.mixture_density import MixtureDensity, MixtureSettings
-from nestmat.search.generators.conditional_vae import NetworkSettings
-from nestmat.search.generators.network import (
-    KINDS,
-    Condition,
-    FlowOptions,
-    InvertibleOptions,
-    MixtureOptions,
-    RetrievalOptions,
-    Teacher,
-    UniformOptions,
-    load,
-    save,
-)
+from nestmat.search.generators.files import read_generators, write_generators
+from nestmat.search.generators.flow import FlowOptions
+from nestmat.search.generators.invertible import InvertibleOptions
+from nestmat.search.generators.mixture_density import MixtureDensityOptions
+from nestmat.search.generators.network import Condition
+from nestmat.search.generators.retrieval import RetrievalOptions
+from nestmat.search.generators.teacher import Teacher
+from nestmat.search.generators.uniform import UniformOptions
+from nestmat.search.generators.variational import VariationalOptions
+from nestmat.search.methods.base import SearchContext
 from nestmat.search.methods.generative import Generative, localise
 from nestmat.search.problem import Constraint, Problem, Target
 from nestmat.search.spaces.product import Alloy, Box, Interval
@@ -37,8 +34,8 @@ SMALL = {"width": 32, "steps": 400, "batch": 128}
 NETWORKS = {
     "flow": FlowOptions(**SMALL),
     "invertible": InvertibleOptions(**SMALL, blocks=4),
-    "mixture_density": MixtureOptions(**SMALL),
-    "conditional_vae": NetworkSettings(steps=600, latents=3),
+    "mixture_density": MixtureDensityOptions(**SMALL),
+    "conditional_vae": VariationalOptions(steps=600, latents=3),
 }
 
 
@@ -150,7 +147,7 @@ def test_a_value_that_many_rows_share_is_told_apart():
 def test_a_trained_model_gives_what_is_asked_for_within_the_space(kind):
     torch.set_num_threads(1)
     x, y = rows()
-    model = KINDS[kind][1](SPACE, NETWORKS[kind], 0)
+    model = NETWORKS[kind].build(SPACE, 0)
     curve = model.fit(x, y, CPU)
     train = curve.loc[curve["split"] == "train", "loss"]
     assert train.iloc[-5:].mean() < train.iloc[:5].mean()
@@ -166,11 +163,11 @@ def test_a_trained_model_gives_what_is_asked_for_within_the_space(kind):
 def test_raw_coordinates_may_leave_the_space_and_bounded_ones_never_do():
     x, y = rows(300)
     told = {"steps": 30, "batch": 64, "width": 16}
-    raw = KINDS["flow"][1](SPACE, FlowOptions(**told, coordinates="raw"), 0)
+    raw = FlowOptions(**told, coordinates="raw").build(SPACE, 0)
     raw.fit(x, y, CPU)
     made = raw.sample(1.0, 500, 0)
     assert (np.abs(SPACE.canonical(made) - made) > 1e-6).any()
-    bounded = KINDS["flow"][1](SPACE, FlowOptions(**told), 0)
+    bounded = FlowOptions(**told).build(SPACE, 0)
     bounded.fit(x, y, CPU)
     made = bounded.sample(1.0, 500, 0)
     assert np.array_equal(SPACE.canonical(made), made)
@@ -178,19 +175,19 @@ def test_raw_coordinates_may_leave_the_space_and_bounded_ones_never_do():
 
 def test_a_flow_refuses_a_space_of_shares():
     with pytest.raises(InputError, match="other parts than numbers in intervals"):
-        KINDS["flow"][1](Alloy(Simplex(["Fe", "Ni"], 4)), FlowOptions(), 0)
+        FlowOptions().build(Alloy(Simplex(["Fe", "Ni"], 4)), 0)
 
 
 def test_a_training_that_diverges_is_told():
     x, y = rows(200)
-    model = KINDS["flow"][1](SPACE, FlowOptions("affine", steps=60, rate=1e18, width=8, batch=32), 0)
+    model = FlowOptions("affine", steps=60, rate=1e18, width=8, batch=32).build(SPACE, 0)
     with pytest.raises(InputError, match="diverged"):
         model.fit(x, y, CPU)
 
 
 def test_retrieval_gives_rows_near_the_value_each_once():
     x, y = rows(200)
-    model = KINDS["retrieval"][1](SPACE, RetrievalOptions(width=0.2), 0)
+    model = RetrievalOptions(width=0.2).build(SPACE, 0)
     model.fit(x, y, CPU)
     made = model.sample(1.0, 1000, 0)
     assert len(made) == (np.abs(y - 1.0) <= 0.2).sum()
@@ -203,19 +200,19 @@ def test_retrieval_gives_rows_near_the_value_each_once():
     ("kind", "options"),
     [
         ("flow", FlowOptions(width=8, steps=2, batch=16)),
-        ("conditional_vae", NetworkSettings(steps=2, latents=2)),
+        ("conditional_vae", VariationalOptions(steps=2, latents=2)),
         ("retrieval", RetrievalOptions()),
         ("uniform", UniformOptions()),
     ],
 )
 def test_models_are_read_back_as_they_were_written(tmp_path, kind, options):
     x, y = rows(100)
-    models = [KINDS[kind][1](SPACE, options, seed) for seed in range(2)]
+    models = [options.build(SPACE, seed) for seed in range(2)]
     for model in models:
         model.fit(x, y, CPU)
     file = tmp_path / "models.safetensors"
-    save(models, file, {"kind": kind})
-    again = load(file, SPACE, kind, options)
+    write_generators(models, file, {"kind": kind})
+    again = read_generators(file, SPACE, options)
     assert len(again) == 2
     for model, copy in zip(models, again, strict=True):
         assert np.array_equal(model.sample(0.5, 20, 4), copy.sample(0.5, 20, 4))
@@ -223,11 +220,11 @@ def test_models_are_read_back_as_they_were_written(tmp_path, kind, options):
 
 def test_a_file_of_other_models_is_refused(tmp_path):
     file = tmp_path / "models.safetensors"
-    save([KINDS["uniform"][1](SPACE, UniformOptions(), 0)], file, {})
-    with pytest.raises(InputError, match="not a file of flow models"):
-        load(file, SPACE, "flow", FlowOptions())
-    with pytest.raises(InputError, match="not a file of flow models"):
-        load(tmp_path / "none.safetensors", SPACE, "flow", FlowOptions())
+    write_generators([UniformOptions().build(SPACE, 0)], file, {})
+    with pytest.raises(InputError, match="does not hold the generators of FlowOptions"):
+        read_generators(file, SPACE, FlowOptions())
+    with pytest.raises(InputError, match="does not hold the generators of FlowOptions"):
+        read_generators(tmp_path / "none.safetensors", SPACE, FlowOptions())
 
 
 def test_a_teacher_gives_rows_of_the_space_that_the_model_is_sure_of():
@@ -260,7 +257,7 @@ class Samples:
 
 
 def test_samples_outside_of_the_space_are_counted_and_left_out():
-    found = Generative(samples=50).bind([Samples(outside=8)]).propose(problem(), 1000, 0)
+    found = Generative(samples=50).bind(SearchContext([Samples(outside=8)])).propose(problem(), 1000, 0)
     assert found.details == {"sampled": 50, "inside": 42, "kept": 42}
     assert len(found.x) == 42
     assert found.evaluations == 42
@@ -269,7 +266,7 @@ def test_samples_outside_of_the_space_are_counted_and_left_out():
 def test_the_filter_keeps_what_the_model_puts_near_the_value_and_what_keeps_the_constraints():
     bound = Constraint("q", high=0.05, of="std")
     wanted = problem(constraints=[bound])
-    found = Generative(samples=400, accept=0.05).bind([Samples()]).propose(wanted, 1000, 0)
+    found = Generative(samples=400, accept=0.05).bind(SearchContext([Samples()])).propose(wanted, 1000, 0)
     x = SPACE.sample(400, 0)
     expected = (np.abs(quantity(x) - 1.0) <= 0.05) & (0.01 + 0.1 * (x[:, 2] + 1) <= 0.05)
     assert 0 < len(found.x) == expected.sum() < 400
@@ -300,13 +297,13 @@ def test_localisation_along_raw_numbers_is_plain_descent_on_the_mean():
 
 def test_what_localisation_takes_out_of_the_space_is_left_out():
     settings = Generative(samples=100, near=1.0, steps=5, rate=200.0, scaled=False)
-    found = settings.bind([Samples()]).propose(problem(), 5000, 0)
+    found = settings.bind(SearchContext([Samples()])).propose(problem(), 5000, 0)
     assert found.details["localised_inside"] < found.details["near"]
     assert np.array_equal(SPACE.canonical(found.x), found.x)
 
 
 def test_searches_take_the_models_of_their_seed():
-    bound = Generative(samples=10).bind([Samples(), Samples(outside=10)])
+    bound = Generative(samples=10).bind(SearchContext([Samples(), Samples(outside=10)]))
     assert [bound.propose(problem(), 100, seed).details["inside"] for seed in range(4)] == [10, 0, 10, 0]
 
 
@@ -324,4 +321,4 @@ def test_searches_take_the_models_of_their_seed():
 )
 def test_faults_of_a_generative_search_are_told(settings, wanted, budget, told):
     with pytest.raises(InputError, match=told):
-        settings.bind([Samples()]).propose(wanted, budget, 0)
+        settings.bind(SearchContext([Samples()])).propose(wanted, budget, 0)

@@ -21,7 +21,7 @@ from nestmat.models.specification import Encoder, Head, Model, Training
 from nestmat.scales.chain import Chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
-from nestmat.search.generators.conditional_vae import ConditionalVAE, NetworkSettings
+from nestmat.search.generators.conditional_vae import ConditionalVAE, ConditionalVAESettings
 from nestmat.search.interpolation import interpolate
 from nestmat.search.methods.latent import Latent, LatentSpace, chi_square_quantile
 from nestmat.search.methods.random_search import RandomSearch
@@ -292,7 +292,7 @@ def fitted(**settings):
     space = mixed_space()
     x = space.sample(800, seed=1)
     y = conditions(x)
-    network = ConditionalVAE(space, y.shape[1], NetworkSettings(**settings), seed=0)
+    network = ConditionalVAE(space, y.shape[1], ConditionalVAESettings(**settings), seed=0)
     network.standardise(y)
     network.fit(x, y, np.ones(len(x)), network.settings.steps)
     return space, network, x, y
@@ -333,7 +333,7 @@ def test_rows_without_conditions_are_learned_without_them():
     x = space.sample(300, seed=2)
     y = conditions(x)
     y[::2, 0] = np.nan
-    network = ConditionalVAE(space, y.shape[1], NetworkSettings(steps=50), seed=0)
+    network = ConditionalVAE(space, y.shape[1], ConditionalVAESettings(steps=50), seed=0)
     network.standardise(y)
     network.fit(x, y, np.ones(len(x)), 50)
     made = network.sample(y, 300)

@@ -20,15 +20,18 @@ from nestmat.design.problem import surrogate_of
 from nestmat.design.search import validate_settings
 from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
-from nestmat.search.generators.network import HISTORY, KINDS, GenerativeModel, Teacher, load, save
+from nestmat.search.generators.base import HISTORY, GenerativeModel, GeneratorOptions
+from nestmat.search.generators.files import read_generators, write_generators
+from nestmat.search.generators.registry import GENERATORS
+from nestmat.search.generators.teacher import Teacher
 from nestmat.search.spaces.product import Product
 from nestmat.training.trainer import pick_device
 
 _LOG = logging.getLogger(__name__)
 
 
-def _options(given: config_generative.GenerativeModel) -> object:
-    return validate_settings(KINDS[given.kind][0], given.options, f"generative model {given.kind!r}")
+def _options(given: config_generative.GenerativeModel) -> GeneratorOptions:
+    return validate_settings(GENERATORS[given.kind], given.options, f"generative model {given.kind!r}")
 
 
 def build_generator(given: config_generative.GenerativeModel, seed: int) -> GenerativeModel:
@@ -37,7 +40,7 @@ def build_generator(given: config_generative.GenerativeModel, seed: int) -> Gene
     Raises:
         InputError: A setting is unknown, or the space is not one for this kind.
     """
-    return KINDS[given.kind][1](design_space(given.space), _options(given), seed)
+    return _options(given).build(design_space(given.space), seed)
 
 
 def train_generative(
@@ -91,7 +94,7 @@ def train_generative(
         models.append(model)
         curves.append(curve.assign(seed=seed))
     facts = {"generative": name, "kind": given.kind, "protocol": members.protocol, "rows": len(x)}
-    save(models, weights, facts)
+    write_generators(models, weights, facts)
     tables.write(history, pd.concat(curves, ignore_index=True), HISTORY, facts)
 
 
@@ -127,4 +130,4 @@ def load_generators(
         return None
     model = study.generative[given.model]
     [weights] = files
-    return load(weights, design_space(model.space), model.kind, _options(model))
+    return read_generators(weights, design_space(model.space), _options(model))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import logging
@@ -23,10 +24,9 @@ from nestmat.design.members import training_formulas
 from nestmat.design.problem import Design
 from nestmat.design.spaces import composition_columns
 from nestmat.errors import InputError
-from nestmat.search.candidates import SearchMethod
-from nestmat.search.generators.network import GenerativeModel
-from nestmat.search.methods.conditional_decoder import ROUNDED, Inversion
-from nestmat.search.methods.generative import Generative
+from nestmat.search.generators.base import GenerativeModel
+from nestmat.search.methods.base import SearchContext, SearchMethod
+from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
 from nestmat.search.spaces.simplex import Simplex
@@ -77,9 +77,8 @@ def build_method(
         InputError: A setting is unknown or of another type.
     """
     search = validate_settings(METHODS[given.kind], given.options, f"method {given.kind!r}")
-    if isinstance(search, Inversion):
-        return search.bind(known() if known else np.empty((0, 0)))
-    return search.bind(models or []) if isinstance(search, Generative) else search
+    context = SearchContext(models or ())
+    return search.bind(dataclasses.replace(context, known_materials=known) if known else context)
 
 
 def known_materials(design: Design) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from nestmat.design.members import training_formulas
 from nestmat.design.problem import Design
 from nestmat.design.search import build_method, known_materials
 from nestmat.materials.formulas import parse_many
-from nestmat.search.generators.network import GenerativeModel
+from nestmat.search.generators.base import GenerativeModel
 
 
 def make_shortlist(

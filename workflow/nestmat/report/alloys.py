@@ -10,7 +10,9 @@ from nestmat.labels.problems import DesignLabels
 from nestmat.report.findings import alloys as findings_alloys
 from nestmat.report.findings import design as findings
 from nestmat.report.tables import Table, rows_of, table
-from nestmat.search.methods.conditional_decoder import ROUNDED, Decode, Inversion
+from nestmat.search.methods.conditional_decoder import ROUNDED
+from nestmat.search.methods.decode import Decode
+from nestmat.search.methods.inversion import Inversion
 
 
 def tables(metrics: pd.DataFrame, labels: DesignLabels) -> list[Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,19 +28,6 @@ class Candidates:
     table: pd.DataFrame
     evaluations: int
     details: Mapping[str, Any] = field(default_factory=dict)
-
-
-class SearchMethod(Protocol):
-    """Proposes candidates for a problem."""
-
-    def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
-        """Search.
-
-        Args:
-            problem: What is wanted.
-            budget: Most materials that may be predicted; a gradient counts as one prediction more.
-            seed: Seed of all that is drawn.
-        """
 
 
 class Shortlist:

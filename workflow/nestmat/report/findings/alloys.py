@@ -10,7 +10,8 @@ from nestmat.figures.style import number
 from nestmat.labels.problems import BASELINES, DesignLabels
 from nestmat.report.findings.design import amount, chosen, numbers, rate, rates
 from nestmat.report.findings.scale import percent
-from nestmat.search.methods.conditional_decoder import Decode, Inversion
+from nestmat.search.methods.decode import Decode
+from nestmat.search.methods.inversion import Inversion
 
 HALF = 0.5
 """Share of candidates in the domain of the training data below which a method is said to leave it."""

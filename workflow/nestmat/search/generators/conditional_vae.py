@@ -27,7 +27,7 @@ FARTHEST = 5.0
 
 
 @dataclass(frozen=True)
-class NetworkSettings:
+class ConditionalVAESettings:
     """What a `ConditionalVAE` is made of, and how it is trained.
 
     Attributes:
@@ -78,7 +78,7 @@ class ConditionalVAE(nn.Module):
     _mean: Tensor
     _std: Tensor
 
-    def __init__(self, space: Product, conditions: int, settings: NetworkSettings, seed: int):
+    def __init__(self, space: Product, conditions: int, settings: ConditionalVAESettings, seed: int):
         super().__init__()
         self.space, self.settings = space, settings
         self._random = torch.Generator().manual_seed(seed)

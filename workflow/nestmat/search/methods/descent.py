@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.search.candidates import Shortlist
+from nestmat.search.methods.base import SearchMethod
 from nestmat.search.methods.climb import climb
 from nestmat.search.problem import Problem, order
 
@@ -44,7 +45,7 @@ class Coordinates(Protocol):
 
 
 @dataclass(frozen=True)
-class Descent:
+class Descent(SearchMethod):
     """Adam on the coordinates of many materials, then L-BFGS on the best, then the grid.
 
     The starts are the best of a random sample and random coordinates in equal parts. Constraints enter by the
@@ -75,7 +76,7 @@ class Descent:
     def descend(
         self, problem: Problem, coordinates: Coordinates, budget: int, seed: int
     ) -> tuple[Shortlist, Tensor]:
-        """Search within a budget, as `nestmat.search.candidates.SearchMethod.propose`.
+        """Search within a budget, as `SearchMethod.propose`.
 
         Returns:
             What has been found, and the coordinates (n, free) where the materials came to rest.

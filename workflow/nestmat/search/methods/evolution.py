@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nestmat.errors import InputError
+from nestmat.search.methods.base import SearchMethod
 from nestmat.search.spaces.product import DesignSpace, Product
 
 
 @dataclass(frozen=True)
-class Evolution:
+class Evolution(SearchMethod):
     """Exchange of whole sites between two parents, and mutation.
 
     Every child is a material of the grid: parts are exchanged between parents that are, or mixed and snapped.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates
-from nestmat.search.generators.network import GenerativeModel
+from nestmat.search.generators.base import GenerativeModel
+from nestmat.search.methods.base import SearchContext, SearchMethod
+from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order
 from nestmat.search.spaces.product import DesignSpace
 
 
+@METHODS.register("generative")
 @dataclass(frozen=True)
-class Generative:
+class Generative(SearchMethod):
     """Sample, filter, localise and filter again, each step as far as it is asked for.
 
     MatDesINNe (Fung et al., npj Comput. Mater. 7, 200 (2021)) samples, keeps what the searched model puts
@@ -37,6 +41,8 @@ class Generative:
             breaks a constraint is left out as well.
     """
 
+    needs_generator: ClassVar[bool] = True
+
     samples: int = 1000
     near: float | None = None
     steps: int = 0
@@ -45,13 +51,13 @@ class Generative:
     scaled: bool = True
     accept: float | None = None
 
-    def bind(self, models: Sequence[GenerativeModel]) -> BoundGenerative:
-        """The method with trained models, one a seed."""
-        return BoundGenerative(self, models)
+    def bind(self, context: SearchContext) -> BoundGenerative:
+        """The method with trained generators, one a seed."""
+        return BoundGenerative(self, context.generators)
 
 
 @dataclass(frozen=True)
-class BoundGenerative:
+class BoundGenerative(SearchMethod):
     """A `Generative` search of trained models.
 
     Attributes:
@@ -63,7 +69,7 @@ class BoundGenerative:
     models: Sequence[GenerativeModel]
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
-        """Search; as `nestmat.search.candidates.SearchMethod`.
+        """Search; as `SearchMethod.propose`.
 
         The details tell how many were ``sampled``, how many of them were ``inside`` the space, and how many
         were ``near`` and ``kept``; ``moved`` is the mean distance in the space that localisation moved them.

@@ -9,15 +9,17 @@ import pandas as pd
 
 from nestmat.search.candidates import Candidates, Shortlist
 from nestmat.search.methods.evolution import Evolution
+from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order, ranks
 
 
+@METHODS.register("genetic")
 @dataclass(frozen=True)
 class Genetic(Evolution):
     """Tournaments of two, children as of `Evolution`, and survival of the best."""
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
-        """Search; as `nestmat.search.candidates.SearchMethod`.
+        """Search; as `SearchMethod.propose`.
 
         Raises:
             InputError: The space is not a product of parts that could be exchanged.

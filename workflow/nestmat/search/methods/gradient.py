@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nestmat.search.candidates import Candidates
 from nestmat.search.methods.descent import Descent
+from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
 from nestmat.search.spaces.product import DesignSpace
 
@@ -42,12 +43,13 @@ class FreeNumbers:
         return u.new_zeros(len(u), 0)
 
 
+@METHODS.register("gradient")
 @dataclass(frozen=True)
 class Gradient(Descent):
     """Descent along the free numbers of the space: shares before a softmax, numbers before a sigmoid."""
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
-        """Search; as `nestmat.search.candidates.SearchMethod`.
+        """Search; as `SearchMethod.propose`.
 
         Raises:
             InputError: The space has no free numbers, or the budget is too small for two materials to move.

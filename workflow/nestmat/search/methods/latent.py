@@ -15,6 +15,7 @@ from torch import Tensor
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates
 from nestmat.search.methods.descent import Descent
+from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
 from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
@@ -217,6 +218,7 @@ class LatentSpace:
         return np.mean([np.abs(one - other).sum(axis=-1) for one, other, place in parts if place], axis=0)
 
 
+@METHODS.register("latent")
 @dataclass(frozen=True)
 class Latent(Descent):
     """Descent in the whitened latents of one scale, inside the ball that holds most of a normal distribution.
@@ -241,7 +243,7 @@ class Latent(Descent):
     sample: int = 2000
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
-        """Search; as `nestmat.search.candidates.SearchMethod`.
+        """Search; as `SearchMethod.propose`.
 
         Raises:
             InputError: As `LatentSpace`, or the budget is too small for two materials to move.

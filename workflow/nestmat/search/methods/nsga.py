@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nestmat.search.candidates import Candidates, Shortlist
 from nestmat.search.methods.evolution import Evolution
 from nestmat.search.methods.gradient import Gradient
+from nestmat.search.methods.registry import METHODS
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Problem, order
 from nestmat.search.spaces.product import Product
@@ -37,6 +38,7 @@ class FrontShortlist(Shortlist):
         return ranked[front | (np.cumsum(~front) <= room)]
 
 
+@METHODS.register("nsga")
 @dataclass(frozen=True)
 class NSGA(Evolution):
     """NSGA-II for one or two targets, NSGA-III for more, of pymoo, with children as of `Evolution`.
@@ -53,7 +55,7 @@ class NSGA(Evolution):
     seeded: float = 0.2
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
-        """Search; as `nestmat.search.candidates.SearchMethod`.
+        """Search; as `SearchMethod.propose`.
 
         The details are the size of the front of all that was predicted, how many materials of the start come
         from gradients, the hypervolume of the front in tolerances, and its reference point: the worst

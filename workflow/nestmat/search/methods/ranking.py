@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates, Shortlist
+from nestmat.search.methods.base import SearchMethod
+from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
 
 
+@METHODS.register("ranking")
 @dataclass(frozen=True)
-class Ranking:
+class Ranking(SearchMethod):
     """Predict every material of the grid and keep the best.
 
     Attributes:
@@ -18,11 +22,14 @@ class Ranking:
         batch: Materials predicted at once; more than fit into the cache of a processor slow it down.
     """
 
+    is_reference: ClassVar[bool] = True
+    enumerates_space: ClassVar[bool] = True
+
     keep: int = 1000
     batch: int = 4096
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
-        """Search; as `nestmat.search.candidates.SearchMethod`. Nothing is drawn.
+        """Search; as `SearchMethod.propose`. Nothing is drawn.
 
         Raises:
             InputError: The space has more materials than the budget, or has no grid.

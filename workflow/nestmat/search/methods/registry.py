@@ -1,29 +1,28 @@
-"""The search methods by name: their settings, which are the method as well where it needs nothing more."""
+"""The search methods by kind. Each module registers its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from nestmat.search.methods.conditional_decoder import Decode, Inversion, Scan
-from nestmat.search.methods.generative import Generative
-from nestmat.search.methods.genetic import Genetic
-from nestmat.search.methods.gradient import Gradient
-from nestmat.search.methods.latent import Latent
-from nestmat.search.methods.nsga import NSGA
-from nestmat.search.methods.random_search import RandomSearch
-from nestmat.search.methods.ranking import Ranking
-from nestmat.search.methods.vae import VAE
+from nestmat.plugins import Registry
 
-METHODS: Mapping[str, type] = {
-    "random": RandomSearch,
-    "ranking": Ranking,
-    "genetic": Genetic,
-    "gradient": Gradient,
-    "nsga": NSGA,
-    "latent": Latent,
-    "vae": VAE,
-    "generative": Generative,
-    "decode": Decode,
-    "scan": Scan,
-    "inversion": Inversion,
-}
+if TYPE_CHECKING:
+    from nestmat.search.methods.base import SearchMethod
+
+METHODS: Registry[type[SearchMethod]] = Registry(
+    "search method",
+    {
+        "random": "nestmat.search.methods.random_search",
+        "ranking": "nestmat.search.methods.ranking",
+        "genetic": "nestmat.search.methods.genetic",
+        "gradient": "nestmat.search.methods.gradient",
+        "nsga": "nestmat.search.methods.nsga",
+        "latent": "nestmat.search.methods.latent",
+        "vae": "nestmat.search.methods.vae",
+        "generative": "nestmat.search.methods.generative",
+        "decode": "nestmat.search.methods.decode",
+        "scan": "nestmat.search.methods.scan",
+        "inversion": "nestmat.search.methods.inversion",
+    },
+)
+"""Frozen dataclass of each method: its fields are the options of a study."""

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates, Shortlist
-from nestmat.search.generators.conditional_vae import ConditionalVAE, NetworkSettings
+from nestmat.search.generators.conditional_vae import ConditionalVAE, ConditionalVAESettings
+from nestmat.search.methods.base import SearchMethod
 from nestmat.search.methods.climb import climb
+from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order, ranks
 from nestmat.search.spaces.product import Product
 
@@ -29,8 +31,9 @@ HELD_OUT = 0.1
 """Share of the uniform materials that the first training does not see."""
 
 
+@METHODS.register("vae")
 @dataclass(frozen=True)
-class VAE(NetworkSettings):
+class VAE(SearchMethod, ConditionalVAESettings):
     """Learn random materials with what is predicted of them, then ask for what is wanted, round by round.
 
     A part of the budget is drawn uniformly and teaches a conditional variational autoencoder. That is then
@@ -77,7 +80,7 @@ class VAE(NetworkSettings):
             )
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
-        """Search; as `nestmat.search.candidates.SearchMethod`.
+        """Search; as `SearchMethod.propose`.
 
         Raises:
             InputError: The space is not a product of factors, the budget is too small to learn from, or

@@ -1,0 +1,123 @@
+"""What every generator is: training, samples, and how its training goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nestmat import tables
+from nestmat.search.spaces.product import Product
+
+ATOM = 0.05
+"""Share of the rows from which on a single value of the condition has an indicator of its own."""
+
+
+BINS = 40
+"""Equal bins of the condition over which training rows are drawn evenly."""
+
+
+CURVE = 50
+"""Points of a learning curve."""
+
+
+HISTORY: tables.Schema = {
+    "seed": tables.Column("int32", description="seed of the network"),
+    "step": tables.Column("int32", description="steps of the optimiser"),
+    "split": tables.Column("string", description="train, or held out of the training rows"),
+    "loss": tables.Column("float64", description="mean over the rows; nats where the model is a density"),
+}
+
+
+class GenerativeModel(Protocol):
+    """Draws materials that have a value of one quantity."""
+
+    def fit(self, x: NDArray[np.float64], y: NDArray[np.float64], device: torch.device) -> pd.DataFrame:
+        """Train.
+
+        Args:
+            x: Materials, (n, columns).
+            y: The quantity of each, (n,).
+            device: Where to train; the model is left on the CPU.
+
+        Returns:
+            Learning curve: the columns of `HISTORY` without the seed.
+        """
+
+    def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:
+        """At most n materials, (n, columns), that should have a value; some may leave the space."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that is needed to draw, by name."""
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> Any:
+        """Take what `state_dict` gave."""
+
+
+@dataclass(frozen=True)
+class GeneratorOptions:
+    """Options of a generator, which are the fields of the subclass.
+
+    The class attributes answer what report and figures need to know of a kind.
+    """
+
+    is_reference: ClassVar[bool] = False
+    """Whether nothing is trained, so that other generators are compared with it."""
+    draws_uniformly: ClassVar[bool] = False
+    """Whether its materials are drawn uniformly from the space."""
+    sample_noun: ClassVar[str] = "samples"
+    """What it returns, in the plural, for the report."""
+
+    def build(self, space: Product, seed: int) -> GenerativeModel:
+        """A generator before training.
+
+        Args:
+            space: The materials.
+            seed: Seed of the first weights and of the training.
+
+        Raises:
+            InputError: The kind does not go with the space.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class TrainingOptions(GeneratorOptions):
+    """How a network is trained.
+
+    Attributes:
+        steps: Steps of Adam.
+        batch: Rows a step, drawn evenly over the range of the condition.
+        rate: Largest step size, of a single cycle (Smith & Topin, arXiv:1708.07120).
+        jitter: Standard deviation of noise added to the coordinates: rows that share a number exactly would
+            have an endless density.
+        held_out: Share of the rows that is left out, for the learning curve.
+        coordinates: bounded: numbers are mapped onto the reals by the logit of their place in the interval,
+            and no sample leaves the space; raw: they stay as they are, as in MatDesINNe.
+    """
+
+    steps: int = 2000
+    batch: int = 512
+    rate: float = 2e-3
+    jitter: float = 0.02
+    held_out: float = 0.1
+    coordinates: Literal["bounded", "raw"] = "bounded"
+
+
+def most_frequent_value(y: NDArray[np.float64]) -> float:
+    """The most frequent value of (n,) where many share it; else NaN."""
+    values, counts = np.unique(y, return_counts=True)
+    return float(values[counts.argmax()]) if counts.max() > ATOM * len(y) else np.nan
+
+
+def even_weights(y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights (n,) that draw rows evenly over the range of ``y``; rare values not quite as often."""
+    counts, edges = np.histogram(y, bins=BINS)
+    place = np.clip(np.digitize(y, edges) - 1, 0, BINS - 1)
+    return 1.0 / np.maximum(counts[place], len(y) / (10 * BINS))

@@ -1,0 +1,52 @@
+"""Uniform samples in place of a generator: a reference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nestmat.search.generators.base import GeneratorOptions
+from nestmat.search.generators.registry import GENERATORS
+from nestmat.search.spaces.product import Product
+
+
+@GENERATORS.register("uniform")
+@dataclass(frozen=True)
+class UniformOptions(GeneratorOptions):
+    """Materials drawn uniformly from the space; there are no options."""
+
+    is_reference: ClassVar[bool] = True
+    draws_uniformly: ClassVar[bool] = True
+    sample_noun: ClassVar[str] = "uniform samples"
+
+    def build(self, space: Product, seed: int) -> UniformGenerator:
+        """A generator before training; as `GeneratorOptions.build`."""
+        return UniformGenerator(space, self, seed)
+
+
+class UniformGenerator(nn.Module):
+    """No model: materials drawn uniformly from the space.
+
+    Args:
+        space: The materials.
+        options: None.
+        seed: Not used: the draw has a seed of its own.
+    """
+
+    def __init__(self, space: Product, options: UniformOptions, seed: int):
+        super().__init__()
+        self.space = space
+
+    def fit(self, x: NDArray[np.float64], y: NDArray[np.float64], device: torch.device) -> pd.DataFrame:
+        """Nothing to train; as `GenerativeModel.fit`, with an empty curve."""
+        return pd.DataFrame(columns=["step", "split", "loss"])
+
+    def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:
+        """Materials (n, columns), whatever the value."""
+        return self.space.sample(n, seed)
