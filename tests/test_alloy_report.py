@@ -17,7 +17,7 @@ from nestmat.design.metrics import DESIGN_METRICS, assess
 from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
 from nestmat.figures.problems import scans
-from nestmat.labels.problems import DesignLabels
+from nestmat.labels.problems import PATHS, DesignLabels
 from nestmat.plan.jobs import Plan
 from nestmat.report import alloys as chapters_alloys
 from nestmat.report.design import design_chapter
@@ -184,7 +184,7 @@ def ways() -> tuple[pd.DataFrame, pd.DataFrame]:
         said = {f"{QUANTITY}.mean": [0.9, 0.8, 0.9], f"trees.{QUANTITY}.mean": [0.95, low, 0.9]}
         parts.append(part.assign(path=path, step=range(3), position=[0.0, 0.5, 1.0], **said))
     told = {"largest_step": 0.3, "end_error": 0.1, "allowed": 2 / 3}
-    rows = [(path, name, "", number) for path in findings_ways.PATHS for name, number in told.items()]
+    rows = [(path, name, "", number) for path in PATHS for name, number in told.items()]
     return pd.concat(parts, ignore_index=True), pd.DataFrame(rows, columns=list(MEASURES))
 
 

@@ -27,8 +27,8 @@ from nestmat.evaluation.classification import (
 )
 from nestmat.evaluation.comparison import auc_difference, compare_pairs, corrected_t_test, mcnemar
 from nestmat.evaluation.metrics import evaluate_scale, measure, summarise
-from nestmat.figures.style import Labels
 from nestmat.labels import comparisons as measures
+from nestmat.labels.scales import Labels
 from nestmat.report.classes import strata_tables
 from nestmat.report.findings.scale import best_published, verdict
 

@@ -28,6 +28,8 @@ from nestmat.interpretation.disentanglement import (
 )
 from nestmat.interpretation.families import encode_families, equimolar
 from nestmat.interpretation.interpret import ATTRIBUTIONS, interpret_scale
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import latent_symbol
 from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
 from nestmat.paths import ROOT
 from nestmat.report.findings.latents import disentanglement, latents_tables
@@ -176,7 +178,7 @@ def test_latents_of_other_rows_are_named(trained, tmp_path):
 # the report
 
 
-def labels(folder: Path) -> style.Labels:
+def labels(folder: Path) -> Labels:
     entry = SimpleNamespace(title="disentangled VAE", specification=MODEL)
     split = SimpleNamespace(kind="holdout", published=False)
     config = SimpleNamespace(
@@ -189,7 +191,7 @@ def labels(folder: Path) -> style.Labels:
         interpret=SimpleNamespace(model="m2"),
     )
     study = SimpleNamespace(scales={"alloys": config})
-    return style.Labels(study, "alloys", tables.schema(folder / "alloys.parquet"))
+    return Labels(study, "alloys", tables.schema(folder / "alloys.parquet"))
 
 
 def test_the_report_tells_of_decoded_compositions_and_the_probe(trained, tmp_path):
@@ -360,7 +362,7 @@ def frames(folder: Path, **names: str) -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture
-def shown(trained) -> style.Labels:
+def shown(trained) -> Labels:
     return labels(trained)
 
 
@@ -416,7 +418,7 @@ def test_the_beeswarm_says_which_side_is_which_class(trained, interpreted, shown
 
 
 def test_latents_behind_z_are_called_y(shown):
-    assert shown.latent("z2") == style.symbol("z2")
+    assert shown.latent("z2") == latent_symbol("z2")
     assert shown.latent("z3") == "y"
 
 

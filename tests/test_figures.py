@@ -20,7 +20,10 @@ from nestmat.errors import InputError
 from nestmat.figures import kind, style
 from nestmat.figures.problems import front
 from nestmat.figures.scales import nesting, parity
+from nestmat.labels.numbers import format_significant
 from nestmat.labels.problems import DesignLabels
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import with_unit
 from nestmat.paths import ROOT
 from nestmat.tables import Column
 
@@ -34,7 +37,7 @@ def results(tmp_path_factory) -> Path:
     return root
 
 
-def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFrame], style.Labels]:
+def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFrame], Labels]:
     """What a drawing function takes."""
     about, frames = figures.FIGURES[name], {}
     for key, paths in figures.needs(STUDY, scale, name).items():
@@ -45,7 +48,7 @@ def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFr
     published = factories.published()
     frames["published"] = published[published["scale"] == scale]
     columns = tables.schema(results / f"features/{scale}.parquet")
-    return frames, style.Labels(STUDY, scale, columns)
+    return frames, Labels(STUDY, scale, columns)
 
 
 @functools.cache
@@ -172,7 +175,7 @@ def test_parity_states_the_errors_of_the_folds(results):
     rows = frames["predictions"]
     rows = rows[(rows["model"] == "recommended") & (rows["protocol"] == "strict")]
     mae = (rows["true"] - rows["mean"]).abs().groupby(rows["fold"]).mean()
-    wanted = f"MAE {style.number(mae.mean())} ± {style.number(float(np.std(mae)), 2)} eV"
+    wanted = f"MAE {format_significant(mae.mean())} ± {format_significant(float(np.std(mae)), 2)} eV"
     assert any(wanted in text for text in texts(drawn(results, "gap", "parity")))
 
 
@@ -201,7 +204,7 @@ def test_errors_are_sorted_by_validation_error(results):
     )
     metrics = metrics[(metrics["fold"] >= 0) & (metrics["protocol"] == "strict")]
     best = metrics.groupby("model")["value"].mean().sort_values(ascending=False).index
-    labels = style.Labels(STUDY, "gap")
+    labels = Labels(STUDY, "gap")
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names == [labels.model(name) for name in best]
 
@@ -218,7 +221,7 @@ def test_devices_stand_at_the_gap_that_the_data_set_states_where_none_is_passed_
     gap = np.where(np.arange(180) % 3 == 0, np.nan, 1.6)
     frames["data"] = pd.DataFrame({"row_id": np.arange(180), "band_gap": gap})
     known = {"band_gap": Column("float64", unit="eV", description="stated gap, as is"), **labels.columns}
-    figure = figures.FIGURES["devices"].draw(frames, style.Labels(study, "efficiency", known))
+    figure = figures.FIGURES["devices"].draw(frames, Labels(study, "efficiency", known))
     assert figure.axes[2].get_xlabel() == "Stated gap (eV)"
     assert sum(len(line.get_xdata()) for line in figure.axes[0].lines) == 120
 
@@ -240,7 +243,7 @@ def test_nesting_does_not_colour_what_either_test_denies():
         index=["strict", "grouped", "published"],
     )
     figure, axes = style.panels(1, 1, height=2)
-    nesting._differences(axes[0, 0], pair, style.Labels(STUDY, "efficiency"), "PCE")
+    nesting._differences(axes[0, 0], pair, Labels(STUDY, "efficiency"), "PCE")
     assert figure.axes
     colours = [c[0].get_color() for c in axes[0, 0].containers]
     assert colours == [style.BLUE, style.GREY, style.GREY]
@@ -273,7 +276,7 @@ def test_a_table_with_no_row_to_draw_is_an_error(results, tmp_path):
     ],
 )
 def test_labels_bear_their_unit_once(name, unit, wanted):
-    assert style.with_unit(name, unit) == wanted
+    assert with_unit(name, unit) == wanted
 
 
 def test_names_of_columns_and_protocols():
@@ -282,7 +285,7 @@ def test_names_of_columns_and_protocols():
         "ETL=SnO2_np": Column("float64"),
         "B_IE": Column("float64", unit="eV", description="x" * 60),
     }
-    labels = style.Labels(STUDY, "efficiency", columns)
+    labels = Labels(STUDY, "efficiency", columns)
     assert labels.axis("Target", "Predicted") == "Predicted binding energy (kJ/mol)"
     assert labels.name("ETL=SnO2_np") == "ETL=SnO2_np"
     assert labels.axis("B_IE") == "B_IE (eV)"
@@ -295,7 +298,7 @@ def test_names_of_columns_and_protocols():
     [(0.1234, "0.123"), (12.34, "12.3"), (1234.6, "1235"), (0, "0"), (-0.5, "−0.500"), (np.nan, "–")],
 )
 def test_numbers_are_short(value, text):
-    assert style.number(value) == text
+    assert format_significant(value) == text
 
 
 def test_rates_of_methods_are_those_of_all_seeds_with_their_intervals(results):
@@ -343,7 +346,7 @@ def test_many_protocols_and_models_fit(results):
     with style.sheet():
         figure = figures.FIGURES["errors"].draw(
             {**frames, "metrics": pd.concat([frames["metrics"], *more])},
-            style.Labels(study_with(more), "efficiency", labels.columns),
+            Labels(study_with(more), "efficiency", labels.columns),
         )
     figure.draw_without_rendering()
     assert all(t.get_window_extent().x0 >= -1 for t in figure.axes[0].get_yticklabels())

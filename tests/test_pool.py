@@ -20,12 +20,12 @@ from nestmat.config.loading import load_study, study_from
 from nestmat.data import published
 from nestmat.errors import InputError
 from nestmat.evaluation import pool as pools
-from nestmat.figures.style import Labels
+from nestmat.labels.numbers import format_value
+from nestmat.labels.scales import Labels
 from nestmat.paths import ROOT
 from nestmat.plan.jobs import Plan
 from nestmat.report import scale as chapters
 from nestmat.report.findings import pool as findings_pool
-from nestmat.report.findings import scale as findings
 from nestmat.search.pool import expected_improvement
 from nestmat.search.pool.expected_improvement import (
     PUBLISHED,
@@ -367,7 +367,7 @@ def test_the_report_says_what_was_found_and_what_models_had_seen(results):
     found = chapters._pool(source, "gap", "Gap")
     said = dict(found["said"])
     gaps = tables.read(results / "data/gaps.parquet")["Gap"]
-    assert findings.value(gaps.max(), "eV") in said["Search in the pool"]
+    assert format_value(gaps.max(), "eV") in said["Search in the pool"]
     assert "(published 49.3" in said["Search in the pool"]
     assert "(published 14.7" in said["Part of the pool seen, as published"]
     against = "Descriptions {}, against descriptors"

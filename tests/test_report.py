@@ -17,8 +17,9 @@ import pytest
 from nestmat import figures, tables
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
-from nestmat.figures import style
 from nestmat.labels import comparisons
+from nestmat.labels.numbers import format_spread, format_value
+from nestmat.labels.scales import Labels
 from nestmat.report import write as report_writer
 from nestmat.report.findings import scale as findings
 
@@ -187,7 +188,7 @@ def test_numbers_of_the_summary_are_those_of_the_tables(results, page):
     text = Text(page).text
     assert f"Published split. MAE {folds.mean():.3f} ± {folds.std(ddof=0):.3f} eV over 10 folds" in text
     others = metrics[metrics["model"] != "recommended"].groupby("model")["value"].mean()
-    names = style.Labels(factories.study(), "gap")
+    names = Labels(factories.study(), "gap")
     assert f"Best single model: {names.model(others.idxmin())}, {others.min():.3f} eV." in text
     change = folds.mean() - 0.127
     assert (
@@ -273,7 +274,7 @@ def test_verdict_on_nesting(low, high, p, p_folds, wanted):
     ],
 )
 def test_values_have_sensible_decimals(number, wanted):
-    assert findings.value(number, "eV").replace("\u00a0", " ") == wanted
+    assert format_value(number, "eV").replace("\u00a0", " ") == wanted
 
 
 @pytest.mark.parametrize(
@@ -286,7 +287,7 @@ def test_values_have_sensible_decimals(number, wanted):
     ],
 )
 def test_spread_has_the_decimals_of_the_mean(given, wanted):
-    found = findings.spread(*given)
+    found = format_spread(*given)
     assert " " not in found
     assert found.replace("\u00a0", " ") == wanted
 

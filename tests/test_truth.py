@@ -22,6 +22,8 @@ from nestmat.evaluation.device_physics import UNITS, example_compounds, trace_tr
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.figures import style
+from nestmat.labels.numbers import NO_BREAK
+from nestmat.labels.scales import Labels
 from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import efficiency
@@ -268,7 +270,7 @@ def test_the_figure_draws_physics_and_predictions(traced, tmp_path):
     needed = figures.needs(traced.study, "device", "truth")
     inputs = {name: [traced.results / path for path in paths] for name, paths in needed.items()}
     figures.draw("truth", inputs, traced.study, "device", tmp_path / "figure.svg")
-    labels = style.Labels(traced.study, "device", tables.schema(traced.results / "features/device.parquet"))
+    labels = Labels(traced.study, "device", tables.schema(traced.results / "features/device.parquet"))
     with style.sheet():
         figure = figures.FIGURES["truth"].draw({"truth": traced.table}, labels)
         figure.draw_without_rendering()
@@ -283,7 +285,7 @@ def test_the_figure_draws_physics_and_predictions(traced, tmp_path):
 
 
 def test_the_report_states_error_and_share_above_the_limit(traced):
-    labels = style.Labels(traced.study, "device", tables.schema(traced.results / "features/device.parquet"))
+    labels = Labels(traced.study, "device", tables.schema(traced.results / "features/device.parquet"))
     table = traced.table.copy()
     gaps = table["kind"] == "gap"
     table.loc[gaps, "mean"] = table.loc[gaps, "true"] + 1.5
@@ -292,9 +294,9 @@ def test_the_report_states_error_and_share_above_the_limit(traced):
     table.loc[devices[:3], "mean"] += 1.25
     text = findings.truth(table, labels, "PCE")
     assert "12 compounds" in text
-    assert f"1.500{findings.GAP}%" in text
+    assert f"1.500{NO_BREAK}%" in text
     assert "3 of 60" in text
-    assert f"0.250{findings.GAP}%" in text
+    assert f"0.250{NO_BREAK}%" in text
     assert findings.truth(table, labels, "other") == ""
 
 

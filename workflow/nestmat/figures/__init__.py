@@ -37,6 +37,8 @@ from nestmat.figures.scales import (
     truth,
 )
 from nestmat.labels import problems as design_labels
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import prettify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +97,7 @@ def available(study: Study) -> list[tuple[str, str]]:
 
 def title(study: Study, subject: str) -> str:
     """Name of a scale or a problem for people."""
-    return (study.search.get(subject) or study.scales[subject]).title or style.prettify(subject)
+    return (study.search.get(subject) or study.scales[subject]).title or prettify(subject)
 
 
 def needs(study: Study, subject: str, kind: str) -> dict[str, list[str]]:
@@ -143,7 +145,7 @@ def draw(
                 file=paths[0],
                 remedy="delete the file and run again.",
             )
-    labels: style.Labels
+    labels: Labels
     if about.subject == "problem":
         labels = design_labels.DesignLabels.of(study, subject)
     else:
@@ -152,7 +154,7 @@ def draw(
         columns = {
             n: column for group in groups for path in group for n, column in tables.schema(path).items()
         }
-        labels = style.Labels(study, subject, columns)
+        labels = Labels(study, subject, columns)
     with style.sheet():
         figure = about.draw(frames, labels)
     style.write_svg(figure, output, f"{labels.title()}: {about.title}")

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nestmat.config.datasets import ColumnSpec
-from nestmat.config.scales import Scale
-from nestmat.config.study import Study
 from nestmat.files import replacing
 
 # The rules ask this package which figures there are: matplotlib and pandas are loaded only to draw them.
@@ -22,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from nestmat.tables import Column
 
 SHEET = Path(__file__).with_name("nestmat.mplstyle")
 WIDTH = 7.2
@@ -46,126 +39,6 @@ PUBLISHED: dict[str, Any] = {
     "linestyle": "none",
 }
 """Marker of a published value: hollow, as nothing measured here is."""
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Names for people of what the tables hold.
-
-    Attributes:
-        study: The study.
-        scale: Name of the scale in hand.
-        columns: Columns of the scale's tables by name, with unit and description.
-    """
-
-    study: Study
-    scale: str
-    columns: Mapping[str, Column | ColumnSpec] = field(default_factory=dict)
-
-    @property
-    def config(self) -> Scale:
-        """Configuration of the scale in hand."""
-        return self.study.scales[self.scale]
-
-    def title(self, scale: str | None = None) -> str:
-        """Name of a scale."""
-        name = scale or self.scale
-        return self.study.scales[name].title or prettify(name)
-
-    def model(self, name: str) -> str:
-        """Name of a model, a baseline or the recommended predictor."""
-        entry = self.config.models.get(name) or self.config.baselines.get(name)
-        return (entry.title if entry else "") or prettify(name)
-
-    def representation(self, name: str) -> str:
-        """Name of a description of the rows of a pool, or of the random order."""
-        entry = self.config.pool.representations.get(name) if self.config.pool else None
-        return (entry.title if entry else "") or prettify(name)
-
-    def protocol(self, name: str) -> str:
-        """Name of a protocol; a publication's own split is always called so."""
-        split = self.config.splits.get(name)
-        if split is not None and split.kind == "leave_one_out":
-            return f"Leave one {word(str(split.column))} out"
-        if split is not None and split.published and "published" not in name:
-            return f"{prettify(name)} (published split)"
-        return {"published": "Published split", "strict": "Strict"}.get(name, prettify(name))
-
-    def name(self, column: str) -> str:
-        """Name of a column: its description up to a comma where that is short, else its own name."""
-        about = self.columns.get(column)
-        text = re.split("[;,]", about.description)[0].rstrip(". ") if about else ""
-        if text and len(text) <= 48:
-            return text[:1].upper() + text[1:]
-        parent, _, latent = column.partition(" ")
-        if parent in self.study.scales and latent[:1] == "z":
-            return f"{self.title(parent)}, {symbol(latent)}"
-        return column
-
-    def unit(self, column: str) -> str:
-        """Unit of a column; empty for a pure number."""
-        return self.columns[column].unit if column in self.columns else ""
-
-    def classes(self, column: str) -> list[str]:
-        """Names of the classes of a column; empty for a number."""
-        return list((self.columns[column].classes or ()) if column in self.columns else ())
-
-    def latent(self, name: str) -> str:
-        """Symbol of a latent of the interpreted model; behind its z, one that is semi-supervised has y."""
-        assert self.config.interpret is not None
-        model = self.config.models[self.config.interpret.model].specification
-        place = int(name.removeprefix("z")) - model.encoder.latents
-        targets = [head for head in model.heads if head in self.config.targets]
-        if model.semi_supervised is None or place < 0:
-            return symbol(name)
-        return "y" if len(targets) == 1 else f"y, {lower_first(self.name(targets[place]))}"
-
-    def axis(self, column: str, what: str = "", characters: int = 60) -> str:
-        """Label of an axis, with its unit: ``Band gap (eV)``, or ``Measured band gap (eV)``.
-
-        Args:
-            column: The column on the axis.
-            what: Put before the name.
-            characters: Longest line; a longer label is broken between words.
-        """
-        name = f"{what} {lower_first(self.name(column))}" if what else self.name(column)
-        return textwrap.fill(with_unit(name, self.unit(column)), characters)
-
-
-def prettify(name: str) -> str:
-    """A key as words: ``random_forest`` becomes ``Random forest``; names with capitals stay as written."""
-    words = name.replace("_", " ").strip()
-    return words[:1].upper() + words[1:] if words.islower() else words
-
-
-def lower_first(text: str) -> str:
-    """The text inside a sentence; an abbreviation such as PCE keeps its capitals."""
-    return text if len(text) > 1 and text[1].isupper() else text[:1].lower() + text[1:]
-
-
-def word(name: str) -> str:
-    """A key inside a sentence: ``SOLVENT`` becomes ``solvent``, the abbreviation ``ETL`` stays."""
-    return name.replace("_", " ").lower() if name.isupper() and len(name) > 4 else name.replace("_", " ")
-
-
-def with_unit(name: str, unit: str) -> str:
-    """``name (unit)``, or the name alone for a pure number; ``gap (PBE)`` in eV becomes ``gap, PBE (eV)``."""
-    if not unit:
-        return name
-    plain = re.sub(r" \(([^()]*)\)$", r", \1", name)
-    return f"{plain} ({unit})"
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A number with ``digits`` significant figures and never an exponent where people read none."""
-    if not np.isfinite(value):
-        return "–"
-    if value == 0:
-        return "0"
-    places = digits - 1 - int(np.floor(np.log10(abs(value))))
-    if places > 7 or places < -4:
-        return f"{value:.{digits - 1}e}"
-    return f"{value:.{max(places, 0)}f}".replace("-", "−")
 
 
 def panels(
@@ -222,11 +95,6 @@ def legend_below(figure: Figure, axes: Sequence[Axes], columns: int = 4) -> None
         figure.legend(
             list(found.values()), list(found), loc="outside lower center", ncols=min(columns, len(found))
         )
-
-
-def symbol(latent: str) -> str:
-    """``z3`` as it is typeset."""
-    return f"z$_{{{latent.removeprefix('z')}}}$"
 
 
 def matrix(

@@ -9,8 +9,9 @@ from typing import Any
 from nestmat.config.problems import DesignProblem
 from nestmat.config.study import Study
 from nestmat.data.quantities import quantity_columns, variable_columns
-from nestmat.figures import style
 from nestmat.labels import comparisons
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import prettify
 
 BASELINES = {"uniform": "Uniform sample", "training": "Best of the training data"}
 """What is judged beside the methods, last in every table and figure."""
@@ -25,7 +26,7 @@ JUDGES = {
 
 
 @dataclass(frozen=True)
-class DesignLabels(style.Labels):
+class DesignLabels(Labels):
     """Names of a design problem's methods, judges and quantities; ``scale`` is its coarsest scale.
 
     Attributes:
@@ -59,28 +60,17 @@ class DesignLabels(style.Labels):
         if classes := self.classes(column):
             return f"Probability of {classes[1]}"
         text = super().name(column)
-        return style.prettify(column.rpartition(".")[2]) if text == column else text
+        return prettify(column.rpartition(".")[2]) if text == column else text
 
     def method(self, name: str) -> str:
         """Name of a method, or of a baseline beside them."""
         entry = self.problem_config.methods.get(name)
-        return BASELINES.get(name) or (entry.title if entry else "") or style.prettify(name)
+        return BASELINES.get(name) or (entry.title if entry else "") or prettify(name)
 
     def methods(self, found: Iterable[Any]) -> list[str]:
         """The distinct methods in the order of the configuration, baselines last."""
         ordered = comparisons.ordered(found, list(self.problem_config.methods))
         return [name for name in ordered if name not in BASELINES] + [b for b in BASELINES if b in ordered]
-
-    def looks(self) -> dict[str, dict[str, Any]]:
-        """Colour and marker of each method and baseline, the same in every figure of the problem."""
-        found: dict[str, dict[str, Any]] = {
-            name: {"color": style.CYCLE[k % len(style.CYCLE)], "marker": "os^Dv"[k // len(style.CYCLE) % 5]}
-            for k, name in enumerate(self.problem_config.methods)
-        }
-        return found | {
-            "uniform": {"color": style.GREY, "marker": "."},
-            "training": {"color": style.INK, "marker": "x"},
-        }
 
 
 def judge(name: str) -> str:
@@ -99,3 +89,7 @@ def judges(columns: Iterable[Any]) -> list[str]:
     """Judges that a table of candidates knows beside the searched model, in the order of figures."""
     found = [str(column).removesuffix(".hit") for column in columns if str(column).endswith(".hit")]
     return comparisons.ordered(found, list(JUDGES))
+
+
+PATHS = {"line": "Line in the latents", "slerp": "Slerp of the latents", "mixing": "Mixing"}
+"""Ways, as tables and figures name them."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from nestmat.design.metrics import ALL, MODEL, NEW, PURE, SUBSTANTIAL
-from nestmat.figures.style import number, prettify
+from nestmat.labels.numbers import format_count, format_quantity, format_rate, format_significant
 from nestmat.labels.problems import DesignLabels
+from nestmat.labels.text import prettify
 from nestmat.report.findings import alloys as findings_alloys
 from nestmat.report.findings import design as findings
 from nestmat.report.tables import Table, rows_of, table
@@ -34,9 +35,9 @@ def _alloys(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 
     def cells(method: str) -> list[str]:
         return [
-            findings.rate(hits[method], unit=""),
+            format_rate(hits[method], unit=""),
             *(f"{100 * each[method]:.0f}" for each in (pure, several)),
-            number(elements[method], 2),
+            format_significant(elements[method], 2),
             *(f"{100 * each[method]:.0f}" for each in (unique, new, inside)),
         ]
 
@@ -70,8 +71,8 @@ def _draws(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         given = labels.problem_config.methods[method]
         draws = {"samples": Decode().samples, **given.options}["samples"]
         return [
-            findings.whole(draws * (given.seeds or labels.problem_config.seeds)),
-            *(findings.rate(each[method], unit="") for each in (inside, kept, gain)),
+            format_count(draws * (given.seeds or labels.problem_config.seeds)),
+            *(format_rate(each[method], unit="") for each in (inside, kept, gain)),
         ]
 
     names = [name for name in findings_alloys.of_kind(labels, "decode") if name in kept]
@@ -102,12 +103,12 @@ def _inversions(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
             **labels.problem_config.methods[method].options,
         }
         return [
-            findings.amount(given["accept"]),
-            "any" if given["within"] is None else number(100 * given["within"], 2),
-            findings.rate(reached[method], unit=""),
-            number(100 * moved[method], 3) if method in moved else "–",
-            number(steps[method], 3) if method in steps else "–",
-            findings.rate(found[method], unit=""),
+            format_quantity(given["accept"]),
+            "any" if given["within"] is None else format_significant(100 * given["within"], 2),
+            format_rate(reached[method], unit=""),
+            format_significant(100 * moved[method], 3) if method in moved else "–",
+            format_significant(steps[method], 3) if method in steps else "–",
+            format_rate(found[method], unit=""),
         ]
 
     return table(

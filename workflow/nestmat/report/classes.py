@@ -10,10 +10,11 @@ import pandas as pd
 
 from nestmat.errors import InputError
 from nestmat.figures import kind
-from nestmat.figures.style import Labels, lower_first, prettify, with_unit
 from nestmat.labels import comparisons
+from nestmat.labels.numbers import format_spread, format_value
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import lower_first, prettify, with_unit
 from nestmat.report.findings import classes as findings_classes
-from nestmat.report.findings import scale as findings
 
 COLUMNS = {
     "accuracy": "Accuracy",
@@ -58,7 +59,7 @@ def _metric_table(
             remedy="delete the metrics of the scale and run again.",
         )
     train = {
-        row["model"]: findings.value(row["mean"])
+        row["model"]: format_value(row["mean"])
         for row in mine[(mine["metric"] == "accuracy") & (mine["split"] == "train")].to_dict("records")
     }
     held = findings_classes.by_metric(mine[mine["split"] == "validation"])
@@ -72,7 +73,7 @@ def _metric_table(
     numbers: dict[tuple[str, str], list[str]] = {}
     for row in theirs.to_dict("records"):
         what = findings_classes.PUBLISHED_METRICS[row["metric"]]
-        given = f"{what} {findings.spread(row['value'], row['spread'])}"
+        given = f"{what} {format_spread(row['value'], row['spread'])}"
         numbers.setdefault((row["model"], row["published"]), []).append(given)
     first = [held[key] for key in held if key[2] == "accuracy"]
     best_first = [row["model"] for row in sorted(first, key=lambda row: -row["mean"])]
@@ -126,7 +127,7 @@ def strata_tables(strata: pd.DataFrame, labels: Labels, target: str) -> list[Tab
     names = list(labels.config.strata)
     keys = ["protocol", "model", "stratum", "metric"]
     mean = mine.groupby(keys)["value"].mean().to_dict()
-    spread = mine.groupby(keys)["value"].std(ddof=0).to_dict()
+    deviation = mine.groupby(keys)["value"].std(ddof=0).to_dict()
     repeats = mine.groupby("protocol")["repeat"].nunique().to_dict()
     found = []
     for protocol in comparisons.ordered(mine["protocol"], labels.config.protocols):
@@ -137,7 +138,7 @@ def strata_tables(strata: pd.DataFrame, labels: Labels, target: str) -> list[Tab
             key = (where, model, stratum, metric)
             if not np.isfinite(mean.get(key, np.nan)):
                 return "–"
-            return findings.spread(mean[key], spread[key], folds=int(repeats[where]))
+            return format_spread(mean[key], deviation[key], count=int(repeats[where]))
 
         rows = [
             (
@@ -156,7 +157,7 @@ def strata_tables(strata: pd.DataFrame, labels: Labels, target: str) -> list[Tab
             rate, count = (mean.get((protocol, models[0], stratum, m)) for m in ("majority_rate", "rows"))
             if count is not None:
                 title = labels.config.strata[stratum].title or prettify(stratum)
-                common = "" if rate is None else f", more frequent class {findings.value(rate)}"
+                common = "" if rate is None else f", more frequent class {format_value(rate)}"
                 parts.append(f"{title}: {count:.0f} rows{common}")
         caption = f"Strata of the left-out rows, {labels.protocol(protocol)}"
         note = f"A repeat, on average: {'; '.join(parts)}."

@@ -10,15 +10,14 @@ from nestmat import figures
 from nestmat.data import published
 from nestmat.design.metrics import ALL, MODEL, NEW, TRAINING, UNIFORM
 from nestmat.design.spaces import design_space
-from nestmat.figures.style import lower_first, prettify, with_unit, word
 from nestmat.labels import comparisons
-from nestmat.labels.problems import BASELINES, JUDGES, DesignLabels, judge
+from nestmat.labels.numbers import format_count, format_quantity, format_rate, format_spread, format_value
+from nestmat.labels.problems import BASELINES, JUDGES, PATHS, DesignLabels, judge
+from nestmat.labels.text import humanize_key, lower_first, prettify, with_unit
 from nestmat.report import alloys
 from nestmat.report.findings import alloys as findings_alloys
 from nestmat.report.findings import design as findings
 from nestmat.report.findings import interpolation as findings_ways
-from nestmat.report.findings.interpolation import PATHS
-from nestmat.report.findings.scale import spread, value
 from nestmat.report.scale import Source, figure
 from nestmat.report.tables import Table, rows_of, table
 
@@ -145,7 +144,7 @@ def _hits(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 
     def cells(method: str) -> list[str]:
         each = [found[name][method] for name in judges] + [fresh[method]]
-        return [findings.whole(count[method]), *(findings.rate(one, unit="") for one in each)]
+        return [format_count(count[method]), *(format_rate(one, unit="") for one in each)]
 
     heads = ["Distinct", *(prettify(judge(name)) for name in judges), "New and in the domain"]
     return table(
@@ -194,11 +193,11 @@ def _work(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels) -> Ta
     def cells(method: str) -> list[str]:
         work = ["", ""]
         if method in seconds.index:
-            work = [findings.whole(float(evaluations[method])), value(float(seconds[method]))]
-        prices = [value(each[method]) if method in each else "" for each in price]
-        gaps = [value(each[method], sign=True) for each in optimism]
-        volumes = [value(each[method]) for each in volume.values()]
-        return [*work, *prices, value(diversity[method]), *gaps, *volumes]
+            work = [format_count(float(evaluations[method])), format_value(float(seconds[method]))]
+        prices = [format_value(each[method]) if method in each else "" for each in price]
+        gaps = [format_value(each[method], sign=True) for each in optimism]
+        volumes = [format_value(each[method]) for each in volume.values()]
+        return [*work, *prices, format_value(diversity[method]), *gaps, *volumes]
 
     heads = ["Predictions", "Search (s)"]
     heads += [f"1000 hits by {judge(name)} (s)" for name in judges]
@@ -224,11 +223,11 @@ def _places(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     def cells(method: str) -> list[str]:
         return [
             f"{100 * unique[method]:.0f}",
-            *(findings.rate(found[name][method], unit="") for name in names),
+            *(format_rate(found[name][method], unit="") for name in names),
         ]
 
     heads = ["Distinct of proposed", "In the domain"]
-    heads += [prettify(word(name.removesuffix("_window"))) for name in names[1:]]
+    heads += [prettify(humanize_key(name.removesuffix("_window"))) for name in names[1:]]
     return table(
         "Where the candidates lie (%)",
         "Method",
@@ -252,9 +251,9 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
 
     def cells(method: str) -> list[str]:
         shares = [f"{100 * each[method][0]:.2g}" if method in each else "" for each in (inside, kept)]
-        judged = [spread(*off[method]), findings.rate(within[method], unit="")]
-        last = findings.rate(hits[method], unit="") if method in hits else ""
-        return [*shares, *judged, last, spread(*apart[method]) if method in apart else ""]
+        judged = [format_spread(*off[method]), format_rate(within[method], unit="")]
+        last = format_rate(hits[method], unit="") if method in hits else ""
+        return [*shares, *judged, last, format_spread(*apart[method]) if method in apart else ""]
 
     scale, _, column = target.quantity.partition(".")
     elsewhere, citations = published.for_samples(labels.study, scale, column, target.value or 0.0)
@@ -262,7 +261,7 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
     def told(row: dict[Any, Any], metric: str) -> str:
         if pd.isna(row.get(metric)):
             return ""
-        return f"{100 * row[metric]:.2g}" if metric in ("inside", "yield") else value(row[metric])
+        return f"{100 * row[metric]:.2g}" if metric in ("inside", "yield") else format_value(row[metric])
 
     reported = [
         (
@@ -275,7 +274,7 @@ def _samples(metrics: pd.DataFrame, labels: DesignLabels) -> Table:
         )
         for row in elsewhere.reset_index().to_dict("records")
     ]
-    tolerance = findings.amount(target.tolerance, labels.unit(target.quantity))
+    tolerance = format_quantity(target.tolerance, labels.unit(target.quantity))
     heads = [
         "Inside the space (%)",
         "Kept (%)",
@@ -306,7 +305,7 @@ def _paths(points: pd.DataFrame, found: pd.DataFrame, labels: DesignLabels) -> T
         return [
             *(f"{50 * number[path, name]:.0f}" for name in ("largest_step", "end_error")),
             f"{100 * number[path, 'allowed']:.0f}",
-            *(value(worst[path, name]) for name in findings_ways.sayings(points, labels)),
+            *(format_value(worst[path, name]) for name in findings_ways.sayings(points, labels)),
         ]
 
     given, quantity = labels.problem_config.interpolate, labels.problem_config.targets[0].quantity
@@ -345,7 +344,7 @@ def _shortlist(rows: pd.DataFrame, labels: DesignLabels) -> Table:
                 row["formula"],
                 *(_choice(row, name, levels.get(name)) for name in free),
                 *(findings.predicted(row, quantity) for quantity in quantities),
-                value(row["novelty"]),
+                format_value(row["novelty"]),
                 row["flags"],
             ],
         )
@@ -365,13 +364,13 @@ def _shortlist(rows: pd.DataFrame, labels: DesignLabels) -> Table:
 def _choice(row: dict[Any, Any], name: str, levels: list[str] | None) -> str:
     """Value of a variable, or the level that was chosen."""
     if levels is None:
-        return value(row[name])
+        return format_value(row[name])
     return next(level for level in levels if row[f"{name}={level}"] == 1)
 
 
 def _second_round(rounds: pd.DataFrame, labels: DesignLabels) -> Table:
     rows = [
-        ("", [with_unit(labels.name(quantity), unit), str(count), value(before), value(after)])
+        ("", [with_unit(labels.name(quantity), unit), str(count), format_value(before), format_value(after)])
         for quantity, unit, before, after, count in findings.second_round(rounds, labels)
     ]
     return table(
@@ -387,9 +386,9 @@ def _verification(rows: pd.DataFrame, labels: DesignLabels) -> Table:
     aimed = bool(rows["wanted"].notna().any())
 
     def cells(row: dict[Any, Any]) -> list[str]:
-        told = [value(row["wanted"])] if aimed else []
-        told += [spread(row["mean"], row["std"]), value(row["calculated"])]
-        return [*told, value(row["mean"] - row["calculated"], sign=True)]
+        told = [format_value(row["wanted"])] if aimed else []
+        told += [format_spread(row["mean"], row["std"]), format_value(row["calculated"])]
+        return [*told, format_value(row["mean"] - row["calculated"], sign=True)]
 
     lines = []
     for quantity, part in rows.groupby("quantity", sort=False):
@@ -400,16 +399,16 @@ def _verification(rows: pd.DataFrame, labels: DesignLabels) -> Table:
         error, inside, count = comparisons.against(part)
         within = f"{inside} of {count} within 2 σ"
         gap = [""] if aimed else []
-        lines.append(("recommended", ["Mean absolute error", name, *gap, within, "", value(error)]))
+        lines.append(("recommended", ["Mean absolute error", name, *gap, within, "", format_value(error)]))
     heads = [("Formula", ""), ("Quantity", ""), *([("Wanted", "n")] if aimed else [])]
     heads += [("Predicted", "n"), ("DFT", "n"), ("Error", "n")]
     verify = labels.problem_config.verify
     note = ""
     if aimed:
         far = (rows["calculated"] - rows["wanted"]).abs().mean()
-        note = f"Calculated values are {value(far)} from what is wanted on average."
+        note = f"Calculated values are {format_value(far)} from what is wanted on average."
     if verify is not None and verify.offset:
-        note = f"{note} {value(verify.offset, sign=True)} eV is added to every calculated gap.".strip()
+        note = f"{note} {format_value(verify.offset, sign=True)} eV is added to every calculated gap.".strip()
     return {"caption": "Predictions and calculations", "head": heads, "rows": lines, "note": note}
 
 
@@ -420,9 +419,9 @@ def _calibration(rows: pd.DataFrame) -> Table:
     lines = []
     for number, part in rows.groupby("row"):
         gaps = part[~part["relaxed"]].set_index("height")["calculated"].reindex(heights)
-        cells = [value(part["published"].iloc[0]), *(value(gap) for gap in gaps)]
+        cells = [format_value(part["published"].iloc[0]), *(format_value(gap) for gap in gaps)]
         free = part.loc[part["relaxed"], "calculated"]
-        cells += [value(free.iloc[0]) if len(free) else "–"] * relaxed
+        cells += [format_value(free.iloc[0]) if len(free) else "–"] * relaxed
         lines.append(("", [str(number), part["half"].iloc[0], *cells]))
     heads = [("Row", ""), ("Half", ""), ("Published", "n"), *((f"{height:g} c", "n") for height in heights)]
     return {
@@ -440,8 +439,12 @@ def _calibration_errors(errors: pd.DataFrame) -> Table:
     lines = []
     for row in errors.to_dict("records"):
         height = "" if pd.isna(row["height"]) else f"{row['height']:.4f}"
-        told = [value(row["offset"], sign=True), row["half"], str(row["rows"])]
-        numbers = [value(row["mae"]), value(row["bias"], sign=True), value(row["largest"])]
+        told = [format_value(row["offset"], sign=True), row["half"], str(row["rows"])]
+        numbers = [
+            format_value(row["mae"]),
+            format_value(row["bias"], sign=True),
+            format_value(row["largest"]),
+        ]
         mark = "recommended" if row["offset"] and row["half"] == "tested" else ""
         lines.append((mark, [row["variant"].capitalize(), height, *told, *numbers]))
     heads = ["Height, c", "Offset, eV", "Half", "Rows", "MAE, eV", "Bias, eV", "Largest, eV"]

@@ -23,8 +23,9 @@ from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 from nestmat.evaluation.metrics import RECONSTRUCTION
 from nestmat.figures import kind
-from nestmat.figures.style import Labels
 from nestmat.labels import comparisons as measures
+from nestmat.labels.numbers import format_percent, format_spread, format_value
+from nestmat.labels.scales import Labels
 from nestmat.report import classes as chapters_classes
 from nestmat.report.findings import classes as findings_classes
 from nestmat.report.findings import latents as findings_latents
@@ -291,7 +292,7 @@ def _metrics_table(
         (
             row["model"],
             row["published"],
-            f"{findings.PUBLISHED_METRICS[row['metric']]}{findings.spread(row['value'], row['spread'])}",
+            f"{findings.PUBLISHED_METRICS[row['metric']]}{format_spread(row['value'], row['spread'])}",
         )
         for row in theirs.sort_values("value").to_dict("records")
     ]
@@ -299,11 +300,11 @@ def _metrics_table(
         {
             "model": labels.model(row["model"]),
             "family": chapters_classes.family(row["model"], labels),
-            "mae": findings.spread(row["mean"], row["std"], folds=row["folds"]),
+            "mae": format_spread(row["mean"], row["std"], count=row["folds"]),
             "published": "; ".join(text for model, _, text in numbers if model == row["model"]),
-            "rmse": findings.value(over_all[row["model"], "rmse"]),
+            "rmse": format_value(over_all[row["model"], "rmse"]),
             "r2": f"{over_all[row['model'], 'r2']:.3f}".replace("-", "−"),
-            "train": findings.value(train.get(row["model"], float("nan"))),
+            "train": format_value(train.get(row["model"], float("nan"))),
         }
         for row in best_first.to_dict("records")
     ]
@@ -337,7 +338,7 @@ def _reconstruction(metrics: pd.DataFrame, labels: Labels) -> dict[str, Any] | N
     rows = []
     for model, protocol in dict.fromkeys((model, protocol) for model, protocol, _ in found):
         mine = [found.get((model, protocol, block)) for block in blocks]
-        cells = [findings.spread(r["mean"], r["std"], folds=r["folds"]) if r else "" for r in mine]
+        cells = [format_spread(r["mean"], r["std"], count=r["folds"]) if r else "" for r in mine]
         rows.append((labels.model(model), labels.protocol(protocol), cells))
     return {"blocks": blocks, "rows": rows}
 
@@ -363,8 +364,8 @@ def _repeats(metrics: pd.DataFrame, labels: Labels, target: str) -> list[dict[st
                 "rows": [
                     (
                         labels.model(str(m)),
-                        [findings.value(v) for v in row],
-                        findings.value(float(row[1:].mean())),
+                        [format_value(v) for v in row],
+                        format_value(float(row[1:].mean())),
                     )
                     for m, row in zip(wide.index, wide.to_numpy(), strict=True)
                 ],
@@ -385,9 +386,9 @@ def _calibration(metrics: pd.DataFrame, labels: Labels, target: str) -> list[lis
     return [
         [
             labels.protocol(protocol),
-            findings.percent(found[protocol, "coverage_68"]),
-            findings.percent(found[protocol, "coverage_95"]),
-            findings.value(found[protocol, "miscalibration_area"]),
+            format_percent(found[protocol, "coverage_68"]),
+            format_percent(found[protocol, "coverage_95"]),
+            format_value(found[protocol, "miscalibration_area"]),
         ]
         for protocol in labels.config.protocols
         if np.isfinite(found.get((protocol, "coverage_68"), np.nan))
@@ -501,7 +502,7 @@ def _stack(source: Source, scale: str) -> list[dict[str, Any]]:
                     "weights": [
                         (
                             labels.model(m),
-                            findings.spread(weights[m].mean(), weights[m].std(ddof=0), folds=len(mine)),
+                            format_spread(weights[m].mean(), weights[m].std(ddof=0), count=len(mine)),
                         )
                         for m in recommended.stack
                     ],

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from nestmat import figures
 from nestmat.config.study import Study
-from nestmat.figures.style import lower_first
 from nestmat.files import write_text
+from nestmat.labels.text import lower_first
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,6 +11,7 @@ from nestmat.config.problems import Bound, Wanted
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import methods as designs
+from nestmat.figures.problems.looks import method_looks
 from nestmat.labels.problems import BASELINES, DesignLabels
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
     x, y = across(labels.study, labels.problem), labels.problem_config.targets[0].quantity
     assert x is not None
     figure, axes = style.panels(1, 1, height=4.2)
-    ax, looks = axes[0, 0], labels.looks()
+    ax, looks = axes[0, 0], method_looks(labels)
     methods = labels.methods(found["method"])
     for place, method in enumerate(methods):
         mine = found[found["method"] == method]

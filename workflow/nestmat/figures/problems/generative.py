@@ -11,8 +11,10 @@ from nestmat.config.problems import Method
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import methods as designs
+from nestmat.figures.problems.looks import method_looks
 from nestmat.figures.scales import curves
 from nestmat.labels.problems import BASELINES, DesignLabels, judge, judges
+from nestmat.labels.text import prettify, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +132,7 @@ def draw_samples(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
 
 def prettify_judge(name: str) -> str:
     """Name of a judge at the beginning of a line."""
-    return style.prettify(judge(name))
+    return prettify(judge(name))
 
 
 def draw_pairs(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
@@ -172,9 +174,9 @@ def draw_pairs(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figu
                 else:
                     ax.plot(rows[across], rows[down], linestyle="none", marker="o", label=text, **look)
             if i == n - 1:
-                ax.set_xlabel(style.with_unit(across, labels.unit(across)), fontsize=7)
+                ax.set_xlabel(with_unit(across, labels.unit(across)), fontsize=7)
             if j == 0 and i > 0:
-                ax.set_ylabel(style.with_unit(down, labels.unit(down)), fontsize=7)
+                ax.set_ylabel(with_unit(down, labels.unit(down)), fontsize=7)
     axes[0, 0].tick_params(labelleft=False)
     style.legend_below(figure, [axes[1, 0]])
     return figure
@@ -213,8 +215,8 @@ def draw_stages(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fig
         ax.set_xscale("log")
         ax.set_xlim(max(1e-3, target.tolerance / 100), 10 * target.tolerance)
         ax.set_ylim(0, 102)
-        ax.set_title(labels.study.generative[model].title or style.prettify(model), fontsize=8)
-        ax.set_xlabel(style.with_unit("Off by at most", unit))
+        ax.set_title(labels.study.generative[model].title or prettify(model), fontsize=8)
+        ax.set_xlabel(with_unit("Off by at most", unit))
     for ax in axes[::PER_ROW]:
         ax.set_ylabel("Candidates (%)")
     style.legend_below(figure, axes)
@@ -233,7 +235,7 @@ def draw_diversity(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> 
     by = errors["judge"].iloc[0]
     errors = errors[errors["judge"] == by].set_index(["method", "seed"])["value"]
     apart = found[found["metric"] == "pair_distance"].set_index(["method", "seed"])["value"]
-    methods, looks = labels.methods(found["method"]), labels.looks()
+    methods, looks = labels.methods(found["method"]), method_looks(labels)
     figure, axes = style.panels(1, 1, height=max(3.2, 0.2 * len(methods) + 1), width=style.WIDTH)
     ax = axes[0, 0]
     for method in methods:
@@ -254,7 +256,7 @@ def draw_diversity(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> 
         )
     ax.set_yscale("log")
     ax.set_xlabel("Mean distance of two candidates, every interval from −1 to 1")
-    ax.set_ylabel(style.with_unit(f"Mean distance from the value by the {judge(by)}", labels.unit(quantity)))
+    ax.set_ylabel(with_unit(f"Mean distance from the value by the {judge(by)}", labels.unit(quantity)))
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, frameon=False)
     return figure
 
@@ -273,7 +275,7 @@ def draw_training(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
             for place, (_, mine) in enumerate(rows[rows["split"] == split].groupby("seed")):
                 name = "" if place else f"{split} rows"
                 ax.plot(mine["step"], mine["loss"], color=colour, linewidth=0.8, alpha=0.8, label=name)
-        ax.set_title(labels.study.generative[model].title or style.prettify(model), fontsize=8)
+        ax.set_title(labels.study.generative[model].title or prettify(model), fontsize=8)
         ax.set_xlabel("Step")
         # The first steps of raw coordinates cost anything, and so do rows that were held out of those that a
         # network has learned by heart.

@@ -33,7 +33,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
         frames: ``points``.
         labels: Names and units.
     """
-    from nestmat.report.findings.interpolation import PATHS, sayings
+    from nestmat.labels.problems import PATHS
+    from nestmat.report.findings.interpolation import sayings
 
     points, given = frames["points"], labels.problem_config.interpolate
     assert given is not None

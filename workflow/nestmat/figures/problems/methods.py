@@ -9,7 +9,10 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.problems.looks import method_looks
+from nestmat.labels.numbers import format_significant
 from nestmat.labels.problems import BASELINES, DesignLabels, judge, judges
+from nestmat.labels.text import prettify, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,7 +132,7 @@ def draw_optimism(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
         _promised(axes[0, j], rows, labels, quantity, name)
         mine = gaps[gaps["judge"] == name].set_index("method")["value"]
         _gaps(axes[1, j], mine, labels.methods(rows["method"]), labels, named=j == 0)
-        axes[1, j].set_xlabel(style.with_unit("Mean of searched model less judge", labels.unit(quantity)))
+        axes[1, j].set_xlabel(with_unit("Mean of searched model less judge", labels.unit(quantity)))
     axes[0, 0].set_ylabel(labels.axis(quantity, "Searched model:", characters=32))
     return figure
 
@@ -137,7 +140,7 @@ def draw_optimism(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
 def _promised(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity: str, name: str) -> None:
     """The searched model's value of each candidate against the judge's."""
     said, theirs = rows[f"{quantity}.mean"], rows[f"{name}.{quantity}.mean"]
-    methods, looks = labels.methods(rows["method"]), labels.looks()
+    methods, looks = labels.methods(rows["method"]), method_looks(labels)
     for place, method in enumerate(methods):
         mine = np.flatnonzero(rows["method"] == method)
         if len(mine) > SHOWN:
@@ -146,18 +149,20 @@ def _promised(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity: str,
     ends = [min(said.min(), theirs.min()), max(said.max(), theirs.max())]
     ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
     ax.set_title(f"Judged by {judge(name)}")
-    ax.set_xlabel(labels.axis(quantity, f"{style.prettify(judge(name))}:", characters=40))
+    ax.set_xlabel(labels.axis(quantity, f"{prettify(judge(name))}:", characters=40))
 
 
 def _gaps(ax: Axes, gaps: pd.Series, methods: Sequence[str], labels: DesignLabels, named: bool) -> None:
     """The mean difference of each method, in its colour, with the number beside it."""
-    looks = labels.looks()
+    looks = method_looks(labels)
     ax.axvline(0, color=style.INK, linewidth=0.8)
     for y, method in enumerate(reversed(methods)):
         gap = float(gaps[method])
         ax.plot(gap, y, **{**looks[method], "markersize": 5}, linestyle="none")
         side: dict[str, Any] = {"xytext": (6 if gap >= 0 else -6, 0), "ha": "left" if gap >= 0 else "right"}
-        ax.annotate(style.number(gap), (gap, y), **side, textcoords="offset points", va="center", fontsize=7)
+        ax.annotate(
+            format_significant(gap), (gap, y), **side, textcoords="offset points", va="center", fontsize=7
+        )
     _rows(ax, [labels.method(method) for method in methods], methods)
     _baseline_rule(ax, methods)
     ax.tick_params(labelleft=named)
@@ -187,7 +192,7 @@ def draw_novelty(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
     from nestmat.design.metrics import NEW
 
     found = frames["metrics"]
-    methods, looks = labels.methods(found["method"]), labels.looks()
+    methods, looks = labels.methods(found["method"]), method_looks(labels)
     figure, axes = style.panels(1, 2, height=max(2.7, 1.2 + ROW * len(methods)))
     left, right = axes[0]
     far = found[found["metric"] == "novel"].sort_values("at")

@@ -12,6 +12,7 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.labels.problems import DesignLabels
+from nestmat.labels.text import latent_symbol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +92,8 @@ def _patch(ax: Axes, told: dict[str, Any], ends: tuple[float, float]) -> Any:
     ax.set_xticks(range(size), [_tick(number) for number in second[0]])
     ax.set_yticks(range(size), [_tick(number) for number in first[:, 0]])
     up, right = told["axes"]
-    ax.set_xlabel(style.symbol(f"z{right}"))
-    ax.set_ylabel(style.symbol(f"z{up}"))
+    ax.set_xlabel(latent_symbol(f"z{right}"))
+    ax.set_ylabel(latent_symbol(f"z{up}"))
     return image
 
 

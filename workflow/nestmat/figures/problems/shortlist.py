@@ -13,7 +13,9 @@ from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import front
 from nestmat.labels import comparisons
+from nestmat.labels.numbers import format_significant
 from nestmat.labels.problems import DesignLabels
+from nestmat.labels.text import lower_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +94,7 @@ def _beside(ax: Axes, rows: pd.DataFrame, labels: DesignLabels) -> None:
     right.set_yticks(range(len(lines)), lines)
     right.tick_params(length=0, labelsize=7)
     right.spines["right"].set_visible(False)
-    names = style.lower_first(", ".join(labels.name(quantity) for quantity in quantities))
+    names = lower_first(", ".join(labels.name(quantity) for quantity in quantities))
     ax.annotate(
         textwrap.fill(f"Predicted {names}", 38),
         *((1, 1), (6, 4)),
@@ -104,7 +106,7 @@ def _beside(ax: Axes, rows: pd.DataFrame, labels: DesignLabels) -> None:
 
 
 def _told(row: dict, quantity: str, unit: str) -> str:
-    std, text = row[f"{quantity}.std"], style.number(row[f"{quantity}.mean"], 4)
+    std, text = row[f"{quantity}.std"], format_significant(row[f"{quantity}.mean"], 4)
     spread = f" ± {std:.{len(text.partition('.')[2])}f}" if np.isfinite(std) else ""
     return f"{text}{spread} {unit}".rstrip()
 
@@ -153,7 +155,7 @@ def _calculated(ax: Axes, rows: pd.DataFrame) -> None:
     room = 0.32 * (ends[1] - ends[0])
     ax.set_ylim(ends[0] - 0.1 * room, ends[1] + room)
     error, inside, count = comparisons.against(rows)
-    text = f"MAE {style.number(error)} {rows['unit'].iloc[0]}".rstrip()
+    text = f"MAE {format_significant(error)} {rows['unit'].iloc[0]}".rstrip()
     style.note(ax, f"{text}\n{inside} of {count} within 2 σ")
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import prettify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +37,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A panel a class target: a row an input, a point a row of the data.
 
     Args:
@@ -98,8 +100,8 @@ def _swarm(values: np.ndarray) -> np.ndarray:
     return HEIGHT * offset / max(1.0, counts.max() / 2)
 
 
-def _name(name: str, labels: style.Labels) -> str:
-    return style.prettify(name if name in labels.config.features else labels.name(name))
+def _name(name: str, labels: Labels) -> str:
+    return prettify(name if name in labels.config.features else labels.name(name))
 
 
 KIND = kind.Kind(

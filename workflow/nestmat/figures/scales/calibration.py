@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     return {"calibration": [f"calibration/{scale}.parquet"], "features": [kind.features(scale)]}
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A panel a target, a line a protocol, for the headline predictor.
 
     Args:

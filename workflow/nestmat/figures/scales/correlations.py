@@ -9,6 +9,7 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def _draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels, roles: list[str]) -> Figure:
+def _draw(frames: Mapping[str, pd.DataFrame], labels: Labels, roles: list[str]) -> Figure:
     found = frames["correlations"]
     found = found[(found["method"] == "pearson") & found["kind"].isin(roles)]
     latents = sorted(frames["correlations"]["latent"].unique(), key=_place)
@@ -53,7 +54,7 @@ def _draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels, roles: list[
     )
 
 
-def draw_descriptors(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw_descriptors(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """Matrix of descriptors by latents.
 
     Args:
@@ -63,7 +64,7 @@ def draw_descriptors(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -
     return _draw(frames, labels, ["descriptor"])
 
 
-def draw_latents(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw_latents(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """Matrix of latents by latents, each pair once, and the targets below it.
 
     Args:
@@ -77,7 +78,7 @@ def _place(latent: str) -> int:
     return int(latent.removeprefix("z"))
 
 
-def _model(labels: style.Labels) -> str:
+def _model(labels: Labels) -> str:
     assert labels.config.interpret is not None
     return labels.config.interpret.model
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ def by_model(history: pd.DataFrame) -> dict[str, pd.DataFrame]:
     }
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A panel a model: median over members, with a band from the 10th to the 90th percentile.
 
     Args:

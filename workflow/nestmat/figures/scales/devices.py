@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.figures import kind, style
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A row for measured and for predicted values of the scale, a column a category.
 
     Args:
@@ -104,7 +105,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     return figure
 
 
-def _across(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> tuple[pd.Series, str]:
+def _across(frames: Mapping[str, pd.DataFrame], labels: Labels) -> tuple[pd.Series, str]:
     found, column = parent_target(labels.study, labels.scale), stated(labels.study, labels.scale)
     assert found is not None
     if labels.config.pass_prediction:

@@ -12,6 +12,7 @@ from nestmat.data.registry import resolve
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     return {"predictions": files, "features": [kind.features(scale)]}
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A panel a target and protocol: share of validation rows that are missed, a bar a model.
 
     Args:

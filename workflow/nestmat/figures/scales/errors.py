@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     return {"metrics": [f"metrics/{scale}.parquet"], "features": [kind.features(scale)]}
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A panel a target and protocol, of a class two of them; best model on top.
 
     Args:
@@ -76,7 +77,7 @@ def _key(found: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
     return handles + [style.marker("published", **style.PUBLISHED)] * (not published.empty)
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: style.Labels) -> None:
+def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: Labels) -> None:
     scores = bool(rows["metric"].isin(comparisons.SCORES).all())
     validation = rows[rows["split"] == "validation"].sort_values("mean", ascending=scores)
     train = rows[rows["split"] == "train"].set_index("model")
@@ -101,7 +102,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: style.
     ax.grid(axis="y", visible=False)
 
 
-def _colour(model: str, labels: style.Labels) -> str:
+def _colour(model: str, labels: Labels) -> str:
     if model == "recommended":
         return style.VERMILLION
     return style.BLUE if model in labels.config.models else style.GREY

@@ -10,6 +10,7 @@ from nestmat.config.study import Study
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     return {"metrics": [f"metrics/{scale}.parquet"], "features": [kind.features(scale)]}
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A row of panels a target and series of protocols, a column a metric.
 
     Args:
@@ -78,7 +79,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     return figure
 
 
-def _lines(ax: Axes, held: pd.DataFrame, labelled: pd.Series, labels: style.Labels) -> None:
+def _lines(ax: Axes, held: pd.DataFrame, labelled: pd.Series, labels: Labels) -> None:
     colours = [colour for colour in style.CYCLE if colour != style.VERMILLION]
     names = comparisons.ordered(
         held["model"], ["recommended", *labels.config.models, *labels.config.baselines]

@@ -10,6 +10,8 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.figures import kind, style
+from nestmat.labels.numbers import format_significant
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +38,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """Histograms of the composition, of every target and of z, stacked by the number of elements.
 
     Args:
@@ -74,7 +76,9 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         )
         ax.axvline(value.mean(), color=style.INK, linewidth=0.8, linestyle="--")
         style.note(
-            ax, f"mean {style.number(value.mean())}\nmedian {style.number(np.median(value))}", "upper right"
+            ax,
+            f"mean {format_significant(value.mean())}\nmedian {format_significant(np.median(value))}",
+            "upper right",
         )
         ax.set_xlabel(label)
         ax.set_ylabel("Left-out rows")

@@ -10,6 +10,8 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import latent_symbol
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,9 +47,7 @@ def families_need(study: Study, scale: str) -> kind.Needs:
     return {**needs(study, scale), "families": [f"interpretation/{scale}.families.parquet"]}
 
 
-def _plane(
-    labels: style.Labels, latents: pd.DataFrame
-) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:
+def _plane(labels: Labels, latents: pd.DataFrame) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:
     """Columns of z, names of the axes, and the mean and the axes (2, z) of the plane."""
     from nestmat.interpretation.embedding import principal_axes
 
@@ -55,14 +55,14 @@ def _plane(
     model = labels.config.models[labels.config.interpret.model]
     columns = [f"z{k}" for k in range(model.specification.encoder.latents)]
     if len(columns) == 2:
-        return columns, [style.symbol(name) for name in columns], np.zeros(2), np.eye(2)
+        return columns, [latent_symbol(name) for name in columns], np.zeros(2), np.eye(2)
     z = latents.loc[latents["split"] == "train", columns].to_numpy()
     mean, axes, share = principal_axes(z)
     names = [f"Principal axis {k + 1} of z ({100 * part:.0f} %)" for k, part in enumerate(share)]
     return columns, names, mean, axes
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A row a class target: labelled rows, and rows left out.
 
     Args:
@@ -91,7 +91,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     return figure
 
 
-def draw_families(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw_families(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """The families over the labelled rows, in the same plane.
 
     Args:

@@ -11,6 +11,8 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons as measures
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import lower_first, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +34,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A row a pair and target: violins of the errors by fold, and the difference with its interval.
 
     Args:
@@ -55,9 +57,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         metrics = frames["metrics"][frames["metrics"]["metric"] == metric]
         _violins(left, metrics, list(pair.index), (nested, single), target, labels)
         _differences(right, pair, labels, target)
-        left.set_title(
-            f"{labels.model(nested)} against {style.lower_first(labels.model(single))}", fontsize=8
-        )
+        left.set_title(f"{labels.model(nested)} against {lower_first(labels.model(single))}", fontsize=8)
         right.set_title("Paired difference", fontsize=8)
     names = ("nested", "single scale") if labels.config.parents else ("first model", "second model")
     handles = [
@@ -78,7 +78,7 @@ def _violins(
     protocols: list[str],
     pair: tuple[str, str],
     target: str,
-    labels: style.Labels,
+    labels: Labels,
 ) -> None:
     rows = metrics[
         (metrics["split"] == "validation")
@@ -119,7 +119,7 @@ def _violins(
     ax.set_ylabel(labels.axis(target, f"{name} of a fold,", characters=28), fontsize=7.5)
 
 
-def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str) -> None:
+def _differences(ax: Axes, pair: pd.DataFrame, labels: Labels, target: str) -> None:
     for y, row in enumerate(pair.iloc[::-1].to_dict("records")):
         difference, low, high = row["difference"], row["low"], row["high"]
         ax.errorbar(
@@ -144,7 +144,7 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: style.Labels, target: str
         ax.text(x, 0.99, text, transform=ax.transAxes, fontsize=7, color=style.GREY, va="top", ha=side)
     name = measures.NAMES[metric]
     what = f"{name} nested − single" if nests else f"{name} first − second"
-    ax.set_xlabel(style.with_unit(what, labels.unit(target)))
+    ax.set_xlabel(with_unit(what, labels.unit(target)))
 
 
 KIND = kind.Kind(

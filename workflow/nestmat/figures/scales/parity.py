@@ -11,6 +11,9 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
+from nestmat.labels.numbers import format_significant
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +36,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A row of panels a target and predictor, a column a protocol.
 
     Args:
@@ -59,7 +62,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
             continue
         _panel(ax, mine, mine["row_id"].map(flags).fillna("").ne("").to_numpy(), labels.unit(target))
         ax.set_title(labels.protocol(protocol), fontsize=8, pad=24)
-        ax.set_xlabel(style.with_unit("True", labels.unit(target)))
+        ax.set_xlabel(with_unit("True", labels.unit(target)))
         if len(protocols) == 1 or protocol == protocols[0]:
             predicted = labels.axis(target, "Predicted", characters=int(12 * side))
             ax.set_ylabel(f"{labels.model(model)}\n{predicted}")
@@ -106,9 +109,9 @@ def _panel(ax: Axes, rows: pd.DataFrame, flagged: np.ndarray, unit: str) -> None
     folds = (rows["mean"] - rows["true"]).abs().groupby(rows["fold"]).mean()
     total = error_metrics(true, mean)
     end = f" {unit}" if unit else ""
-    spread = f" ± {style.number(float(np.std(folds)), 2)}" if len(folds) > 1 else ""
-    below = f"RMSE {style.number(total['rmse'])}{end}, R² {total['r2']:.3f}"
-    text = f"MAE {style.number(folds.mean())}{spread}{end}\n{below}"
+    spread = f" ± {format_significant(float(np.std(folds)), 2)}" if len(folds) > 1 else ""
+    below = f"RMSE {format_significant(total['rmse'])}{end}, R² {total['r2']:.3f}"
+    text = f"MAE {format_significant(folds.mean())}{spread}{end}\n{below}"
     ax.text(0, 1.02, text.replace("-", "−"), transform=ax.transAxes, va="bottom", fontsize=7, linespacing=1.3)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A panel of curves a way of searching, and below them a box for each search.
 
     Args:
@@ -72,7 +73,7 @@ def _curves(
     way: tuple[str, int],
     reach: tuple[int, int],
     colours: Mapping[str, str],
-    labels: style.Labels,
+    labels: Labels,
 ) -> None:
     """Median and quartiles over trials of the best label seen so far."""
     from nestmat.evaluation.pool import way_in_words

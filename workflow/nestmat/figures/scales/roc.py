@@ -10,6 +10,7 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
+from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A panel a target and protocol.
 
     Args:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import lower_first, prettify, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     return {"shapley": [f"interpretation/{scale}.shapley.parquet"], "features": [kind.features(scale)]}
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A row a target: what the inputs, and what the latents, contribute to its prediction.
 
     Args:
@@ -59,14 +61,14 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         exact = (rows["method"] == "exact").all()
         text = "Mean |Shapley value|" if exact else "Mean |change| when shuffled"
         classes = labels.classes(target)
-        what_of = f"probability of {classes[1]}" if classes else style.lower_first(labels.name(target))
-        ax.set_xlabel(textwrap.fill(style.with_unit(f"{text}, {what_of}", labels.unit(target)), 34))
+        what_of = f"probability of {classes[1]}" if classes else lower_first(labels.name(target))
+        ax.set_xlabel(textwrap.fill(with_unit(f"{text}, {what_of}", labels.unit(target)), 34))
         if len(cells) > 1:
-            ax.set_xlabel(style.with_unit(text, labels.unit(target)))
+            ax.set_xlabel(with_unit(text, labels.unit(target)))
     return figure
 
 
-def draw_latents(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw_latents(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """Matrix of inputs by latents: which inputs set each latent.
 
     Args:
@@ -93,16 +95,14 @@ def draw_latents(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Fi
     )
 
 
-def _name(name: str, labels: style.Labels) -> str:
+def _name(name: str, labels: Labels) -> str:
     block = labels.config.features.get(name)
     if block is not None:
-        return f"{style.prettify(name)} (all)" if block.kind == "continuous" else style.prettify(name)
-    return (
-        labels.latent(name) if name[:1] == "z" and name[1:].isdigit() else style.prettify(labels.name(name))
-    )
+        return f"{prettify(name)} (all)" if block.kind == "continuous" else prettify(name)
+    return labels.latent(name) if name[:1] == "z" and name[1:].isdigit() else prettify(labels.name(name))
 
 
-def _model(labels: style.Labels) -> str:
+def _model(labels: Labels) -> str:
     assert labels.config.interpret is not None
     return labels.config.interpret.model
 

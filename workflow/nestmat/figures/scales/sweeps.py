@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import lower_first, prettify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     return {"sweeps": [f"sweeps/{scale}.parquet"], "features": [kind.features(scale)]}
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """A panel a target with the published sweep, and one for the losses of the heads that decode.
 
     Args:
@@ -55,11 +57,11 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
         theirs = published[published["target"] == target].sort_values("latents")
         if not theirs.empty:
             ax.plot(theirs["latents"], theirs["value"], markersize=4, label="published", **style.PUBLISHED)
-        name = style.lower_first(comparisons.NAMES[chosen[target]])
+        name = lower_first(comparisons.NAMES[chosen[target]])
         ax.set_ylabel(labels.axis(target, f"Validation {name} of", characters=36))
         ax.set_title(labels.protocol(sweep.protocol))
     for colour, (head, rows) in zip(style.CYCLE[1:], losses.groupby("target", sort=False), strict=False):
-        _line(axes[-1], rows, colour, f"{style.prettify(str(head))}, decoded")
+        _line(axes[-1], rows, colour, f"{prettify(str(head))}, decoded")
         axes[-1].set_ylabel("Validation loss of the head")
     for ax in axes:
         used = labels.config.models[sweep.model].specification.encoder.latents

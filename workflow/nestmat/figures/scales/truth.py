@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.labels.numbers import format_significant
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import prettify, with_unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +33,7 @@ def needs(study: Study, scale: str) -> kind.Needs:
     return {"truth": [f"truth/{scale}.parquet"], "features": [kind.features(scale)]}
 
 
-def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
+def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """The efficiency over the gap, and below it a panel for each variable.
 
     Args:
@@ -65,13 +68,13 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: style.Labels) -> Figure:
     return figure
 
 
-def _target(labels: style.Labels) -> str:
+def _target(labels: Labels) -> str:
     target = labels.study.efficiency_column(labels.scale)
     assert target is not None
     return target
 
 
-def _curve(ax: Axes, found: pd.DataFrame, colours: Mapping[str, str], labels: style.Labels) -> None:
+def _curve(ax: Axes, found: pd.DataFrame, colours: Mapping[str, str], labels: Labels) -> None:
     curve, points = (found[found["kind"] == name] for name in ("curve", "gap"))
     ax.plot(
         curve["x"],
@@ -93,7 +96,7 @@ def _curve(ax: Axes, found: pd.DataFrame, colours: Mapping[str, str], labels: st
     error = (points["mean"] - points["true"]).abs().mean()
     style.note(
         ax,
-        f"{len(points)} compounds\nMAE {style.number(error)} {labels.unit(target)}".rstrip(),
+        f"{len(points)} compounds\nMAE {format_significant(error)} {labels.unit(target)}".rstrip(),
         corner="upper right",
     )
     ax.legend(loc="center right")
@@ -122,7 +125,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, colours: Mapping[str, str], variable: s
         ax.plot(x, mine["true"], color=colour, linewidth=1.3)
         ax.plot(x, mine["mean"], color=colour, linewidth=1.3, linestyle=(0, (3, 1.5)))
     unit = "%" if percent == 100 else rows["unit"].iloc[0]
-    ax.set_xlabel(style.with_unit(style.prettify(variable), unit))
+    ax.set_xlabel(with_unit(prettify(variable), unit))
     if variable != "strain":
         _logarithmic(ax, float(rows["x"].min()), float(rows["x"].max()))
 

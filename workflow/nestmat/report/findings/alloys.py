@@ -6,10 +6,9 @@ import pandas as pd
 
 from nestmat.config.problems import Method
 from nestmat.design.metrics import ALL, MODEL, PURE, SUBSTANTIAL
-from nestmat.figures.style import number
+from nestmat.labels.numbers import format_percent, format_quantity, format_rate, format_significant
 from nestmat.labels.problems import BASELINES, DesignLabels
-from nestmat.report.findings.design import amount, chosen, numbers, rate, rates
-from nestmat.report.findings.scale import percent
+from nestmat.report.findings.design import chosen, numbers, rates
 from nestmat.search.methods.decode import Decode
 from nestmat.search.methods.inversion import Inversion
 
@@ -34,7 +33,7 @@ def of_kind(labels: DesignLabels, kind: str) -> list[str]:
 
 def atoms(share: float) -> str:
     """A share of atoms in atomic percent."""
-    return amount(round(100 * share, 0 if share >= 0.1 else 1), "at%")
+    return format_quantity(round(100 * share, 0 if share >= 0.1 else 1), "at%")
 
 
 def composition(metrics: pd.DataFrame, labels: DesignLabels) -> str:
@@ -45,10 +44,10 @@ def composition(metrics: pd.DataFrame, labels: DesignLabels) -> str:
         return ""
     count = numbers(metrics, "elements")[method]
     text = (
-        f"{labels.method(method)}: {number(count, 2)} elements on average; {rate(several[method])} of its "
+        f"{labels.method(method)}: {format_significant(count, 2)} elements on average; {format_rate(several[method])} of its "  # noqa: E501
         f"candidates have five or more of at least {atoms(SUBSTANTIAL)} each"
     )
-    return f"{text}; {rate(pure[method])} are nearly pure." if pure[method][0] > 0 else f"{text}."
+    return f"{text}; {format_rate(pure[method])} are nearly pure." if pure[method][0] > 0 else f"{text}."
 
 
 def astray(metrics: pd.DataFrame, labels: DesignLabels) -> str:
@@ -59,14 +58,14 @@ def astray(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     if not away:
         return ""
     told = [
-        f"{labels.method(name)} ({rate(inside[name])} in the domain; the searched model calls "
-        f"{percent(said[name][0])} hits, {rate(found[name])} are {verdict(labels)})"
+        f"{labels.method(name)} ({format_rate(inside[name])} in the domain; the searched model calls "
+        f"{format_percent(said[name][0])} hits, {format_rate(found[name])} are {verdict(labels)})"
         for name in away
     ]
     text = f"Leave the domain of the training data: {'; '.join(told)}."
     if stay:
         low, high = min(found[name][0] for name in stay), max(found[name][0] for name in stay)
-        span = percent(low) if low == high else f"{100 * low:.0f} to {percent(high)}"
+        span = format_percent(low) if low == high else f"{100 * low:.0f} to {format_percent(high)}"
         text += f" Of the candidates of the methods that stay, {span} are {verdict(labels)}."
     return text
 
@@ -78,7 +77,7 @@ def filters(entry: Method) -> str:
     if options["near"] is not None:
         parts.append(f"the rules of the space change at most {atoms(options['near'])} of the alloy")
     if options["accept"] is not None:
-        parts.append(f"the searched model says {amount(options['accept'])} or better")
+        parts.append(f"the searched model says {format_quantity(options['accept'])} or better")
     return " and ".join(parts)
 
 
@@ -88,9 +87,9 @@ def decoded(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     told = []
     for name in (name for name in of_kind(labels, "decode") if name in found and name in gain):
         condition = filters(labels.problem_config.methods[name])
-        text = f"{labels.method(name)}: {rate(found[name])} of its candidates are {verdict(labels)}"
+        text = f"{labels.method(name)}: {format_rate(found[name])} of its candidates are {verdict(labels)}"
         if condition:
-            text += f"; kept are {rate(kept[name])} of the draws, where {condition}"
+            text += f"; kept are {format_rate(kept[name])} of the draws, where {condition}"
         told.append(text)
     return "; ".join(told) + "." if told else ""
 
@@ -102,12 +101,12 @@ def inverted(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     told = []
     for name in (name for name in of_kind(labels, "inversion") if name in moved):
         given = {"accept": Inversion().accept, "within": None, **labels.problem_config.methods[name].options}
-        asked = f"{amount(given['accept'])} asked"
+        asked = f"{format_quantity(given['accept'])} asked"
         if given["within"] is not None:
             asked += f", at most {atoms(given['within'])} away"
         told.append(
-            f"by {labels.method(name)} {rate(reached[name])} ({asked}; {atoms(moved[name])} moved in "
-            f"{number(steps[name], 2)} steps on average; {rate(found[name])} of the distinct results are "
+            f"by {labels.method(name)} {format_rate(reached[name])} ({asked}; {atoms(moved[name])} moved in "
+            f"{format_significant(steps[name], 2)} steps on average; {format_rate(found[name])} of the distinct results are "  # noqa: E501
             f"{verdict(labels)})"
         )
     if not told:

@@ -11,9 +11,11 @@ import pandas as pd
 from nestmat.evaluation.classification import standard_error
 from nestmat.figures import kind
 from nestmat.figures.scales import labelled
-from nestmat.figures.style import Labels, lower_first
 from nestmat.labels import comparisons
-from nestmat.report.findings.scale import GAP, best_published, spread, value
+from nestmat.labels.numbers import NO_BREAK, format_spread, format_value
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import lower_first
+from nestmat.report.findings.scale import best_published
 
 PUBLISHED_METRICS = {
     "accuracy": "accuracy",
@@ -38,7 +40,7 @@ def by_metric(table: pd.DataFrame) -> dict[tuple[str, str, str], dict[Hashable, 
 
 def told(row: Mapping[Any, Any]) -> str:
     """Mean of a metric, with its spread over folds or repeats."""
-    return spread(row["mean"], row["std"], folds=row["folds"])
+    return format_spread(row["mean"], row["std"], count=row["folds"])
 
 
 def accuracy(
@@ -66,7 +68,7 @@ def accuracy(
         over = f"over {row['folds']} {row['over']} " if row["folds"] > 1 else "on one split "
         text = (
             f"Accuracy {told(row)}, AUC {told(mine['roc_auc'])} {over}({predictor}); the more frequent class "
-            f"alone gives {value(mine['majority_rate']['mean'])}."
+            f"alone gives {format_value(mine['majority_rate']['mean'])}."
         )
         others = [
             row
@@ -75,19 +77,19 @@ def accuracy(
         ]
         if others:
             best = max(others, key=lambda other: other["mean"])
-            text += f" Best single model: {labels.model(best['model'])}, {value(best['mean'])}."
+            text += f" Best single model: {labels.model(best['model'])}, {format_value(best['mean'])}."
         for metric in comparisons.compared_by(classes=True):
             what, theirs = PUBLISHED_METRICS[metric], best_published(published, target, protocol, metric)
             if theirs is not None:
                 change = mine[metric]["mean"] - theirs["value"]
                 text += (
-                    f" Best published {what}: {theirs['published']}, {value(theirs['value'])}; ours is "
-                    f"{value(abs(change))} {'higher' if change > 0 else 'lower'}"
+                    f" Best published {what}: {theirs['published']}, {format_value(theirs['value'])}; ours is "  # noqa: E501
+                    f"{format_value(abs(change))} {'higher' if change > 0 else 'lower'}"
                 )
                 if metric == "accuracy":
                     # A published value is of one split, whatever ours is averaged over.
                     error = standard_error(theirs["value"], mine["rows"]["mean"])
-                    text += f", and one such split has a standard error of {value(error)}"
+                    text += f", and one such split has a standard error of {format_value(error)}"
                 text += "."
         found.append((labels.protocol(protocol), text))
     return found
@@ -102,7 +104,7 @@ def optimism(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
         return None
     change = strict["mean"] - theirs["mean"]
     return (
-        f"With whole materials left out along the chain the accuracy is {value(abs(change))} "
+        f"With whole materials left out along the chain the accuracy is {format_value(abs(change))} "
         f"{'more' if change > 0 else 'less'} than under the published split."
     )
 
@@ -132,8 +134,8 @@ def labels_needed(metrics: pd.DataFrame, labels: Labels, target: str) -> list[st
         run = [name for name in protocols if (name, first, "accuracy") in held]
         run.sort(key=lambda name: seen[name, first, "rows"]["mean"])
         parts = [
-            f"{seen[name, first, 'rows']['mean']:.0f}{GAP}labels {told(held[name, first, 'accuracy'])} (AUC "
-            f"{value(held[name, first, 'roc_auc']['mean'])})"
+            f"{seen[name, first, 'rows']['mean']:.0f}{NO_BREAK}labels {told(held[name, first, 'accuracy'])} (AUC "  # noqa: E501
+            f"{format_value(held[name, first, 'roc_auc']['mean'])})"
             for name in run
         ]
         if len(parts) > 1:
@@ -152,6 +154,6 @@ def single_split(rows: Mapping[str, Mapping[Any, Any]]) -> str:
     over = rows["rows"]["over"]
     parts = "fold" if over == "folds" and rows["rows"]["folds"] > 1 else "split"
     return (
-        f"{count:.0f} test rows a {parts}; the standard error of an accuracy of {value(share)} on one of "
-        f"them is {value(error)}; the more frequent class alone gives {value(rows['majority_rate']['mean'])}."
+        f"{count:.0f} test rows a {parts}; the standard error of an accuracy of {format_value(share)} on one of "  # noqa: E501
+        f"them is {format_value(error)}; the more frequent class alone gives {format_value(rows['majority_rate']['mean'])}."  # noqa: E501
     )

@@ -12,37 +12,16 @@ from nestmat.config.problems import Bound, Wanted
 from nestmat.config.spaces import Shares, Variable
 from nestmat.design.metrics import ALL, MODEL, TRAINING, UNIFORM
 from nestmat.figures.problems.generative import stage
-from nestmat.figures.style import lower_first, word
 from nestmat.labels import comparisons
+from nestmat.labels.numbers import format_count, format_quantity, format_rate, format_spread, format_value
 from nestmat.labels.problems import DesignLabels, judge
-from nestmat.report.findings.scale import GAP, spread, value
+from nestmat.labels.text import humanize_key, lower_first
 
 TRIVIAL = 0.5
 """Share of hits among uniform draws above which a problem needs no model."""
 
 Rates = Mapping[str, tuple[float, float, float]]
 """Rate, and both ends of its 95 % interval, by method."""
-
-
-def amount(number: float, unit: str = "") -> str:
-    """A number of the configuration as it was written, with its unit."""
-    text = f"{number:g}".replace("-", "−")
-    return f"{text}{GAP}{unit}" if unit else text
-
-
-def whole(number: float) -> str:
-    """A whole number with its thousands apart; a power of ten beyond a million million."""
-    if number < 1e12:
-        return f"{number:,.0f}".replace(",", GAP)
-    digits, _, power = f"{number:.1e}".partition("e+")
-    return f"{digits}{GAP}×{GAP}10^{int(power)}"
-
-
-def rate(found: Sequence[float], unit: str = f"{GAP}%") -> str:
-    """A rate with its interval in percent: ``18 % (12–27)``; without the sign where ``unit`` is empty."""
-    places = 0 if found[0] >= 0.1 or found[0] == 0 else 1
-    share, low, high = (f"{100 * number:.{places}f}" for number in found)
-    return f"{share}{unit} ({low}–{high})"
 
 
 def wanted(labels: DesignLabels) -> list[str]:
@@ -53,14 +32,16 @@ def wanted(labels: DesignLabels) -> list[str]:
 def _target(labels: DesignLabels, part: Wanted) -> str:
     name, unit = labels.name(part.quantity), labels.unit(part.quantity)
     if part.value is not None:
-        return f"{name} of {amount(part.value, unit)}, within {amount(part.tolerance, unit)}."
+        return (
+            f"{name} of {format_quantity(part.value, unit)}, within {format_quantity(part.tolerance, unit)}."
+        )
     if part.between:
-        return f"{name} from {amount(part.between[0])} to {amount(part.between[1], unit)}."
+        return f"{name} from {format_quantity(part.between[0])} to {format_quantity(part.between[1], unit)}."
     more = part.goal == "maximise"
     text = f"{name} as {'high' if more else 'low'} as possible"
     if part.enough is None:
         return f"{text}; every material that keeps the bounds counts as a hit."
-    return f"{text}; {amount(part.enough, unit)} or {'more' if more else 'less'} counts as a hit."
+    return f"{text}; {format_quantity(part.enough, unit)} or {'more' if more else 'less'} counts as a hit."
 
 
 def bounds(labels: DesignLabels) -> list[str]:
@@ -73,14 +54,14 @@ def _bound(labels: DesignLabels, part: Bound) -> str:
     if part.of == "std":
         name = f"Predicted standard deviation of the {lower_first(name)}"
     if part.low is not None and part.high is not None:
-        text = f"{name} from {amount(part.low)} to {amount(part.high, unit)}"
+        text = f"{name} from {format_quantity(part.low)} to {format_quantity(part.high, unit)}"
     elif part.low is not None:
-        text = f"{name} of at least {amount(part.low, unit)}"
+        text = f"{name} of at least {format_quantity(part.low, unit)}"
     else:
-        text = f"{name} of at most {amount(part.high or 0.0, unit)}"
+        text = f"{name} of at most {format_quantity(part.high or 0.0, unit)}"
     if not part.sigmas:
         return f"{text}."
-    spare = f"{amount(abs(part.sigmas))} predicted standard deviation{'s' * (abs(part.sigmas) != 1)}"
+    spare = f"{format_quantity(abs(part.sigmas))} predicted standard deviation{'s' * (abs(part.sigmas) != 1)}"
     return f"{text}, with {spare} to spare." if part.sigmas > 0 else f"{text}, or within {spare} of it."
 
 
@@ -97,13 +78,13 @@ def space(labels: DesignLabels, count: int | None) -> list[tuple[str, str]]:
     free = {name: part for name, part in given.variables.items() if part.value is None}
     found += [(labels.name(name), _variable(part, labels.unit(name))) for name, part in free.items()]
     fixed = [
-        f"{lower_first(labels.name(name))} {amount(part.value, labels.unit(name))}"
+        f"{lower_first(labels.name(name))} {format_quantity(part.value, labels.unit(name))}"
         for name, part in given.variables.items()
         if part.value is not None
     ]
     found += [("Fixed", ", ".join(fixed))] if fixed else []
     endless = "endless: a variable has no grid"
-    return [*found, ("Materials", whole(count) if count is not None else endless)]
+    return [*found, ("Materials", format_count(count) if count is not None else endless)]
 
 
 def _shares(shares: Shares) -> str:
@@ -114,9 +95,12 @@ def _shares(shares: Shares) -> str:
     if shares.most is not None and shares.grid > 1:
         least = f"{shares.fewest} to " if shares.fewest > 1 else "at most "
         parts.append(f"{least}{shares.most} at a time")
-    parts += [f"at least {amount(shares.least)} of each"] if shares.least else []
-    parts += [f"at most {amount(shares.greatest)} of each"] if shares.greatest < 1 else []
-    parts += [f"{name} {amount(low)} to {amount(high)}" for name, (low, high) in shares.bounds.items()]
+    parts += [f"at least {format_quantity(shares.least)} of each"] if shares.least else []
+    parts += [f"at most {format_quantity(shares.greatest)} of each"] if shares.greatest < 1 else []
+    parts += [
+        f"{name} {format_quantity(low)} to {format_quantity(high)}"
+        for name, (low, high) in shares.bounds.items()
+    ]
     return "; ".join(parts)
 
 
@@ -125,7 +109,7 @@ def _variable(part: Variable, unit: str) -> str:
         return ", ".join(part.levels)
     assert part.between is not None
     low, high = part.between
-    text = f"{amount(low)} to {amount(high, unit)}"
+    text = f"{format_quantity(low)} to {format_quantity(high, unit)}"
     return f"{text}, {part.grid} values" if part.grid else text
 
 
@@ -143,7 +127,7 @@ def validity(labels: DesignLabels, metrics: pd.DataFrame | None) -> str:
         "of a method."
     )
     if windows := windows_of(metrics) if metrics is not None else []:
-        names = ", ".join(word(name.removesuffix("_window")) for name in windows)
+        names = ", ".join(humanize_key(name.removesuffix("_window")) for name in windows)
         text += f" The windows of geometric criteria ({names}) are not built in: they are the information."
     return text
 
@@ -193,11 +177,11 @@ def use_samples(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     by_chance = rates(metrics)[UNIFORM]
     floor = yields.get(plain, by_chance)
     if by_chance[0] > TRIVIAL:
-        return f"No model is needed: {rate(by_chance)} of materials drawn uniformly are hits."
+        return f"No model is needed: {format_rate(by_chance)} of materials drawn uniformly are hits."
     off = over_seeds(metrics, f"error:{target.quantity}", _judge_of(metrics, labels))[best]
     return (
-        f"Use {labels.method(best)}: {rate(yields[best])} of its samples are kept and hits by all judges, "
-        f"off by {spread(*off, labels.unit(target.quantity))}, against {rate(floor)} of uniform samples."
+        f"Use {labels.method(best)}: {format_rate(yields[best])} of its samples are kept and hits by all judges, "  # noqa: E501
+        f"off by {format_spread(*off, labels.unit(target.quantity))}, against {format_rate(floor)} of uniform samples."  # noqa: E501
     )
 
 
@@ -220,21 +204,21 @@ def sampled(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     nearest = min(ours, key=lambda name: off[name][0])
     richest = max(ours, key=lambda name: yields[name][0])
     told = [
-        f"Asked for {amount(target.value or 0.0, unit)}, {labels.method(nearest)} is nearest by the "
-        f"{judge(by)}: off by {spread(*off[nearest], unit)}",
-        f"{labels.method(richest)} has the highest yield: {rate(yields[richest])} of its samples are hits, "
-        f"at a distance of two candidates of {value(apart[richest][0])}",
+        f"Asked for {format_quantity(target.value or 0.0, unit)}, {labels.method(nearest)} is nearest by the "
+        f"{judge(by)}: off by {format_spread(*off[nearest], unit)}",
+        f"{labels.method(richest)} has the highest yield: {format_rate(yields[richest])} of its samples are hits, "  # noqa: E501
+        f"at a distance of two candidates of {format_value(apart[richest][0])}",
     ]
     for kind, text in (("retrieval", "rows of the data with this value"), ("uniform", "uniform samples")):
         for name in (name for name in kinds if kinds[name] == kind and name in off):
-            share = f", yield {rate(yields[name])}" if kind == "uniform" and name in yields else ""
-            told.append(f"{labels.method(name)}, {text}: off by {spread(*off[name], unit)}{share}")
+            share = f", yield {format_rate(yields[name])}" if kind == "uniform" and name in yields else ""
+            told.append(f"{labels.method(name)}, {text}: off by {format_spread(*off[name], unit)}{share}")
     for plain, filtered in _filters(labels):
         if plain in off and filtered in off:
             better = "is enough to be nearer" if off[filtered][0] < off[plain][0] else "is not enough"
             told.append(
                 f"a better filter alone {better}: {labels.method(filtered)} is off by "
-                f"{spread(*off[filtered], unit)}, {labels.method(plain)} by {spread(*off[plain], unit)}"
+                f"{format_spread(*off[filtered], unit)}, {labels.method(plain)} by {format_spread(*off[plain], unit)}"  # noqa: E501
             )
     return "; ".join(told) + "."
 
@@ -274,31 +258,31 @@ def verdict(metrics: pd.DataFrame, runs: pd.DataFrame, labels: DesignLabels, cou
     if ranking is None:
         return f"{_unranked(found, methods, kinds, labels)} {_not_ranked(count)} {beside}".strip()
     above = [name for name in methods if found[name][1] > found[ranking][2]]
-    took = value(float(runs.loc[runs["method"] == ranking, "seconds"].mean()), "s")
-    of = f"all {whole(count)} materials" if count is not None else "all materials"
+    took = format_value(float(runs.loc[runs["method"] == ranking, "seconds"].mean()), "s")
+    of = f"all {format_count(count)} materials" if count is not None else "all materials"
     best = max(methods, key=lambda name: found[name][0])
     if not above and found[best][0] > found[ranking][2]:
         return (
             f"Ranking {of} in {took} finds what the searched model thinks best, and "
-            f"{rate(found[ranking])} of it are hits by all judges; {labels.method(best)} has more, "
-            f"{rate(found[best])}: the harder this model is searched, the more its errors are chosen. "
+            f"{format_rate(found[ranking])} of it are hits by all judges; {labels.method(best)} has more, "
+            f"{format_rate(found[best])}: the harder this model is searched, the more its errors are chosen. "
             f"{beside}"
         )
     if not above:
         others = ", and no other method has a rate whose interval lies above" if methods[1:] else ""
         return (
-            f"Ranking is enough: it predicts {of} in {took}, {rate(found[ranking])} of its best are hits by "
+            f"Ranking is enough: it predicts {of} in {took}, {format_rate(found[ranking])} of its best are hits by "  # noqa: E501
             f"all judges{others}. {beside}"
         ).strip()
     best = max(above, key=lambda name: found[name][0])
     return (
-        f"{_use(best, found, labels)}, against {rate(found[ranking])} of the best of {of}, which take {took} "
+        f"{_use(best, found, labels)}, against {format_rate(found[ranking])} of the best of {of}, which take {took} "  # noqa: E501
         f"to rank. {beside}"
     ).strip()
 
 
 def _use(best: str, found: Rates, labels: DesignLabels) -> str:
-    return f"Use {labels.method(best)}: {rate(found[best])} of its candidates are hits by all judges"
+    return f"Use {labels.method(best)}: {format_rate(found[best])} of its candidates are hits by all judges"
 
 
 def _unranked(found: Rates, methods: Sequence[str], kinds: Mapping[str, str], labels: DesignLabels) -> str:
@@ -306,11 +290,11 @@ def _unranked(found: Rates, methods: Sequence[str], kinds: Mapping[str, str], la
     plain = next((name for name in methods if kinds[name] == "random"), UNIFORM)
     best = max(methods, key=lambda name: found[name][0])
     better = [name for name in methods if found[name][1] > found[plain][2]]
-    against = f"{rate(found[plain])} for {lower_first(labels.method(plain))}"
+    against = f"{format_rate(found[plain])} for {lower_first(labels.method(plain))}"
     if not better:
         return (
             f"No method is shown to be better than {lower_first(labels.method(plain))}: the highest rate of "
-            f"hits by all judges is that of {labels.method(best)}, {rate(found[best])}, against {against}."
+            f"hits by all judges is that of {labels.method(best)}, {format_rate(found[best])}, against {against}."  # noqa: E501
         )
     return f"{_use(max(better, key=lambda name: found[name][0]), found, labels)}, against {against}."
 
@@ -318,13 +302,13 @@ def _unranked(found: Rates, methods: Sequence[str], kinds: Mapping[str, str], la
 def _not_ranked(count: int | None) -> str:
     if count is None:
         return "The space cannot be ranked: a variable has no grid."
-    return f"The {whole(count)} materials of the space were not ranked."
+    return f"The {format_count(count)} materials of the space were not ranked."
 
 
 def _beside(found: Rates) -> str:
     """The rates of what every method has to beat."""
     names = {UNIFORM: "of materials drawn uniformly", TRAINING: "of the best of the training data"}
-    told = [f"{rate(found[name])} {text}" for name, text in names.items() if name in found]
+    told = [f"{format_rate(found[name])} {text}" for name, text in names.items() if name in found]
     return f"To beat: {' and '.join(told)}." if told else ""
 
 
@@ -348,7 +332,7 @@ def promises(metrics: pd.DataFrame, labels: DesignLabels) -> str:
     if method is None or rows.empty:
         return ""
     told = [
-        f"{value(abs(row['value']), row['unit'])} {'above' if row['value'] > 0 else 'below'} the "
+        f"{format_value(abs(row['value']), row['unit'])} {'above' if row['value'] > 0 else 'below'} the "
         f"{judge(row['judge'])}"
         for row in rows.to_dict("records")
     ]
@@ -381,7 +365,7 @@ def asked(labels: DesignLabels) -> list[str]:
 
 def predicted(row: Mapping[Any, Any], quantity: str, unit: str = "") -> str:
     """What is predicted of a candidate: mean ± standard deviation."""
-    return spread(row[f"{quantity}.mean"], row[f"{quantity}.std"], unit)
+    return format_spread(row[f"{quantity}.mean"], row[f"{quantity}.std"], unit)
 
 
 def verified(calculated: pd.DataFrame, labels: DesignLabels) -> str:
@@ -389,7 +373,7 @@ def verified(calculated: pd.DataFrame, labels: DesignLabels) -> str:
     told = []
     for quantity, rows in calculated.groupby("quantity", sort=False):
         error, inside, count = comparisons.against(rows)
-        size = value(error, rows["unit"].iloc[0])
+        size = format_value(error, rows["unit"].iloc[0])
         told.append(
             f"{lower_first(labels.name(str(quantity)))} is off by {size} on average, {inside} of {count} are "
             "within two predicted standard deviations"
@@ -401,17 +385,17 @@ def calibrated(errors: pd.DataFrame) -> str:
     """How well the calculations reproduce the data set, on rows that no number was fitted to."""
     fitted, tested = (errors[errors["half"] == half].reset_index(drop=True) for half in ("fitted", "tested"))
     best = tested.iloc[int(fitted["mae"].argmin())]
-    offset = f" and {value(best['offset'], 'eV', sign=True)} added" if best["offset"] else ""
+    offset = f" and {format_value(best['offset'], 'eV', sign=True)} added" if best["offset"] else ""
     return (
         f"Rows of the data set, calculated again with {best['variant']}{offset}, have a mean absolute error "
-        f"of {value(best['mae'], 'eV')} where nothing was fitted ({best['rows']} rows)."
+        f"of {format_value(best['mae'], 'eV')} where nothing was fitted ({best['rows']} rows)."
     )
 
 
 def learnt(rounds: pd.DataFrame, labels: DesignLabels) -> str:
     """What a second round with calculated candidates taught, a part of the sentence a target."""
     told = [
-        f"{lower_first(labels.name(quantity))} from {value(before)} to {value(after, unit)}"
+        f"{lower_first(labels.name(quantity))} from {format_value(before)} to {format_value(after, unit)}"
         for quantity, unit, before, after, _ in second_round(rounds, labels)
     ]
     return (

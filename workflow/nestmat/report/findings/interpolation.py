@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from nestmat.figures.style import lower_first
-from nestmat.labels.problems import DesignLabels, judge, judges_of_means
-from nestmat.report.findings.scale import value
-
-PATHS = {"line": "Line in the latents", "slerp": "Slerp of the latents", "mixing": "Mixing"}
-"""Ways, as tables and figures name them."""
+from nestmat.labels.numbers import format_value
+from nestmat.labels.problems import PATHS, DesignLabels, judge, judges_of_means
+from nestmat.labels.text import lower_first
 
 
 def sayings(points: pd.DataFrame, labels: DesignLabels) -> dict[str, str]:
@@ -41,7 +38,7 @@ def between(points: pd.DataFrame, labels: DesignLabels) -> str:
     *_, name = sayings(points, labels)
     found = worst(points, labels)
     told = [
-        f"{value(found[path, name], labels.unit(target.quantity))} ({lower_first(PATHS[path])})"
+        f"{format_value(found[path, name], labels.unit(target.quantity))} ({lower_first(PATHS[path])})"
         for path in PATHS
         if (path, name) in found
     ]

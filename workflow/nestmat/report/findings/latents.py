@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION
-from nestmat.figures.style import Labels, lower_first
 from nestmat.labels import comparisons
-from nestmat.report.findings.scale import GAP, spread, value
+from nestmat.labels.numbers import NO_BREAK, format_spread, format_value
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import lower_first
 
 SPLITS = {"train": "labelled rows", "unlabelled": "rows without label", "validation": "left-out rows"}
 """Rows that are measured, as a sentence names them."""
@@ -38,7 +39,7 @@ def _rows(table: pd.DataFrame, target: str | None = None) -> Rows:
 
 
 def _told(row: dict[Hashable, Any], unit: str = "") -> str:
-    return spread(row["mean"], row["std"], unit, row["folds"])
+    return format_spread(row["mean"], row["std"], unit, row["folds"])
 
 
 def disentanglement(metrics: pd.DataFrame, labels: Labels, target: str) -> list[str]:
@@ -67,7 +68,7 @@ def disentanglement(metrics: pd.DataFrame, labels: Labels, target: str) -> list[
             f"{name[:1].upper()}{name[1:]} decodes its latents to compositions that are off by "
             f"{', '.join(parts)}. The nearest neighbours in z tell the class with an accuracy of "
             f"{_told(mine[PROBE, 'validation'])}, in z made uncorrelated and of one scale "
-            f"{_told(mine[PROBE_WHITENED, 'validation'])}; the more frequent class alone gives {value(rate)} "
+            f"{_told(mine[PROBE_WHITENED, 'validation'])}; the more frequent class alone gives {format_value(rate)} "  # noqa: E501
             f"({lower_first(labels.protocol(protocol))})."
         )
     return list(found.values())
@@ -83,7 +84,7 @@ def latents_tables(metrics: pd.DataFrame, labels: Labels) -> list[dict[str, Any]
     measured = _measured(metrics, labels)
     if not measured:
         return []
-    over = f"Mean{GAP}±{GAP}standard deviation over folds, or over repeats of a split."
+    over = f"Mean{NO_BREAK}±{NO_BREAK}standard deviation over folds, or over repeats of a split."
     columns = {(TOTAL_VARIATION, split): name.capitalize() for split, name in SPLITS.items()}
     note = (
         "Total variation: half the sum of the absolute differences of all shares of an alloy, decoded from "

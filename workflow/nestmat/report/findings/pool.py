@@ -10,8 +10,9 @@ import pandas as pd
 
 from nestmat.config.pool import PoolSearch
 from nestmat.evaluation.pool import Cost, cost, random_share, searches_of, way_in_words
-from nestmat.figures.style import Labels, lower_first, word
-from nestmat.report.findings.scale import GAP, percent, value
+from nestmat.labels.numbers import NO_BREAK, format_percent, format_value
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import humanize_key, lower_first
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Searched:
         chance = percentage(random_share(self.searches, self.facts)) + self._beside("random")
         return (
             f"Of {self.facts['rows']} rows the {what} {lower_first(self.labels.name(target))} is "
-            f"{value(best[0][target], self.labels.unit(target))}: "
+            f"{format_value(best[0][target], self.labels.unit(target))}: "
             f"{'; '.join(_row_in_words(row, target) for row in best)}. In random order {chance} of the rows "
             f"are seen until it is found, {self.searches['start'].iloc[0]} start rows included."
         )
@@ -74,7 +75,7 @@ class Searched:
 
     def _beside(self, name: str) -> str:
         theirs = self._published(name, "pool_mean")
-        return f" (published {theirs[0]:.1f}{GAP}%)" if theirs else ""
+        return f" (published {theirs[0]:.1f}{NO_BREAK}%)" if theirs else ""
 
     def _published(self, name: str, *metrics: str) -> list[float]:
         known = self.published.set_index(["metric", "model"])["value"].to_dict()
@@ -137,19 +138,21 @@ class Searched:
             "median": f"{share.median():.1f}",
             "sd": f"{share.std():.1f}",
             "members": ", ".join(members) if len(members) > 1 else "",
-            "found": percent(trials["found"].mean()),
+            "found": format_percent(trials["found"].mean()),
             "against": points(cost(trials, reference)) if compared else "",
         }
 
 
 def _row_in_words(row: Mapping[str, Any], target: str) -> str:
-    classes = [f"{word(name)} {level}" for name, level in row.items() if name not in ("formula", target)]
+    classes = [
+        f"{humanize_key(name)} {level}" for name, level in row.items() if name not in ("formula", target)
+    ]
     return ", ".join(filter(None, [row["formula"], *classes]))
 
 
 def percentage(share: float) -> str:
     """A share in percent with one decimal."""
-    return f"{100 * share:.1f}{GAP}%"
+    return f"{100 * share:.1f}{NO_BREAK}%"
 
 
 def mean_share(trials: pd.DataFrame) -> str:

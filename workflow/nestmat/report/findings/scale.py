@@ -13,40 +13,13 @@ from nestmat.config.splits import Split, Strict
 from nestmat.config.study import Study
 from nestmat.evaluation.metrics import RECONSTRUCTION
 from nestmat.figures import kind
-from nestmat.figures.style import Labels, lower_first, word
 from nestmat.labels import comparisons as measures
-
-GAP = "\u00a0"
-"""A space that no line breaks at: a number stays with its unit."""
-
+from nestmat.labels.numbers import format_percent, format_spread, format_value
+from nestmat.labels.scales import Labels
+from nestmat.labels.text import humanize_key, lower_first
 
 PUBLISHED_METRICS = {"mae": "", "rmse": "RMSE "}
 """Metrics of published errors that are shown, with what stands before the number."""
-
-
-def value(number: float, unit: str = "", sign: bool = False) -> str:
-    """A number for a table or a sentence: about three decimals below ten, fewer above, with its unit."""
-    if not np.isfinite(number):
-        return "–"
-    size = abs(number)
-    places = 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
-    if 0 < size < 0.001:
-        places = 2 - int(np.floor(np.log10(size)))
-    text = f"{number:{'+' if sign else ''}.{places}f}".replace("-", "−")
-    return f"{text}{GAP}{unit}" if unit else text
-
-
-def spread(mean: float, sd: float, unit: str = "", folds: int = 2) -> str:
-    """``mean ± sd unit`` with as many decimals of the spread as of the mean; no spread from one fold."""
-    text = value(mean)
-    if folds > 1 and np.isfinite(sd) and np.isfinite(mean):
-        text += f"{GAP}±{GAP}{sd:.{len(text.partition('.')[2])}f}"
-    return f"{text}{GAP}{unit}" if unit else text
-
-
-def percent(share: float) -> str:
-    """A share as a whole percentage."""
-    return f"{100 * share:.0f}{GAP}%"
 
 
 def protocol_in_words(study: Study, scale: str, protocol: str) -> str:
@@ -77,7 +50,7 @@ def _split_in_words(split: Split | Strict, targets: list[str]) -> str:
             f"(seed {split.seed}{repeats}): a material that is validated in fold k trains no scale in fold k."
         )
     if split.kind == "leave_one_out":
-        left = word(str(split.column))
+        left = humanize_key(str(split.column))
         return f"Each {left} in turn is left out of training and predicted: extrapolation to a new one."
     if split.kind == "holdout":
         return f"{_holdout_in_words(split)} (seed {split.seed}{repeats})."
@@ -97,16 +70,18 @@ def _holdout_in_words(split: Split) -> str:
         "material": ", of materials that no other row has",
         "elements": ", of sets of elements that no other row has",
     }[split.apart]
-    text = f"{percent(float(split.test or 0))} of the rows are left out of training and predicted{apart}"
+    text = (
+        f"{format_percent(float(split.test or 0))} of the rows are left out of training and predicted{apart}"
+    )
     if split.unused:
-        text += f"; {percent(split.hidden * split.unused)} of the others are not used at all"
+        text += f"; {format_percent(split.hidden * split.unused)} of the others are not used at all"
     if split.labelled is not None:
-        text += f"; {percent(split.labelled)} of the {'rest' if split.unused else 'others'} train with label"
+        text += f"; {format_percent(split.labelled)} of the {'rest' if split.unused else 'others'} train with label"  # noqa: E501
         if split.labelled < 1:
             text += ", and those left are seen without it by models that can learn so"
     elif split.hidden:
         text += (
-            f"; {percent(split.hidden * (1 - split.unused))} of the others are seen without their label, by "
+            f"; {format_percent(split.hidden * (1 - split.unused))} of the others are seen without their label, by "  # noqa: E501
             "models that can learn so"
         )
     return text
@@ -133,7 +108,7 @@ def latent_size(sweeps: pd.DataFrame, labels: Labels) -> str:
             size = f"{found} latents" if found else f"none of the sizes up to {max(sweep.latents)}"
             explain = "explain" if found else "explains"
             said.append(
-                f"{size} {explain} {percent(measures.EXPLAINED)} of the variance of {block}; "
+                f"{size} {explain} {format_percent(measures.EXPLAINED)} of the variance of {block}; "
                 f"they are known to fill {sweep.truth} dimensions."
             )
     return " ".join(said)
@@ -164,21 +139,21 @@ def accuracy(
             continue
         row = rows.pop(first)
         text = (
-            f"MAE {spread(row['mean'], row['std'], unit, row['folds'])} over {row['folds']} folds "
+            f"MAE {format_spread(row['mean'], row['std'], unit, row['folds'])} over {row['folds']} folds "
             f"({_inside(labels.model(first))})."
         )
         if rows:
             best = min(rows.values(), key=lambda other: other["mean"])
-            text += f" Best single model: {labels.model(best['model'])}, {value(best['mean'], unit)}."
+            text += f" Best single model: {labels.model(best['model'])}, {format_value(best['mean'], unit)}."
         for metric, prefix in PUBLISHED_METRICS.items():
             theirs = best_published(published, target, protocol, metric)
             if theirs is None:
                 continue
             ours = _validation(summary, target, metric).set_index(["protocol", "model"])
             change = ours.at[(protocol, first), "mean"] - theirs["value"]
-            size = f"{value(abs(change), unit)} ({percent(abs(change) / theirs['value'])})"
+            size = f"{format_value(abs(change), unit)} ({format_percent(abs(change) / theirs['value'])})"
             text += (
-                f" Best published: {theirs['published']}, {prefix}{value(theirs['value'], unit)}; "
+                f" Best published: {theirs['published']}, {prefix}{format_value(theirs['value'], unit)}; "
                 f"ours is {size} {'lower' if change < 0 else 'higher'}."
             )
         found.append((labels.protocol(protocol), text))
@@ -205,7 +180,7 @@ def reconstruction(metrics: pd.DataFrame, labels: Labels) -> list[tuple[str, str
     for protocol in measures.ordered(table["protocol"], labels.config.protocols):
         rows = table[table["protocol"] == protocol].to_dict("records")
         kept = ", ".join(
-            f"{row['target']} {spread(row['mean'], row['std'], folds=row['folds'])}" for row in rows
+            f"{row['target']} {format_spread(row['mean'], row['std'], count=row['folds'])}" for row in rows
         )
         text = f"{size} latents give back the blocks of materials left out of training with R²: {kept}."
         found.append((labels.protocol(protocol), text))
@@ -231,11 +206,11 @@ def truth(traced: pd.DataFrame, labels: Labels, target: str) -> str:
     excess = devices["mean"] - devices["limit"]
     above = excess > 0
     text = (
-        f"At one process and without strain, {model} is off the physics by {value(error, unit)} on average "
+        f"At one process and without strain, {model} is off the physics by {format_value(error, unit)} on average "  # noqa: E501
         f"over {len(points)} compounds, each left out of every scale. It predicts {above.sum()} of "
-        f"{len(devices)} left-out devices ({percent(above.mean())}) above the limit of detailed balance"
+        f"{len(devices)} left-out devices ({format_percent(above.mean())}) above the limit of detailed balance"  # noqa: E501
     )
-    return f"{text}, by {value(excess.max(), unit)} at most." if above.any() else f"{text}."
+    return f"{text}, by {format_value(excess.max(), unit)} at most." if above.any() else f"{text}."
 
 
 def uncertainty(labels: Labels, target: str) -> str:
@@ -243,7 +218,7 @@ def uncertainty(labels: Labels, target: str) -> str:
     known = labels.columns[target].uncertainty if target in labels.columns else None
     if known is None:
         return ""
-    size = value(known, labels.unit(target))
+    size = format_value(known, labels.unit(target))
     return (
         f"The values of {lower_first(labels.name(target))} themselves have a standard uncertainty of {size}."
     )
@@ -274,7 +249,7 @@ def optimism(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
     if not published or "strict" not in mean:
         return None
     change = mean["strict"] - mean[published[0]]
-    size = f"{value(abs(change), labels.unit(target))} ({percent(abs(change) / mean[published[0]])})"
+    size = f"{format_value(abs(change), labels.unit(target))} ({format_percent(abs(change) / mean[published[0]])})"  # noqa: E501
     return (
         f"With whole materials left out along the chain the error is {size} "
         f"{'more' if change > 0 else 'less'} than under the published split."
@@ -312,10 +287,10 @@ def nesting(comparisons: pd.DataFrame, labels: Labels, target: str) -> list[dict
         lines = [
             {
                 "protocol": labels.protocol(protocol),
-                "difference": value(row["difference"], unit, sign=True),
-                "interval": f"{value(row['low'], sign=True)} to {value(row['high'], sign=True)}",
-                "p_value": value(row["p_value"]),
-                "p_folds": value(row["p_folds"]),
+                "difference": format_value(row["difference"], unit, sign=True),
+                "interval": f"{format_value(row['low'], sign=True)} to {format_value(row['high'], sign=True)}",  # noqa: E501
+                "p_value": format_value(row["p_value"]),
+                "p_folds": format_value(row["p_folds"]),
                 "clusters": row["clusters"],
                 "verdict": verdict(row, bool(labels.config.parents)),
             }
@@ -350,7 +325,7 @@ def coverage(metrics: pd.DataFrame, labels: Labels, target: str) -> str | None:
         rows = table[table["protocol"] == protocol]
         values = dict(zip(rows["metric"], rows["pooled"], strict=True))
         if np.isfinite(values.get("coverage_68", np.nan)):
-            one, two = percent(values["coverage_68"]), percent(values["coverage_95"])
+            one, two = format_percent(values["coverage_68"]), format_percent(values["coverage_95"])
             return (
                 f"{one} of the held-out values lie inside the predicted 68 % interval and {two} inside the "
                 f"95 % one ({lower_first(labels.protocol(protocol))})."

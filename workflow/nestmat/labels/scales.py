@@ -1,0 +1,101 @@
+"""Names for people of what the tables of a scale hold."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nestmat.config.datasets import ColumnSpec
+from nestmat.config.scales import Scale
+from nestmat.config.study import Study
+from nestmat.labels.text import humanize_key, latent_symbol, lower_first, prettify, with_unit
+
+if TYPE_CHECKING:
+    from nestmat.tables import Column
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Names for people of what the tables hold.
+
+    Attributes:
+        study: The study.
+        scale: Name of the scale in hand.
+        columns: Columns of the scale's tables by name, with unit and description.
+    """
+
+    study: Study
+    scale: str
+    columns: Mapping[str, Column | ColumnSpec] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Scale:
+        """Configuration of the scale in hand."""
+        return self.study.scales[self.scale]
+
+    def title(self, scale: str | None = None) -> str:
+        """Name of a scale."""
+        name = scale or self.scale
+        return self.study.scales[name].title or prettify(name)
+
+    def model(self, name: str) -> str:
+        """Name of a model, a baseline or the recommended predictor."""
+        entry = self.config.models.get(name) or self.config.baselines.get(name)
+        return (entry.title if entry else "") or prettify(name)
+
+    def representation(self, name: str) -> str:
+        """Name of a description of the rows of a pool, or of the random order."""
+        entry = self.config.pool.representations.get(name) if self.config.pool else None
+        return (entry.title if entry else "") or prettify(name)
+
+    def protocol(self, name: str) -> str:
+        """Name of a protocol; a publication's own split is always called so."""
+        split = self.config.splits.get(name)
+        if split is not None and split.kind == "leave_one_out":
+            return f"Leave one {humanize_key(str(split.column))} out"
+        if split is not None and split.published and "published" not in name:
+            return f"{prettify(name)} (published split)"
+        return {"published": "Published split", "strict": "Strict"}.get(name, prettify(name))
+
+    def name(self, column: str) -> str:
+        """Name of a column: its description up to a comma where that is short, else its own name."""
+        about = self.columns.get(column)
+        text = re.split("[;,]", about.description)[0].rstrip(". ") if about else ""
+        if text and len(text) <= 48:
+            return text[:1].upper() + text[1:]
+        parent, _, latent = column.partition(" ")
+        if parent in self.study.scales and latent[:1] == "z":
+            return f"{self.title(parent)}, {latent_symbol(latent)}"
+        return column
+
+    def unit(self, column: str) -> str:
+        """Unit of a column; empty for a pure number."""
+        return self.columns[column].unit if column in self.columns else ""
+
+    def classes(self, column: str) -> list[str]:
+        """Names of the classes of a column; empty for a number."""
+        return list((self.columns[column].classes or ()) if column in self.columns else ())
+
+    def latent(self, name: str) -> str:
+        """Symbol of a latent of the interpreted model; behind its z, one that is semi-supervised has y."""
+        assert self.config.interpret is not None
+        model = self.config.models[self.config.interpret.model].specification
+        place = int(name.removeprefix("z")) - model.encoder.latents
+        targets = [head for head in model.heads if head in self.config.targets]
+        if model.semi_supervised is None or place < 0:
+            return latent_symbol(name)
+        return "y" if len(targets) == 1 else f"y, {lower_first(self.name(targets[place]))}"
+
+    def axis(self, column: str, what: str = "", characters: int = 60) -> str:
+        """Label of an axis, with its unit: ``Band gap (eV)``, or ``Measured band gap (eV)``.
+
+        Args:
+            column: The column on the axis.
+            what: Put before the name.
+            characters: Longest line; a longer label is broken between words.
+        """
+        name = f"{what} {lower_first(self.name(column))}" if what else self.name(column)
+        return textwrap.fill(with_unit(name, self.unit(column)), characters)
