@@ -43,7 +43,8 @@ from nestmat.scales.chain import Chain
 from nestmat.search.feature_map import FeatureMap
 from nestmat.search.problem import Constraint, Problem, Target
 from nestmat.search.screening import Screening, screen
-from nestmat.search.spaces.product import ABX3Alloy, Fixed
+from nestmat.search.spaces.alloys import ABX3Alloy
+from nestmat.search.spaces.factors import Fixed
 from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 from nestmat.training.checkpoints import Trained

@@ -22,7 +22,7 @@ from nestmat.features.matminer_cache import CACHE
 from nestmat.materials.alloys import DESCRIPTORS
 from nestmat.materials.formulas import parse
 from nestmat.paths import ROOT
-from nestmat.search.spaces.product import Alloy
+from nestmat.search.spaces.alloys import Alloy
 from nestmat.search.spaces.simplex import Simplex
 
 ELEMENTS = ["Al", "Co", "Cr", "Cu", "Fe", "Ni", "Ti"]

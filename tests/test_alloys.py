@@ -17,7 +17,7 @@ from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials.alloys import DESCRIPTORS, GAS_CONSTANT, descriptors, elements
 from nestmat.materials.formulas import parse, parse_many
-from nestmat.search.spaces.product import Alloy
+from nestmat.search.spaces.alloys import Alloy
 from nestmat.search.spaces.simplex import Simplex
 
 TEXTS = [

@@ -33,7 +33,8 @@ from nestmat.search.methods.decode import Decode
 from nestmat.search.methods.inversion import Inversion
 from nestmat.search.methods.scan import Scan
 from nestmat.search.problem import Constraint, Problem, Target, order
-from nestmat.search.spaces.product import Alloy, Interval
+from nestmat.search.spaces.alloys import Alloy
+from nestmat.search.spaces.factors import Interval
 from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 

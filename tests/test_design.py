@@ -21,7 +21,8 @@ from nestmat.scales.train import train_scale
 from nestmat.search.methods.gradient import Gradient
 from nestmat.search.methods.random_search import RandomSearch
 from nestmat.search.problem import Constraint, Problem, Target
-from nestmat.search.spaces.product import ABX3Alloy, Choice, Interval
+from nestmat.search.spaces.alloys import ABX3Alloy
+from nestmat.search.spaces.factors import Choice, Interval
 from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 

@@ -25,7 +25,9 @@ from nestmat.search.generators.variational import VariationalOptions
 from nestmat.search.methods.base import SearchContext
 from nestmat.search.methods.generative import Generative, localise
 from nestmat.search.problem import Constraint, Problem, Target
-from nestmat.search.spaces.product import Alloy, Box, Interval
+from nestmat.search.spaces.alloys import Alloy
+from nestmat.search.spaces.box import Box
+from nestmat.search.spaces.factors import Interval
 from nestmat.search.spaces.simplex import Simplex
 
 CPU = torch.device("cpu")

@@ -27,7 +27,11 @@ from nestmat.search.methods.latent import Latent, LatentSpace, chi_square_quanti
 from nestmat.search.methods.random_search import RandomSearch
 from nestmat.search.methods.vae import VAE
 from nestmat.search.problem import Constraint, Problem, Target, order
-from nestmat.search.spaces.product import ABX3Alloy, Alloy, Box, Choice, Fixed, Interval, Pool, Product
+from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
+from nestmat.search.spaces.box import Box
+from nestmat.search.spaces.factors import Choice, Fixed, Interval
+from nestmat.search.spaces.pool import Pool
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 

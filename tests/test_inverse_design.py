@@ -31,7 +31,10 @@ from nestmat.paths import ROOT
 from nestmat.search.methods.ranking import Ranking
 from nestmat.search.problem import Problem, Target
 from nestmat.search.quantities import Distance, interpolated, logistic, weighted
-from nestmat.search.spaces.product import ABX3Alloy, Alloy, Box, Interval, Product
+from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
+from nestmat.search.spaces.box import Box
+from nestmat.search.spaces.factors import Interval
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 SITES = {

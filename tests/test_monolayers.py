@@ -12,7 +12,8 @@ from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials.monolayers import BONDS, bonds
-from nestmat.search.spaces.product import Box, Interval
+from nestmat.search.spaces.box import Box
+from nestmat.search.spaces.factors import Interval
 
 HEIGHT = 0.129
 LOW = np.array([2.53, 2.53, 9.84, 72, 72, 96])

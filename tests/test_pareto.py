@@ -12,7 +12,8 @@ from nestmat.errors import InputError
 from nestmat.search.methods.nsga import NSGA
 from nestmat.search.pareto import hypervolume, non_dominated
 from nestmat.search.problem import Constraint, Problem, Target, order
-from nestmat.search.spaces.product import Interval, Product
+from nestmat.search.spaces.factors import Interval
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 TARGETS = [Target("gap", "maximise"), Target("cost", "minimise"), Target("size", "value", 0.4, tolerance=0.5)]

@@ -14,7 +14,10 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.search.problem import Constraint, Problem, Target, order
 from nestmat.search.screening import Screening, chunk_bounds, merge_screen, screen, screen_chunk
-from nestmat.search.spaces.product import Box, Interval, Pool, Product
+from nestmat.search.spaces.box import Box
+from nestmat.search.spaces.factors import Interval
+from nestmat.search.spaces.pool import Pool
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 SCREENING = Screening(keep=40, sample=70, seed=3, batch=256)

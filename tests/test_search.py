@@ -15,7 +15,9 @@ from nestmat.search.methods.random_search import RandomSearch
 from nestmat.search.methods.ranking import Ranking
 from nestmat.search.methods.vae import VAE
 from nestmat.search.problem import Constraint, Problem, Target, order
-from nestmat.search.spaces.product import Interval, Pool, Product
+from nestmat.search.spaces.factors import Interval
+from nestmat.search.spaces.pool import Pool
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 METHODS = {

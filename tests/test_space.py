@@ -16,7 +16,11 @@ from scipy import stats
 from nestmat.errors import InputError
 from nestmat.materials import formulas
 from nestmat.search.spaces import simplex
-from nestmat.search.spaces.product import ABX3Alloy, Alloy, Box, Choice, Fixed, Interval, Pool, Product
+from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
+from nestmat.search.spaces.box import Box
+from nestmat.search.spaces.factors import Choice, Fixed, Interval
+from nestmat.search.spaces.pool import Pool
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 CHARGES = {"K": 1, "Cs": 1, "MA": 1, "Ge": 2, "Sn": 2, "Pb": 2, "Ca": 2, "Cl": -1, "Br": -1, "I": -1}

@@ -16,7 +16,8 @@ from nestmat.design.problem import Design
 from nestmat.design.verification import VERIFIED, target_value
 from nestmat.errors import InputError
 from nestmat.files import write_text
-from nestmat.search.spaces.product import DesignSpace, Fixed
+from nestmat.search.spaces.base import DesignSpace
+from nestmat.search.spaces.factors import Fixed
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from nestmat.design.lattice import lattice_constant, site_occupancies
 from nestmat.design.problem import Design
 from nestmat.files import write_text
 from nestmat.materials.ions import ion
-from nestmat.search.spaces.product import SITES, ABX3Alloy
+from nestmat.search.spaces.alloys import SITES, ABX3Alloy
 
 PROTOTYPE = "idealised cubic prototype Pm-3m with mixed sites, not relaxed and not calculated"
 

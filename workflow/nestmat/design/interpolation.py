@@ -18,7 +18,8 @@ from nestmat.errors import InputError
 from nestmat.materials.formulas import parse_many
 from nestmat.search.interpolation import interpolate
 from nestmat.search.methods.conditional_decoder import ROUNDED
-from nestmat.search.spaces.product import Fixed, Product
+from nestmat.search.spaces.factors import Fixed
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 MEASURES: tables.Schema = {

@@ -21,7 +21,8 @@ from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse_many
 from nestmat.search.problem import Problem, Quantities, order
-from nestmat.search.spaces.product import Choice, Product
+from nestmat.search.spaces.factors import Choice
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 JUDGES = ("trees", "gaussian_process", "physics")

@@ -9,7 +9,7 @@ import numpy as np
 from nestmat.design.problem import Design
 from nestmat.dft.structures import radius_rule
 from nestmat.materials.ions import ion
-from nestmat.search.spaces.product import SITES, ABX3Alloy
+from nestmat.search.spaces.alloys import SITES, ABX3Alloy
 
 
 def lattice_constant(design: Design, row: dict[Any, Any]) -> float:

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from nestmat import tables
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Target
-from nestmat.search.spaces.product import Alloy, DesignSpace, Interval, Product
+from nestmat.search.spaces.alloys import Alloy
+from nestmat.search.spaces.base import DesignSpace
+from nestmat.search.spaces.factors import Interval
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 MODEL = "model"

@@ -22,10 +22,8 @@ from nestmat.scales.chain import Chain
 from nestmat.search import quantities
 from nestmat.search.feature_map import FeatureMap
 from nestmat.search.problem import Constraint, Problem, Target
-from nestmat.search.spaces.product import (
-    SITES,
-    Product,
-)
+from nestmat.search.spaces.alloys import SITES
+from nestmat.search.spaces.product import Product
 from nestmat.search.surrogate import Surrogate
 
 TABULATED_GAPS_EV = np.linspace(0.3, 4.0, 371)

@@ -10,16 +10,11 @@ from numpy.typing import NDArray
 from nestmat.config import spaces
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
-from nestmat.search.spaces.product import (
-    ABX3Alloy,
-    Alloy,
-    Box,
-    Choice,
-    Factor,
-    Fixed,
-    Interval,
-    Product,
-)
+from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
+from nestmat.search.spaces.base import Factor
+from nestmat.search.spaces.box import Box
+from nestmat.search.spaces.factors import Choice, Fixed, Interval
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 

@@ -23,7 +23,7 @@ from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.formulas import parse_many
 from nestmat.search.problem import order
-from nestmat.search.spaces.product import ABX3Alloy
+from nestmat.search.spaces.alloys import ABX3Alloy
 from nestmat.search.spaces.simplex import Simplex
 
 _LOG = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from nestmat.materials.alloys import DESCRIPTORS, descriptors
 from nestmat.materials.formulas import ELEMENTS
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.search.feature_map import CRITERIA, Derived, FeatureMap
-from nestmat.search.spaces.product import SITES
+from nestmat.search.spaces.alloys import SITES
 
 
 def feature_map(

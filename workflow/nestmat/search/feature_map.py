@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nestmat.search.spaces.product import SITES
+from nestmat.search.spaces.alloys import SITES
 
 
 def tolerance_factor(radii: Tensor, _charge: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from nestmat.errors import InputError
 from nestmat.search.methods.conditional_decoder import ConditionalDecoder
 from nestmat.search.methods.latent import SMALLEST, LatentSpace
 from nestmat.search.problem import Problem
-from nestmat.search.spaces.product import Choice, Product
+from nestmat.search.spaces.factors import Choice
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.search.pareto import non_dominated
-from nestmat.search.spaces.product import DesignSpace
+from nestmat.search.spaces.base import DesignSpace
 
 Goal = Literal["value", "range", "maximise", "minimise"]
 Quantities = Mapping[str, tuple[Tensor, Tensor]]

@@ -21,7 +21,7 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.progress import reporting
 from nestmat.search.problem import Problem, badness
-from nestmat.search.spaces.product import DesignSpace
+from nestmat.search.spaces.base import DesignSpace
 from nestmat.tables import Column, Schema
 from nestmat.training.chunks import keep_freed_memory
 from nestmat.training.trainer import pick_device

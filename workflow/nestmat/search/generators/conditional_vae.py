@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from nestmat.models.layers import Layout, Output, Perceptrons
 from nestmat.models.losses import split_gaussian
-from nestmat.search.spaces.product import Interval, Product
+from nestmat.search.spaces.factors import Interval
+from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 ACTIVE = 0.01

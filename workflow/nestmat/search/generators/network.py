@@ -16,7 +16,8 @@ from nestmat.models.flow import ConditionalFlow
 from nestmat.models.invertible import Invertible
 from nestmat.models.mixture_density import MixtureDensity
 from nestmat.search.generators.base import CURVE, TrainingOptions, even_weights, most_frequent_value
-from nestmat.search.spaces.product import Interval, Product
+from nestmat.search.spaces.factors import Interval
+from nestmat.search.spaces.product import Product
 
 Density = ConditionalFlow | Invertible | MixtureDensity
 

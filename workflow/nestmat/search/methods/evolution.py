@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from nestmat.errors import InputError
 from nestmat.search.methods.base import SearchMethod
-from nestmat.search.spaces.product import DesignSpace, Product
+from nestmat.search.spaces.base import DesignSpace
+from nestmat.search.spaces.product import Product
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from nestmat.search.generators.base import GenerativeModel
 from nestmat.search.methods.base import SearchContext, SearchMethod
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order
-from nestmat.search.spaces.product import DesignSpace
+from nestmat.search.spaces.base import DesignSpace
 
 
 @METHODS.register("generative")

@@ -13,7 +13,7 @@ from nestmat.search.candidates import Candidates
 from nestmat.search.methods.descent import Descent
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
-from nestmat.search.spaces.product import DesignSpace
+from nestmat.search.spaces.base import DesignSpace
 
 
 @dataclass(frozen=True)
