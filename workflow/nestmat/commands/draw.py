@@ -9,13 +9,14 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.config.study import Study
-from nestmat.design.candidates import candidate_schema, candidate_table
+from nestmat.design.candidates import candidate_table
 from nestmat.design.generative import load_generators
 from nestmat.design.members import Members
 from nestmat.design.problem import build_design
 from nestmat.design.search import build_method
 from nestmat.errors import InputError
 from nestmat.files import write_text
+from nestmat.search.candidate_table import candidate_schema
 
 BARREN = 20
 """Searches in a row without a material after which no more are made."""
@@ -99,7 +100,7 @@ def draw_materials(
         )
     frame = pd.concat(parts, ignore_index=True).head(count)
     if output.suffix == ".parquet":
-        tables.write(output, frame, candidate_schema(design, frame.columns), {"problem": problem})
+        tables.write(output, frame, candidate_schema(frame.columns, design.units), {"problem": problem})
     else:
         write_text(output, frame.to_csv(index=False, lineterminator="\n"))
     return len(frame), drawn

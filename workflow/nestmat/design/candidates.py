@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.design.problem import Design
 from nestmat.search.candidates import Candidates
 from nestmat.search.problem import Problem
 
@@ -35,30 +32,6 @@ RUNS: tables.Schema = {
     "seconds": tables.Column("float64", unit="s", description="of the search, without loading the models"),
     "details": tables.Column("string", description="what the method says of its work, as JSON"),
 }
-
-
-def candidate_schema(design: Design, columns: Iterable[str]) -> dict[str, tables.Column]:
-    """Schema of a table of candidates, of its columns."""
-    units = design.units
-    plain = {
-        "method": tables.Column("string"),
-        "seed": tables.Column("int32", description="seed of the search"),
-        "rank": tables.Column("int32", description="place among the candidates of the search, from 1"),
-        "formula": tables.Column("string"),
-    }
-    found: dict[str, tables.Column] = {}
-    for column in columns:
-        stem, _, what = column.rpartition(".")
-        if column in plain:
-            found[column] = plain[column]
-        elif "hit" in (column, what) or column in ("in_domain", "known"):
-            found[column] = tables.Column("bool")
-        elif what in ("mean", "std"):
-            quantity = next((q for q in units if stem == q or stem.endswith(f".{q}")), "")
-            found[column] = tables.Column("float64", unit=units.get(quantity, ""))
-        else:
-            found[column] = tables.Column("float64")
-    return found
 
 
 def proposed_rows(problem: Problem, found: Candidates, count: int) -> NDArray[np.int64]:

@@ -10,12 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.design.candidates import candidate_schema
 from nestmat.design.judging import judgements
 from nestmat.design.problem import Design
 from nestmat.design.spaces import composition_columns
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse_many
+from nestmat.search.candidate_table import candidate_schema, prediction_columns
 from nestmat.search.interpolation import interpolate
 from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.spaces.factors import Fixed
@@ -85,14 +85,9 @@ def interpolate_materials(
     x = found.points[list(design.space.columns)].to_numpy(np.float64)
     frame = found.points.assign(formula=design.space.formulas(x))
     if design.config.judges:
-        said = {
-            f"{judge}.{quantity}.{what}": values
-            for judge, says in judgements(design, data, frame).items()
-            for quantity, pair in says.items()
-            for what, values in zip(("mean", "std"), pair, strict=True)
-        }
-        frame = pd.concat([frame, pd.DataFrame(said)], axis=1)
-    schema = candidate_schema(design, frame.columns)
+        for judge, predicted in judgements(design, data, frame).items():
+            frame = pd.concat([frame, pd.DataFrame(prediction_columns(predicted, judge))], axis=1)
+    schema = candidate_schema(frame.columns, design.units)
     schema |= {"path": MEASURES["path"], "step": tables.Column("int32")}
     facts = {"problem": design.name, "between": list(given.between)}
     tables.write(points, frame, schema, facts)

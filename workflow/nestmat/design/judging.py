@@ -13,13 +13,20 @@ import torch
 from nestmat import tables
 from nestmat.config.datasets import DatasetSpec
 from nestmat.data.registry import resolve
-from nestmat.design.candidates import candidate_schema, candidate_table
+from nestmat.design.candidates import candidate_table
 from nestmat.design.domain import WINDOWS, training_designs, with_novelty_and_domain
 from nestmat.design.judges import Judge, Judged, gaussian_process, simulated, trees
 from nestmat.design.metrics import DESIGN_METRICS, TRAINING, UNIFORM, assess
 from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse_many
+from nestmat.search.candidate_table import (
+    VERDICTS,
+    CandidateTable,
+    candidate_schema,
+    prediction_columns,
+    verdict_column,
+)
 from nestmat.search.problem import Problem, Quantities, order
 from nestmat.search.spaces.factors import Choice
 from nestmat.search.spaces.product import Product
@@ -64,14 +71,14 @@ def judge_candidates(
     for judge, says in judgements(design, data, frame).items():
         frame = pd.concat([frame, _verdict(design, judge, says, frame)], axis=1)
     facts = {"problem": design.name}
-    tables.write(judged, frame, candidate_schema(design, frame.columns), facts)
+    tables.write(judged, frame, candidate_schema(frame.columns, design.units), facts)
     measured = assess(
         frame,
         pd.concat([tables.read(path) for path in runs], ignore_index=True),
         space,
-        judges=[judge for judge in JUDGES if f"{judge}.hit" in frame],
+        judges=[judge for judge in JUDGES if judge in CandidateTable(frame).judges],
         targets={target: design.units[target.quantity] for target in problem.targets},
-        windows={key: window for key, window in WINDOWS.items() if f"{key}.mean" in frame},
+        windows={key: window for key, window in WINDOWS.items() if CandidateTable(frame).predicts(key)},
     )
     tables.write(metrics, measured, DESIGN_METRICS, facts)
 
@@ -210,10 +217,5 @@ def _verdict(design: Design, judge: str, says: Judged, frame: pd.DataFrame) -> p
         found = design.surrogate.derive(x, {**design.surrogate(x), **theirs})
     bounded = [constraint for constraint in design.problem.constraints if constraint.of == "mean"]
     table = dataclasses.replace(design.problem, constraints=bounded).assess(found)
-    columns = {
-        f"{key}.{what}": values
-        for key, pair in says.items()
-        for what, values in zip(("mean", "std"), pair, strict=True)
-    }
-    columns |= {key: table[key].to_numpy() for key in ("distance", "violation", "hit")}
-    return pd.DataFrame({f"{judge}.{key}": values for key, values in columns.items()})
+    verdicts = {verdict_column(name, judge): table[name].to_numpy() for name in VERDICTS}
+    return pd.DataFrame({**prediction_columns(says, judge), **verdicts})

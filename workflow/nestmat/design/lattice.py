@@ -9,6 +9,7 @@ import numpy as np
 from nestmat.design.problem import Design
 from nestmat.dft.structures import radius_rule
 from nestmat.materials.ions import ion
+from nestmat.search.candidate_table import mean_column
 from nestmat.search.spaces.alloys import SITES, ABX3Alloy
 
 
@@ -16,7 +17,7 @@ def lattice_constant(design: Design, row: dict[Any, Any]) -> float:
     """Predicted lattice constant of a candidate in angstrom, or that of its ionic radii."""
     verify = design.config.verify
     if verify is not None and verify.lattice is not None:
-        return float(row[f"{verify.lattice}.mean"])
+        return float(row[mean_column(verify.lattice)])
     means = {
         site: sum(
             share * (ion(symbol).radius or np.nan) for symbol, share in site_occupancies(design, site, row)

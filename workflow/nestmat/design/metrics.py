@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat import tables
+from nestmat.search.candidate_table import MODEL, CandidateTable
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Target
 from nestmat.search.spaces.alloys import Alloy
@@ -20,8 +21,6 @@ from nestmat.search.spaces.factors import Interval
 from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
-MODEL = "model"
-"""The searched model itself, as a judge of its own proposals: never the headline."""
 ALL = "all"
 """All judges but the model together."""
 UNIFORM, TRAINING = "uniform", "training"
@@ -129,15 +128,16 @@ class Volume:
         self._best = np.minimum(every.min(axis=0), self._worst)
 
     def _distances(self, part: pd.DataFrame) -> NDArray[np.float64]:
-        values = (torch.tensor(part[f"{self.judge}.{t.quantity}.mean"].to_numpy()) for t in self.targets)
+        table = CandidateTable(part)
+        values = (torch.tensor(table.mean(t.quantity, self.judge).to_numpy()) for t in self.targets)
         return np.column_stack([t.distance(v).numpy() for t, v in zip(self.targets, values, strict=True)])
 
     def __call__(self, part: pd.DataFrame) -> float:
         """The share of ``part``, 0 to 1."""
-        kept = part[part[f"{self.judge}.violation"] == 0]
-        if kept.empty:
+        feasible = part[CandidateTable(part).violation(self.judge) == 0]
+        if feasible.empty:
             return 0.0
-        return hypervolume(self._distances(kept), self._worst) / float(np.prod(self._worst - self._best))
+        return hypervolume(self._distances(feasible), self._worst) / float(np.prod(self._worst - self._best))
 
 
 def _rate(metric: str, judge: str, met: NDArray[np.bool_], at: float = np.nan) -> dict:
@@ -178,7 +178,8 @@ def _measures(
     windows: Mapping[str, tuple[float, float]],
     seconds: float,
 ) -> Iterator[dict]:
-    x = part[list(space.columns)].to_numpy(np.float64)
+    table = CandidateTable(part)
+    x = table.numbers(space.columns)
     yield _number("candidates", MODEL, len(part))
     yield _number("diversity", MODEL, diversity(x, space))
     if isinstance(space, Product) and all(isinstance(factor, Interval) for factor in space.factors):
@@ -193,29 +194,29 @@ def _measures(
         yield _rate("novel", MODEL, part["novelty"].to_numpy() >= at, at)
     yield _rate("in_domain", MODEL, inside)
     for name, (low, high) in windows.items():
-        yield _rate(f"{name}_window", MODEL, part[f"{name}.mean"].between(low, high).to_numpy())
-    yield _rate("hit", MODEL, part["hit"].to_numpy(bool))
-    every = np.ones(len(part), dtype=bool)
+        yield _rate(f"{name}_window", MODEL, table.mean(name).between(low, high).to_numpy())
+    yield _rate("hit", MODEL, table.hit().to_numpy())
+    by_all_judges = np.ones(len(part), dtype=bool)
     for judge in judges:
-        hit = part[f"{judge}.hit"].to_numpy(bool)
-        every &= hit
+        hit = table.hit(judge).to_numpy()
+        by_all_judges &= hit
         yield _rate("hit", judge, hit)
         yield _rate("hit_new_in_domain", judge, hit & new & inside)
         if np.isfinite(seconds) and hit.any():
             yield _number("seconds_per_thousand_hits", judge, 1000 * seconds / hit.sum(), "s")
         for quantity, unit in ((target.quantity, unit) for target, unit in targets.items()):
-            error = part[f"{quantity}.mean"] - part[f"{judge}.{quantity}.mean"]
+            error = table.mean(quantity) - table.mean(quantity, judge)
             yield _number(f"optimism:{quantity}", judge, error.mean(), unit)
-            yield _number(f"median:{quantity}", judge, part[f"{judge}.{quantity}.mean"].median(), unit)
+            yield _number(f"median:{quantity}", judge, table.mean(quantity, judge).median(), unit)
         for target, unit in targets.items():
             if target.goal == "value":
-                off = (part[f"{judge}.{target.quantity}.mean"] - target.low).abs()
-                yield _number(f"error:{target.quantity}", judge, off.mean(), unit)
-        yield _number("distance_median", judge, part[f"{judge}.distance"].median())
-        yield _number("distance_90", judge, part[f"{judge}.distance"].quantile(0.9))
+                deviation = (table.mean(target.quantity, judge) - target.low).abs()
+                yield _number(f"error:{target.quantity}", judge, deviation.mean(), unit)
+        yield _number("distance_median", judge, table.distance(judge).median())
+        yield _number("distance_90", judge, table.distance(judge).quantile(0.9))
     if judges:
-        yield _rate("hit", ALL, every)
-        yield _rate("hit_new_in_domain", ALL, every & new & inside)
+        yield _rate("hit", ALL, by_all_judges)
+        yield _rate("hit_new_in_domain", ALL, by_all_judges & new & inside)
 
 
 def _sampled(part: pd.DataFrame, searches: pd.DataFrame, judges: Sequence[str]) -> Iterator[dict]:
@@ -227,7 +228,7 @@ def _sampled(part: pd.DataFrame, searches: pd.DataFrame, judges: Sequence[str]) 
     yield _share("inside", MODEL, sum(each["inside"] for each in told), sampled)
     yield _share("kept", MODEL, sum(each["kept"] for each in told), sampled)
     if judges:
-        hits = np.logical_and.reduce([part[f"{judge}.hit"].to_numpy(bool) for judge in judges])
+        hits = np.logical_and.reduce([CandidateTable(part).hit(judge).to_numpy() for judge in judges])
         # Of many that are kept, only some are proposed and judged: they stand for the others.
         yield _share("yield", ALL, round(hits.mean() * sum(each["kept"] for each in told)), sampled)
 

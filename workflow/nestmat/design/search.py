@@ -19,11 +19,12 @@ from pydantic import ConfigDict, ValidationError
 
 from nestmat import tables
 from nestmat.config import problems
-from nestmat.design.candidates import RUNS, candidate_schema, candidate_table, proposed_rows
+from nestmat.design.candidates import RUNS, candidate_table, proposed_rows
 from nestmat.design.members import training_formulas
 from nestmat.design.problem import Design
 from nestmat.design.spaces import composition_columns
 from nestmat.errors import InputError
+from nestmat.search.candidate_table import candidate_schema
 from nestmat.search.generators.base import GenerativeModel
 from nestmat.search.methods.base import SearchContext, SearchMethod
 from nestmat.search.methods.conditional_decoder import ROUNDED
@@ -144,5 +145,5 @@ def search_candidates(
         records.append((method_name, seed, found.evaluations, seconds, json.dumps(found.details)))
     frame = pd.concat(parts, ignore_index=True)
     facts = {"problem": design.name}
-    tables.write(candidates, frame, candidate_schema(design, frame.columns), facts)
+    tables.write(candidates, frame, candidate_schema(frame.columns, design.units), facts)
     tables.write(runs, pd.DataFrame(records, columns=list(RUNS)), RUNS, facts)

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.design.candidates import candidate_schema, candidate_table
+from nestmat.design.candidates import candidate_table
 from nestmat.design.domain import WINDOWS, with_novelty_and_domain
 from nestmat.design.members import training_formulas
 from nestmat.design.problem import Design
 from nestmat.design.search import build_method, known_materials
 from nestmat.materials.formulas import parse_many
+from nestmat.search.candidate_table import candidate_schema, mean_column
 from nestmat.search.generators.base import GenerativeModel
 
 
@@ -26,7 +27,7 @@ def make_shortlist(
 
     Args:
         design: The problem with members that were trained on every row.
-        path: Table to write: `nestmat.design.candidates.candidate_schema`, with flags in words.
+        path: Table to write: `nestmat.search.candidate_table.candidate_schema`, with flags in words.
         models: Trained models of a generative method.
         seed: Seed of the search.
 
@@ -61,7 +62,7 @@ def write_shortlist(design: Design, frame: pd.DataFrame, path: str | Path, facts
     else:
         frame["known"] = frame["novelty"] == 0
     frame["flags"] = [_flags(design, row) for row in frame.to_dict("records")]
-    schema = {**candidate_schema(design, frame.columns), "flags": tables.Column("string")}
+    schema = {**candidate_schema(frame.columns, design.units), "flags": tables.Column("string")}
     tables.write(path, frame, schema, {"problem": design.name, **facts})
 
 
@@ -75,14 +76,14 @@ def _flags(design: Design, row: dict[Any, Any]) -> str:
     elif not row["in_domain"]:
         found.append("unlike the training data")
     for name, (low, high) in WINDOWS.items():
-        if not low <= row.get(f"{name}.mean", low if np.isfinite(low) else high) <= high:
+        if not low <= row.get(mean_column(name), low if np.isfinite(low) else high) <= high:
             found.append(f"{name.replace('_', ' ')} not that of a perovskite")
     for name, quantity in design.config.quantities.items():
         if quantity.detailed_balance:
             for target in design.problem.targets:
                 if (
                     design.units[target.quantity] == "%"
-                    and row[f"{target.quantity}.mean"] > row[f"{name}.mean"]
+                    and row[mean_column(target.quantity)] > row[mean_column(name)]
                 ):
                     found.append("above the detailed-balance limit")
     return "; ".join(found)

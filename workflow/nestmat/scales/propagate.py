@@ -10,6 +10,7 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.errors import InputError
+from nestmat.scales.predictions import mean_column, std_column
 from nestmat.scales.train import LATENT_KEYS, ensemble, member_rows
 from nestmat.training.checkpoints import Trained
 from nestmat.training.members import ENSEMBLE_KEYS, MEMBER_KEYS
@@ -86,8 +87,9 @@ def propagate_latents(
                     column="pass_prediction",
                     remedy="train two seeds or more, or use a gaussian_nll head.",
                 )
-            columns |= {f"{target}.mean": mean, f"{target}.std": std}
-            units |= dict.fromkeys((f"{target}.mean", f"{target}.std"), trained.units[target])
+            passed = {mean_column(target): mean, std_column(target): std}
+            columns |= passed
+            units |= dict.fromkeys(passed, trained.units[target])
     frame = member_rows(members, data.row_id)
     for name, values in columns.items():
         frame[name] = values.ravel().astype(np.float32)
