@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat.errors import InputError
+from nestmat.search.candidate_table import CandidateTable
 from nestmat.search.methods.conditional_decoder import ConditionalDecoder
 from nestmat.search.methods.latent import SMALLEST, LatentSpace
 from nestmat.search.problem import Problem
@@ -97,23 +98,22 @@ def interpolate(
     mixed = _mixed(latents.space, ends, t)
     paths = {"line": (1 - t) * w[0] + t * w[1], "slerp": _slerp(w[0], w[1], t)}
     found = {name: latents.decode(mixed, path) for name, path in paths.items()} | {"mixing": mixed}
-    wanted = _means(problem.evaluate(ends))
+    end_means = CandidateTable(problem.evaluate(ends)).means
     points, measures = [], []
     for name, x in found.items():
         table = problem.evaluate(x)
-        shown = [column for column in map(str, table) if column.endswith((".mean", ".std"))]
         place = pd.DataFrame({"path": name, "step": range(steps), "position": t[:, 0]})
         numbers = pd.DataFrame(x, columns=list(problem.space.columns))
-        points.append(pd.concat([place, numbers, table[shown]], axis=1))
+        points.append(pd.concat([place, numbers, CandidateTable(table).predictions], axis=1))
         about = {
             "largest_step": latents.distance(x[1:], x[:-1]).max(),
             "end_error": latents.distance(x[[0, -1]], ends).max(),
             "allowed": _allowed(latents.space, x).mean(),
         }
         measures += [(name, measure, "", float(value)) for measure, value in about.items()]
-        change = _means(table).diff().iloc[1:]
-        for quantity in map(str, wanted):
-            towards = np.sign(wanted[quantity].iloc[1] - wanted[quantity].iloc[0])
+        change = CandidateTable(table).means.diff().iloc[1:]
+        for quantity in map(str, end_means):
+            towards = np.sign(end_means[quantity].iloc[1] - end_means[quantity].iloc[0])
             share = (np.sign(change[quantity]) == towards).mean() if towards in (-1, 1) else np.nan
             measures.append((name, "monotonicity", quantity, float(share)))
     return Interpolation(
@@ -147,12 +147,6 @@ def _conditional(problem: Problem, scale: str | None) -> bool:
         return False
     chain = problem.predict.chain
     return name in chain.scales and chain.conditions(name) is not None
-
-
-def _means(table: pd.DataFrame) -> pd.DataFrame:
-    """Means of the quantities, by name."""
-    chosen = [column for column in map(str, table) if column.endswith(".mean")]
-    return table[chosen].rename(columns=lambda column: column.removesuffix(".mean"))
 
 
 def _mixed(space: Product, ends: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nestmat.errors import InputError
+from nestmat.search.candidate_table import mean_column, prediction_columns, std_column
 from nestmat.search.pareto import non_dominated
 from nestmat.search.spaces.base import DesignSpace
 
@@ -52,6 +53,11 @@ class Target:
             )
         if self.goal == "range" and not self.low < self.high:
             raise InputError("is not a range.", column=self.quantity, value=[self.low, self.high])
+
+    @property
+    def mean_column(self) -> str:
+        """Column of the quantity's mean in a table of candidates."""
+        return mean_column(self.quantity)
 
     def distance(self, mean: Tensor) -> Tensor:
         """Tolerances from what is wanted, (n,); of what has no end, the quantity itself, less is better."""
@@ -97,6 +103,11 @@ class Constraint:
             raise InputError("has neither low nor high.", column=self.quantity)
         if not self.tolerance > 0:
             raise InputError("is not positive.", column=f"{self.quantity}.tolerance", value=self.tolerance)
+
+    @property
+    def column(self) -> str:
+        """Column of what is bounded in a table of candidates."""
+        return mean_column(self.quantity) if self.of == "mean" else std_column(self.quantity)
 
     def violation(self, mean: Tensor, std: Tensor) -> Tensor:
         """Tolerances beyond the bounds, 0 where they are kept, (n,).
@@ -181,13 +192,14 @@ class Problem:
     def assess(self, found: Quantities) -> pd.DataFrame:
         """The table that `evaluate` gives, of quantities that are known already."""
         distance, beyond = self.judge(found)
-        columns = {
-            f"{name}.{what}": value.double().cpu().numpy()
-            for name, pair in found.items()
-            for what, value in zip(("mean", "std"), pair, strict=True)
-        }
+        columns = prediction_columns(
+            {
+                name: (mean.double().cpu().numpy(), std.double().cpu().numpy())
+                for name, (mean, std) in found.items()
+            }
+        )
         violation = beyond.sum(dim=1).double().cpu().numpy()
-        met = [target.hit(columns[f"{target.quantity}.mean"]) for target in self.targets]
+        met = [target.hit(np.asarray(columns[target.mean_column])) for target in self.targets]
         return pd.DataFrame(
             {
                 **columns,
@@ -199,7 +211,7 @@ class Problem:
 
     def distances(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Distance of each target, (n, targets), of what `evaluate` says of materials; less is better."""
-        each = [t.distance(torch.from_numpy(table[f"{t.quantity}.mean"].to_numpy())) for t in self.targets]
+        each = [t.distance(torch.from_numpy(table[t.mean_column].to_numpy())) for t in self.targets]
         return torch.stack(each, dim=1).numpy()
 
     def front(self, table: pd.DataFrame) -> NDArray[np.bool_]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.progress import reporting
+from nestmat.scales.predictions import quantity_of
 from nestmat.search.problem import Problem, badness
 from nestmat.search.spaces.base import DesignSpace
 from nestmat.tables import Column, Schema
@@ -205,13 +206,13 @@ def schema(problem: Problem, table: pd.DataFrame, units: Mapping[str, str]) -> S
         table: The table.
         units: Unit of each quantity and of each number of the space; those left out have none.
     """
-    quantities = [name for name in map(str, table.columns) if name.endswith((".mean", ".std"))]
+    predicted = {name: quantity_of(name) for name in map(str, table.columns)}
     return {
         "index": Column("int64", role="key", description="number of the material in its space"),
         "kind": Column("string", description="best, or sample: a random one of all that were screened"),
         "formula": Column("string"),
         **{name: Column("float64", units.get(name, "")) for name in problem.space.columns},
-        **{name: Column("float32", units.get(name.rpartition(".")[0], "")) for name in quantities},
+        **{name: Column("float32", units.get(pair[0], "")) for name, pair in predicted.items() if pair},
         "distance": Column("float32", description="tolerances from the targets, added"),
         "violation": Column("float32", description="tolerances beyond the constraints, added"),
         "hit": Column("bool", description="whether all targets and constraints are met"),

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from mlflow.pyfunc import PythonModel
 
+from nestmat.scales.predictions import mean_column, std_column
 from nestmat.scales.train import ensemble
 from nestmat.training.checkpoints import Trained
 
@@ -31,7 +32,7 @@ def output_columns(trained: Trained) -> list[str]:
     """Columns of the model's output: mean and standard deviation of targets, or the latents of each seed."""
     targets = [name for name in trained.targets if name in trained.specification.heads]
     if targets:
-        return [f"{target}.{part}" for target in targets for part in ("mean", "std")]
+        return [name(target) for target in targets for name in (mean_column, std_column)]
     latents = range(trained.specification.encoder.latents)
     return [f"{seed}.z{i}" for seed in trained.members["seed"] for i in latents]
 

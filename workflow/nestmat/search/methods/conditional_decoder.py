@@ -139,7 +139,7 @@ def meets_first_target(problem: Problem, table: pd.DataFrame, value: float) -> N
             value=value,
             remedy="give the target a goal, or search in another way.",
         )
-    mean = table[f"{target.quantity}.mean"].to_numpy()
+    mean = table[target.mean_column].to_numpy()
     reached = mean >= value if target.goal == "maximise" else mean <= value
     return reached & (table["violation"].to_numpy() == 0)
 

@@ -114,7 +114,7 @@ class BoundGenerative(SearchMethod):
         evaluations += len(x)
         keep = np.ones(len(x), dtype=bool)
         if settings.accept is not None:
-            off = np.abs(table[f"{target.quantity}.mean"].to_numpy() - target.low)
+            off = np.abs(table[target.mean_column].to_numpy() - target.low)
             keep = (off <= settings.accept) & (table["violation"].to_numpy() == 0)
         details["kept"] = int(keep.sum())
         rows = np.flatnonzero(keep)
@@ -132,7 +132,7 @@ def _inside(space: DesignSpace, x: NDArray[np.float64]) -> tuple[NDArray[np.floa
 
 def _off(problem: Problem, x: NDArray[np.float64]) -> NDArray[np.float64]:
     target = problem.targets[0]
-    mean = problem.evaluate(x)[f"{target.quantity}.mean"].to_numpy()
+    mean = problem.evaluate(x)[target.mean_column].to_numpy()
     return np.abs(mean - target.low)
 
 

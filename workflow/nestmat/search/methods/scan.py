@@ -61,7 +61,6 @@ class Scan(SearchMethod):
         table = problem.evaluate(x)
         patch = pd.DataFrame(z[:, self.axes], columns=["first", "second"])
         patch["formula"] = problem.space.formulas(x)
-        quantity = problem.targets[0].quantity
-        patch["predicted"] = table[f"{quantity}.mean"].to_numpy()
+        patch["predicted"] = table[problem.targets[0].mean_column].to_numpy()
         details = {"axes": list(self.axes), "patch": patch.to_dict("list")}
         return ranked_candidates(x, table, len(x), details)

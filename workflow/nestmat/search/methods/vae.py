@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat.errors import InputError
+from nestmat.search.candidate_table import std_column
 from nestmat.search.candidates import Candidates, Shortlist
 from nestmat.search.generators.conditional_vae import ConditionalVAE, ConditionalVAESettings
 from nestmat.search.methods.base import SearchMethod
@@ -165,8 +166,8 @@ class _Seen:
         problem = found.problem
         self.x = np.empty((0, len(problem.space.columns)))
         self.table = pd.DataFrame()
-        names = [f"{target.quantity}.mean" for target in problem.targets]
-        names += [f"{constraint.quantity}.{constraint.of}" for constraint in problem.constraints]
+        names = [target.mean_column for target in problem.targets]
+        names += [constraint.column for constraint in problem.constraints]
         self.columns = list(dict.fromkeys(names))
 
     @property
@@ -201,7 +202,7 @@ def _met(
     """
     met = dict(y)
     for target in problem.targets:
-        name = f"{target.quantity}.mean"
+        name = target.mean_column
         if target.goal == "maximise":
             met[name] = np.maximum(met[name], table[name])
         elif target.goal == "minimise":
@@ -210,8 +211,8 @@ def _met(
             high = target.high if target.goal == "range" else target.low
             met[name] = np.clip(met[name], target.low, high)
     for bound in problem.constraints:
-        name = f"{bound.quantity}.{bound.of}"
-        spare = bound.sigmas * np.nan_to_num(table[f"{bound.quantity}.std"])
+        name = bound.column
+        spare = bound.sigmas * np.nan_to_num(table[std_column(bound.quantity)])
         low = -np.inf if bound.low is None else bound.low + spare
         high = np.inf if bound.high is None else bound.high - spare
         met[name] = np.minimum(np.maximum(met[name], low), high)
