@@ -12,12 +12,11 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from nestmat import tables
 from nestmat.commands.validate import check_columns
-from nestmat.config.baselines import CLASSIFIERS, REGRESSORS
 from nestmat.config.loading import study_from
 from nestmat.data.targets import class_targets, number_targets
 from nestmat.errors import InputError
-from nestmat.evaluation.baselines import KINDS, compare_baselines, predict_baseline
-from nestmat.evaluation.estimators.classifiers import CLASSIFY
+from nestmat.evaluation.baselines import compare_baselines, predict_baseline
+from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, document, recommend_predictor
 from nestmat.models.autoencoder import Autoencoder, Shapes
@@ -180,23 +179,21 @@ def test_a_class_is_never_standardised():
 # baselines
 
 
-def test_the_kinds_that_a_study_allows_are_those_that_there_are():
-    assert {name for name, kind in KINDS.items() if kind.build} == REGRESSORS
-    assert {name for name, kind in KINDS.items() if kind.classify} == CLASSIFIERS == set(CLASSIFY)
-
-
-@pytest.mark.parametrize("kind", sorted(CLASSIFIERS))
-def test_every_classifier_gives_probabilities_and_repeats_them(kind):
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_every_classifier_gives_probabilities_and_repeats_them(name):
+    kind = BASELINES[name]()
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 3))
     y = (x[:, 0] + rng.normal(0, 0.3, 80) > 0).astype(float)
-    chosen = KINDS[kind].of_target(kind, "y", classes=True)
-    (one, std), (two, _) = (chosen.predict(chosen.fit(3, {}, x, y), x) for _ in range(2))
+    if not kind.predicts_classes():
+        assert name in ("lasso", "nusvr", "ridge")
+        return
+    (one, std), (two, _) = (kind.predict(kind.fit(x, y, 3, classes=True), x, classes=True) for _ in range(2))
     np.testing.assert_array_equal(one, two)
     assert ((one >= 0) & (one <= 1)).all()
     assert np.isnan(std).all()
-    assert roc_auc_score(y, one) > 0.9 or kind == "mean"
-    if kind == "mean":
+    assert roc_auc_score(y, one) > 0.9 or name == "mean"
+    if name == "mean":
         np.testing.assert_allclose(one, y.mean())
 
 
@@ -235,11 +232,10 @@ def test_a_class_is_predicted_by_classifiers_without_residuals(scale, tmp_path):
         np.testing.assert_allclose(mine["mean"], share)
 
 
-def test_a_regressor_does_not_predict_classes_nor_a_classifier_numbers():
-    with pytest.raises(InputError, match=r"ridge.*does not predict classes.*choose one of extra_trees"):
-        KINDS["ridge"].of_target("ridge", "phase", classes=True)
-    with pytest.raises(InputError, match=r"svm.*does not predict numbers.*choose one of extra_trees"):
-        KINDS["svm"].of_target("svm", "gap", classes=False)
+def test_a_baseline_of_numbers_does_not_predict_classes(scale, tmp_path):
+    chosen = {"line": {"kind": "ridge", "inputs": ["inputs"]}}
+    with pytest.raises(InputError, match=r"'ridge' does not predict classes.*choose one of extra_trees"):
+        compare_baselines(*scale, "half", chosen, tmp_path / "p.parquet")
 
 
 def test_too_few_rows_of_a_class_are_named(scale, tmp_path):

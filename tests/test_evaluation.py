@@ -16,9 +16,11 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation import calibration
-from nestmat.evaluation.baselines import KINDS, compare_baselines, predict_baseline
+from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.comparison import clustered_difference, corrected_t_test
-from nestmat.evaluation.estimators.gaussian_process import MaternProcess
+from nestmat.evaluation.estimators.extra_trees import ExtraTrees
+from nestmat.evaluation.estimators.matern_process import MaternProcess
+from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.metrics import error_metrics, evaluate_scale, measure, reconstructions, summarise
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixture, recommend_predictor
@@ -167,25 +169,47 @@ def test_baselines_do_not_depend_on_the_number_of_threads(scale, tmp_path):
     pd.testing.assert_frame_equal(one, two)
 
 
-@pytest.mark.parametrize("kind", sorted(name for name, kind in KINDS.items() if kind.build))
-def test_every_kind_fits_and_predicts(kind):
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_every_kind_of_numbers_fits_and_predicts(name):
+    kind = BASELINES[name]()
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(40, 3)), rng.normal(size=40)
-    model = KINDS[kind].build(0).fit(x, y)
-    assert np.isfinite(model.predict(x)).all()
-    if KINDS[kind].spread:
-        assert (KINDS[kind].spread(model, x + 0.1) > 0).all()
+    if not kind.predicts_numbers():
+        with pytest.raises(NotImplementedError):
+            kind.fit(x, y, seed=0)
+        return
+    mean, std = kind.predict(kind.fit(x, y, seed=0), x + 0.1)
+    assert np.isfinite(mean).all()
+    assert (std > 0).all() if kind.has_standard_deviation() else np.isnan(std).all()
+
+
+@pytest.mark.parametrize("name", ["nusvr", "xgboost", "gaussian_process"])
+def test_a_fit_from_another_keeps_what_was_chosen_and_spares_the_search(name):
+    kind = BASELINES[name]()
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(60, 2))
+    y = np.sin(x[:, 0]) + 0.1 * rng.normal(size=60)
+    model = kind.fit(x, y, seed=0)
+    again = kind.fit(x[:50], y[:50], seed=0, start=model)
+    if name == "gaussian_process":
+        assert again[-1].n_iter_ < model[-1].n_iter_
+    else:
+        searched, kept = (m.regressor_[-1] if name == "nusvr" else m[-1] for m in (model, again))
+        parameters = kept.get_params()
+        assert searched.best_params_ == {key: parameters[key] for key in searched.best_params_}
+        assert not hasattr(kept, "best_params_")
 
 
 def test_the_spread_of_a_forest_is_that_of_the_labels_in_its_leaves():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(50, 2)), rng.normal(size=50)
-    model = KINDS["extra_trees"].build(0, n_estimators=7, min_samples_leaf=5).fit(x, y)
+    kind = ExtraTrees(n_estimators=7, min_samples_leaf=5)
+    model = kind.fit(x, y, seed=0)
     forest = model[-1]
     leaves, new = forest.apply(x), forest.apply(x[:3])
     labels = [[y[leaves[:, tree] == new[row, tree]] for tree in range(7)] for row in range(3)]
     expected = [np.var([v.mean() for v in row]) + np.mean([v.var() for v in row]) for row in labels]
-    np.testing.assert_allclose(KINDS["extra_trees"].spread(model, x[:3]) ** 2, expected)
+    np.testing.assert_allclose(kind.predict(model, x[:3])[1] ** 2, expected)
 
 
 def test_an_input_that_is_not_finite_is_named(scale, tmp_path):

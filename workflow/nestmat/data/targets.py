@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from nestmat.config.baselines import CLASSIFIERS, REGRESSORS
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
+from nestmat.evaluation.estimators.registry import BASELINES
 
 CLASS_LOSS = "binary_cross_entropy"
 """The loss of a head that predicts a class."""
@@ -64,11 +64,13 @@ def _faults(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
             )
     for key, baseline in config.baselines.items():
         for target in config.targets:
-            fitting, what = (CLASSIFIERS, "classes") if target in classes else (REGRESSORS, "numbers")
-            if baseline.kind not in fitting:
+            is_class = target in classes
+            if not BASELINES[baseline.kind].predicts(is_class):
+                fitting = sorted(kind for kind in BASELINES if BASELINES[kind].predicts(is_class))
+                noun = "classes" if is_class else "numbers"
                 yield (
                     f"baselines.{key}.kind",
                     baseline.kind,
-                    f"does not predict {what}, and target {target!r} is one of them.",
-                    f"choose one of {', '.join(sorted(fitting))}.",
+                    f"The baseline {baseline.kind!r} does not predict {noun}, as target {target!r} holds.",
+                    f"choose one of {', '.join(fitting)}.",
                 )

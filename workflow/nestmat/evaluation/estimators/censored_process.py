@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
 
 from nestmat.errors import InputError
-from nestmat.evaluation.estimators.gaussian_process import MaternProcess, matern, squared_distances
+from nestmat.evaluation.estimators.matern_process import MaternProcess, matern, squared_distances
 
 Numbers = NDArray[np.float64]
 
@@ -45,17 +45,17 @@ class CensoredProcess:
         low = np.zeros(len(y), dtype=bool) if self.floor is None else y <= self.floor
         if (~low).sum() < 2:
             raise InputError(
-                f"{(~low).sum()} of {len(y)} targets lie above the floor, too few to learn from.",
+                f"Only {(~low).sum()} of {len(y)} targets lie above the floor, too few to learn from.",
                 value=self.floor,
                 remedy="lower the floor, or judge by trees.",
             )
         self._scaler = StandardScaler().fit(x)
         x = self._scaler.transform(x)
-        some = np.random.default_rng(0).permutation(np.flatnonzero(~low))[: self.rows]
-        found = MaternProcess(nu=self.nu, max_iter=40).fit(x[some], y[some])
-        self._mean, self._scale = found.offset_, found.scale_
-        self._variance, self._noise = np.exp(found.theta_[[0, -1]])
-        self._lengths = np.exp(found.theta_[1:-1])
+        subset = np.random.default_rng(0).permutation(np.flatnonzero(~low))[: self.rows]
+        fitted = MaternProcess(nu=self.nu, max_iter=40).fit(x[subset], y[subset])
+        self._mean, self._scale = fitted.offset_, fitted.scale_
+        self._variance, self._noise = np.exp(fitted.theta_[[0, -1]])
+        self._lengths = np.exp(fitted.theta_[1:-1])
         covariance = self._covariance(x, x)
         covariance.flat[:: len(x) + 1] += self._noise + 1e-10
         self._cholesky = np.linalg.cholesky(covariance)
@@ -70,7 +70,7 @@ class CensoredProcess:
     def predict(self, x: Numbers) -> tuple[Numbers, Numbers]:
         """Mean, not below the floor, and standard deviation of a measurement, (n,) each."""
         parts = [self._predict(x[start : start + CHUNK]) for start in range(0, max(len(x), 1), CHUNK)]
-        mean, std = (np.concatenate(each) for each in zip(*parts, strict=True))
+        mean, std = (np.concatenate(values) for values in zip(*parts, strict=True))
         return mean, std
 
     def _predict(self, x: Numbers) -> tuple[Numbers, Numbers]:
@@ -92,13 +92,13 @@ class CensoredProcess:
         Raises:
             InputError: The method does not settle.
         """
-        inside, rest = precision[np.ix_(low, low)], precision[np.ix_(low, ~low)] @ z[~low]
+        block, linear = precision[np.ix_(low, low)], precision[np.ix_(low, ~low)] @ z[~low]
 
         def energy(u: Numbers) -> tuple[float, Numbers]:
-            pull = inside @ u
-            return float(0.5 * u @ pull + rest @ u), pull + rest
+            pull = block @ u
+            return float(0.5 * u @ pull + linear @ u), pull + linear
 
-        found = minimize(
+        optimum = minimize(
             energy,
             z[low],
             jac=True,
@@ -106,21 +106,21 @@ class CensoredProcess:
             bounds=[(None, value) for value in z[low]],
             options={"maxiter": 500, "maxfun": 1000},
         )
-        top, u = z[low], found.x
-        held = u >= top
+        top, u = z[low], optimum.x
+        at_floor = u >= top
         for _ in range(SETTLING):
-            u = np.where(held, top, 0.0)
-            free = ~held
+            u = np.where(at_floor, top, 0.0)
+            free = ~at_floor
             if free.any():
-                pull = rest[free] + inside[np.ix_(free, held)] @ top[held]
-                u[free] = -solve(inside[np.ix_(free, free)], pull, assume_a="pos")
-            slope = inside @ u + rest
-            now = np.where(held, slope < 0, u > top)
-            if np.array_equal(now, held):
+                pull = linear[free] + block[np.ix_(free, at_floor)] @ top[at_floor]
+                u[free] = -solve(block[np.ix_(free, free)], pull, assume_a="pos")
+            slope = block @ u + linear
+            updated = np.where(at_floor, slope < 0, u > top)
+            if np.array_equal(updated, at_floor):
                 return u
-            held = now
+            at_floor = updated
         raise InputError(
-            f"does not settle which values lie at the floor in {SETTLING} rounds.",
+            f"The Gaussian process does not settle in {SETTLING} rounds which values lie at the floor.",
             value=self.floor,
-            remedy="take out features that say the same, or judge by trees.",
+            remedy="take out redundant features, or judge by trees.",
         )

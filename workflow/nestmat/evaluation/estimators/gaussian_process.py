@@ -1,144 +1,80 @@
-"""Exact Gaussian process with a Matern kernel and one length scale an input.
-
-Same model as scikit-learn's ``ConstantKernel * Matern + WhiteKernel``. The gradient of the marginal
-likelihood takes one inverse and one matrix product for all length scales, instead of an (n, n, inputs)
-tensor, which makes nested cross-validation affordable.
-"""
+"""Gaussian processes: exact for numbers, by Laplace's approximation for a class."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-from scipy.linalg import cho_solve, solve_triangular
-from scipy.linalg.lapack import dpotrf, dpotri
-from scipy.optimize import minimize
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+
+from nestmat.evaluation.estimators.base import BaselineKind, Numbers
+from nestmat.evaluation.estimators.registry import BASELINES
+
+_EVALUATIONS = 15
 
 
-def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared distances (n, m) of the rows of ``a`` (n, inputs) and ``b`` (m, inputs)."""
-    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2.0 * (a @ b.T)
-    return np.maximum(squared, 0.0, out=squared)
+def _maximise(objective: Callable, theta: Numbers, bounds: Numbers) -> tuple[Numbers, float]:
+    """A few steps uphill: each takes seconds for a thousand rows, and the last ones change no prediction."""
+    from scipy.optimize import minimize
+
+    optimum = minimize(
+        objective, theta, method="L-BFGS-B", jac=True, bounds=bounds, options={"maxfun": _EVALUATIONS}
+    )
+    return optimum.x, float(optimum.fun)
 
 
-def matern(squared: np.ndarray, nu: float) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation of a Matern kernel and its slope.
+@BASELINES.register("gaussian_process")
+@dataclass(frozen=True)
+class GaussianProcess(BaselineKind):
+    """Gaussian process: of numbers with a Matern kernel and one length scale an input; of classes with one.
 
-    Args:
-        squared: Squared scaled distances r^2.
-        nu: 0.5, 1.5, 2.5 or infinity (squared exponential).
+    Of a class it is Laplace's approximation (Rasmussen & Williams 2006, section 3.4) with a squared
+    exponential kernel.
 
-    Returns:
-        k(r), and f(r) = -k'(r) / r, so that dk / d log(length_d) = f(r) * (x_d - x'_d)^2 / length_d^2. For
-        nu = 0.5 f is singular at r = 0, where it multiplies zero; it is 0 there. Rasmussen and Williams
-        (2006), equations 4.14 to 4.17.
-    """
-    if nu == np.inf:
-        k = np.exp(-0.5 * squared)
-        return k, k
-    r = np.sqrt(2.0 * nu * squared)
-    decay = np.exp(-r)
-    if nu == 0.5:
-        return decay, np.divide(decay, r, out=np.zeros_like(r), where=r > 0)
-    if nu == 1.5:
-        return (1.0 + r) * decay, 3.0 * decay
-    if nu == 2.5:
-        return (1.0 + r + r**2 / 3.0) * decay, 5.0 / 3.0 * (1.0 + r) * decay
-    raise ValueError(f"nu is 0.5, 1.5, 2.5 or infinity, not {nu}")
-
-
-class MaternProcess(RegressorMixin, BaseEstimator):
-    """Gaussian-process regression on standardised inputs.
-
-    Hyper-parameters maximise the marginal likelihood of the training rows, times a log-normal prior on the
-    length scales where one is asked for.
-
-    Args:
-        nu: Smoothness: 0.5, 1.5, 2.5 or infinity.
-        prior_spread: Spread of log(length / sqrt(inputs)) in the prior; infinite for none.
-        max_iter: Iterations of L-BFGS.
-        start: Hyper-parameters (log variance, log lengths, log noise variance) to start from.
+    Attributes:
+        nu: Numbers: smoothness of the kernel, 0.5, 1.5, 2.5 or infinity.
+        prior_spread: Numbers: spread of log(length scale / sqrt(inputs)) in a log-normal prior; no prior by
+            default.
+        max_iter: Numbers: most iterations that the parameters of the kernel are fitted in.
+        optimizer: Classes: how the parameters of the kernel are fitted; null keeps their first values.
     """
 
-    def __init__(
-        self,
-        nu: float = 2.5,
-        prior_spread: float = np.inf,
-        max_iter: int = 100,
-        start: np.ndarray | None = None,
-    ):
-        self.nu, self.prior_spread, self.max_iter, self.start = nu, prior_spread, max_iter, start
+    nu: float = 2.5
+    prior_spread: float | None = None
+    max_iter: int = 100
+    optimizer: Literal["l-bfgs-b"] | None = "l-bfgs-b"
 
-    def _objective(self, theta: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-        """Negative log marginal likelihood (plus prior) and its gradient, for theta (inputs + 2,)."""
-        n, inputs = x.shape
-        variance, noise = np.exp(theta[0]), np.exp(theta[-1])
-        scaled = x / np.exp(theta[1:-1])
-        k, slope = matern(squared_distances(scaled, scaled), self.nu)
-        covariance = variance * k
-        covariance.flat[:: n + 1] = variance + noise + 1e-10
-        cholesky, failed = dpotrf(covariance, lower=1)
-        if failed:
-            return np.inf, np.zeros_like(theta)
-        inverse, _ = dpotri(cholesky, lower=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        alpha = inverse @ y
-        value = 0.5 * y @ alpha + np.log(np.diag(cholesky)).sum() + 0.5 * n * np.log(2.0 * np.pi)
-        # dL/dtheta = -1/2 tr(W dK/dtheta) with W = alpha alpha^T - K^-1.
-        weight = np.outer(alpha, alpha) - inverse
-        gradient = np.empty_like(theta)
-        gradient[0] = -0.5 * variance * np.vdot(weight, k)
-        gradient[-1] = -0.5 * noise * np.trace(weight)
-        # sum_ij M_ij (x_i - x_j)^2 = 2 (rows(M) . x^2 - x^T M x), for all inputs at once.
-        moment = weight * slope
-        gradient[1:-1] = -variance * (
-            moment.sum(1) @ scaled**2 - np.einsum("nd,nd->d", scaled, moment @ scaled)
+    def regressor(self, seed: int) -> Any:  # noqa: D102
+        return self._process()
+
+    def regressor_from(self, fitted: Any, seed: int) -> Any:
+        """From the parameters of the kernel for all training rows, from which it converges in few steps."""
+        return self._process(fitted[-1].theta_)
+
+    def _process(self, start: Numbers | None = None) -> Any:
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        from nestmat.evaluation.estimators.matern_process import MaternProcess
+
+        prior_spread = np.inf if self.prior_spread is None else self.prior_spread
+        process = MaternProcess(self.nu, prior_spread, self.max_iter, start)
+        return make_pipeline(StandardScaler(), process)
+
+    def standard_deviation(self, fitted: Any, x: Numbers) -> Numbers:
+        """That of a measurement, noise included."""
+        return fitted.predict(x, return_std=True)[1]
+
+    def classifier(self, seed: int) -> Any:  # noqa: D102
+        from sklearn.gaussian_process import GaussianProcessClassifier
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        process = GaussianProcessClassifier(
+            kernel=ConstantKernel(10.0) * RBF(10.0, (0.1, 1e3)),
+            optimizer=self.optimizer and _maximise,
+            random_state=seed,
         )
-        if np.isfinite(self.prior_spread):
-            away = (theta[1:-1] - 0.5 * np.log(inputs)) / self.prior_spread
-            value += 0.5 * away @ away
-            gradient[1:-1] += away / self.prior_spread
-        return float(value), gradient
-
-    def fit(self, X: Any, y: Any) -> MaternProcess:  # noqa: D102
-        x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        self.offset_, self.scale_ = y.mean(), y.std() or 1.0
-        target = (y - self.offset_) / self.scale_
-        inputs = x.shape[1]
-        start = self.start
-        if start is None:
-            start = np.concatenate([[0.0], np.full(inputs, 0.5 * np.log(inputs)), [np.log(0.05)]])
-        bounds = [(-7.0, 7.0), *[(-5.0, 9.0)] * inputs, (np.log(1e-6), np.log(2.0))]
-        found = minimize(
-            self._objective,
-            np.clip(start, *np.transpose(bounds)),
-            args=(x, target),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            options={"maxiter": self.max_iter, "ftol": 1e-5, "gtol": 1e-3},
-        )
-        self.theta_ = found.x
-        self.n_iter_ = int(found.nit)
-        self.log_marginal_likelihood_ = -float(found.fun)
-        self.x_ = x / np.exp(self.theta_[1:-1])
-        covariance = np.exp(self.theta_[0]) * matern(squared_distances(self.x_, self.x_), self.nu)[0]
-        covariance.flat[:: len(x) + 1] += np.exp(self.theta_[-1]) + 1e-10
-        self.cholesky_ = np.linalg.cholesky(covariance)
-        self.alpha_ = cho_solve((self.cholesky_, True), target)
-        return self
-
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Mean (n,), and with ``return_std`` the standard deviation (n,) of a measurement, noise included."""
-        check_is_fitted(self)
-        x = validate_data(self, X, dtype=np.float64, reset=False) / np.exp(self.theta_[1:-1])
-        variance, noise = np.exp(self.theta_[0]), np.exp(self.theta_[-1])
-        cross = variance * matern(squared_distances(x, self.x_), self.nu)[0]
-        mean = cross @ self.alpha_ * self.scale_ + self.offset_
-        if not return_std:
-            return mean
-        reduced = solve_triangular(self.cholesky_, cross.T, lower=True)
-        spread = variance + noise - (reduced**2).sum(0)
-        return mean, np.sqrt(np.maximum(spread, noise)) * self.scale_
+        return make_pipeline(StandardScaler(), process)

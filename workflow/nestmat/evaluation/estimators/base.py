@@ -1,0 +1,132 @@
+"""What a kind of baseline is: estimators of numbers, of a class, or of both, with the options of a study.
+
+The modules of the kinds import scikit-learn and XGBoost where they build an estimator: a study names kinds
+and their options long before any of them is fitted, and reading it does not wait for these imports.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True)
+class BaselineKind:
+    """A kind of baseline. Its fields are the options of a study, and their defaults those of the kind.
+
+    A kind that predicts numbers defines `regressor`, one that predicts the probability of a class defines
+    `classifier`, and many define both. An estimator follows the interface of scikit-learn, and scales its
+    inputs itself. Nothing but the training rows may reach `fit`.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Median(BaselineKind):
+        ...     def regressor(self, seed):
+        ...         from sklearn.dummy import DummyRegressor
+        ...
+        ...         return DummyRegressor(strategy="median")
+        >>> Median.predicts_numbers(), Median.predicts_classes()
+        (True, False)
+        >>> x, y = np.zeros((3, 1)), np.array([1.0, 2.0, 6.0])
+        >>> Median().fit(x, y, seed=0).predict(x)
+        array([2., 2., 2.])
+    """
+
+    def regressor(self, seed: int) -> Any:
+        """An unfitted estimator of numbers.
+
+        Args:
+            seed: Seed of all that is random.
+        """
+        raise NotImplementedError
+
+    def classifier(self, seed: int) -> Any:
+        """An unfitted estimator with `predict_proba` for the classes 0 and 1.
+
+        Args:
+            seed: Seed of all that is random.
+        """
+        raise NotImplementedError
+
+    def regressor_from(self, fitted: Any, seed: int) -> Any:
+        """An unfitted estimator of numbers for some of the rows that ``fitted`` was fitted to.
+
+        A kind that searches spares the search here: it starts where ``fitted`` ended, or keeps what it
+        chose. The rows that are predicted take no part in either fit.
+
+        Args:
+            fitted: A regressor of this kind, fitted to all training rows of a fold.
+            seed: Seed of all that is random.
+        """
+        return self.regressor(seed)
+
+    def standard_deviation(self, fitted: Any, x: Numbers) -> Numbers:
+        """Standard deviation of predicted numbers, (n,).
+
+        A kind without this method is given the residual of predictions held out inside the training rows.
+
+        Args:
+            fitted: A fitted regressor of this kind.
+            x: Inputs, (n, d).
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def predicts_numbers(cls) -> bool:
+        """Whether the kind has a regressor."""
+        return cls.regressor is not BaselineKind.regressor
+
+    @classmethod
+    def predicts_classes(cls) -> bool:
+        """Whether the kind has a classifier."""
+        return cls.classifier is not BaselineKind.classifier
+
+    @classmethod
+    def predicts(cls, classes: bool) -> bool:
+        """Whether the kind predicts classes, or else numbers."""
+        return cls.predicts_classes() if classes else cls.predicts_numbers()
+
+    @classmethod
+    def has_standard_deviation(cls) -> bool:
+        """Whether the kind states the standard deviation of the numbers that it predicts."""
+        return cls.standard_deviation is not BaselineKind.standard_deviation
+
+    def stated_options(self) -> dict[str, Any]:
+        """Options that a study states: those that are not None."""
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in options.items() if value is not None}
+
+    def fit(self, x: Numbers, y: Numbers, seed: int, classes: bool = False, start: Any = None) -> Any:
+        """A fitted estimator.
+
+        Args:
+            x: Inputs, (n, d).
+            y: Targets, (n,); of a class 0 or 1.
+            seed: Seed of all that is random.
+            classes: Whether the target is a class.
+            start: Estimator of numbers fitted to these and further rows, see `regressor_from`.
+        """
+        if classes:
+            estimator = self.classifier(seed)
+        else:
+            estimator = self.regressor(seed) if start is None else self.regressor_from(start, seed)
+        return estimator.fit(x, y)
+
+    def predict(self, fitted: Any, x: Numbers, classes: bool = False) -> tuple[Numbers, Numbers]:
+        """Mean, of a class its probability, and standard deviation, NaN where none is stated; (n,) each.
+
+        Args:
+            fitted: What `fit` returned.
+            x: Inputs, (n, d).
+            classes: Whether the target is a class.
+        """
+        none = np.full(len(x), np.nan)
+        if classes:
+            return fitted.predict_proba(x)[:, 1], none
+        mean = fitted.predict(x)
+        return mean, self.standard_deviation(fitted, x) if self.has_standard_deviation() else none
