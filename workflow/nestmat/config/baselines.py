@@ -8,20 +8,6 @@ from pydantic import Field
 
 from nestmat.config.base import Part
 
-REGRESSORS = frozenset(
-    ("ridge", "lasso", "nusvr", "random_forest", "extra_trees", "xgboost", "gaussian_process", "mean")
-)
-"""Kinds of baselines that predict numbers."""
-
-
-CLASSIFIERS = frozenset(
-    (
-        *("logistic", "svm", "random_forest", "extra_trees", "xgboost", "hist_gradient_boosting"),
-        *("gaussian_process", "mlp", "stump", "mean"),
-    )
-)
-"""Kinds of baselines that predict the probability of a class."""
-
 
 class Competitor(Part):
     title: str = Field("", description="Name in tables and figures; the key by default.")
