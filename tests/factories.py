@@ -273,7 +273,7 @@ def problem() -> dict:
         "judges": {"trees": {"features": {"A": {"site": "A"}}}},
         "shortlist": {"method": "ranking", "top": 8},
         "verify": {"gap": "gap.Gap", "file": "calculated.parquet"},
-        "second_round": {"file": "rows.parquet"},
+        "retrain": {"file": "rows.parquet"},
     }
 
 

@@ -14,7 +14,7 @@ import torch
 from nestmat import tables
 from nestmat.config.features import FeatureBlock
 from nestmat.config.problems import Method
-from nestmat.config.spaces import Space
+from nestmat.config.spaces import DesignSpace
 from nestmat.design.candidates import candidate_table
 from nestmat.design.metrics import assess
 from nestmat.design.search import build_method
@@ -74,7 +74,7 @@ METHODS = [
 
 @pytest.fixture(scope="module")
 def space():
-    return design_space(Space.model_validate({"elements": RULES}))
+    return design_space(DesignSpace.model_validate({"elements": RULES}))
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +326,9 @@ def test_nothing_reached_is_nothing_proposed(space, problem, known):
 
 
 def test_other_variables_of_a_space_stay_beside_the_alloy(surrogates, problem):
-    hot = Alloy(design_space(Space.model_validate({"elements": RULES})).elements, [Interval("t", 0, 9, 10)])
+    hot = Alloy(
+        design_space(DesignSpace.model_validate({"elements": RULES})).elements, [Interval("t", 0, 9, 10)]
+    )
     maps = {"phase": feature_map(BLOCKS, columns_of(surrogates), hot.columns)}
     wide = Problem(hot, Surrogate(surrogates["conditional"].chain, maps), [WANTED])
     found = Decode(samples=50).propose(wide, 100, seed=0)
@@ -417,14 +419,14 @@ def test_a_configured_method_asks_for_known_materials_only_where_it_needs_them()
 
 def test_the_largest_share_of_any_species_is_one_more_bound():
     given = {**RULES, "bounds": {"Al": [0.0, 0.1], "Co": [0.2, 0.9]}}
-    x = design_space(Space.model_validate({"elements": given})).sample(500, seed=0)
+    x = design_space(DesignSpace.model_validate({"elements": given})).sample(500, seed=0)
     assert x[:, 0].max() == pytest.approx(0.1)
     assert x[:, 1].min() >= 0.2
     assert x.max() == pytest.approx(0.35)
-    free = design_space(Space.model_validate({"elements": {**RULES, "greatest": 1.0}}))
+    free = design_space(DesignSpace.model_validate({"elements": {**RULES, "greatest": 1.0}}))
     assert free.sample(3000, seed=0).max() > 0.5
     with pytest.raises(InputError, match="may not reach 1"):
-        design_space(Space.model_validate({"elements": {**RULES, "greatest": 0.15}}))
+        design_space(DesignSpace.model_validate({"elements": {**RULES, "greatest": 0.15}}))
 
 
 def judged_alloys() -> pd.DataFrame:

@@ -144,13 +144,15 @@ def test_files_that_belong_together_are_read_side_by_side(readings, mirror):
     assert set(rejects["reason"]) == {"repeats an earlier row"}
     assert (frame["flag"] == "").all()
     assert frame["material"].is_unique
-    assert [part["sha256"] for part in facts["beside"]] == [registry.resolve("mos2_strain").beside[0].sha256]
+    assert [part["sha256"] for part in facts["beside"]] == [
+        registry.resolve("mos2_strain").further_files[0].sha256
+    ]
 
 
 @pytest.mark.mirror
 def test_published_values_equal_those_of_pandas(readings, mirror):
     for name, spec in registry.load().items():
-        if spec.beside:
+        if spec.further_files:
             continue
         categories = {c.header or key: str for key, c in spec.columns.items() if c.missing == "level"}
         raw = pd.read_csv(
@@ -487,7 +489,7 @@ def pair(tmp_path, first: str, second: str, **changes) -> tuple[DatasetSpec, lis
         "title": "pair",
         "file": "x.csv",
         "names": ["a", "unused", "formula"],
-        "beside": [{"file": "y.csv"}],
+        "further_files": [{"file": "y.csv"}],
         "formula": "formula",
         "columns": {"a": {}, "y": {"header": "gap", "label": True}},
     }
@@ -541,9 +543,9 @@ def test_both_files_must_be_given(tmp_path):
     [
         ({"names": ["a", "a"]}, "each is given to one column"),
         ({"file": "x.parquet"}, "names goes with a CSV file"),
-        ({"beside": [{"mirror": "y.csv"}]}, "beside: give exactly one of url, file"),
-        ({"beside": [{"url": "https://example.org/y.csv"}]}, "needs the sha256"),
-        ({"file": None, "generator": "nested_functions"}, "names, comment and beside go with a file"),
+        ({"further_files": [{"mirror": "y.csv"}]}, "further_files: give exactly one of url, file"),
+        ({"further_files": [{"url": "https://example.org/y.csv"}]}, "needs the sha256"),
+        ({"file": None, "generator": "nested_functions"}, "names, comment and further_files go with a file"),
     ],
 )
 def test_entries_of_several_files_that_cannot_work(tmp_path, changes, message):

@@ -272,7 +272,7 @@ def test_a_problem_without_methods_has_no_verdict_and_a_chapter_all_the_same(res
     from nestmat.report.scale import Source
 
     content = copy.deepcopy(factories.configuration())
-    for key in ("methods", "judges", "shortlist", "verify", "second_round"):
+    for key in ("methods", "judges", "shortlist", "verify", "retrain"):
         del content["search"]["absorbers"][key]
     chapter = design_chapter(Source(study_from(content), results, None), "absorbers")
     assert chapter["found"] == []

@@ -14,7 +14,7 @@ from alloy_tables import NAMES, scale, write_alloys, write_folds
 from pydantic import ValidationError
 
 from nestmat import tables
-from nestmat.config.interpretation import Families
+from nestmat.config.interpretation import AlloyFamilies
 from nestmat.errors import InputError
 from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION, evaluate_scale
 from nestmat.figures import FIGURES, style
@@ -225,14 +225,14 @@ def test_the_report_tells_of_decoded_compositions_and_the_probe(trained, tmp_pat
 
 
 def test_families_are_all_choices_of_elements():
-    families = Families(of=2, elements={"first": ["Fe", "Ni", "Cr"], "second": ["Co", "Al"]})
+    families = AlloyFamilies(of=2, elements={"first": ["Fe", "Ni", "Cr"], "second": ["Co", "Al"]})
     found = equimolar(families)
     assert found["formula"].tolist() == ["FeNi", "FeCr", "NiCr", "CoAl"]
     assert found["family"].tolist() == ["first"] * 3 + ["second"]
     assert found["row_id"].is_unique
     for elements in (["Fe"], ["Fe", "Fe"]):
         with pytest.raises(ValidationError, match="needs 2 different elements"):
-            Families(of=2, elements={"first": elements})
+            AlloyFamilies(of=2, elements={"first": elements})
 
 
 def shares_only(folder: Path) -> tuple[Path, Path]:

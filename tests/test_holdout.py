@@ -107,13 +107,13 @@ def test_nothing_need_be_hidden():
 
 @given(st.integers(0, 10_000), st.integers(30, 120), st.sampled_from(["material", "elements"]))
 @settings(max_examples=60, deadline=None)
-def test_test_rows_share_nothing_that_is_kept_apart_with_any_other_row(seed, n, apart):
+def test_test_rows_share_nothing_that_is_kept_apart_with_any_other_row(seed, n, disjoint):
     formulas = alloys(np.random.default_rng(seed), n)
     frame = rows_of(n, formulas)
-    split = PUBLISHED.model_copy(update={"apart": apart, "test": 0.2})
+    split = PUBLISHED.model_copy(update={"disjoint": disjoint, "test": 0.2})
     found = drawn(split, frame, seed)
     keys = formulas
-    if apart == "elements":
+    if disjoint == "elements":
         keys = [frozenset(re.findall("[A-Z][a-z]?", formula)) for formula in formulas]
     test = {keys[i] for i in found["test"]}
     assert not test & {keys[i] for i in range(n) if i not in found["test"]}
@@ -124,7 +124,7 @@ def test_test_rows_share_nothing_that_is_kept_apart_with_any_other_row(seed, n, 
 
 def test_elements_need_a_formula():
     with pytest.raises(InputError, match="formula"):
-        hold_out_rows(rows_of(20, ""), PUBLISHED.model_copy(update={"apart": "elements"}), 0)
+        hold_out_rows(rows_of(20, ""), PUBLISHED.model_copy(update={"disjoint": "elements"}), 0)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_elements_need_a_formula():
     [
         ({"labelled": 0.001}, "labelled rows are left"),
         ({"test": 0.999}, "cannot be divided by test"),
-        ({"apart": "material"}, "1 groups of rows cannot be divided"),
+        ({"disjoint": "material"}, "1 groups of rows cannot be divided"),
     ],
 )
 def test_impossible_holdouts_are_named(changes, message):
@@ -146,7 +146,7 @@ def test_impossible_holdouts_are_named(changes, message):
         ({"folds": 3}, "folds is needed, except"),
         ({"test": None}, "test goes with kind holdout"),
         ({"hidden": 0}, "unused is a share of the hidden rows"),
-        ({"kind": "kfold", "folds": 3, "test": None}, "hidden, unused, labelled and apart"),
+        ({"kind": "kfold", "folds": 3, "test": None}, "hidden, unused, labelled and disjoint"),
     ],
 )
 def test_keys_that_make_no_holdout_are_named(changes, message):
@@ -199,14 +199,14 @@ def test_members_see_each_row_as_its_role_says(assigned):
     assert (found.validation[inner].sum(axis=0) == labelled).all()
 
 
-@pytest.mark.parametrize("apart", ["material", "elements"])
-def test_inner_folds_keep_together_what_the_test_rows_have_apart(assigned, apart):
-    features, folds = assigned(apart=apart)
+@pytest.mark.parametrize("disjoint", ["material", "elements"])
+def test_inner_folds_keep_together_what_the_test_rows_have_apart(assigned, disjoint):
+    features, folds = assigned(disjoint=disjoint)
     frame = tables.read(features)
     division = Division.of(tables.read(folds, protocol="half"), 0, frame["row_id"].to_numpy())
     inner, count = division.inner(0, 4, 1)
     keys = frame["formula"]
-    if apart == "elements":
+    if disjoint == "elements":
         keys = keys.map(lambda f: " ".join(sorted(re.findall("[A-Z][a-z]?", f))))
     labelled = inner >= 0
     assert count == 4

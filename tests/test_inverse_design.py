@@ -18,7 +18,7 @@ from nestmat import tables
 from nestmat.commands.validate import describe
 from nestmat.config.loading import study_from
 from nestmat.config.problems import Method
-from nestmat.config.spaces import Space
+from nestmat.config.spaces import DesignSpace
 from nestmat.design.candidates import proposed_rows
 from nestmat.design.domain import ApplicabilityDomain
 from nestmat.design.metrics import assess, diversity, pair_distance, wilson
@@ -46,7 +46,7 @@ SITES = {
 
 def test_a_configured_space_is_what_it_says():
     space = design_space(
-        Space.model_validate(
+        DesignSpace.model_validate(
             {"sites": SITES, "variables": {"strain": {"value": 0.01}, "t": {"levels": ["a", "b"]}}}
         )
     )
@@ -58,10 +58,10 @@ def test_a_configured_space_is_what_it_says():
         "t=b",
     )
     assert space.count == 5 * 5 * 5 * 2
-    alloy = design_space(Space.model_validate({"elements": {"species": ["Al", "Co", "Ni"], "most": 2}}))
+    alloy = design_space(DesignSpace.model_validate({"elements": {"species": ["Al", "Co", "Ni"], "most": 2}}))
     assert isinstance(alloy, Alloy)
     box = {name: {"between": [3.0, 4.0], "grid": 3} for name in "ab"}
-    found = design_space(Space.model_validate({"variables": box, "symmetries": [{"a": "b", "b": "a"}]}))
+    found = design_space(DesignSpace.model_validate({"variables": box, "symmetries": [{"a": "b", "b": "a"}]}))
     assert isinstance(found, Box)
     assert found.count == 6
 
@@ -76,7 +76,7 @@ def test_a_configured_space_is_what_it_says():
 )
 def test_spaces_that_cannot_be_are_refused(changes, message):
     with pytest.raises(InputError, match=message):
-        design_space(Space.model_validate(changes))
+        design_space(DesignSpace.model_validate(changes))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_spaces_that_cannot_be_are_refused(changes, message):
 )
 def test_faulty_spaces_are_told_by_their_key(given, message):
     with pytest.raises(ValueError, match=message):
-        Space.model_validate(given)
+        DesignSpace.model_validate(given)
 
 
 def test_a_method_takes_its_own_settings_and_no_others():
@@ -104,7 +104,7 @@ def test_a_method_takes_its_own_settings_and_no_others():
 
 
 def test_shares_of_formulas_are_those_of_the_space():
-    space = design_space(Space.model_validate({"sites": SITES}))
+    space = design_space(DesignSpace.model_validate({"sites": SITES}))
     x = space.sample(50, seed=0)
     found = composition_columns(space.formulas(x), space)
     np.testing.assert_allclose(np.column_stack([found[name] for name in space.columns]), x, atol=1e-12)
@@ -196,7 +196,7 @@ def test_diversity_is_the_mean_distance():
 
 
 def test_approximants_have_one_species_on_a_site_or_two_halves():
-    space = design_space(Space.model_validate({"sites": SITES}))
+    space = design_space(DesignSpace.model_validate({"sites": SITES}))
     assert isinstance(space, ABX3Alloy)
     found = list(approximants(space))
     assert len(found) == 3**3

@@ -85,7 +85,7 @@ def configuration() -> dict:
                 "targets": ["PCE"],
                 "features": {"process": {"columns": [f"log_{name}" for name in LOGS]}},
                 "models": {"nested": {"specification": model("PCE", "electronic", "process")}},
-                "truth": {"model": "nested", "points": 4, "compounds": 3},
+                "device_physics": {"model": "nested", "points": 4, "compounds": 3},
             },
         },
     }
@@ -311,12 +311,12 @@ def test_the_study_knows_the_simulated_column_and_the_chain():
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
-        (lambda s: s["scales"]["device"]["truth"].update(model="other"), "'other' is not a model"),
+        (lambda s: s["scales"]["device"]["device_physics"].update(model="other"), "'other' is not a model"),
         (lambda s: s["scales"]["device"].update(dataset="gaps", targets=[]), "generator perovskite_devices"),
         (lambda s: s["datasets"].update(cells="somewhere"), "generator perovskite_devices"),
         (lambda s: s["datasets"]["cells"]["columns"].pop("given"), "column gap"),
         (lambda s: s["datasets"]["cells"]["columns"]["PCE"].update(header="strain"), "does not predict"),
-        (lambda s: s["scales"]["device"]["truth"].update(points=1), "greater than 1"),
+        (lambda s: s["scales"]["device"]["device_physics"].update(points=1), "greater than 1"),
         (lambda s: s["datasets"]["cells"]["options"].update(strain=None), "follows devices over strain"),
     ],
 )

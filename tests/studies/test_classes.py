@@ -57,7 +57,7 @@ def study() -> dict:
                     "published": {**HOLDOUT, "repeats": [], "published": True},
                     "half": {**HOLDOUT, "labelled": 0.5},
                     "all_labelled": {**HOLDOUT, "labelled": 1.0},
-                    "new_elements": {**HOLDOUT, "apart": "elements"},
+                    "new_elements": {**HOLDOUT, "disjoint": "elements"},
                 },
                 "models": {
                     name: {

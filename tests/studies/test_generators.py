@@ -37,7 +37,7 @@ def small_study():
         if given["kind"] == "flow":
             given["options"] |= {"steps": 60, "width": 32, "batch": 128}
         given["seeds"] = 2
-    study["generative"]["taught"]["teaching"] |= {"rows": 4000, "spread": 0.5}
+    study["generative"]["taught"]["pseudo_labels"] |= {"rows": 4000, "spread": 0.5}
     study["dft"] = None
     return study
 

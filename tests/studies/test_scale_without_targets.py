@@ -56,7 +56,7 @@ def study() -> dict:
                         }
                     }
                 },
-                "sweep": {"model": "nestmat", "latents": [1, 4], "truth": 4},
+                "sweep": {"model": "nestmat", "latents": [1, 4], "known_dimensions": 4},
                 "interpret": {"model": "nestmat", "permutations": 99, "background": 4},
             },
             "electronic": {

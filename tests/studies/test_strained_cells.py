@@ -74,7 +74,7 @@ def study() -> dict:
         "title": "Cells",
         "file": "x.csv",
         "names": [*CELL, "field"],
-        "beside": [{"file": "y.csv", "names": ["gap"]}],
+        "further_files": [{"file": "y.csv", "names": ["gap"]}],
         "columns": columns,
         "duplicates": "reject",
     }

@@ -35,7 +35,7 @@ def _set(content, path, value):
     [
         ("generative.spline.scale", "gaps", "'gaps' is not one of"),
         ("generative.spline.condition", "mass", "'mass' is not one of"),
-        ("generative.taught.teaching.model", "trees", "'trees' is not a model of the scale"),
+        ("generative.taught.pseudo_labels.model", "trees", "'trees' is not a model of the scale"),
         (
             "generative.spline.space",
             {"variables": {"height": {"between": [0, 1]}}},

@@ -138,7 +138,7 @@ def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
     content = remote()
     first = {"url": "https://example.org/x.csv", "sha256": "0" * 64}
     second = {"url": "https://example.org/y.csv", "sha256": "1" * 64}
-    content["datasets"]["rows"] |= {**first, "beside": [second]}
+    content["datasets"]["rows"] |= {**first, "further_files": [second]}
     plan = Plan(study_from(content), "results")
     files = ["downloads/rows-000000000000.csv", "downloads/rows-111111111111.csv"]
     assert plan.raw_files(SimpleNamespace(dataset="rows")) == files

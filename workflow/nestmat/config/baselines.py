@@ -7,14 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nestmat.config.base import Part
-
-
-class Competitor(Part):
-    title: str = Field("", description="Name in tables and figures; the key by default.")
-    protocols: list[str] | None = Field(
-        None, description="Protocols it runs in; all of the scale by default."
-    )
-    published: str | None = Field(None, description="Name of the model in the published numbers.")
+from nestmat.config.competitors import Competitor
 
 
 class Baseline(Competitor):

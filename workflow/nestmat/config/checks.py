@@ -8,13 +8,13 @@ from typing import Protocol
 from nestmat.config.baselines import Baseline, Recommended
 from nestmat.config.datasets import DEVICES, EFFICIENCY, DatasetSpec
 from nestmat.config.dft import Dft, StructureSet
-from nestmat.config.evaluation import Truth
+from nestmat.config.evaluation import DevicePhysics
 from nestmat.config.features import NUMBER_OF_ELEMENTS
-from nestmat.config.generative import GenerativeModel
+from nestmat.config.generative import GeneratorSpec
 from nestmat.config.lineage import ancestors, chain, inner_fold_counts, lineage, readers
 from nestmat.config.pool import PoolSearch
 from nestmat.config.problems import DesignProblem
-from nestmat.config.scales import Scale, ScaleModel
+from nestmat.config.scales import Scale, ScaleModelSpec
 from nestmat.config.splits import Split, Strict
 
 Datasets = Mapping[str, "str | DatasetSpec"]
@@ -31,7 +31,7 @@ class Keys(Protocol):
     @property
     def scales(self) -> Scales: ...  # noqa: D102
     @property
-    def generative(self) -> Mapping[str, GenerativeModel]: ...  # noqa: D102
+    def generative(self) -> Mapping[str, GeneratorSpec]: ...  # noqa: D102
     @property
     def search(self) -> Mapping[str, DesignProblem]: ...  # noqa: D102
     @property
@@ -95,13 +95,13 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
         for member in pair:
             _need(member, scale.models, f"{key}.compare")
     _check_explained(key, scale)
-    if scale.truth:
-        _check_truth(f"{key}.truth", scale.truth, scale, datasets)
+    if scale.device_physics:
+        _check_device_physics(f"{key}.device_physics", scale.device_physics, scale, datasets)
     if scale.pool:
         _check_pool(f"{key}.pool", scale.pool, name, scales)
 
 
-def _check_model(key: str, name: str, model: ScaleModel, scale: Scale, scales: Scales) -> None:
+def _check_model(key: str, name: str, model: ScaleModelSpec, scale: Scale, scales: Scales) -> None:
     specification = model.specification
     blocks = [*scale.features, *scale.parents]
     for block in specification.inputs:
@@ -165,9 +165,9 @@ def _check_explained(key: str, scale: Scale) -> None:
         raise ValueError(f"{key}.interpret.families: goes with a semi-supervised model")
 
 
-def _check_truth(key: str, truth: Truth, scale: Scale, datasets: Datasets) -> None:
-    if truth.model not in scale.models or "strict" not in scale.runs(truth.model):
-        raise ValueError(f"{key}.model: {truth.model!r} is not a model of the scale that runs in strict")
+def _check_device_physics(key: str, physics: DevicePhysics, scale: Scale, datasets: Datasets) -> None:
+    if physics.model not in scale.models or "strict" not in scale.runs(physics.model):
+        raise ValueError(f"{key}.model: {physics.model!r} is not a model of the scale that runs in strict")
     spec = datasets[scale.dataset]
     if not isinstance(spec, DatasetSpec) or spec.generator != DEVICES:
         raise ValueError(
@@ -179,8 +179,8 @@ def _check_truth(key: str, truth: Truth, scale: Scale, datasets: Datasets) -> No
     if "strain" in spec.options and spec.options["strain"] is None:
         raise ValueError(f"{key}: follows devices over strain, which {scale.dataset!r} leaves out")
     target = spec.efficiency_column
-    if target not in scale.targets or target not in scale.models[truth.model].specification.heads:
-        raise ValueError(f"{key}.model: {truth.model!r} does not predict the simulated column {EFFICIENCY}")
+    if target not in scale.targets or target not in scale.models[physics.model].specification.heads:
+        raise ValueError(f"{key}.model: {physics.model!r} does not predict the simulated column {EFFICIENCY}")
 
 
 def _check_pool(key: str, pool: PoolSearch, name: str, scales: Scales) -> None:
@@ -284,19 +284,20 @@ def check_structures(
         raise ValueError(f"{key}.layer.heights: candidates are calculated at one")
 
 
-def check_generative(key: str, generative: GenerativeModel, scales: Scales) -> None:
+def check_generative(key: str, generative: GeneratorSpec, scales: Scales) -> None:
     """Check a generative model against the scale whose rows it is trained on."""
     if generative.scale not in scales:
         raise ValueError(f"{key}.scale: {generative.scale!r} is not one of {list(scales)}")
     scale = scales[generative.scale]
     if generative.condition not in scale.targets:
         raise ValueError(f"{key}.condition: {generative.condition!r} is not one of {scale.targets}")
-    if generative.teaching:
-        teacher = scale.models.get(generative.teaching.model)
-        if teacher is None or generative.condition not in teacher.specification.heads:
+    if generative.pseudo_labels:
+        teacher = generative.pseudo_labels.model
+        heads = scale.models[teacher].specification.heads if teacher in scale.models else {}
+        if generative.condition not in heads:
             raise ValueError(
-                f"{key}.teaching.model: {generative.teaching.model!r} is not a model of the scale that "
-                f"predicts {generative.condition!r}"
+                f"{key}.pseudo_labels.model: {teacher!r} is not a model of the scale that predicts "
+                f"{generative.condition!r}"
             )
     if generative.space.sites is not None or generative.space.elements is not None:
         raise ValueError(f"{key}.space: has to be of variables alone, which are columns of the data set")
@@ -305,7 +306,7 @@ def check_generative(key: str, generative: GenerativeModel, scales: Scales) -> N
         raise ValueError(f"{key}.space: {lacking[0]!r} is not a column of a feature block of the scale")
 
 
-def check_methods(name: str, problem: DesignProblem, generative: Mapping[str, GenerativeModel]) -> None:
+def check_methods(name: str, problem: DesignProblem, generative: Mapping[str, GeneratorSpec]) -> None:
     """Check that generative models which methods take samples of are made for the problem."""
     for method_name, method in problem.methods.items():
         if method.model is None:

@@ -77,7 +77,7 @@ class ColumnSpec(Part):
         return self
 
 
-class Suspicion(Part):
+class SuspectLabel(Part):
     """A label that is flagged in the report and kept."""
 
     row: int = Field(gt=0, description="Line of a CSV file, row of any other table, counted from 1.")
@@ -144,7 +144,7 @@ class DatasetSpec(DataFile):
     doi: str | None = Field(None, description="DOI of the publication.")
     citation: str | None = Field(None, description="Citation as text.")
     licence: str | None = Field(None, description="Licence of the data; null when none is stated.")
-    beside: list[DataFile] = Field(
+    further_files: list[DataFile] = Field(
         [], description="Further files with other columns of the same rows, in the same order."
     )
     generator: str | None = Field(None, description="Built-in generator of rows.")
@@ -168,7 +168,7 @@ class DatasetSpec(DataFile):
             "the first of those with formulas written alike, whatever their labels, and flags others."
         ),
     )
-    suspicious: list[Suspicion] = Field([], description="Labels to flag; they are kept.")
+    suspicious: list[SuspectLabel] = Field([], description="Labels to flag; they are kept.")
 
     @model_validator(mode="after")
     def _one_source(self) -> DatasetSpec:
@@ -176,10 +176,10 @@ class DatasetSpec(DataFile):
             raise ValueError("give exactly one of url, file, generator")
         if self.options and not self.generator:
             raise ValueError("options goes with generator, and with no other source")
-        if self.generator and (self.names or self.comment or self.beside):
-            raise ValueError("names, comment and beside go with a file")
-        if any((part.url is None) == (part.file is None) for part in self.beside):
-            raise ValueError("beside: give exactly one of url, file")
+        if self.generator and (self.names or self.comment or self.further_files):
+            raise ValueError("names, comment and further_files go with a file")
+        if any((part.url is None) == (part.file is None) for part in self.further_files):
+            raise ValueError("further_files: give exactly one of url, file")
         return self
 
     @model_validator(mode="after")
@@ -198,7 +198,7 @@ class DatasetSpec(DataFile):
     @property
     def files(self) -> list[DataFile]:
         """The file, then those beside it."""
-        return [self, *self.beside]
+        return [self, *self.further_files]
 
     def named(self, header: str) -> str | None:
         """Name of the column that has a header in the file, or that a generator makes under this name."""

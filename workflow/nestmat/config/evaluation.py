@@ -8,14 +8,14 @@ from nestmat.config.base import Part
 from nestmat.config.features import NUMBER_OF_ELEMENTS
 
 
-class Sweep(Part):
+class LatentSweep(Part):
     """Latent sizes to try for one model."""
 
     model: str = Field(description="Model of the scale whose latent size is varied.")
     latents: list[int] = Field(min_length=2, description="Latent sizes.")
     protocol: str = Field("strict", description="Protocol of the sweep; its first repeat is used.")
     epochs: int | None = Field(None, gt=0, description="Epochs, where they differ from the model's.")
-    truth: int | None = Field(
+    known_dimensions: int | None = Field(
         None, gt=0, description="Dimensions that the inputs are known to fill, for synthetic data."
     )
 
@@ -40,7 +40,7 @@ class Stratum(Part):
         return self
 
 
-class Truth(Part):
+class DevicePhysics(Part):
     """Hold a model of simulated devices against the simulator, for compounds that no scale trained on.
 
     For a scale whose data set has the generator `perovskite_devices`.

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from nestmat.config.base import Name, Part
-from nestmat.config.spaces import Space
+from nestmat.config.spaces import DesignSpace
 
 
-class Teaching(Part):
+class PseudoLabels(Part):
     """Further rows for the training, with what a trained model of the scale says of them."""
 
     model: Name = Field(description="Model of the scale that says it.")
@@ -29,7 +29,7 @@ class Teaching(Part):
     )
 
 
-class GenerativeModel(Part):
+class GeneratorSpec(Part):
     """Materials of a space, drawn so that they have a value of one target of a scale."""
 
     title: str = Field("", description="Name in tables and figures; the key by default.")
@@ -41,9 +41,9 @@ class GenerativeModel(Part):
     )
     scale: Name = Field(description="Scale whose rows it is trained on.")
     condition: str = Field(description="Target of the scale that is asked for.")
-    space: Space = Field(description="The materials: its columns are columns of the scale.")
+    space: DesignSpace = Field(description="The materials: its columns are columns of the scale.")
     options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
     seeds: int = Field(1, ge=1, description="Networks to train; searches take them in turn.")
-    teaching: Teaching | None = Field(
+    pseudo_labels: PseudoLabels | None = Field(
         None, description="Rows beside those of the data set; by default there are none."
     )

@@ -7,14 +7,14 @@ from pydantic import Field, model_validator
 from nestmat.config.base import Part
 
 
-class Families(Part):
+class AlloyFamilies(Part):
     """Families of equimolar alloys: of the elements of each family, every choice of so many."""
 
     elements: dict[str, list[str]] = Field(min_length=1, description="Elements by the title of their family.")
     of: int = Field(4, gt=0, description="Elements of an alloy.")
 
     @model_validator(mode="after")
-    def _enough(self) -> Families:
+    def _enough(self) -> AlloyFamilies:
         for title, elements in self.elements.items():
             if len(set(elements)) < len(elements) or len(elements) < self.of:
                 raise ValueError(f"{title}: needs {self.of} different elements or more")
@@ -34,6 +34,6 @@ class Interpretation(Part):
     background: int = Field(
         64, gt=0, description="Training rows that stand for a missing input in Shapley values."
     )
-    families: Families | None = Field(
+    families: AlloyFamilies | None = Field(
         None, description="Alloys whose latents are shown, for a semi-supervised model."
     )

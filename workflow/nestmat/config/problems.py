@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from nestmat.config.base import Name, Part, one_of
 from nestmat.config.features import CELL, FeatureBlock
-from nestmat.config.spaces import Space
+from nestmat.config.spaces import DesignSpace
 
 
 class Quantity(Part):
@@ -33,7 +33,7 @@ class Quantity(Part):
         return self
 
 
-class Wanted(Part):
+class Target(Part):
     """What is wanted of a quantity: `<scale>.<target>`, a geometric criterion or one of the problem."""
 
     quantity: str = Field(description="Its name.")
@@ -48,7 +48,7 @@ class Wanted(Part):
     )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Wanted:
+    def _one_kind(self) -> Target:
         if one_of(self, ("value", "between", "goal")) != "goal" and self.enough is not None:
             raise ValueError("enough goes with goal")
         if self.between and not self.between[0] < self.between[1]:
@@ -56,7 +56,7 @@ class Wanted(Part):
         return self
 
 
-class Bound(Part):
+class Constraint(Part):
     """A bound that a quantity has to keep."""
 
     quantity: str = Field(description="Its name.")
@@ -67,7 +67,7 @@ class Bound(Part):
     of: Literal["mean", "std"] = Field("mean", description="Bound the mean, or the standard deviation.")
 
     @model_validator(mode="after")
-    def _bounded(self) -> Bound:
+    def _bounded(self) -> Constraint:
         if self.low is None and self.high is None:
             raise ValueError("give low, high or both")
         return self
@@ -111,7 +111,7 @@ class Method(Part):
         return self
 
 
-class Trees(Part):
+class TreesJudge(Part):
     """A judge of another family: extremely randomised trees on features of their own."""
 
     features: dict[Name, FeatureBlock] = Field(
@@ -120,7 +120,7 @@ class Trees(Part):
     trees: int = Field(300, ge=10, description="Number of trees.")
 
 
-class GaussianProcess(Part):
+class GaussianProcessJudge(Part):
     """A judge of another family: a Gaussian process with a length scale a feature, exact on all its rows.
 
     Where the head of the searched model has a floor, so has the process.
@@ -135,13 +135,13 @@ class GaussianProcess(Part):
     )
 
     @model_validator(mode="after")
-    def _smooth(self) -> GaussianProcess:
+    def _smooth(self) -> GaussianProcessJudge:
         if self.nu not in (0.5, 1.5, 2.5):
             raise ValueError("nu: give 0.5, 1.5 or 2.5")
         return self
 
 
-class Physics(Part):
+class PhysicsJudge(Part):
     """A judge of simulated devices: the simulator, at the gap that the trees predict."""
 
     gap: str = Field(description="Quantity that is the gap in eV.")
@@ -150,11 +150,11 @@ class Physics(Part):
 class Judges(Part):
     """Judges that the search never saw, trained on the materials that the searched members left out."""
 
-    trees: Trees | None = Field(None, description="Trees for every target of the chain.")
-    gaussian_process: GaussianProcess | None = Field(
+    trees: TreesJudge | None = Field(None, description="Trees for every target of the chain.")
+    gaussian_process: GaussianProcessJudge | None = Field(
         None, description="Gaussian processes for every target of the chain."
     )
-    physics: Physics | None = Field(
+    physics: PhysicsJudge | None = Field(
         None, description="Physics for a scale of simulated devices; goes with trees."
     )
 
@@ -167,7 +167,7 @@ class Judges(Part):
         return self
 
 
-class Shortlist(Part):
+class ShortlistSpec(Part):
     """The list to go on with: by the members that trained on every material."""
 
     method: Name = Field(description="Method of the problem that makes it.")
@@ -199,7 +199,7 @@ class Verification(Part):
     )
     lattice: str | None = Field(None, description="Quantity that is the lattice constant in angstrom.")
     formation_energy: str | None = Field(None, description="Quantity that is the formation energy in eV.")
-    known: str | None = Field(
+    records: str | None = Field(
         None,
         description=(
             "Records of other calculations with the same settings, as resources/reference/records.parquet; "
@@ -215,7 +215,7 @@ class Verification(Part):
     )
 
 
-class SecondRound(Part):
+class Retraining(Part):
     """Learn from calculated candidates: train on one half of them, test on the other, and the reverse."""
 
     file: str = Field(
@@ -225,7 +225,7 @@ class SecondRound(Part):
     )
 
 
-class Screening(Part):
+class ScreeningSpec(Part):
     """Enumerate the whole space and keep the best, by the target `screen`."""
 
     chunks: int = Field(16, ge=1, le=50, description="Jobs that the space is divided into.")
@@ -233,7 +233,7 @@ class Screening(Part):
     sample: int = Field(10_000, ge=0, description="Random materials to keep beside them.")
 
 
-class Interpolated(Part):
+class Interpolation(Part):
     """Ways from one material to another: through the latents of the searched model, and by mixing."""
 
     between: tuple[str, str] = Field(
@@ -255,22 +255,22 @@ class DesignProblem(Part):
             "fold alone."
         )
     )
-    space: Space = Field(description="The materials that may be proposed.")
+    space: DesignSpace = Field(description="The materials that may be proposed.")
     quantities: dict[Name, Quantity] = Field({}, description="Quantities beside what the scales predict.")
-    targets: list[Wanted] = Field(min_length=1, description="What is wanted.")
-    constraints: list[Bound] = Field([], description="What has to hold.")
+    targets: list[Target] = Field(min_length=1, description="What is wanted.")
+    constraints: list[Constraint] = Field([], description="What has to hold.")
     methods: dict[Name, Method] = Field({}, description="Methods to compare.")
     budget: int = Field(20_000, ge=10, description="Most materials that a method may have predicted.")
     seeds: int = Field(5, ge=1, description="Searches of each method.")
     proposals: int = Field(100, ge=1, description="Best candidates of each search that are judged.")
     judges: Judges | None = Field(None, description="Judges of the candidates.")
-    shortlist: Shortlist | None = Field(None, description="The list to go on with.")
+    shortlist: ShortlistSpec | None = Field(None, description="The list to go on with.")
     verify: Verification | None = Field(None, description="Verification by DFT.")
-    second_round: SecondRound | None = Field(
+    retrain: Retraining | None = Field(
         None, description="A second round of learning from calculated candidates."
     )
-    screen: Screening | None = Field(None, description="Screening of the whole space.")
-    interpolate: Interpolated | None = Field(
+    screen: ScreeningSpec | None = Field(None, description="Screening of the whole space.")
+    interpolate: Interpolation | None = Field(
         None, description="Ways from one material to another, beside the search."
     )
 
@@ -302,7 +302,7 @@ class DesignProblem(Part):
                 "verify goes with a shortlist, and with a space of sites or of the variables "
                 + ", ".join(CELL)
             )
-        of_sites = (verify.lattice, verify.formation_energy, verify.known)
+        of_sites = (verify.lattice, verify.formation_energy, verify.records)
         if self.space.cells and (verify.gap is None or any(of_sites)):
             raise ValueError("verify: of cells the gap is calculated: give gap, and nothing else")
         if self.space.cells and verify.count > self.shortlist.top:

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from nestmat.config.base import Name, Part
-from nestmat.config.baselines import Baseline, Competitor, Recommended
-from nestmat.config.evaluation import Stratum, Sweep, Truth
+from nestmat.config.baselines import Baseline, Recommended
+from nestmat.config.competitors import Competitor
+from nestmat.config.evaluation import DevicePhysics, LatentSweep, Stratum
 from nestmat.config.features import FeatureBlock
 from nestmat.config.interpretation import Interpretation
 from nestmat.config.pool import PoolSearch
@@ -16,7 +17,7 @@ from nestmat.config.splits import Split
 from nestmat.models.specification import Model
 
 
-class ScaleModel(Competitor):
+class ScaleModelSpec(Competitor):
     """A model of a scale with the protocols it is trained in."""
 
     specification: Model = Field(description="Inputs, encoder, heads, penalties and training.")
@@ -45,7 +46,7 @@ class Scale(Part):
         description="Columns which, with the material, form a group of the split kind `grouped`.",
     )
     splits: dict[Name, Split] = Field({}, description="Further protocols beside strict.")
-    models: dict[Name, ScaleModel] = Field(description="Autoencoders of the scale.")
+    models: dict[Name, ScaleModelSpec] = Field(description="Autoencoders of the scale.")
     baselines: dict[Name, Baseline] = Field({}, description="Models to compare with.")
     recommended: Recommended | None = Field(None, description="The predictor in use.")
     compare: list[tuple[str, str]] = Field(
@@ -54,15 +55,15 @@ class Scale(Part):
     strata: dict[Name, Stratum] = Field(
         {}, description="Parts of the rows whose errors are told beside those of all."
     )
-    sweep: Sweep | None = Field(None, description="Latent-size sweep.")
+    sweep: LatentSweep | None = Field(None, description="Latent-size sweep.")
     interpret: Interpretation | None = Field(None, description="Interpretation.")
-    truth: Truth | None = Field(
+    device_physics: DevicePhysics | None = Field(
         None, description="The physics beside the predictions, for simulated devices."
     )
     pool: PoolSearch | None = Field(None, description="Search for the best row, its label unseen.")
 
     @property
-    def competitors(self) -> dict[str, ScaleModel | Baseline]:
+    def competitors(self) -> dict[str, ScaleModelSpec | Baseline]:
         """Models, then baselines, by name."""
         return {**self.models, **self.baselines}
 

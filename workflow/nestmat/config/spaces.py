@@ -8,7 +8,7 @@ from nestmat.config.base import Part, one_of
 from nestmat.config.features import CELL, Site
 
 
-class Shares(Part):
+class Simplex(Part):
     """Shares of species that add up to 1: a site, or a whole alloy."""
 
     species: list[str] = Field(min_length=1, description="Ions or elements that may be chosen.")
@@ -20,7 +20,7 @@ class Shares(Part):
     bounds: dict[str, tuple[float, float]] = Field({}, description="Smallest and largest share by species.")
 
 
-class Variable(Part):
+class Factor(Part):
     """A number or a class beside the composition: fixed, in an interval, or one of several levels."""
 
     value: float | None = Field(None, description="A number that stays as it is.")
@@ -32,20 +32,20 @@ class Variable(Part):
     levels: list[str] | None = Field(None, min_length=1, description="Levels of a category to choose from.")
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Variable:
+    def _one_kind(self) -> Factor:
         if one_of(self, ("value", "between", "levels")) != "between" and (self.grid or self.periodic):
             raise ValueError("grid and periodic go with between")
         return self
 
 
-class Space(Part):
+class DesignSpace(Part):
     """The materials that may be proposed. Every one of them keeps all that is said here, exactly."""
 
-    sites: dict[Site, Shares] | None = Field(
+    sites: dict[Site, Simplex] | None = Field(
         None, description="ABX3: the ions of each site, which must have one charge a site and be neutral."
     )
-    elements: Shares | None = Field(None, description="An alloy: its elements.")
-    variables: dict[str, Variable] = Field({}, description="Numbers and classes beside the composition.")
+    elements: Simplex | None = Field(None, description="An alloy: its elements.")
+    variables: dict[str, Factor] = Field({}, description="Numbers and classes beside the composition.")
     symmetries: list[dict[str, str]] = Field(
         [],
         description=(
@@ -55,7 +55,7 @@ class Space(Part):
     )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Space:
+    def _one_kind(self) -> DesignSpace:
         if self.sites is not None and self.elements is not None:
             raise ValueError("give sites or elements, not both")
         if self.sites is None and self.elements is None and not self.variables:

@@ -50,7 +50,7 @@ class Split(Part):
             "label; by default what `hidden` leaves."
         ),
     )
-    apart: Literal["material", "elements"] | None = Field(
+    disjoint: Literal["material", "elements"] | None = Field(
         None,
         description=(
             "holdout: no test row has the material, or the set of elements, of any other row; test rows are "
@@ -72,8 +72,8 @@ class Split(Part):
             )
         if holdout != (self.test is not None):
             raise ValueError("test goes with kind holdout, which needs it, and with no other")
-        if not holdout and (self.hidden or self.unused or self.labelled or self.apart):
-            raise ValueError("hidden, unused, labelled and apart go with kind holdout")
+        if not holdout and (self.hidden or self.unused or self.labelled or self.disjoint):
+            raise ValueError("hidden, unused, labelled and disjoint go with kind holdout")
         if self.unused and not self.hidden:
             raise ValueError("unused is a share of the hidden rows: give hidden")
         if self.kind == "leave_one_out" and self.repeats:

@@ -9,7 +9,7 @@ from nestmat.config.base import Name, Part
 from nestmat.config.checks import check_study
 from nestmat.config.datasets import DatasetSpec
 from nestmat.config.dft import Dft
-from nestmat.config.generative import GenerativeModel
+from nestmat.config.generative import GeneratorSpec
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale
 from nestmat.config.splits import Strict
@@ -32,7 +32,7 @@ class Study(Part):
     )
     strict: Strict = Field(Strict(), description="The leak-free protocol, shared along the chain.")
     scales: dict[Name, Scale] = Field(description="Scales, finer before coarser.")
-    generative: dict[Name, GenerativeModel] = Field(
+    generative: dict[Name, GeneratorSpec] = Field(
         {}, description="Generative models by name, for methods of the kind generative."
     )
     search: dict[Name, DesignProblem] = Field({}, description="Problems of inverse design by name.")

@@ -207,7 +207,7 @@ def _facts(
         "sha256": None if spec.generator else checksums[0],
         "beside": [
             {"url": part.url, "file": part.file, "sha256": checksum}
-            for part, checksum in zip(spec.beside, checksums[1:], strict=True)
+            for part, checksum in zip(spec.further_files, checksums[1:], strict=True)
         ],
         "rows_read": total,
         "rows_kept": len(kept),
@@ -285,7 +285,7 @@ def _load(spec: DatasetSpec, paths: Sequence[Path]) -> tuple[_Rows, list[str]]:
         raise InputError(f"{len(spec.files)} files make up data set {spec.title!r}, not {len(paths)}.")
     needed = _needed(spec)
     # A single file says itself what it lacks, with its own line.
-    owners = _owners(spec, needed, paths) if spec.beside else dict.fromkeys(needed, 0)
+    owners = _owners(spec, needed, paths) if spec.further_files else dict.fromkeys(needed, 0)
     parts, checksums = [], []
     for k, (part, path) in enumerate(zip(spec.files, paths, strict=True)):
         data, checksum = _bytes(path, part.sha256)

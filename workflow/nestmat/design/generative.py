@@ -30,11 +30,11 @@ from nestmat.training.trainer import pick_device
 _LOG = logging.getLogger(__name__)
 
 
-def _options(given: config_generative.GenerativeModel) -> GeneratorOptions:
+def _options(given: config_generative.GeneratorSpec) -> GeneratorOptions:
     return validate_settings(GENERATORS[given.kind], given.options, f"generative model {given.kind!r}")
 
 
-def build_generator(given: config_generative.GenerativeModel, seed: int) -> GenerativeModel:
+def build_generator(given: config_generative.GeneratorSpec, seed: int) -> GenerativeModel:
     """A model as it is before training.
 
     Raises:
@@ -79,7 +79,7 @@ def train_generative(
     if outside.any():
         _LOG.info("%d of %d rows lie outside of the space and are left out", outside.sum(), len(x))
     x, y = x[~outside], y[~outside]
-    taught = _teaching(study, given, members, space) if given.teaching else None
+    taught = _teaching(study, given, members, space) if given.pseudo_labels else None
     models, curves = [], []
     for seed in range(given.seeds):
         rows = x, y
@@ -99,11 +99,11 @@ def train_generative(
 
 
 def _teaching(
-    study: Study, given: config_generative.GenerativeModel, members: Members, space: Product
+    study: Study, given: config_generative.GeneratorSpec, members: Members, space: Product
 ) -> Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]:
     """What gives further rows, with what the teaching model says of them, for training rows and a seed."""
-    assert given.teaching is not None
-    teaching = given.teaching.model_dump()
+    assert given.pseudo_labels is not None
+    teaching = given.pseudo_labels.model_dump()
     stems = study.chain(given.scale, teaching.pop("model"), members.protocol)
     surrogate, teacher = surrogate_of(study, stems, members, space), Teacher(**teaching)
 

@@ -134,7 +134,7 @@ def build_design(study: Study, name: str, members: Members) -> Design:
     return Design(study, name, members, space, surrogate, problem)
 
 
-def _target(given: problems.Wanted) -> Target:
+def _target(given: problems.Target) -> Target:
     if given.value is not None:
         return Target(given.quantity, "value", given.value, tolerance=given.tolerance)
     if given.between is not None:

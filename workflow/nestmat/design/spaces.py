@@ -18,7 +18,7 @@ from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 
-def design_space(given: spaces.Space) -> Product:
+def design_space(given: spaces.DesignSpace) -> Product:
     """The space of a configuration.
 
     Raises:
@@ -35,7 +35,7 @@ def design_space(given: spaces.Space) -> Product:
     return Box(intervals, given.symmetries) if len(intervals) == len(others) else Product(others)
 
 
-def _shares(given: spaces.Shares, site: str = "") -> Simplex:
+def _shares(given: spaces.Simplex, site: str = "") -> Simplex:
     bounds = dict(given.bounds)
     if given.greatest < 1:
         own = {name: given.bounds.get(name, (0.0, 1.0)) for name in given.species}
@@ -51,7 +51,7 @@ def _shares(given: spaces.Shares, site: str = "") -> Simplex:
     )
 
 
-def _variable(name: str, given: spaces.Variable) -> Factor:
+def _variable(name: str, given: spaces.Factor) -> Factor:
     if given.levels is not None:
         return Choice(name, given.levels)
     if given.between is not None:

@@ -125,9 +125,11 @@ def hold_out_rows(frame: pd.DataFrame, split: Split, seed: int) -> tuple[np.ndar
         InputError: A share leaves no row, or a row has no formula to take elements from.
     """
     rows = np.arange(len(frame))
-    together = rows if split.apart is None else np.unique(_kinds_apart(frame, split), return_inverse=True)[1]
+    together = (
+        rows if split.disjoint is None else np.unique(_kinds_apart(frame, split), return_inverse=True)[1]
+    )
     role = np.full(len(frame), LABELLED, dtype=object)
-    if split.apart is None:
+    if split.disjoint is None:
         rest, test = _dealt(rows, float(split.test or 0), seed, "test")
     else:
         test = _dealt_together(together, float(split.test or 0), seed)
@@ -165,7 +167,7 @@ def _dealt(rows: np.ndarray, share: float, seed: int, what: str) -> tuple[np.nda
 
 def _kinds_apart(frame: pd.DataFrame, split: Split) -> np.ndarray:
     """What test rows have apart, as text, (n,)."""
-    if split.apart == "material":
+    if split.disjoint == "material":
         return frame["material"].to_numpy(str)
     return np.array([" ".join(found) for found in elements(frame["formula"])])
 

@@ -13,7 +13,7 @@ import pandas as pd
 from nestmat import tables
 from nestmat.commands.predict import featurize_chain
 from nestmat.config.features import FeatureBlock
-from nestmat.config.interpretation import Families
+from nestmat.config.interpretation import AlloyFamilies
 from nestmat.errors import InputError
 from nestmat.materials.formulas import from_species
 from nestmat.scales.chain import predict_chain
@@ -26,7 +26,7 @@ FAMILY_KEYS: dict[str, Column] = {
 }
 
 
-def equimolar(families: Families) -> pd.DataFrame:
+def equimolar(families: AlloyFamilies) -> pd.DataFrame:
     """All equimolar alloys of the families, as rows to featurize.
 
     Returns:
@@ -56,7 +56,7 @@ def encode_families(
     weights: Mapping[str, str | Path],
     features: Mapping[str, str | Path],
     blocks: Mapping[str, Mapping[str, Any]],
-    families: Families | Mapping[str, Any],
+    families: AlloyFamilies | Mapping[str, Any],
     output: str | Path,
 ) -> None:
     """Encode the alloys of some families by one member, and write their latents.
@@ -74,7 +74,7 @@ def encode_families(
     Raises:
         InputError: An alloy has no features, for example by an element that the model does not know.
     """
-    frame = equimolar(Families.model_validate(families))
+    frame = equimolar(AlloyFamilies.model_validate(families))
     scale = list(weights)[-1]
     configured = {
         name: {key: FeatureBlock.model_validate(block) for key, block in part.items()}

@@ -25,7 +25,7 @@ from nestmat.report import write
 PACKAGE = Path(__file__).parents[1]
 _PARTS: dict[str, Any] = {
     "methods": {},
-    **dict.fromkeys(("judges", "shortlist", "verify", "second_round", "screen", "interpolate")),
+    **dict.fromkeys(("judges", "shortlist", "verify", "retrain", "screen", "interpolate")),
 }
 """Parts of a design problem that not every job needs, with what stands for none."""
 
@@ -377,7 +377,7 @@ class Plan:
 
     def truth(self, wildcards: Any) -> dict:
         """What is traced of a scale's model: effort, data set, and the feature blocks along its chain."""
-        truth = self.scale(wildcards.scale).truth
+        truth = self.scale(wildcards.scale).device_physics
         if truth is None:
             return {}
         blocks = {
@@ -390,7 +390,7 @@ class Plan:
         return {"points": truth.points, "compounds": truth.compounds, "dataset": dataset, "blocks": blocks}
 
     def _traced(self, scale: str) -> dict[str, str]:
-        truth = self.scale(scale).truth
+        truth = self.scale(scale).device_physics
         return self.study.chain(scale, truth.model, "strict") if truth else {}
 
     def traced_models(self, wildcards: Any) -> list[str]:
@@ -544,11 +544,11 @@ class Plan:
 
     def second_round_study(self, wildcards: Any) -> dict[str, Any]:
         """What a second round needs of the study."""
-        return self._excerpt(wildcards.problem, "second_round")
+        return self._excerpt(wildcards.problem, "retrain")
 
     def second_round_files(self, wildcards: Any) -> list[str]:
         """Data set of the finest scale of a problem that predicts, and the calculated candidates."""
-        second = self.problem(wildcards).second_round
+        second = self.problem(wildcards).retrain
         return [self.judging_data(wildcards)[0], *([second.file] if second else [])]
 
     def screened_chunks(self, wildcards: Any) -> list[str]:
@@ -588,7 +588,7 @@ class Plan:
             "recommended": None,
             "sweep": None,
             "interpret": None,
-            "truth": None,
+            "device_physics": None,
         }
         datasets = {self.scale(name).dataset for name in lineage}
         study = self.study.model_copy(
@@ -630,9 +630,9 @@ class Plan:
 
     def _teachers(self, wildcards: Any) -> dict[str, str]:
         given = self.study.generative[wildcards.generative]
-        if given.teaching is None:
+        if given.pseudo_labels is None:
             return {given.scale: ""}
-        return self.study.chain(given.scale, given.teaching.model, wildcards.protocol)
+        return self.study.chain(given.scale, given.pseudo_labels.model, wildcards.protocol)
 
     def teaching_weights(self, wildcards: Any) -> list[str]:
         """Weights of the chain that teaches a generative model, or none."""
@@ -769,7 +769,7 @@ class Plan:
     def known_records(self, wildcards: Any) -> list[str]:
         """Records that the formation energies of a set of candidates are told by."""
         verify = self.study.search[self.candidate_sets()[wildcards.set]].verify
-        return [verify.known] if verify and verify.known else []
+        return [verify.records] if verify and verify.records else []
 
     def calculated_candidates(self) -> list[str]:
         """Compounds, or cells, of every set of candidates."""

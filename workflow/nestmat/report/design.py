@@ -69,7 +69,7 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
         tables["paths"] = [_paths(points, measures_of, labels)]
     told, tables["verification"] = verification(source, labels)
     found += told
-    if given.second_round:
+    if given.retrain:
         rounds = source.table(f"{folder}/rounds.parquet")
         found.append(("Learning", findings.learnt(rounds, labels)))
         tables["verification"].append(_second_round(rounds, labels))

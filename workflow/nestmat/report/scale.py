@@ -152,7 +152,7 @@ def scale_chapter(source: Source, name: str) -> dict[str, Any]:
     )
     theirs = source.published(name)
     swept = source.table(f"sweeps/{name}.parquet") if config.sweep else None
-    traced = source.table(f"truth/{name}.parquet") if config.truth else None
+    traced = source.table(f"truth/{name}.parquet") if config.device_physics else None
     latent_size = findings.latent_size(swept, labels) if swept is not None else ""
     strata = source.table(f"strata/{name}.parquet") if config.strata else None
     targets = [

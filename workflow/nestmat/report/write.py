@@ -33,7 +33,7 @@ def needs(study: Study) -> dict[str, list[str]]:
         "comparisons": [f"comparisons/{name}.parquet" for name in study.scales],
         "strata": [f"strata/{name}.parquet" for name, scale in study.scales.items() if scale.strata],
         "sweeps": [f"sweeps/{name}.parquet" for name, scale in study.scales.items() if scale.sweep],
-        "truths": [f"truth/{name}.parquet" for name, scale in study.scales.items() if scale.truth],
+        "truths": [f"truth/{name}.parquet" for name, scale in study.scales.items() if scale.device_physics],
         "pools": [f"pool/{name}.parquet" for name, scale in study.scales.items() if scale.pool],
         "stacks": [
             f"predictions/{name}/{protocol}/recommended.json"
@@ -59,7 +59,7 @@ def _needs_of_problem(study: Study, name: str) -> list[str]:
     found += [f"{folder}/verified.parquet"] * bool(given.verify and given.verify.file)
     if given.verify and given.verify.calibration:
         found += [f"{folder}/calibration.parquet", f"{folder}/calibration.errors.parquet"]
-    return found + [f"{folder}/rounds.parquet"] * bool(given.second_round)
+    return found + [f"{folder}/rounds.parquet"] * bool(given.retrain)
 
 
 def write_report(

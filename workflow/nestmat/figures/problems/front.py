@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nestmat.config.problems import Bound, Wanted
+from nestmat.config.problems import Constraint, Target
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import methods as designs
@@ -98,13 +98,13 @@ def _limits(
 
 def _ranges(labels: DesignLabels, quantity: str) -> list[tuple[float, float]]:
     """Ranges that a quantity should be in, infinite where it is open."""
-    parts: list[Wanted | Bound] = [*labels.problem_config.targets, *labels.problem_config.constraints]
+    parts: list[Target | Constraint] = [*labels.problem_config.targets, *labels.problem_config.constraints]
     found = []
     for part in parts:
         if part.quantity != quantity:
             continue
         low, high = -np.inf, np.inf
-        if isinstance(part, Bound):
+        if isinstance(part, Constraint):
             if part.of == "std":
                 continue
             low, high = (
@@ -185,7 +185,7 @@ def _front(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, x: str, y: str) -
     ax.plot(best[f"{x}.mean"], best[f"{y}.mean"], label="best in both", **line)
 
 
-def _away(rows: pd.DataFrame, wanted: Wanted) -> np.ndarray:
+def _away(rows: pd.DataFrame, wanted: Target) -> np.ndarray:
     """How far candidates are from what is wanted of a quantity, (n,); less is better."""
     mean = rows[f"{wanted.quantity}.mean"].to_numpy()
     if wanted.value is not None:

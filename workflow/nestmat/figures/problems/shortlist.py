@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nestmat.config.spaces import Shares
+from nestmat.config.spaces import Simplex
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import front
@@ -58,7 +58,7 @@ def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure
     """
     rows = frames["shortlist"]
     space = labels.problem_config.space
-    sites: dict[str, Shares] = {str(site): shares for site, shares in (space.sites or {}).items()}
+    sites: dict[str, Simplex] = {str(site): shares for site, shares in (space.sites or {}).items()}
     if space.elements is not None:
         sites[""] = space.elements
     columns = [(site, name) for site, shares in sites.items() for name in shares.species]

@@ -63,8 +63,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         labelled = rows.groupby("protocol")["mean"].mean()
         mine = of_target[of_target["protocol"].isin(protocols)]
         # Published values are of a split by itself, which asks the same of its test rows.
-        asked = splits[protocols[0]].test, splits[protocols[0]].apart
-        alike = [name for name, split in splits.items() if (split.test, split.apart) == asked]
+        asked = splits[protocols[0]].test, splits[protocols[0]].disjoint
+        alike = [name for name, split in splits.items() if (split.test, split.disjoint) == asked]
         for ax, metric in zip(row, metrics, strict=True):
             held = mine[(mine["metric"] == metric) & (mine["split"] == "validation")]
             _lines(ax, held, labelled, labels)

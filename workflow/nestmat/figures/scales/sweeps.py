@@ -66,8 +66,13 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     for ax in axes:
         used = labels.config.models[sweep.model].specification.encoder.latents
         ax.axvline(used, color=style.GREY, linewidth=0.8, linestyle=":", label=f"in use: {used}")
-        if sweep.truth is not None:
-            ax.axvline(sweep.truth, color=style.ORANGE, linewidth=0.8, label=f"known: {sweep.truth}")
+        if sweep.known_dimensions is not None:
+            ax.axvline(
+                sweep.known_dimensions,
+                color=style.ORANGE,
+                linewidth=0.8,
+                label=f"known: {sweep.known_dimensions}",
+            )
         style.whole_numbers(ax)
         ax.set_xlabel("Latent variables")
     errors_of = [ax for ax, target in zip(axes, targets, strict=False) if not labels.classes(target)]

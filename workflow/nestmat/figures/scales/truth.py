@@ -25,7 +25,7 @@ HEIGHT_OF_CURVE, HEIGHT_OF_ROW = 3.0, 1.9
 
 def available(study: Study, scale: str) -> bool:
     """Whether the scale is held against the physics."""
-    return study.scales[scale].truth is not None
+    return study.scales[scale].device_physics is not None
 
 
 def needs(study: Study, scale: str) -> kind.Needs:

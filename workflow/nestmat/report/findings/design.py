@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nestmat.config.problems import Bound, Wanted
-from nestmat.config.spaces import Shares, Variable
+from nestmat.config.problems import Constraint, Target
+from nestmat.config.spaces import Factor, Simplex
 from nestmat.design.metrics import ALL, MODEL, TRAINING, UNIFORM
 from nestmat.figures.problems.generative import stage
 from nestmat.labels import comparisons
@@ -29,7 +29,7 @@ def wanted(labels: DesignLabels) -> list[str]:
     return [_target(labels, part) for part in labels.problem_config.targets]
 
 
-def _target(labels: DesignLabels, part: Wanted) -> str:
+def _target(labels: DesignLabels, part: Target) -> str:
     name, unit = labels.name(part.quantity), labels.unit(part.quantity)
     if part.value is not None:
         return (
@@ -49,7 +49,7 @@ def bounds(labels: DesignLabels) -> list[str]:
     return [_bound(labels, part) for part in labels.problem_config.constraints]
 
 
-def _bound(labels: DesignLabels, part: Bound) -> str:
+def _bound(labels: DesignLabels, part: Constraint) -> str:
     name, unit = labels.name(part.quantity), labels.unit(part.quantity)
     if part.of == "std":
         name = f"Predicted standard deviation of the {lower_first(name)}"
@@ -87,7 +87,7 @@ def space(labels: DesignLabels, count: int | None) -> list[tuple[str, str]]:
     return [*found, ("Materials", format_count(count) if count is not None else endless)]
 
 
-def _shares(shares: Shares) -> str:
+def _shares(shares: Simplex) -> str:
     parts = [
         ", ".join(shares.species),
         f"shares in steps of 1/{shares.grid}" if shares.grid > 1 else "one of them",
@@ -104,7 +104,7 @@ def _shares(shares: Shares) -> str:
     return "; ".join(parts)
 
 
-def _variable(part: Variable, unit: str) -> str:
+def _variable(part: Factor, unit: str) -> str:
     if part.levels:
         return ", ".join(part.levels)
     assert part.between is not None
@@ -359,7 +359,7 @@ def first_of(shortlist: pd.DataFrame, labels: DesignLabels) -> str:
 
 def asked(labels: DesignLabels) -> list[str]:
     """Quantities that are wanted or bounded, each once."""
-    parts: list[Wanted | Bound] = [*labels.problem_config.targets, *labels.problem_config.constraints]
+    parts: list[Target | Constraint] = [*labels.problem_config.targets, *labels.problem_config.constraints]
     return list(dict.fromkeys(part.quantity for part in parts))
 
 

@@ -69,7 +69,7 @@ def _holdout_in_words(split: Split) -> str:
         None: "",
         "material": ", of materials that no other row has",
         "elements": ", of sets of elements that no other row has",
-    }[split.apart]
+    }[split.disjoint]
     text = (
         f"{format_percent(float(split.test or 0))} of the rows are left out of training and predicted{apart}"
     )
@@ -98,7 +98,7 @@ def latent_size(sweeps: pd.DataFrame, labels: Labels) -> str:
         A sentence a decoded block whose loss is the mean squared error; empty where the truth is not known.
     """
     sweep = labels.config.sweep
-    if sweep is None or sweep.truth is None:
+    if sweep is None or sweep.known_dimensions is None:
         return ""
     heads = labels.config.models[sweep.model].specification.heads
     said = []
@@ -109,7 +109,7 @@ def latent_size(sweeps: pd.DataFrame, labels: Labels) -> str:
             explain = "explain" if found else "explains"
             said.append(
                 f"{size} {explain} {format_percent(measures.EXPLAINED)} of the variance of {block}; "
-                f"they are known to fill {sweep.truth} dimensions."
+                f"they are known to fill {sweep.known_dimensions} dimensions."
             )
     return " ".join(said)
 
@@ -198,9 +198,9 @@ def truth(traced: pd.DataFrame, labels: Labels, target: str) -> str:
     Returns:
         Two sentences; empty for a target that is not the simulated one.
     """
-    if labels.config.truth is None or target != labels.study.efficiency_column(labels.scale):
+    if labels.config.device_physics is None or target != labels.study.efficiency_column(labels.scale):
         return ""
-    unit, model = labels.unit(target), lower_first(labels.model(labels.config.truth.model))
+    unit, model = labels.unit(target), lower_first(labels.model(labels.config.device_physics.model))
     points, devices = (traced[traced["kind"] == name] for name in ("gap", "device"))
     error = (points["mean"] - points["true"]).abs().mean()
     excess = devices["mean"] - devices["limit"]
