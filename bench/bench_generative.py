@@ -36,7 +36,7 @@ class Bench:
     def __init__(self, results: Path, problem: str):
         from nestmat.config.loading import load_study
         from nestmat.design.generative import load_generators
-        from nestmat.design.judging import fitted_judges
+        from nestmat.design.judging import fit_judges
         from nestmat.design.members import Members
         from nestmat.design.problem import build_design
         from nestmat.design.search import validate_settings
@@ -63,7 +63,7 @@ class Bench:
         self.models = models
         before = time.perf_counter()
         data = {name: results / f"data/{study.scales[name].dataset}.parquet" for name in self.design.scales}
-        [self.judge] = fitted_judges(self.design, data).values()
+        [self.judge] = fit_judges(self.design, data).values()
         self.fitting = time.perf_counter() - before
 
     def hits(self, x: np.ndarray) -> int:
@@ -73,7 +73,7 @@ class Bench:
         frame = pd.DataFrame(x, columns=list(self.design.space.columns))
         table = frame.assign(row_id=np.arange(len(x)), row=np.arange(len(x)) + 1, formula="", material="")
         target = self.design.problem.targets[0]
-        return int(target.hit(self.judge.predict(table)[target.quantity][0]).sum())
+        return int(target.hit(self.judge.predict(table, {})[target.quantity][0]).sum())
 
     def flow(self) -> tuple[float, int]:
         """Seconds to a thousand hits, and samples that they take."""

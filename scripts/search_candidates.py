@@ -11,7 +11,7 @@ import torch
 
 from nestmat.config.loading import study_from
 from nestmat.design.generative import load_generators
-from nestmat.design.judging import tree_surrogate_problem
+from nestmat.design.judging import searched_problem
 from nestmat.design.members import load_members
 from nestmat.design.problem import build_design
 from nestmat.design.search import search_candidates
@@ -27,8 +27,7 @@ def main(snakemake: Any) -> None:
         design = build_design(study, snakemake.wildcards.problem, members)
         chosen, output = snakemake.wildcards.method, snakemake.output
         data = dict(zip(design.scales, snakemake.input.data, strict=True))
-        on_trees = design.config.methods[chosen].predictor == "trees"
-        problem = tree_surrogate_problem(design, data) if on_trees else None
+        problem = searched_problem(design, chosen, data)
         models = load_generators(study, design.config.methods[chosen], snakemake.input.generative)
         search_candidates(design, chosen, output.candidates, output.runs, problem, models)
 

@@ -16,7 +16,7 @@ from nestmat import tables
 from nestmat.config.features import CELL
 from nestmat.config.loading import study_from
 from nestmat.design.domain import training_designs, with_novelty_and_domain
-from nestmat.design.judging import judgements
+from nestmat.design.judging import judge_materials
 from nestmat.design.members import load_members, training_rows
 from nestmat.design.problem import build_design
 from nestmat.errors import InputError
@@ -200,7 +200,7 @@ def test_a_number_that_the_features_lack_is_named(design):
 def test_the_judge_saw_the_other_half_and_knows_the_floor(folder, design):
     data = tables.read(folder / "data/cells.parquet")
     folds = tables.read(folder / "folds/gap.parquet", protocol="halves").set_index("row_id")["fold"]
-    says = judgements(design, {"gap": folder / "data/cells.parquet"}, data)
+    says = judge_materials(design, {"gap": folder / "data/cells.parquet"}, data)
     assert list(says) == ["gaussian_process"]
     mean, std = says["gaussian_process"]["gap.gap"]
     assert mean.min() == 0

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.design.judging import judgements
+from nestmat.design.judging import judge_materials
 from nestmat.design.problem import Design
 from nestmat.design.spaces import composition_columns
 from nestmat.errors import InputError
@@ -85,7 +85,7 @@ def interpolate_materials(
     x = found.points[list(design.space.columns)].to_numpy(np.float64)
     frame = found.points.assign(formula=design.space.formulas(x))
     if design.config.judges:
-        for judge, predicted in judgements(design, data, frame).items():
+        for judge, predicted in judge_materials(design, data, frame).items():
             frame = pd.concat([frame, pd.DataFrame(prediction_columns(predicted, judge))], axis=1)
     schema = candidate_schema(frame.columns, design.units)
     schema |= {"path": MEASURES["path"], "step": tables.Column("int32")}
