@@ -12,7 +12,7 @@ def test_the_place_comes_first_and_the_remedy_last():
         file="a.csv",
         row=3,
         column="gap",
-        key="datasets.a",
+        key="data.a",
         value=-1,
         remedy="mend it.",
     )
