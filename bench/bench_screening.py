@@ -36,11 +36,11 @@ from sklearn.ensemble import RandomForestRegressor
 from nestmat.config.loading import load_study
 from nestmat.config.scales import Scale
 from nestmat.features.differentiable import feature_map
+from nestmat.features.feature_map import FeatureMap
 from nestmat.materials import ions
 from nestmat.models.autoencoder import Autoencoder, Shapes
 from nestmat.paths import ROOT
 from nestmat.scales.chain import Chain
-from nestmat.search.feature_map import FeatureMap
 from nestmat.search.problem import Constraint, Problem, Target
 from nestmat.search.screening import Screening, screen
 from nestmat.search.spaces.alloys import ABX3Alloy

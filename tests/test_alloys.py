@@ -12,7 +12,8 @@ from pymatgen.core import Composition, Element
 
 from nestmat.config.features import FeatureBlock
 from nestmat.errors import InputError
-from nestmat.features.alloys import alloy_descriptors, element_fractions
+from nestmat.features.blocks.alloy import alloy_descriptors
+from nestmat.features.blocks.elements import element_fractions
 from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials.alloys import DESCRIPTORS, GAS_CONSTANT, descriptors, elements
@@ -289,7 +290,7 @@ def test_spaces_that_do_not_fit():
         feature_map({"f": BLOCKS["some"]}, {"f": list(DESCRIPTORS)}, ["Al", "W"])
     with pytest.raises(InputError, match="the design space has no elements"):
         feature_map({"f": BLOCKS["alloy"]}, {"f": list(DESCRIPTORS)}, ["A:Cs", "x"])
-    with pytest.raises(InputError, match="is a pair of which no enthalpy"):
+    with pytest.raises(InputError, match="enthalpy of mixing of the pair Th-U is not known"):
         feature_map({"f": BLOCKS["alloy"]}, {"f": list(DESCRIPTORS)}, ["Th", "U"])
     with pytest.raises(InputError, match="needs Al, Co"):
         feature_map({"f": BLOCKS["fractions"]}, {"f": list(FEW)}, ["x"])

@@ -24,9 +24,11 @@ from pymatgen.core import Composition, Element
 
 from nestmat import tables
 from nestmat.errors import InputError
+from nestmat.features.blocks.perovskite import perovskite_criteria
+from nestmat.features.blocks.site import site_fractions
+from nestmat.features.blocks.site_descriptors import site_descriptors
 from nestmat.features.composition import PRESETS, CompositionTable, composition_arrays, composition_table
 from nestmat.features.matminer_adapter import matminer_features
-from nestmat.features.sites import perovskite_criteria, site_descriptors, site_fractions
 from nestmat.features.table import featurize, levels_of, write_features, write_features_for_parent
 from nestmat.materials.formulas import parse, parse_many
 
@@ -463,7 +465,7 @@ def test_nothing_is_written_where_no_row_has_features(
     devices: pd.DataFrame, stored: Callable[..., Path], tmp_path: Path
 ) -> None:
     source = stored("devices.parquet", devices.iloc[3:5])
-    with pytest.raises(InputError, match="no row with features"):
+    with pytest.raises(InputError, match="No row of the table has features"):
         write_features(
             source, tmp_path / "f.parquet", tmp_path / "r.parquet", features=BLOCKS, targets=["pce"]
         )

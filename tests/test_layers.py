@@ -15,7 +15,6 @@ from pymatgen.core import Lattice, Structure
 
 from nestmat import tables
 from nestmat.config.dft import StructureSet
-from nestmat.config.features import CELL
 from nestmat.config.loading import load_study, study_from
 from nestmat.design.cells import farthest, select_cells, verify_cells
 from nestmat.design.problem import Design
@@ -23,6 +22,7 @@ from nestmat.design.spaces import design_space
 from nestmat.dft import layers, structure_sets
 from nestmat.errors import InputError
 from nestmat.labels.problems import DesignLabels
+from nestmat.materials.geometry import CELL
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.paths import ROOT
 from nestmat.report import design as chapters_designs

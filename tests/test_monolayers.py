@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
-from nestmat.config.features import CELL, FeatureBlock
+from nestmat.config.features import FeatureBlock
 from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
+from nestmat.materials.geometry import CELL
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.search.spaces.box import Box
 from nestmat.search.spaces.factors import Interval

@@ -17,7 +17,7 @@ from nestmat.design.domain import training_designs
 from nestmat.design.members import load_members
 from nestmat.design.problem import build_design
 from nestmat.errors import InputError
-from nestmat.features.alloys import alloy_descriptors
+from nestmat.features.blocks.alloy import alloy_descriptors
 from nestmat.features.matminer_cache import CACHE
 from nestmat.materials.alloys import DESCRIPTORS
 from nestmat.materials.formulas import parse

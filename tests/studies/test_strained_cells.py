@@ -13,13 +13,13 @@ import torch
 import yaml
 
 from nestmat import tables
-from nestmat.config.features import CELL
 from nestmat.config.loading import study_from
 from nestmat.design.domain import training_designs, with_novelty_and_domain
 from nestmat.design.judging import judge_materials
 from nestmat.design.members import load_members, training_rows
 from nestmat.design.problem import build_design
 from nestmat.errors import InputError
+from nestmat.materials.geometry import CELL
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.paths import ROOT
 

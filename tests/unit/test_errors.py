@@ -19,7 +19,12 @@ def test_the_place_comes_first_and_the_remedy_last():
     assert str(error) == (
         "a.csv, row 3, column 'gap', key 'data.a', value -1: The number is negative. Remedy: mend it."
     )
-    assert error.advice == "The number is negative. mend it."
+    assert error.rejection == "The number is negative. mend it."
+
+
+def test_a_table_of_rejected_rows_may_state_a_shorter_reason():
+    error = InputError("The formula 'Xx' holds no element.", reason="holds no element.", remedy="Correct it.")
+    assert error.rejection == "holds no element. Correct it."
 
 
 def test_a_value_that_the_message_quotes_is_not_repeated():

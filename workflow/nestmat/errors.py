@@ -18,6 +18,8 @@ class InputError(ValueError):
         key: Dotted key of the configuration: ``scales.gap.split``.
         value: The faulty value; printed unless the message already quotes it.
         remedy: What the user can do about it.
+        reason: What a table of rejected rows states of the cell at fault, which it names in other columns:
+            ``is not finite.``; the message by default.
 
     Example:
         >>> print(InputError("The gap is no number.", file="a.csv", row=3, column="gap", value="wide"))
@@ -36,9 +38,11 @@ class InputError(ValueError):
         key: str | None = None,
         value: object = None,
         remedy: str | None = None,
+        reason: str | None = None,
     ):
         self.message, self.file, self.row = message, file, row
         self.column, self.key, self.value, self.remedy = column, key, value, remedy
+        self.reason = reason or message
         place = [str(file)] if file is not None else []
         place += [f"row {row}"] if row is not None else []
         place += [f"column {column!r}"] if column is not None else []
@@ -49,6 +53,6 @@ class InputError(ValueError):
         super().__init__(f"{text} Remedy: {remedy}" if remedy else text)
 
     @property
-    def advice(self) -> str:
-        """The message and the remedy, without the place: the reason that a table of rejected rows states."""
-        return " ".join(filter(None, (self.message, self.remedy)))
+    def rejection(self) -> str:
+        """What a table of rejected rows states: the reason and the remedy."""
+        return " ".join(filter(None, (self.reason, self.remedy)))

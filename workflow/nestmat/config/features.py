@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from nestmat.config.base import Part
+from nestmat.features.registry import build_block
+from nestmat.materials.geometry import CELL
 
-CELL = ("a", "b", "c", "alpha", "beta", "gamma")
-"""Columns of a crystal cell: lengths in angstrom, angles in degrees."""
-
+if TYPE_CHECKING:
+    from nestmat.features.block import BlockKind
 
 Site = Literal["A", "B", "X"]
 
@@ -62,6 +63,10 @@ class FeatureBlock(Part):
         if len(self.model_dump(exclude_none=True)) != 1:
             raise ValueError("a feature block has exactly one of " + ", ".join(type(self).model_fields))
         return self
+
+    def build(self) -> BlockKind:
+        """The block, which computes its columns."""
+        return build_block(self.model_dump(exclude_none=True))
 
     @property
     def numbers(self) -> list[str]:

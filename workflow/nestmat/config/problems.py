@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from nestmat.config.base import Name, Part, one_of
-from nestmat.config.features import CELL, FeatureBlock
+from nestmat.config.features import FeatureBlock
 from nestmat.config.spaces import DesignSpace
+from nestmat.materials.geometry import CELL
 
 
 class Quantity(Part):

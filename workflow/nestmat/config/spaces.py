@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from nestmat.config.base import Part, one_of
-from nestmat.config.features import CELL, Site
+from nestmat.config.features import Site
+from nestmat.materials.geometry import CELL
 
 
 class Simplex(Part):

@@ -552,7 +552,7 @@ def _key(text: str, allowed: frozenset[str] | None) -> tuple[str, str | None]:
     try:
         formula = parse(text)
     except InputError as error:
-        return "", error.advice
+        return "", error.rejection
     others = allowed is not None and {e.symbol for e in formula.composition} - allowed
     return formula.key, "holds another element than those of the data set" if others else None
 

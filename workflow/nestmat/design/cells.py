@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.config.features import CELL
 from nestmat.design.problem import Design
 from nestmat.design.verification import VERIFIED, target_value
 from nestmat.errors import InputError
 from nestmat.files import write_text
+from nestmat.materials.geometry import CELL
 from nestmat.search.spaces.base import DesignSpace
 from nestmat.search.spaces.factors import Fixed
 

@@ -16,11 +16,11 @@ from nestmat.design.members import Members, training_formulas
 from nestmat.design.spaces import composition_columns, design_space
 from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
+from nestmat.features.feature_map import FeatureMap
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
 from nestmat.physics.detailed_balance import limit
 from nestmat.scales.chain import Chain
 from nestmat.search import quantities
-from nestmat.search.feature_map import FeatureMap
 from nestmat.search.problem import Constraint, Problem, Target
 from nestmat.search.spaces.alloys import SITES
 from nestmat.search.spaces.product import Product

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from nestmat import tables
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.config.dft import Layer, StructureSet
-from nestmat.config.features import CELL
 from nestmat.data.reading import read
 from nestmat.dft.structures import Sites, structure
 from nestmat.errors import InputError
+from nestmat.materials.geometry import CELL
 
 MESH = (9, 9, 1)
 SHORTEST = 1.0

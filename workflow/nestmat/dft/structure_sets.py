@@ -273,7 +273,7 @@ def read_structures(path: str | Path, name: str, **options: Any) -> tuple[list[d
                 raise InputError(f"is the material of row {first} again.", column="formula", value=text)
             structures[made["structure"]] = made
         except InputError as error:
-            reason = error.advice
+            reason = error.rejection
             rejected.append((line, error.column, str(error.value), reason))
     own = pd.DataFrame(rejected, columns=list(tables.REJECTS)).astype({"row": "int64"})
     # pandas would warn of an empty part.

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition
 
 from nestmat.errors import InputError
-from nestmat.features.block import Block, Fault, by_formula
+from nestmat.features.block import BlockColumns, Fault, compute_by_formula
 from nestmat.features.matminer_cache import Result, Store
 from nestmat.materials.formulas import Formula
 
@@ -91,7 +91,7 @@ def matminer_features(
     *,
     threads: int = 1,
     cache: str | Path | None = None,
-) -> Block:
+) -> BlockColumns:
     """Columns of matminer's composition featurizers, with its own labels.
 
     A row on which a featurizer fails has a fault with the featurizer's message; organic ions count by their
@@ -122,7 +122,7 @@ def matminer_features(
                     remedy="leave out one of the featurizers.",
                 )
             found.setdefault(column, values)
-    return Block(list(found), np.column_stack(list(found.values())), [""] * len(found), faults)
+    return BlockColumns(list(found), np.column_stack(list(found.values())), [""] * len(found), faults)
 
 
 def _block(
@@ -131,7 +131,7 @@ def _block(
     arguments: Mapping[str, Any],
     threads: int,
     cache: str | Path | None,
-) -> Block:
+) -> BlockColumns:
     labels = list(featurizer(name, arguments).feature_labels())
     texts = {f.text: _amounts(f) for f in formulas if f is not None}
     found = _results(name, arguments, labels, list(dict.fromkeys(texts.values())), threads, cache)
@@ -147,7 +147,7 @@ def _block(
             raise InputError(result.fault, column="formula", value=formula.text)
         return [result.values[place] for place in kept]
 
-    return by_formula(formulas, [labels[place] for place in kept], [""] * len(kept), numbers)
+    return compute_by_formula(formulas, [labels[place] for place in kept], [""] * len(kept), numbers)
 
 
 def _amounts(formula: Formula) -> str:

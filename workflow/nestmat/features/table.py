@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from nestmat import tables
-from nestmat.config.features import CELL, FeatureBlock
 from nestmat.errors import InputError
-from nestmat.features.alloys import alloy_descriptors, element_fractions
-from nestmat.features.block import Block, Fault
+from nestmat.features.block import BlockColumns, BlockKind, Fault, format_cell
 from nestmat.features.completion import complete
-from nestmat.features.composition import composition_table
-from nestmat.features.sites import perovskite_criteria, site_descriptors, site_fractions
-from nestmat.materials.formulas import Formula, parse_many
-from nestmat.materials.monolayers import BONDS, bonds
+from nestmat.features.registry import Buildable, build_block
+from nestmat.features.rows import Rows
 from nestmat.tables import Column
 
 _LOG = logging.getLogger(__name__)
@@ -32,6 +26,8 @@ _KEYS: tables.Schema = {
     "material": Column("string", role="key", description="canonical key of the composition"),
     "group": Column("string", role="key", description="rows that a grouped split keeps together"),
 }
+BlockConfig = BlockKind | Buildable | Mapping[str, Any]
+"""A block, or what `nestmat.features.registry.build_block` makes one of."""
 
 
 @dataclass(frozen=True)
@@ -64,142 +60,9 @@ def levels_of(blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return {name: list(block["levels"]) for name, block in blocks.items() if "levels" in block}
 
 
-@dataclass
-class _Rows:
-    """The rows to featurize, and what has been found wrong with them by position; the first fault stays."""
-
-    table: pd.DataFrame
-    schema: tables.Schema
-    source: str | Path | None
-    threads: int = 1
-    cache: str | Path | None = None
-    faults: dict[int, Fault] = field(default_factory=dict)
-
-    def need(self, columns: Sequence[str], what: str) -> None:
-        if lacking := [name for name in columns if name not in self.table.columns]:
-            own = [name for name in self.table.columns if name not in ("row_id", "row", "material", "flag")]
-            raise InputError(
-                f"{what} needs the columns {lacking}, which the table lacks; it has {own}.",
-                file=self.source,
-                column=lacking[0],
-                remedy="correct the name, or declare the column in the data set.",
-            )
-
-    def fault(self, position: int, fault: Fault) -> None:
-        self.faults.setdefault(position, fault)
-
-    @cached_property
-    def formulas(self) -> list[Formula | None]:
-        self.need(["formula"], "a feature block of the composition")
-        texts = self.table["formula"].tolist()
-        parsed = parse_many(texts)
-        for position, error in parsed.errors.items():
-            self.fault(position, Fault.of(error, "formula", _text(texts[position])))
-        return parsed.formulas
-
-    def numbers(self, name: str) -> np.ndarray:
-        try:
-            return self.table[name].to_numpy(np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"holds text, but is used as a number: {error}.",
-                file=self.source,
-                column=name,
-                remedy="declare it as kind: number, or use one_hot.",
-            ) from error
-
-    def labels(self, name: str) -> list[str]:
-        """Cells of a category column; a missing one is the empty string and a fault."""
-        found = [_text(value) for value in self.table[name]]
-        for position, label in enumerate(found):
-            if not label:
-                self.fault(position, Fault(name, "", "has no value."))
-        return found
-
-
-def _text(value: Any) -> str:
-    if pd.isna(value):
-        return ""
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _columns(rows: _Rows, names: Sequence[str], _levels: Any) -> Block:
-    present = [name for name in names if name in rows.table.columns]
-    values = np.full((len(rows.table), len(names)), np.nan)
-    for index, name in enumerate(names):
-        if name in present:
-            values[:, index] = rows.numbers(name)
-    about = [rows.schema.get(name, Column("float64")) for name in names]
-    return Block(list(names), values, [c.unit for c in about], descriptions=[c.description for c in about])
-
-
-def _one_hot(rows: _Rows, name: str, levels: Sequence[str] | None) -> Block:
-    rows.need([name], "a one_hot block")
-    labels = rows.labels(name)
-    levels = sorted({label for label in labels if label}) if levels is None else levels
-    code = {level: index for index, level in enumerate(levels)}
-    faults = {
-        position: Fault(
-            name,
-            label,
-            f"is a category that the training data lacks; it has {', '.join(levels)}. "
-            "Leave the row out, or train on data that holds it.",
-        )
-        for position, label in enumerate(labels)
-        if label and label not in code
-    }
-    values = np.zeros((len(labels), len(levels)))
-    for position, label in enumerate(labels):
-        if label in code:
-            values[position, code[label]] = 1.0
-    return Block(
-        [f"{name}={level}" for level in levels], values, [""] * len(levels), faults, levels=list(levels)
-    )
-
-
-def _composition(rows: _Rows, preset: str, _levels: Any) -> Block:
-    table = composition_table(preset)
-    values = np.full((len(rows.table), len(table.columns)), np.nan)
-    where = [position for position, formula in enumerate(rows.formulas) if formula is not None]
-    values[where] = table.featurize([f.composition for f in rows.formulas if f is not None])
-    return Block(table.columns, values, table.units)
-
-
-def _matminer(rows: _Rows, featurizers: Mapping[str, Mapping[str, Any]], _levels: Any) -> Block:
-    # matminer takes seconds to import, which studies without it should not pay.
-    from nestmat.features.matminer_adapter import matminer_features
-
-    return matminer_features(rows.formulas, featurizers, threads=rows.threads, cache=rows.cache)
-
-
-def _monolayer(rows: _Rows, settings: Mapping[str, float], _levels: Any) -> Block:
-    rows.need(CELL, "a block of a monolayer")
-    cell = np.column_stack([rows.numbers(name) for name in CELL])
-    values = bonds(torch.from_numpy(cell), settings["height"]).numpy()
-    units, descriptions = zip(*BONDS.values(), strict=True)
-    reason = "makes no cell with the other lengths and angles."
-    no_cell = np.flatnonzero(np.isfinite(cell).all(axis=1) & ~np.isfinite(values).all(axis=1))
-    faults = {int(k): Fault(CELL[-1], _text(cell[k, -1]), reason) for k in no_cell}
-    return Block(list(BONDS), values, list(units), faults, descriptions=list(descriptions))
-
-
-_BLOCKS: dict[str, Callable[[_Rows, Any, Any], Block]] = {
-    "columns": _columns,
-    "one_hot": _one_hot,
-    "site": lambda rows, site, levels: site_fractions(rows.formulas, site, levels),
-    "site_descriptors": lambda rows, sites, _: site_descriptors(rows.formulas, sites),
-    "perovskite": lambda rows, _yes, _: perovskite_criteria(rows.formulas),
-    "elements": lambda rows, symbols, _: element_fractions(rows.formulas, symbols),
-    "alloy": lambda rows, symbols, _: alloy_descriptors(rows.formulas, None if symbols is True else symbols),
-    "composition": _composition,
-    "matminer": _matminer,
-    "monolayer": _monolayer,
-}
-
-
 def featurize(
     table: pd.DataFrame,
-    features: Mapping[str, FeatureBlock | Mapping[str, Any]],
+    features: Mapping[str, BlockConfig],
     targets: Sequence[str] = (),
     *,
     categories: Sequence[str] = (),
@@ -231,118 +94,133 @@ def featurize(
 
     Raises:
         InputError: A column is missing, holds text where numbers are needed, or is feature and target; two
-            blocks give different columns of one name.
+            blocks have different columns of one name.
     """
-    rows = _Rows(table.reset_index(drop=True), schema or {}, source, threads, cache)
-    configured = {
-        name: block if isinstance(block, FeatureBlock) else FeatureBlock.model_validate(block)
-        for name, block in features.items()
-    }
-    rows.need(["row_id", "row", "formula", "material"], "a table to featurize")
-    rows.need([*targets, *categories, *group], "the scale")
-    wanted = [name for block in configured.values() for name in block.columns or ()]
+    rows = Rows(table.reset_index(drop=True), schema or {}, source, threads, cache)
+    blocks = {name: build_block(config) for name, config in features.items()}
+    rows.require(["row_id", "row", "formula", "material"], "A table to featurize")
+    rows.require([*targets, *categories, *group], "The scale")
+    copied_columns = [name for block in blocks.values() for name in block.copied_columns]
     if training is None:
-        rows.need(wanted, "a block of columns")
-    if both := sorted(set(wanted) & set(targets)):
+        rows.require(copied_columns, "A block of columns")
+    if shared := sorted(set(copied_columns) & set(targets)):
         raise InputError(
-            "is a feature and a target.", file=source, column=both[0], remedy="take it out of one of them."
+            f"The column {shared[0]!r} is a feature and a target.",
+            file=source,
+            column=shared[0],
+            remedy="take it out of one of them.",
         )
-    blocks = {}
-    for name, block in configured.items():
-        (key, argument), *_ = block.model_dump(exclude_none=True).items()
-        blocks[name] = _BLOCKS[key](rows, argument, (levels or {}).get(name))
-        for position, fault in blocks[name].faults.items():
-            rows.fault(position, fault)
+    computed = {}
+    for name, block in blocks.items():
+        computed[name] = block.compute(rows, (levels or {}).get(name))
+        for position, fault in computed[name].faults.items():
+            rows.add_fault(position, fault)
     if training is not None:
-        _fill(rows, configured, blocks, training)
-    return _assemble(rows, configured, blocks, targets, categories, group)
+        _complete_columns(rows, blocks, computed, training)
+    return _assemble(rows, blocks, computed, targets, categories, group)
 
 
-def _fill(
-    rows: _Rows, configured: Mapping[str, FeatureBlock], blocks: Mapping[str, Block], training: pd.DataFrame
+def _complete_columns(
+    rows: Rows, blocks: Mapping[str, BlockKind], computed: Mapping[str, BlockColumns], training: pd.DataFrame
 ) -> None:
     """Complete the columns that the table lacks from the ions and categories of its rows."""
-    groups = {name: blocks[name].columns for name, block in configured.items() if block.kind != "continuous"}
-    parts = [pd.DataFrame(blocks[name].values, columns=columns) for name, columns in groups.items()]
-    known = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=rows.table.index)
-    for name, block in configured.items():
-        missing = [column for column in block.columns or () if column not in rows.table.columns]
+    groups = {name: computed[name].columns for name, block in blocks.items() if block.role != "continuous"}
+    fractions = [pd.DataFrame(computed[name].values, columns=columns) for name, columns in groups.items()]
+    basis = pd.concat(fractions, axis=1) if fractions else pd.DataFrame(index=rows.table.index)
+    for name, block in blocks.items():
+        missing = [column for column in block.copied_columns if column not in rows.table.columns]
         if missing:
-            found = complete(missing, known, training, groups)
-            where = [blocks[name].columns.index(column) for column in missing]
-            blocks[name].values[:, where] = found[missing].to_numpy()
+            completed = complete(missing, basis, training, groups)
+            places = [computed[name].columns.index(column) for column in missing]
+            computed[name].values[:, places] = completed[missing].to_numpy()
 
 
 def _assemble(
-    rows: _Rows,
-    configured: Mapping[str, FeatureBlock],
-    blocks: Mapping[str, Block],
+    rows: Rows,
+    blocks: Mapping[str, BlockKind],
+    computed: Mapping[str, BlockColumns],
     targets: Sequence[str],
     categories: Sequence[str],
     group: Sequence[str],
 ) -> Featurized:
-    found: dict[str, Any] = {name: rows.table[name] for name in ("row_id", "formula", "material")}
-    keys = [rows.table["material"].tolist(), *([_text(v) for v in rows.table[name]] for name in group)]
-    found["group"] = [" | ".join(parts) for parts in zip(*keys, strict=True)]
+    """Table of the rows without fault, and of the rows that have one."""
+    columns: dict[str, Any] = {name: rows.table[name] for name in ("row_id", "formula", "material")}
+    group_keys = [rows.table["material"].tolist()]
+    group_keys += [[format_cell(value) for value in rows.table[name]] for name in group]
+    columns["group"] = [" | ".join(keys) for keys in zip(*group_keys, strict=True)]
     schema = dict(_KEYS)
-    for name, block in blocks.items():
-        _reject_not_finite(rows, block.columns, block.values)
-        about = block.descriptions or [""] * len(block.columns)
-        for index, column in enumerate(block.columns):
-            values = block.values[:, index]
-            if column in found:
-                if not np.array_equal(found[column], values, equal_nan=True):
-                    raise InputError(
-                        f"block {name!r} gives {column!r}, which another block gives with other values.",
-                        file=rows.source,
-                        column=column,
-                        remedy="leave it out of one of them.",
-                    )
-                continue
-            found[column] = values
-            schema[column] = Column("float64", block.units[index], "feature", name, about[index])
+    for name, block_columns in computed.items():
+        _add_block(rows, columns, schema, name, block_columns)
     for name in targets:
         values = rows.numbers(name)
         _reject_not_finite(rows, [name], values[:, None])
-        found[name] = values
-        about_target = rows.schema.get(name, Column("float64"))
-        schema[name] = replace(about_target, dtype="float64", role="target", block="")
-    hot = [block.one_hot for block in configured.values() if block.one_hot]
-    for name in dict.fromkeys([*categories, *hot]):
-        if name not in found:
-            found[name] = rows.labels(name)
-            schema[name] = Column(
-                "string", "", "category", "", rows.schema.get(name, Column("string")).description
-            )
-    frame = pd.DataFrame(found)[list(schema)]
-    kept = frame.drop(index=list(rows.faults)).reset_index(drop=True)
-    lines = rows.table["row"].tolist()
-    rejects = pd.DataFrame(
-        [(lines[position], *rows.faults[position]) for position in sorted(rows.faults)],
-        columns=list(tables.REJECTS),
-    ).astype({"row": "int64"})
-    used = [name for name, column in schema.items() if column.role == "feature"]
+        columns[name] = values
+        target_column = rows.schema.get(name, Column("float64"))
+        schema[name] = replace(target_column, dtype="float64", role="target", block="")
+    one_hot = [name for block in blocks.values() for name in block.category_columns]
+    for name in dict.fromkeys([*categories, *one_hot]):
+        if name not in columns:
+            columns[name] = rows.labels(name)
+            description = rows.schema.get(name, Column("string")).description
+            schema[name] = Column("string", "", "category", "", description)
+    frame = pd.DataFrame(columns)[list(schema)]
+    frame = frame.drop(index=list(rows.faults)).reset_index(drop=True)
     return Featurized(
-        frame=kept,
+        frame=frame,
         schema=schema,
-        blocks={name: _about(configured[name], block) for name, block in blocks.items()},
-        rejects=rejects,
-        constant=[name for name in used if len(kept) > 1 and kept[name].nunique() == 1],
+        blocks={name: _block_metadata(block, computed[name]) for name, block in blocks.items()},
+        rejects=_rejects(rows),
+        constant=_constant_columns(frame, schema),
     )
 
 
-def _about(configured: FeatureBlock, block: Block) -> dict[str, Any]:
-    about: dict[str, Any] = {"kind": configured.kind, "columns": block.columns}
-    return about if block.levels is None else {**about, "levels": block.levels}
+def _add_block(
+    rows: Rows, columns: dict[str, Any], schema: dict[str, Column], name: str, block_columns: BlockColumns
+) -> None:
+    """Add the columns of a block to those of the table."""
+    _reject_not_finite(rows, block_columns.columns, block_columns.values)
+    descriptions = block_columns.descriptions or [""] * len(block_columns.columns)
+    for index, column in enumerate(block_columns.columns):
+        values = block_columns.values[:, index]
+        if column not in columns:
+            columns[column] = values
+            schema[column] = Column(
+                "float64", block_columns.units[index], "feature", name, descriptions[index]
+            )
+        elif not np.array_equal(columns[column], values, equal_nan=True):
+            raise InputError(
+                f"Block {name!r} has the column {column!r}, which another block has with other values.",
+                file=rows.source,
+                column=column,
+                remedy="leave it out of one of them.",
+            )
 
 
-def _reject_not_finite(rows: _Rows, columns: Sequence[str], values: np.ndarray) -> None:
-    bad = ~np.isfinite(values)
-    for position in np.flatnonzero(bad.any(axis=1)):
-        column = int(bad[position].argmax())
+def _rejects(rows: Rows) -> pd.DataFrame:
+    lines = rows.table["row"].tolist()
+    return pd.DataFrame(
+        [(lines[position], *rows.faults[position]) for position in sorted(rows.faults)],
+        columns=list(tables.REJECTS),
+    ).astype({"row": "int64"})
+
+
+def _constant_columns(frame: pd.DataFrame, schema: tables.Schema) -> list[str]:
+    features = [name for name, column in schema.items() if column.role == "feature"]
+    return [name for name in features if len(frame) > 1 and frame[name].nunique() == 1]
+
+
+def _block_metadata(block: BlockKind, block_columns: BlockColumns) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"kind": block.role, "columns": block_columns.columns}
+    return metadata if block_columns.levels is None else {**metadata, "levels": block_columns.levels}
+
+
+def _reject_not_finite(rows: Rows, columns: Sequence[str], values: np.ndarray) -> None:
+    not_finite = ~np.isfinite(values)
+    for position in np.flatnonzero(not_finite.any(axis=1)):
+        column = int(not_finite[position].argmax())
         value = values[position, column]
         reason = "has no value." if np.isnan(value) else "is not finite."
-        rows.fault(int(position), Fault(columns[column], _text(value), reason))
+        rows.add_fault(int(position), Fault(columns[column], format_cell(value), reason))
 
 
 def write_features(
@@ -362,7 +240,7 @@ def write_features(
     Raises:
         InputError: As `featurize`, or no row has features.
     """
-    found = featurize(
+    featurized = featurize(
         tables.read(table),
         features,
         targets,
@@ -373,7 +251,7 @@ def write_features(
         threads=threads,
         cache=cache,
     )
-    _write(found, table, features_file, rejects_file)
+    _write(featurized, table, features_file, rejects_file)
 
 
 def write_features_for_parent(
@@ -406,9 +284,9 @@ def write_features_for_parent(
     """
     rows, blocks = tables.read(table), tables.provenance(parent)["blocks"]
     if look_up:
-        found = _look_up(rows, tables.read(parent), tables.schema(parent), blocks, parent)
+        featurized = _align_by_material(rows, tables.read(parent), tables.schema(parent), blocks, parent)
     else:
-        found = featurize(
+        featurized = featurize(
             rows,
             features,
             levels=levels_of(blocks),
@@ -418,73 +296,79 @@ def write_features_for_parent(
             threads=threads,
             cache=cache,
         )
-    _write(found, table, features_file, rejects_file)
+    _write(featurized, table, features_file, rejects_file)
 
 
-def _look_up(
+def _align_by_material(
     rows: pd.DataFrame,
     parent: pd.DataFrame,
     schema: tables.Schema,
     blocks: dict[str, dict[str, Any]],
     source: str | Path,
 ) -> Featurized:
-    used = [name for name, column in schema.items() if column.role == "feature"]
-    distinct = parent.drop_duplicates(["material", *used])
-    if (twice := distinct["material"].duplicated()).any():
+    """Features of rows by their material, as the parent scale has them."""
+    features = [name for name, column in schema.items() if column.role == "feature"]
+    distinct = parent.drop_duplicates(["material", *features])
+    if (repeated := distinct["material"].duplicated()).any():
         raise InputError(
-            "has rows of one material with different features, so that they cannot be looked up by material.",
+            "The features of the parent scale cannot be looked up by material, since rows of one material "
+            "have different ones.",
             file=source,
             column="material",
-            value=distinct.loc[twice, "material"].iloc[0],
+            value=distinct.loc[repeated, "material"].iloc[0],
             remedy="set parent_features: computed, or keep one row a material in the parent's data set.",
         )
-    known = rows["material"].isin(distinct["material"])
-    kept = rows.loc[known, ["row_id", "formula", "material"]].reset_index(drop=True)
-    kept["group"] = kept["material"]
-    frame = kept.merge(distinct[["material", *used]], on="material", how="left", validate="many_to_one")
-    lost = rows.loc[~known]
+    has_parent = rows["material"].isin(distinct["material"])
+    keys = rows.loc[has_parent, ["row_id", "formula", "material"]].reset_index(drop=True)
+    keys["group"] = keys["material"]
+    frame = keys.merge(distinct[["material", *features]], on="material", how="left", validate="many_to_one")
+    orphans = rows.loc[~has_parent]
     rejects = pd.DataFrame(
         {
-            "row": lost["row"].astype("int64"),
+            "row": orphans["row"].astype("int64"),
             "column": "material",
-            "value": lost["material"],
+            "value": orphans["material"],
             "reason": "is not a material of the parent scale, where its features are looked up.",
         }
     )
     return Featurized(
         frame=frame,
-        schema={**_KEYS, **{name: schema[name] for name in used}},
+        schema={**_KEYS, **{name: schema[name] for name in features}},
         blocks=blocks,
         rejects=rejects.reset_index(drop=True),
-        constant=[name for name in used if len(frame) > 1 and frame[name].nunique() == 1],
+        constant=_constant_columns(frame, {name: schema[name] for name in features}),
     )
 
 
-def _write(found: Featurized, table: str | Path, features_file: str | Path, rejects_file: str | Path) -> None:
-    if found.frame.empty:
-        first = found.rejects.iloc[0] if len(found.rejects) else None
+def _write(
+    featurized: Featurized, table: str | Path, features_file: str | Path, rejects_file: str | Path
+) -> None:
+    """Write the features and the rejected rows of a table."""
+    if featurized.frame.empty:
+        first = featurized.rejects.iloc[0] if len(featurized.rejects) else None
         raise InputError(
-            f"has no row with features; the first of {len(found.rejects)} rejected ones: {first['reason']}"
+            f"No row of the table has features; the first of {len(featurized.rejects)} rejected ones "
+            f"{first['reason']}"
             if first is not None
-            else "has no rows.",
+            else "The table has no rows.",
             file=table,
             row=None if first is None else int(first["row"]),
             column=None if first is None else first["column"],
             value=None if first is None else first["value"],
             remedy="compare the feature blocks of the study with the table.",
         )
-    if found.constant:
+    if featurized.constant:
         _LOG.warning(
-            "Constant feature columns, which tell no row from another: %s", ", ".join(found.constant)
+            "These feature columns are constant, and distinguish no rows: %s", ", ".join(featurized.constant)
         )
-    _LOG.info("%d rows have features, %d have none.", len(found.frame), len(found.rejects))
-    facts = {
-        "blocks": found.blocks,
-        "constant": found.constant,
-        "rows_read": len(found.frame) + len(found.rejects),
-        "rows_kept": len(found.frame),
-        "rows_rejected": len(found.rejects),
+    _LOG.info("%d rows have features, %d have none.", len(featurized.frame), len(featurized.rejects))
+    provenance = {
+        "blocks": featurized.blocks,
+        "constant": featurized.constant,
+        "rows_read": len(featurized.frame) + len(featurized.rejects),
+        "rows_kept": len(featurized.frame),
+        "rows_rejected": len(featurized.rejects),
         "dataset": tables.provenance(table),
     }
-    tables.write(rejects_file, found.rejects, tables.REJECTS, facts)
-    tables.write(features_file, found.frame, found.schema, facts)
+    tables.write(rejects_file, featurized.rejects, tables.REJECTS, provenance)
+    tables.write(features_file, featurized.frame, featurized.schema, provenance)

@@ -150,7 +150,7 @@ def _pairs() -> Mapping[tuple[str, str], float]:
     return MixingEnthalpy(impute_nan=False).mixing_data
 
 
-def lacking(symbol: str) -> list[str]:
+def missing_properties(symbol: str) -> list[str]:
     """Names of the properties of an element that are not known."""
     return [name for name, value in _properties(symbol).items() if math.isnan(value)]
 
@@ -168,7 +168,7 @@ def elements(symbols: tuple[str, ...]) -> Elements:
         InputError: A property of an element is not known.
     """
     for symbol in symbols:
-        if names := lacking(symbol):
+        if names := missing_properties(symbol):
             raise InputError(
                 f"is an element of which no {names[0].replace('_', ' ')} is known.",
                 column="alloy",

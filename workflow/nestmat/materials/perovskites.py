@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nestmat.errors import InputError
-from nestmat.materials import ions
+from nestmat.materials import geometry, ions
 from nestmat.materials.formulas import Formula
 
 TOLERANCE_WINDOW = (0.825, 1.059)
@@ -41,13 +41,12 @@ def tolerance_factor(r_a: ArrayLike, r_b: ArrayLike, r_x: ArrayLike) -> NDArray[
         r_x: Radii on the X site.
     """
     a, b, x = _radii(r_a, r_b, r_x)
-    return (a + x) / (np.sqrt(2.0) * (b + x))
+    return geometry.tolerance_factor(a, b, x)
 
 
 def octahedral_factor(r_b: ArrayLike, r_x: ArrayLike) -> NDArray[np.float64]:
     """The octahedral factor mu = rB / rX; a BX6 octahedron is expected within `OCTAHEDRAL_WINDOW`."""
-    b, x = _radii(r_b, r_x)
-    return b / x
+    return geometry.octahedral_factor(*_radii(r_b, r_x))
 
 
 def tau(r_a: ArrayLike, r_b: ArrayLike, r_x: ArrayLike, n_a: ArrayLike = 1.0) -> NDArray[np.float64]:
@@ -63,9 +62,7 @@ def tau(r_a: ArrayLike, r_b: ArrayLike, r_x: ArrayLike, n_a: ArrayLike = 1.0) ->
         tau, NaN where rA <= rB, for which it is not defined, or where a radius is not positive.
     """
     a, b, x = _radii(r_a, r_b, r_x)
-    ratio = np.where(a > b, a / b, np.nan)
-    charge = np.asarray(n_a, dtype=np.float64)
-    return x / b - charge * (charge - ratio / np.log(ratio))
+    return geometry.tau(a, b, x, np.asarray(n_a, dtype=np.float64), np)
 
 
 def is_perovskite(

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from nestmat.errors import InputError
+from nestmat.features.feature_map import FeatureMap
+from nestmat.materials.geometry import CRITERIA
 from nestmat.scales.chain import Chain
-from nestmat.search.feature_map import CRITERIA, FeatureMap
 from nestmat.search.problem import Quantities
 from nestmat.search.quantities import Extra
 

@@ -1,0 +1,38 @@
+"""Statistics of elemental properties over compositions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from nestmat.features.block import BlockColumns, BlockKind
+from nestmat.features.registry import BLOCKS
+
+if TYPE_CHECKING:
+    from nestmat.features.rows import Rows
+
+
+@BLOCKS.register("composition")
+@dataclass(frozen=True)
+class Composition(BlockKind):
+    """Statistics of elemental properties, as of matminer's ElementProperty.
+
+    Attributes:
+        argument: ElementProperty preset, vectorised: magpie, deml, ...
+    """
+
+    differentiable: ClassVar[bool] = False
+    argument: str
+
+    def compute(self, rows: Rows, levels: Sequence[str] | None) -> BlockColumns:
+        """Columns of `nestmat.features.composition.CompositionTable`."""
+        from nestmat.features.composition import composition_table
+
+        table = composition_table(self.argument)
+        values = np.full((len(rows.table), len(table.columns)), np.nan)
+        parsed = {position: formula for position, formula in enumerate(rows.formulas) if formula is not None}
+        values[list(parsed)] = table.featurize([formula.composition for formula in parsed.values()])
+        return BlockColumns(table.columns, values, table.units)
