@@ -128,7 +128,7 @@ class BlockKind(ABC):
         """
         raise InputError(
             "The block describes whole compositions, which a design space cannot differentiate.",
-            remedy="train the scale on blocks that follow from numbers of a space: columns, one_hot, site, ...",
+            remedy="train the scale on blocks that follow from numbers of a space, such as columns or site.",
         )
 
 
