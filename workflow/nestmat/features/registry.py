@@ -58,7 +58,7 @@ def build_block(config: BlockKind | Buildable | Mapping[str, Any]) -> BlockKind:
             remedy=f"choose one of {', '.join(BLOCKS)}.",
         )
     [(kind, argument)] = config.items()
-    block = BLOCKS[kind]
+    block: Any = BLOCKS[kind]
     return block(argument) if takes_argument(block) else block(**argument)
 
 
