@@ -199,7 +199,9 @@ def main() -> None:
             theirs.append(together(workers, predict_one_by_one, [(rows[k::jobs],) for k in range(jobs)])[0])
     once, twice, short, long = (min(seconds) for each in (ours, busy) for seconds in each.values())
     rate, slow = sizes[0] / once, len(rows) / min(theirs)
-    print(f"{len(SCALES)} scales, {members} members, {jobs} processes; a space of {space.count} materials")
+    print(
+        f"{len(SCALES)} scales, {members} members, {jobs} processes; a space of {space.n_materials} materials"
+    )
     print(f"  screened {rate:,.0f} a second, one by one {slow:,.0f}: {rate / slow:,.0f} times faster")
     print(f"  {sizes[0]} in {once:.1f} s, {sizes[1]} in {twice:.1f} s: {twice / once:.2f} times the time")
     print(f"  {sizes[0] / short:,.0f} for a second of processor time, which grows {long / short:.2f} times")

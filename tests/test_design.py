@@ -82,7 +82,7 @@ def test_features_are_those_of_the_formulas(space, materials, featurized):
 
 def test_features_are_differentiable(space, featurized):
     found = mapped(space, featurized)
-    u = torch.randn(4, space.free - 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    u = torch.randn(4, space.n_free - 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     solvent = torch.tensor([[2.0, -2.0]], dtype=torch.float64).expand(4, 2)
 
     def features(free):

@@ -176,7 +176,7 @@ def test_raw_coordinates_may_leave_the_space_and_bounded_ones_never_do():
 
 
 def test_a_flow_refuses_a_space_of_shares():
-    with pytest.raises(InputError, match="other parts than numbers in intervals"):
+    with pytest.raises(InputError, match="needs a space of numbers in intervals"):
         FlowOptions().build(Alloy(Simplex(["Fe", "Ni"], 4)), 0)
 
 

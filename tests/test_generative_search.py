@@ -435,5 +435,5 @@ def test_what_a_vae_cannot_learn_is_refused():
         pd.DataFrame(problem.space.sample(50, 0), columns=list(problem.space.columns)).drop_duplicates(),
         ["x"] * 50,
     )
-    with pytest.raises(InputError, match="no factors"):
+    with pytest.raises(InputError, match="learns the factors"):
         VAE().propose(Problem(pool, problem.predict, problem.targets), budget=200, seed=0)

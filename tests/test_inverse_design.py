@@ -57,13 +57,13 @@ def test_a_configured_space_is_what_it_says():
         "t=a",
         "t=b",
     )
-    assert space.count == 5 * 5 * 5 * 2
+    assert space.n_materials == 5 * 5 * 5 * 2
     alloy = design_space(DesignSpace.model_validate({"elements": {"species": ["Al", "Co", "Ni"], "most": 2}}))
     assert isinstance(alloy, Alloy)
     box = {name: {"between": [3.0, 4.0], "grid": 3} for name in "ab"}
     found = design_space(DesignSpace.model_validate({"variables": box, "symmetries": [{"a": "b", "b": "a"}]}))
     assert isinstance(found, Box)
-    assert found.count == 6
+    assert found.n_materials == 6
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def problem(**changes):
 
 
 def everything(asked):
-    return asked.evaluate(asked.space.points(np.arange(asked.space.numbered)))
+    return asked.evaluate(asked.space.from_index(np.arange(asked.space.n_grid_points)))
 
 
 def merged(folder, asked, screening, chunks):
@@ -68,7 +68,7 @@ def merged(folder, asked, screening, chunks):
 def test_the_best_and_the_counts_are_those_of_all_materials():
     asked = problem()
     full = everything(asked)
-    found = screen(asked, SCREENING, 0, asked.space.numbered)
+    found = screen(asked, SCREENING, 0, asked.space.n_grid_points)
     best = found.table[found.table["kind"] == "best"]
     wanted = full.iloc[order(full)[: SCREENING.keep]]
     np.testing.assert_allclose(best["distance"], wanted["distance"], rtol=1e-4, atol=1e-5)
@@ -83,8 +83,8 @@ def test_the_best_and_the_counts_are_those_of_all_materials():
 
 def test_every_row_is_what_the_problem_says_of_its_material():
     asked = problem()
-    table = screen(asked, SCREENING, 0, asked.space.numbered).table
-    x = asked.space.points(table["index"].to_numpy())
+    table = screen(asked, SCREENING, 0, asked.space.n_grid_points).table
+    x = asked.space.from_index(table["index"].to_numpy())
     np.testing.assert_array_equal(table[list(asked.space.columns)], x)
     assert table["formula"].tolist() == asked.space.formulas(x)
     expected = asked.evaluate(x)
@@ -102,15 +102,15 @@ def test_the_merged_file_does_not_depend_on_the_chunks(tmp_path, chunks):
     columns = tables.schema(tmp_path / "merged.parquet")
     assert (columns["gap.std"].unit, columns["t"].unit) == ("eV", "nm")
     about = tables.provenance(tmp_path / "merged.parquet")
-    assert about["counts"]["screened"] == asked.space.count
-    assert (about["range"], about["study"]) == ([0, asked.space.count], "test")
+    assert about["counts"]["screened"] == asked.space.n_materials
+    assert (about["range"], about["study"]) == ([0, asked.space.n_materials], "test")
 
 
 def test_a_material_has_the_same_bits_in_every_range():
     asked, all_of_it = problem(), replace(SCREENING, keep=0, sample=10_000)
-    whole = screen(asked, all_of_it, 0, asked.space.numbered).table.set_index("index")
-    assert len(whole) == asked.space.count
-    for start, stop in ((0, 1), (5, 700), (255, 257), (2000, asked.space.numbered)):
+    whole = screen(asked, all_of_it, 0, asked.space.n_grid_points).table.set_index("index")
+    assert len(whole) == asked.space.n_materials
+    for start, stop in ((0, 1), (5, 700), (255, 257), (2000, asked.space.n_grid_points)):
         part = screen(asked, all_of_it, start, stop).table.set_index("index")
         assert sorted(part.index) == [*range(start, stop)]
         pd.testing.assert_frame_equal(part, whole.loc[part.index], check_exact=True)
@@ -120,7 +120,7 @@ def test_chunks_are_whole_batches_and_cover_the_space():
     for chunks in (1, 3, 60):
         bounds = [chunk_bounds(space(), SCREENING, k, chunks) for k in range(chunks)]
         assert bounds[0][0] == 0
-        assert bounds[-1][1] == space().numbered
+        assert bounds[-1][1] == space().n_grid_points
         assert all(a[1] == b[0] for a, b in pairwise(bounds))
         assert all(start % SCREENING.batch == 0 for start, stop in bounds if start < stop)
 
@@ -203,10 +203,10 @@ def test_chunks_that_do_not_belong_together_are_refused(tmp_path):
 
 def test_a_material_that_has_several_points_is_screened_once():
     box = Box([Interval(name, 0.0, 1.0, 9) for name in "ab"], [{"a": "b", "b": "a"}])
-    found = screen(problem(space=box, predict=quantity), replace(SCREENING, batch=8), 0, box.numbered)
-    assert found.counts["screened"] == box.count < box.numbered
+    found = screen(problem(space=box, predict=quantity), replace(SCREENING, batch=8), 0, box.n_grid_points)
+    assert found.counts["screened"] == box.n_materials < box.n_grid_points
     sample = found.table.loc[found.table["kind"] == "sample", ["a", "b"]]
-    assert len(sample) == box.count
+    assert len(sample) == box.n_materials
     assert not sample.duplicated().any()
 
 

@@ -84,7 +84,7 @@ def test_ranking_finds_the_best_of_all():
     found = METHODS["ranking"].propose(asked, budget=10_000, seed=0)
     best = everything.iloc[order(everything)[:50]]
     np.testing.assert_array_equal(found.table["distance"], best["distance"])
-    assert found.evaluations == asked.space.count
+    assert found.evaluations == asked.space.n_materials
     with pytest.raises(InputError, match="budget"):
         METHODS["ranking"].propose(asked, budget=100, seed=0)
 

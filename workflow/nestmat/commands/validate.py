@@ -192,7 +192,7 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
     for name, problem in study.search.items():
         with _at(file, f"search.{name}.space"):
             space = design_space(problem.space)
-            count = space.count
+            count = space.n_materials
         if problem.interpolate:
             with _at(file, f"search.{name}.interpolate"):
                 named_materials(problem.interpolate.between, space)

@@ -64,7 +64,7 @@ def with_novelty_and_domain(design: Design, frame: pd.DataFrame) -> pd.DataFrame
     """
     x = torch.from_numpy(frame[list(design.space.columns)].to_numpy(np.float64))
     scale = design.scales[0]
-    if design.space.shares:
+    if design.space.composition_factors:
         novelty = distance_to_training(scale, design.space, design.members)(x)[0].numpy()
     else:
         known = _known_numbers(design)
@@ -85,20 +85,20 @@ def training_designs(design: Design) -> NDArray[np.float64]:
         space without composition they are the training rows.
     """
     space = design.space
-    if not space.shares:
+    if not space.composition_factors:
         return _inside(space, _known_numbers(design))
     shares = composition_columns(training_formulas(design.scales[0], design.members), space)
-    sites = space.shares
+    sites = space.composition_factors
     sums = [np.sum([shares[column] for column in site.columns], axis=0) for site in sites]
     inside = np.isclose(sums, 1).all(axis=0)
     known = pd.DataFrame({column: values[inside] for column, values in shares.items()})
     others = [factor for factor in space.factors if not isinstance(factor, Simplex)]
     for factor in others:
-        count = factor.count
+        count = factor.n_grid_points
         if count is None or count > DRAWN:
             values = factor.sample(DRAWN, np.random.default_rng(0))
         else:
-            values = factor.points(np.arange(count))
+            values = factor.from_index(np.arange(count))
         known = known.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
     return _inside(space, known[list(space.columns)].to_numpy(np.float64))
 

@@ -151,7 +151,7 @@ def judge_materials(
 
 def material_rows(frame: pd.DataFrame, space: Product) -> pd.DataFrame:
     """Candidates as rows of a data set: formula, material, numbers, and levels as categories."""
-    formulas = frame["formula"].tolist() if space.shares else [""] * len(frame)
+    formulas = frame["formula"].tolist() if space.composition_factors else [""] * len(frame)
     parsed = parse_many(formulas).formulas
     numbers = {c: frame[c] for f in space.factors if not isinstance(f, Simplex | Choice) for c in f.columns}
     levels = {

@@ -173,7 +173,7 @@ def distance_to_training(scale: str, space: Product, members: Members) -> quanti
 
 def _weights(given: Mapping[str, float], space: Product) -> list[float]:
     """A weight of each column: that of its species times the atoms of its site."""
-    ratio = {column: SITES.get(f.site, 1) for f in space.shares for column in f.columns}
+    ratio = {column: SITES.get(f.site, 1) for f in space.composition_factors for column in f.columns}
     species = {column: column.rpartition(":")[2] for column in ratio}
     if unknown := sorted(set(given) - set(species.values())):
         raise InputError(

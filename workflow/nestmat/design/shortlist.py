@@ -55,7 +55,7 @@ def write_shortlist(design: Design, frame: pd.DataFrame, path: str | Path, facts
         facts: Provenance of the table beside the name of the problem.
     """
     frame = with_novelty_and_domain(design, frame)
-    if design.space.shares:
+    if design.space.composition_factors:
         known = {f.key for f in parse_many(training_formulas(design.scales[0], design.members)).formulas if f}
         candidates = parse_many(frame["formula"].tolist()).formulas
         frame["known"] = [f is not None and f.key in known for f in candidates]

@@ -71,7 +71,7 @@ def composition_columns(formulas: Sequence[str], space: Product) -> dict[str, ND
         (n,) by column. What the space lacks is left out, so that the shares of a site may add up to less
         than 1.
     """
-    found = {name: np.zeros(len(formulas)) for site in space.shares for name in site.columns}
+    found = {name: np.zeros(len(formulas)) for site in space.composition_factors for name in site.columns}
     for row, formula in enumerate(parse_many(list(formulas)).formulas):
         assert formula is not None
         parts = (

@@ -99,8 +99,8 @@ def _approximants(design: Design) -> NDArray[np.float64]:
     found = pd.DataFrame(list(approximants(space))).fillna(0.0)
     for factor in space.factors:
         if not isinstance(factor, Simplex):
-            count = factor.count
-            values = factor.points(np.arange(count)) if count else factor.snap(np.zeros((1, 1)))
+            count = factor.n_grid_points
+            values = factor.from_index(np.arange(count)) if count else factor.snap(np.zeros((1, 1)))
             found = found.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
     return found[list(space.columns)].to_numpy(np.float64)
 
@@ -167,5 +167,5 @@ def _materials(design: Design, formulas: list[str]) -> NDArray[np.float64]:
         if isinstance(factor, Simplex):
             columns += [shares[name] for name in factor.columns]
         else:
-            columns += list(np.repeat(factor.points(np.array([0])), len(formulas), axis=0).T)
+            columns += list(np.repeat(factor.from_index(np.array([0])), len(formulas), axis=0).T)
     return np.column_stack(columns)

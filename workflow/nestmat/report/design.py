@@ -36,7 +36,7 @@ def design_chapter(source: Source, name: str) -> dict[str, Any]:
     """Everything that the report says of a design problem."""
     labels = DesignLabels.of(source.study, name)
     given, folder = labels.problem_config, f"search/{name}"
-    count = design_space(given.space).count
+    count = design_space(given.space).n_materials
     metrics = source.table(f"{folder}/metrics.parquet") if given.methods else None
     shortlist = source.table(f"{folder}/shortlist.parquet") if given.shortlist else None
     drawn = [kind for subject, kind in figures.available(source.study) if subject == name]

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from nestmat.errors import InputError
 from nestmat.search.candidate_table import CandidateTable
 from nestmat.search.methods.conditional_decoder import ConditionalDecoder
-from nestmat.search.methods.latent import SMALLEST, LatentSpace
+from nestmat.search.methods.latent import LatentSpace
 from nestmat.search.problem import Problem
-from nestmat.search.spaces.factors import Choice
 from nestmat.search.spaces.product import Product
-from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
 
 
@@ -152,9 +150,7 @@ def _conditional(problem: Problem, scale: str | None) -> bool:
 def _mixed(space: Product, ends: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mixtures (steps, columns) of two materials (2, columns) at ``t`` (steps, 1); levels are not mixed."""
     parts = zip(space.factors, space.split((1 - t) * ends[0] + t * ends[1]), strict=True)
-    return np.concatenate(
-        [factor.snap(part) if isinstance(factor, Choice) else part for factor, part in parts], axis=1
-    )
+    return np.concatenate([factor.mix(part) for factor, part in parts], axis=1)
 
 
 def _slerp(a: NDArray[np.float64], b: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -169,12 +165,4 @@ def _slerp(a: NDArray[np.float64], b: NDArray[np.float64], t: NDArray[np.float64
 def _allowed(space: Product, x: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether the sites of materials (n, columns) keep the rules of the space, (n,)."""
     parts = zip(space.factors, space.split(x), strict=True)
-    kept = [
-        np.abs(factor.from_free(torch.from_numpy(np.log(np.maximum(part, SMALLEST)))).numpy() - part).max(
-            axis=1
-        )
-        < 1e-9
-        for factor, part in parts
-        if isinstance(factor, Simplex)
-    ]
-    return np.logical_and.reduce(kept)
+    return np.logical_and.reduce([factor.keeps_rules(part) for factor, part in parts])

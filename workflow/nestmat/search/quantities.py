@@ -82,7 +82,7 @@ class Distance:
     """
 
     def __init__(self, space: Product, known: Mapping[str, NDArray[np.float64]]):
-        sites = space.shares
+        sites = space.composition_factors
         self._places = torch.tensor([space.columns.index(name) for site in sites for name in site.columns])
         values = np.column_stack([known[name] for site in sites for name in site.columns])
         self._known, self._weight = torch.from_numpy(values), 0.5 / len(sites)

@@ -65,9 +65,9 @@ def chunk_bounds(space: DesignSpace, screening: Screening, chunk: int, chunks: i
 
 def _numbered(space: DesignSpace) -> int:
     # A space that cannot be numbered says why when it is asked for a point.
-    space.points(np.zeros(1, dtype=np.int64))
-    assert space.numbered is not None
-    return space.numbered
+    space.from_index(np.zeros(1, dtype=np.int64))
+    assert space.n_grid_points is not None
+    return space.n_grid_points
 
 
 class _Smallest:
@@ -148,10 +148,10 @@ def _predict(
     space, size = problem.space, screening.batch
     index = np.arange(number * size, (number + 1) * size)
     # The last batch is filled up with the last point.
-    x = space.points(np.minimum(index, _numbered(space) - 1))
+    x = space.from_index(np.minimum(index, _numbered(space) - 1))
     draw = np.random.default_rng([screening.seed, number]).random(size)
     table = problem.evaluate(x, torch.float32, device).assign(index=index, draw=draw)
-    return table[(start <= index) & (index < stop) & space.first(x)]
+    return table[(start <= index) & (index < stop) & space.is_canonical(x)]
 
 
 def screen(
@@ -193,7 +193,7 @@ def screen(
             kept.count(screened=len(table), feasible=feasible, hits=int(table["hit"].sum()))
             report(min(stop, (number + 1) * size) - start, lambda: f"{kept.counts['hits']} hits")
     found = kept.table()
-    x = space.points(found["index"].to_numpy())
+    x = space.from_index(found["index"].to_numpy())
     numbers = pd.DataFrame(x, columns=list(space.columns)).assign(formula=space.formulas(x))
     return Screened(pd.concat([found, numbers], axis=1), kept.counts)
 
@@ -252,7 +252,7 @@ def screen_chunk(
     about = {
         **(facts or {}),
         "screening": asdict(screening),
-        "points": problem.space.numbered,
+        "points": problem.space.n_grid_points,
         "range": [start, stop],
         "counts": found.counts,
     }

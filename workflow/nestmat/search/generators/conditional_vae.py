@@ -9,13 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from nestmat.models.layers import Layout, Output, Perceptrons
 from nestmat.models.losses import split_gaussian
-from nestmat.search.spaces.factors import Interval
 from nestmat.search.spaces.product import Product
-from nestmat.search.spaces.simplex import Simplex
 
 ACTIVE = 0.01
 """Variance of its posterior mean over materials from which a latent counts as active."""
@@ -85,10 +82,10 @@ class ConditionalVAE(nn.Module):
         self._random = torch.Generator().manual_seed(seed)
         self.register_buffer("_mean", torch.zeros(conditions, dtype=torch.float64))
         self.register_buffer("_std", torch.ones(conditions, dtype=torch.float64))
-        self._factors = [factor for factor in space.factors if factor.free]
+        self._factors = [factor for factor in space.factors if factor.n_free]
         told, hidden = conditions + 1, (settings.width,) * settings.layers
         read = self._features(space.sample(1, seed)).shape[1] + told
-        latents, free = Output(2 * settings.latents), Output(space.free)
+        latents, free = Output(2 * settings.latents), Output(space.n_free)
         self._layout = Layout()
         self._encoder = Perceptrons(self._layout, "encoder", read, hidden, {"latents": latents}, "silu")
         self._decoder = Perceptrons(
@@ -113,15 +110,8 @@ class ConditionalVAE(nn.Module):
 
     def _features(self, x: NDArray[np.float64]) -> Tensor:
         """What the encoder reads, (n, features), about 1 in size; what is periodic goes round."""
-        parts = []
-        for factor, part in zip(self.space.factors, self.space.split(x), strict=True):
-            if isinstance(factor, Interval):
-                share = (part - factor.low) / (factor.high - factor.low)
-                angle = 2 * math.pi * share
-                parts.append(np.hstack([np.cos(angle), np.sin(angle)]) if factor.periodic else 4 * share - 2)
-            elif factor.free:
-                parts.append(2 * part)
-        return torch.from_numpy(np.hstack(parts)).float()
+        parts = zip(self.space.factors, self.space.split(x), strict=True)
+        return torch.from_numpy(np.hstack([factor.network_inputs(part) for factor, part in parts])).float()
 
     def _conditions(self, y: NDArray[np.float64] | None, n: int) -> Tensor:
         """Scaled conditions and whether they are known, (n, conditions + 1); zeros where they are not."""
@@ -146,22 +136,16 @@ class ConditionalVAE(nn.Module):
     def _misfit(self, free: Tensor, x: list[Tensor]) -> Tensor:
         """Negative log-likelihood (n,) in nats of the numbers of each factor, less what is always left."""
         found = free.new_zeros(len(free))
-        parts = free.split([factor.free for factor in self._factors], dim=1)
-        for k, (factor, made, given) in enumerate(zip(self._factors, parts, x, strict=True)):
-            if isinstance(factor, Interval):
-                log_spread = self._log_spread[k].clamp_min(math.log(SHARPEST))
-                gap = (factor.from_free(made).float() - given) / (factor.high - factor.low)
-                gap = torch.sin(math.pi * gap) / math.pi if factor.periodic else gap
-                found = found + 0.5 * (gap[:, 0] * (-log_spread).exp()).square() + log_spread
-            else:
-                draws = factor.grid if isinstance(factor, Simplex) else 1
-                log_share = functional.log_softmax(made, dim=1)
-                found = found + draws * functional.kl_div(log_share, given, reduction="none").sum(dim=1)
+        parts = free.split([factor.n_free for factor in self._factors], dim=1)
+        for k, (factor, decoded, target) in enumerate(zip(self._factors, parts, x, strict=True)):
+            log_std = self._log_spread[k].clamp_min(math.log(SHARPEST))
+            for term in factor.reconstruction_terms(decoded, target, log_std):
+                found = found + term
         return found
 
     def _given(self, x: NDArray[np.float64]) -> list[Tensor]:
         parts = zip(self.space.factors, self.space.split(x), strict=True)
-        return [torch.from_numpy(part).float() for factor, part in parts if factor.free]
+        return [torch.from_numpy(part).float() for factor, part in parts if factor.n_free]
 
     def fit(
         self, x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64], steps: int

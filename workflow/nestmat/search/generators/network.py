@@ -16,7 +16,6 @@ from nestmat.models.flow import ConditionalFlow
 from nestmat.models.invertible import Invertible
 from nestmat.models.mixture_density import MixtureDensity
 from nestmat.search.generators.base import CURVE, TrainingOptions, even_weights, most_frequent_value
-from nestmat.search.spaces.factors import Interval
 from nestmat.search.spaces.product import Product
 
 Density = ConditionalFlow | Invertible | MixtureDensity
@@ -91,11 +90,11 @@ class DensityGenerator(nn.Module):
         indicators: bool = True,
     ):
         super().__init__()
-        if not all(isinstance(f, Interval) and not f.periodic for f in space.factors):
+        if not all(f.is_interval and not f.periodic for f in space.factors):
             raise InputError(
-                "has other parts than numbers in intervals.",
-                column="space",
-                remedy="use a conditional_vae, which knows shares and levels.",
+                "A density of numbers needs a space of numbers in intervals that are not periodic.",
+                key="space",
+                remedy="choose conditional_vae, which handles compositions, levels and periodic numbers.",
             )
         self.space, self.options, self.seed = space, options, seed
         self.condition = Condition(indicators)

@@ -21,7 +21,7 @@ def climb(found: Shortlist, x: NDArray[np.float64], tries: int, random: np.rando
     """
     table = found.add(x)
     for _ in range(tries - 1):
-        tried = found.problem.space.step(x, random)
+        tried = found.problem.space.random_neighbour(x, random)
         new = found.add(tried)
         both = pd.concat([table, new], ignore_index=True)
         rank = ranks(both)

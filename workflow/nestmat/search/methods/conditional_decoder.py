@@ -19,7 +19,7 @@ from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates
 from nestmat.search.problem import Problem, Target, order
 from nestmat.search.spaces.product import Product
-from nestmat.search.spaces.simplex import Simplex
+from nestmat.search.spaces.simplex import SMALLEST_FRACTION, Simplex
 from nestmat.search.surrogate import Surrogate
 
 ROUNDED = 0.02
@@ -27,8 +27,6 @@ ROUNDED = 0.02
 ABSENT = 1e-6
 """Share of an element that is decoded to none, times how likely it is there: where the rules of the space ask
 for more elements, the likeliest come first."""
-SMALLEST = 1e-30
-"""Stands for a share of 0 where a logarithm is taken."""
 
 
 def target_value(target: Target) -> float:
@@ -69,7 +67,11 @@ class ConditionalDecoder:
         found = chain.conditions(self.scale) if self.scale in chain.scales else None
         blocks = chain.fractions(self.scale) if found else {}
         [columns] = blocks.values() or [()]
-        if found is None or len(space.shares) != 1 or not set(space.shares[0].columns) <= set(columns):
+        if (
+            found is None
+            or len(space.composition_factors) != 1
+            or not set(space.composition_factors[0].columns) <= set(columns)
+        ):
             raise InputError(
                 "does not decode the shares of the space for wanted targets.",
                 column=f"scales.{self.scale}",
@@ -77,7 +79,7 @@ class ConditionalDecoder:
             )
         self.latents, self.members = found
         self.member = member % self.members
-        self._places = [list(columns).index(name) for name in space.shares[0].columns]
+        self._places = [list(columns).index(name) for name in space.composition_factors[0].columns]
         self.wanted = {
             target.quantity.partition(".")[2]: target_value(target)
             for target in problem.targets
@@ -87,7 +89,7 @@ class ConditionalDecoder:
     @property
     def shares(self) -> Simplex:
         """The factor of the space that is decoded."""
-        return self.space.shares[0]
+        return self.space.composition_factors[0]
 
     def part(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares (n, species) of materials (n, columns)."""
@@ -100,7 +102,7 @@ class ConditionalDecoder:
         proportion.
         """
         parts = self.space.split(x)
-        free = torch.from_numpy(np.log(np.maximum(shares, SMALLEST)))
+        free = torch.from_numpy(np.log(np.maximum(shares, SMALLEST_FRACTION)))
         parts[self.space.factors.index(self.shares)] = self.shares.from_free(free).numpy()
         return self.space.canonical(np.concatenate(parts, axis=1))
 
@@ -120,7 +122,7 @@ class ConditionalDecoder:
         full = chain.with_targets(self.scale, torch.from_numpy(z), self.wanted, self.member)
         [block] = chain.decode(self.scale, full[None], self.member).values()
         likely = chain.presence(self.scale, full[None], self.member)
-        shares = (block + ABSENT * likely)[0, :, self._places].clamp_min(SMALLEST)
+        shares = (block + ABSENT * likely)[0, :, self._places].clamp_min(SMALLEST_FRACTION)
         return (shares / shares.sum(dim=1, keepdim=True)).numpy()
 
     def prior(self, n: int, seed: Sequence[int]) -> NDArray[np.float64]:

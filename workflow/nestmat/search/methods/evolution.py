@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nestmat.errors import InputError
 from nestmat.search.methods.base import SearchMethod
-from nestmat.search.spaces.base import DesignSpace
 from nestmat.search.spaces.product import Product
 
 
@@ -33,21 +31,6 @@ class Evolution(SearchMethod):
     jump: float = 0.05
     mixing: float = 0.5
 
-    @staticmethod
-    def parts(space: DesignSpace) -> Product:
-        """The space, if parents in it have parts to exchange.
-
-        Raises:
-            InputError: It is not a product of parts.
-        """
-        if not isinstance(space, Product):
-            raise InputError(
-                "has no parts that parents could exchange.",
-                column="space",
-                remedy="rank the space, or draw from it.",
-            )
-        return space
-
     def children(
         self,
         space: Product,
@@ -66,6 +49,6 @@ class Evolution(SearchMethod):
             share = np.where(mixed, random.random(n), random.integers(2, size=n))[:, None]
             child = factor.snap(share * mother[:, here] + (1 - share) * father[:, here])
             change = random.random(n)[:, None]
-            stepped = np.where(change < self.mutation, factor.step(child, random), child)
+            stepped = np.where(change < self.mutation, factor.random_neighbour(child, random), child)
             parts.append(np.where(change > 1 - self.jump, factor.sample(n, random), stepped))
         return space.canonical(np.concatenate(parts, axis=1))

@@ -11,6 +11,7 @@ from nestmat.search.candidates import Candidates, Shortlist
 from nestmat.search.methods.evolution import Evolution
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order, ranks
+from nestmat.search.spaces.product import factors_of
 
 
 @METHODS.register("genetic")
@@ -24,7 +25,7 @@ class Genetic(Evolution):
         Raises:
             InputError: The space is not a product of parts that could be exchanged.
         """
-        space = self.parts(problem.space)
+        space = factors_of(problem.space, "Crossover exchanges")
         random = np.random.default_rng(seed)
         found = Shortlist(problem, self.keep)
         size = min(self.population, budget)

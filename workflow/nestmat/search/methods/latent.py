@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,15 +16,13 @@ from nestmat.search.candidates import Candidates
 from nestmat.search.methods.descent import Descent
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
+from nestmat.search.spaces.base import Factor
 from nestmat.search.spaces.product import Product
-from nestmat.search.spaces.simplex import Simplex
+from nestmat.search.spaces.simplex import SMALLEST_FRACTION
 from nestmat.search.surrogate import Surrogate
 
 LEAST_VARIANCE = 1e-6
 """Directions of less variance than this share of the largest one are no directions of the latent space."""
-
-SMALLEST = 1e-30
-"""Stands for a share of 0 where a logarithm is taken."""
 
 
 class LatentSpace:
@@ -98,7 +95,7 @@ class LatentSpace:
                 value=scale,
                 remedy=f"choose from {', '.join(chain.scales)}.",
             )
-        sites = [factor for factor in self.space.factors if isinstance(factor, Simplex) and factor.count > 1]
+        sites = [factor for factor in self.space.composition_factors if factor.n_grid_points > 1]
         for name in chain.scales if scale is None else [scale]:
             blocks = chain.fractions(name)
             if sites and all(self._place(site, blocks) for site in sites):
@@ -111,10 +108,10 @@ class LatentSpace:
         )
 
     @staticmethod
-    def _place(factor: Any, blocks: Mapping[str, Sequence[str]]) -> tuple[str, list[int]] | None:
+    def _place(factor: Factor, blocks: Mapping[str, Sequence[str]]) -> tuple[str, list[int]] | None:
         """Block that a factor is decoded from, and the places of its columns there."""
         for name, columns in blocks.items():
-            if isinstance(factor, Simplex) and set(factor.columns) <= set(columns):
+            if factor.is_composition and set(factor.columns) <= set(columns):
                 return name, [list(columns).index(column) for column in factor.columns]
         return None
 
@@ -146,7 +143,7 @@ class LatentSpace:
             if place is None:
                 found.append(None)
             else:
-                part = blocks[place[0]][0][:, place[1]].clamp_min(SMALLEST)
+                part = blocks[place[0]][0][:, place[1]].clamp_min(SMALLEST_FRACTION)
                 found.append(part / part.sum(dim=1, keepdim=True))
         return found
 
@@ -156,8 +153,8 @@ class LatentSpace:
         parts = []
         for factor, shares in zip(self.space.factors, self.shares(w), strict=True):
             if shares is None:
-                parts.append(rest[:, : factor.free])
-                rest = rest[:, factor.free :]
+                parts.append(rest[:, : factor.n_free])
+                rest = rest[:, factor.n_free :]
             else:
                 parts.append(shares.log())
         return self.space.from_free(torch.cat(parts, dim=1))

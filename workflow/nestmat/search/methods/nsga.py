@@ -18,7 +18,7 @@ from nestmat.search.methods.gradient import Gradient
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Problem, order
-from nestmat.search.spaces.product import Product
+from nestmat.search.spaces.product import Product, factors_of
 
 if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
@@ -64,7 +64,7 @@ class NSGA(Evolution):
         Raises:
             InputError: The space is not a product of parts that could be exchanged.
         """
-        space = self.parts(problem.space)
+        space = factors_of(problem.space, "Crossover exchanges")
         found = FrontShortlist(problem, self.keep)
         x = space.canonical(space.sample(min(self.population, budget), seed=seed))
         table = found.add(x)
@@ -175,7 +175,7 @@ def _weights(count: int) -> NDArray[np.float64]:
 
 def _has_gradient(problem: Problem) -> bool:
     """Whether the distance of a material has a slope; predicts one material."""
-    free = torch.zeros(1, problem.space.free, dtype=torch.float64, requires_grad=True)
+    free = torch.zeros(1, problem.space.n_free, dtype=torch.float64, requires_grad=True)
     return problem.judge(problem.predict(problem.space.from_free(free)))[0].requires_grad
 
 

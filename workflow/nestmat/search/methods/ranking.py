@@ -34,7 +34,7 @@ class Ranking(SearchMethod):
         Raises:
             InputError: The space has more materials than the budget, or has no grid.
         """
-        count = problem.space.count
+        count = problem.space.n_materials
         if count is None or count > budget:
             raise InputError(
                 f"does not reach for the {'endless' if count is None else count} materials of the space.",

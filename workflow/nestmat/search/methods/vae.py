@@ -17,7 +17,7 @@ from nestmat.search.methods.base import SearchMethod
 from nestmat.search.methods.climb import climb
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order, ranks
-from nestmat.search.spaces.product import Product
+from nestmat.search.spaces.product import factors_of
 
 LEAST_BUDGET = 100
 """Smallest budget: fewer materials teach nothing."""
@@ -87,13 +87,7 @@ class VAE(SearchMethod, ConditionalVAESettings):
             InputError: The space is not a product of factors, the budget is too small to learn from, or
                 hardly any material has a value of all that is wanted.
         """
-        space = problem.space
-        if not isinstance(space, Product):
-            raise InputError(
-                "has no factors that a network could learn.",
-                column="space",
-                remedy="rank the space, or draw from it.",
-            )
+        space = factors_of(problem.space, "A variational autoencoder learns")
         if budget < LEAST_BUDGET:
             raise InputError(
                 "is too small to learn from.",

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nestmat.errors import InputError
+from nestmat.search.spaces.base import DesignSpace
 
 
-class Pool:
-    """A finite table of materials; nothing outside it is proposed.
+class Pool(DesignSpace):
+    """A finite table of materials; nothing outside of it is proposed.
 
     Args:
         table: One row a material: numbers that describe it.
@@ -23,19 +24,23 @@ class Pool:
         InputError: The table is empty, not finite, or has a row twice.
     """
 
-    free = 0
+    n_free = 0
+    n_materials: int
+    n_grid_points: int
 
     def __init__(self, table: pd.DataFrame, formulas: Sequence[str]):
         values = table.to_numpy(np.float64)
         if not values.size or not np.isfinite(values).all():
-            raise InputError("the pool is empty or not finite.", remedy="give a table of numbers.")
-        if (twice := table.duplicated()).any():
-            row = int(np.argmax(twice.to_numpy()))
             raise InputError(
-                "is twice in the pool.", row=row, value=formulas[row], remedy="keep one row a material."
+                "The pool is empty or has numbers that are not finite.", remedy="give a table of numbers."
+            )
+        if (repeated := table.duplicated()).any():
+            row = int(np.argmax(repeated.to_numpy()))
+            raise InputError(
+                f"{formulas[row]} is twice in the pool.", row=row, remedy="keep one row a material."
             )
         self.columns, self.values, self._formulas = tuple(map(str, table.columns)), values, list(formulas)
-        self.numbered = self.count = len(values)
+        self.n_grid_points = self.n_materials = len(values)
         spread = np.ptp(values, axis=0)
         self._spread = np.where(spread > 0, spread, 1.0)
 
@@ -45,7 +50,7 @@ class Pool:
         Raises:
             InputError: Always.
         """
-        raise self._no_path()
+        raise self._no_coordinates()
 
     def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """As `from_free`.
@@ -53,44 +58,40 @@ class Pool:
         Raises:
             InputError: Always.
         """
-        raise self._no_path()
+        raise self._no_coordinates()
 
     @staticmethod
-    def _no_path() -> InputError:
+    def _no_coordinates() -> InputError:
         return InputError(
-            "a pool of materials has no continuous coordinates to search along.",
-            column="space",
+            "A pool of materials has no continuous coordinates to search along.",
+            key="space",
             remedy="rank it, or draw from it.",
         )
 
-    def step(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
-        """Another material of the pool for each row, (n, columns): nothing is next to it."""
-        return self.points(random.integers(self.count, size=len(x)))
+    def random_neighbour(self, x: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+        """A random material of the pool for each row, (n, columns): there are no neighbours."""
+        return self.from_index(random.integers(self.n_materials, size=len(x)))
 
-    def number(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Row of the pool next to each row of ``x``, (n,)."""
-        found = [self.distance(row, self.values).argmin() for row in np.asarray(x)]
-        return np.array(found, dtype=np.int64)
+    def nearest_rows(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Row of the pool nearest to each row of ``x``, (n,)."""
+        rows = [self.distance(row, self.values).argmin() for row in np.asarray(x)]
+        return np.array(rows, dtype=np.int64)
 
     def canonical(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The material of the pool next to each row, (n, columns)."""
-        return self.values[self.number(x)]
+        """The material of the pool nearest to each row, (n, columns)."""
+        return self.values[self.nearest_rows(x)]
 
-    def points(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+    def from_index(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """Materials by row of the pool, (n, columns)."""
         return self.values[np.asarray(index)]
 
-    def first(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """All of them, (n,): no row is there twice."""
-        return np.ones(len(x), dtype=bool)
-
     def sample(self, n: int, seed: int | Sequence[int]) -> NDArray[np.float64]:
         """Random materials, with repetitions, (n, columns)."""
-        return self.points(np.random.default_rng(seed).integers(self.count, size=n))
+        return self.from_index(np.random.default_rng(seed).integers(self.n_materials, size=n))
 
     def enumerate(self, size: int) -> Iterator[NDArray[np.float64]]:
         """Every material once, in chunks of at most ``size``."""
-        for start in range(0, self.count, size):
+        for start in range(0, self.n_materials, size):
             yield self.values[start : start + size]
 
     def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,4 +100,4 @@ class Pool:
 
     def formulas(self, x: NDArray[np.float64]) -> list[str]:
         """Formula, or label, of each row."""
-        return [self._formulas[row] for row in self.number(x)]
+        return [self._formulas[row] for row in self.nearest_rows(x)]
