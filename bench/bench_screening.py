@@ -38,7 +38,8 @@ from nestmat.config.scales import Scale
 from nestmat.features.differentiable import feature_map
 from nestmat.features.feature_map import FeatureMap
 from nestmat.materials import ions
-from nestmat.models.autoencoder import Autoencoder, Shapes
+from nestmat.models.autoencoder.network import Autoencoder
+from nestmat.models.specification import Shapes
 from nestmat.paths import ROOT
 from nestmat.scales.chain import Chain
 from nestmat.search.problem import Constraint, Problem, Target

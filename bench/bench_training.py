@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.specification import Encoder, Head, Specification, Training
 from nestmat.training.chunks import train_members
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
@@ -27,10 +28,10 @@ from nestmat.training.scale_data import ScaleData
 SITES = {"A": 5, "B": 6, "X": 3}
 
 
-def full_batch(epochs: int) -> Model:
+def full_batch(epochs: int) -> Specification:
     """AE1 of the follow-up."""
     hidden = {"hidden": (25,), "activation": "relu"}
-    return Model(
+    return AutoencoderSpecification(
         inputs=("descriptors",),
         encoder=Encoder(latents=11, hidden=(25,), activation="identity"),
         heads={
@@ -43,9 +44,9 @@ def full_batch(epochs: int) -> Model:
     )
 
 
-def mini_batch(epochs: int) -> Model:
+def mini_batch(epochs: int) -> Specification:
     """AE1 of the paper."""
-    return Model(
+    return AutoencoderSpecification(
         inputs=("descriptors",),
         encoder=Encoder(latents=12),
         heads={
@@ -84,7 +85,7 @@ def random_scale(rows: int, folds: int, seed: int = 0) -> tuple[ScaleData, Membe
 class LoopNetwork(nn.Module):
     """The network of one fold as one would write it in plain torch."""
 
-    def __init__(self, specification: Model, widths: dict[str, int]):
+    def __init__(self, specification: Specification, widths: dict[str, int]):
         super().__init__()
         activations = {"identity": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -115,7 +116,7 @@ class LoopNetwork(nn.Module):
         return {name: head(z) for name, head in self.heads.items()}
 
 
-def train_loop(specification: Model, data: ScaleData, members: Members) -> None:
+def train_loop(specification: Specification, data: ScaleData, members: Members) -> None:
     """Train one fold after the other."""
     training, penalties = specification.training, specification.penalties
     losses = {
@@ -145,7 +146,7 @@ def train_loop(specification: Model, data: ScaleData, members: Members) -> None:
                 optimiser.step()
 
 
-def compare(specification: Model, rows: int, folds: int, rounds: int) -> tuple[float, float]:
+def compare(specification: Specification, rows: int, folds: int, rounds: int) -> tuple[float, float]:
     """Seconds of the loop and of the batch, each the fastest of some rounds."""
     data, members = random_scale(rows, folds)
     loop, batched = [], []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -537,7 +536,7 @@ def _write_model(
         "model": model,
         "protocol": protocol,
         "columns": widths,
-        "specification": asdict(specification),
+        "specification": specification.as_dict(),
         "facts": {"torch": "2.13.0"},
     }
     stem.with_suffix(".json").write_text(json.dumps(card))

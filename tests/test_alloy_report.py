@@ -67,7 +67,9 @@ def content(**changes) -> dict:
             "single": {"loss": "binary_cross_entropy", "hidden": [8]},
             "shares": {"loss": "presence", "hidden": [8]},
         },
-        "semi_supervised": {"composition": "shares", "classifier": ["solution"]},
+        "kind": "semi_supervised",
+        "composition": "shares",
+        "classifier": ["solution"],
     }
     problem = {
         "title": "Single-phase alloys",

@@ -19,9 +19,10 @@ from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, document, recommend_predictor
-from nestmat.models.autoencoder import Autoencoder, Shapes
+from nestmat.models.autoencoder.network import Autoencoder
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.losses import binary_cross_entropy
-from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.models.specification import Encoder, Head, Shapes, Training
 from nestmat.plan.jobs import Plan
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.train import train_scale
@@ -32,7 +33,7 @@ from nestmat.training.scale_data import ScaleData
 
 CLASSES = ["several phases", "single phase"]
 HEAD = Head(loss="binary_cross_entropy", hidden=(8,))
-SPECIFICATION = Model(
+SPECIFICATION = AutoencoderSpecification(
     inputs=("inputs",),
     encoder=Encoder(latents=2, hidden=(8,)),
     heads={"phase": HEAD, "inputs": Head(loss="mse", weight=0.1)},
@@ -103,17 +104,17 @@ def test_the_loss_is_that_of_torch_and_of_scikit_learn():
         (Head(loss="mse"), ["phase"], "use binary_cross_entropy"),
         (Head(loss="gaussian_nll"), ["phase"], "use binary_cross_entropy"),
         (HEAD, [], "use another loss, or give the column"),
-        (Head(loss="binary_cross_entropy", floor=0.0), ["phase"], "a class has no floor"),
+        (Head(loss="binary_cross_entropy", floor=0.0), ["phase"], "has classes, and so no floor"),
     ],
 )
 def test_a_loss_that_does_not_fit_the_target_is_named(head, classes, text):
-    specification = Model(inputs=("x",), encoder=Encoder(latents=1), heads={"phase": head})
+    specification = AutoencoderSpecification(inputs=("x",), encoder=Encoder(latents=1), heads={"phase": head})
     with pytest.raises(InputError, match=text):
         Autoencoder(specification, Shapes({"x": 2}, {"x": "continuous"}, ["phase"], classes), [])
 
 
 def test_a_block_has_no_binary_loss():
-    specification = Model(inputs=("x",), encoder=Encoder(latents=1), heads={"x": HEAD})
+    specification = AutoencoderSpecification(inputs=("x",), encoder=Encoder(latents=1), heads={"x": HEAD})
     with pytest.raises(InputError, match="needs a target with classes"):
         Autoencoder(specification, Shapes({"x": 2}, {"x": "continuous"}, []), [])
 
@@ -167,7 +168,7 @@ def test_a_class_is_never_standardised():
     for wanted in (True, False):
         head = Head(loss="binary_cross_entropy", standardise=wanted)
         network = Autoencoder(
-            Model(inputs=("x",), encoder=Encoder(latents=1), heads={"phase": head}),
+            AutoencoderSpecification(inputs=("x",), encoder=Encoder(latents=1), heads={"phase": head}),
             Shapes({"x": 2}, {"x": "continuous"}, ["phase"], ["phase"]),
             [0, 1],
         )
@@ -358,14 +359,17 @@ def test_a_taught_model_is_no_member_of_a_stack_whose_weights_are_learned():
         "inputs": ["shares", "inputs"],
         "encoder": {"latents": 2},
         "heads": {"phase": {"loss": "binary_cross_entropy"}, "shares": {"loss": "multinomial"}},
-        "semi_supervised": {"composition": "shares", "classifier": ["inputs"], "teacher": "rule"},
+        "kind": "semi_supervised",
+        "composition": "shares",
+        "classifier": ["inputs"],
+        "teacher": "rule",
     }
     study_from(config)
     # The teacher learned from the rows that the weights would be learned on.
     scale["recommended"]["weights"] = "learned"
     with pytest.raises(InputError, match=r"teacher.*give the stack equal weights"):
         study_from(config)
-    scale["models"]["ae"]["specification"]["semi_supervised"]["teacher"] = None
+    scale["models"]["ae"]["specification"]["teacher"] = None
     study_from(config)
 
 

@@ -23,7 +23,9 @@ from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials.formulas import parse_many
-from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
+from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.chain import Chain
 from nestmat.scales.train import train_scale
 from nestmat.search.interpolation import interpolate
@@ -43,17 +45,18 @@ RULES = {"species": ELEMENTS, "grid": 100, "fewest": 3, "most": 6, "least": 0.05
 BLOCKS = {"shares": FeatureBlock(elements=ELEMENTS), "solution": FeatureBlock(alloy=True)}
 TRAINING = Training(epochs=120, batch_size=64, learning_rate=0.01, schedule="cosine", seeds=2)
 MODELS = {
-    "conditional": Model(
+    "conditional": SemiSupervisedSpecification(
         inputs=("shares", "solution"),
         encoder=Encoder(latents=4, hidden=(48,)),
         heads={
             "single": Head(hidden=(32,), loss="binary_cross_entropy", weight=20.0),
             "shares": Head(hidden=(48,), loss="presence"),
         },
-        semi_supervised=SemiSupervised(composition="shares", classifier=("solution",)),
+        composition="shares",
+        classifier=("solution",),
         training=TRAINING,
     ),
-    "plain": Model(
+    "plain": AutoencoderSpecification(
         inputs=("shares", "solution"),
         encoder=Encoder(latents=3, hidden=(8,)),
         heads={

@@ -14,7 +14,8 @@ from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
-from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
@@ -119,7 +120,7 @@ def test_ions_that_the_space_leaves_out_are_absent(space):
 
 
 def model(target, *inputs):
-    return Model(
+    return AutoencoderSpecification(
         inputs=("descriptors", "geometry", *inputs),
         encoder=Encoder(latents=3, hidden=(6,)),
         heads={target: Head(hidden=(6,))},

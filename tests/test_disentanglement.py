@@ -30,14 +30,15 @@ from nestmat.interpretation.families import encode_families, equimolar
 from nestmat.interpretation.interpret import ATTRIBUTIONS, interpret_scale
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import latent_symbol
-from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
+from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
+from nestmat.models.specification import Encoder, Head, Training
 from nestmat.paths import ROOT
 from nestmat.report.findings.latents import disentanglement, latents_tables
 from nestmat.scales.train import train_scale
 from nestmat.training.checkpoints import Trained
 
 SEEDS = 2
-MODEL = Model(
+MODEL = SemiSupervisedSpecification(
     inputs=("shares", "evidence"),
     initialisation="lecun",
     encoder=Encoder(latents=3, hidden=(12,)),
@@ -45,7 +46,8 @@ MODEL = Model(
         "phase": Head(hidden=(12,), loss="binary_cross_entropy", weight=20.0),
         "shares": Head(hidden=(12,), loss="presence"),
     },
-    semi_supervised=SemiSupervised(composition="shares", classifier=("evidence",)),
+    composition="shares",
+    classifier=("evidence",),
     training=Training(epochs=60, batch_size=16, learning_rate=0.01, seeds=SEEDS),
 )
 
@@ -241,7 +243,7 @@ def shares_only(folder: Path) -> tuple[Path, Path]:
     specification = replace(
         MODEL,
         inputs=("shares",),
-        semi_supervised=SemiSupervised(composition="shares", classifier=("shares",)),
+        classifier=("shares",),
         training=Training(epochs=5, learning_rate=0.01),
     )
     features = write_alloys(folder, data)
@@ -447,8 +449,9 @@ def test_families_need_a_semi_supervised_model():
     content = yaml.safe_load((ROOT / "resources/studies/dvae_hea.yaml").read_text())
     phase = content["scales"]["phase"]
     specification = phase["models"]["as_published"]["specification"]
-    del specification["semi_supervised"]
+    for key in ("kind", "composition", "classifier", "roots"):
+        del specification[key]
     specification["heads"]["shares"]["loss"] = "cross_entropy"
     phase["interpret"]["model"] = "as_published"
-    with pytest.raises(InputError, match="families: goes with a semi-supervised model"):
+    with pytest.raises(InputError, match="families: goes with a model of the kind semi_supervised"):
         study_from({**content, "search": {}})

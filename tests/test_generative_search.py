@@ -17,7 +17,8 @@ from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
-from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.chain import Chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
@@ -44,14 +45,14 @@ BLOCKS = {
 }
 TRAINING = Training(epochs=150, batch_size=64, learning_rate=0.01, schedule="cosine", seeds=2)
 MODELS = {
-    "ions": Model(
+    "ions": AutoencoderSpecification(
         inputs=(*SITES, "descriptors"),
         encoder=Encoder(latents=6, hidden=(32,)),
         heads={site: Head(hidden=(32,), loss="cross_entropy") for site in SPECIES}
         | {"descriptors": Head(hidden=(32,), loss="mse")},
         training=TRAINING,
     ),
-    "cell": Model(
+    "cell": AutoencoderSpecification(
         inputs=("ions", *OTHERS),
         encoder=Encoder(latents=3, hidden=(16,)),
         heads={"gap": Head(hidden=(16,))},

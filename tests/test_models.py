@@ -9,11 +9,13 @@ from torch.nn import functional
 
 from nestmat.errors import InputError
 from nestmat.models import losses
-from nestmat.models.autoencoder import Autoencoder, Shapes
-from nestmat.models.base import Batch, Noise, random_bits
+from nestmat.models.autoencoder.network import Autoencoder
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.base import Batch
 from nestmat.models.joint import JointBatch, JointModel
 from nestmat.models.layers import ACTIVATIONS, Layout, Output, Perceptrons
-from nestmat.models.specification import Encoder, Head, Model
+from nestmat.models.noise import Noise, random_bits
+from nestmat.models.specification import Encoder, Head, Shapes, Specification
 
 MEMBERS, ROWS = 3, 40
 
@@ -35,7 +37,7 @@ SHAPES = Shapes(
 )
 
 
-def model(**changes) -> Model:
+def model(**changes) -> Specification:
     options = {
         "inputs": ("descriptors", "A"),
         "encoder": Encoder(latents=2, hidden=(6,), activation="relu"),
@@ -46,10 +48,10 @@ def model(**changes) -> Model:
             "solvent": Head(loss="cross_entropy"),
         },
     }
-    return Model(**{**options, **changes})
+    return AutoencoderSpecification(**{**options, **changes})
 
 
-def batch(specification: Model, rows: int = ROWS) -> Batch:
+def batch(specification: Specification, rows: int = ROWS) -> Batch:
     def values(name: str) -> torch.Tensor:
         raw = torch.randn(MEMBERS, SHAPES.width(name), rows)
         continuous = name in SHAPES.targets or SHAPES.kinds[name] == "continuous"
@@ -280,7 +282,7 @@ def test_members_do_not_touch_each_other():
         ({"heads": {"descriptors": Head(loss="cross_entropy")}}, "cross_entropy needs classes"),
         (
             {"heads": {"descriptors": Head(floor=0.0)}},
-            "a floor is that of a target",
+            "Only a target has a floor",
         ),
     ],
 )
@@ -323,8 +325,11 @@ def test_dropout_drops_its_share_and_keeps_the_mean():
 
 
 def test_gradient_of_the_child_reaches_the_encoder_of_its_parent():
-    parent = Model(inputs=("descriptors",), encoder=Encoder(latents=2), heads={"gap": Head()})
-    child = Model(inputs=("A", "fine"), encoder=Encoder(latents=2), heads={"energy": Head(), "fine": Head()})
+    encoder = Encoder(latents=2)
+    parent = AutoencoderSpecification(inputs=("descriptors",), encoder=encoder, heads={"gap": Head()})
+    child = AutoencoderSpecification(
+        inputs=("A", "fine"), encoder=Encoder(latents=2), heads={"energy": Head(), "fine": Head()}
+    )
     shapes = Shapes({"A": 3, "fine": 2}, {"A": "simplex", "fine": "continuous"}, ["energy"])
     joint = JointModel(
         Autoencoder(child, shapes, range(MEMBERS)), {"fine": Autoencoder(parent, SHAPES, range(MEMBERS))}

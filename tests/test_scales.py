@@ -14,7 +14,8 @@ import torch
 from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
-from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.specification import Encoder, Head, Specification, Training
 from nestmat.plan.jobs import Plan
 from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.joint import JointParent, joint_parents
@@ -71,7 +72,7 @@ def outputs(folder: Path, name: str) -> dict[str, Path]:
     return {"weights": folder / f"{name}.safetensors", "card": folder / f"{name}.json", **paths}
 
 
-def train(folder: Path, name: str, specification: Model, **options) -> Trained:
+def train(folder: Path, name: str, specification: Specification, **options) -> Trained:
     return train_scale(
         folder / f"{name}.parquet",
         folder / f"{name}.folds.parquet",
@@ -84,9 +85,9 @@ def train(folder: Path, name: str, specification: Model, **options) -> Trained:
     )
 
 
-def model(target: str, *inputs: str, heads: dict | None = None, **training) -> Model:
+def model(target: str, *inputs: str, heads: dict | None = None, **training) -> Specification:
     options = {"epochs": 20, "learning_rate": 0.02, "seeds": 2, **training}
-    return Model(
+    return AutoencoderSpecification(
         inputs=("descriptors", *inputs),
         encoder=Encoder(latents=2, hidden=(6,)),
         heads={target: Head(hidden=(8,)), **(heads or {})},
@@ -397,20 +398,20 @@ def test_sweep_gives_every_size_on_every_fold(chain, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def joint(tmp_path_factory) -> tuple[Path, Model, dict[str, JointParent]]:
+def joint(tmp_path_factory) -> tuple[Path, Specification, dict[str, JointParent]]:
     """A child that sees nothing but its parent's latents, which need a feature the parent does not."""
     folder = tmp_path_factory.mktemp("joint")
     write_scale(folder, "fine", 60, lambda d, k: d[:, 0])
     write_scale(folder, "coarse", 60, lambda d, k: np.tanh(d[:, 1]) + 0.5 * d[:, 2], seed=3)
     encoder = Encoder(latents=3, hidden=(12,))
-    child = Model(
+    child = AutoencoderSpecification(
         inputs=("fine",),
         encoder=encoder,
         heads={"coarse_y": Head(hidden=(8,)), "fine": Head(weight=0.1)},
         training=Training(epochs=200, learning_rate=0.02, seeds=2),
         joint=True,
     )
-    parent = Model(inputs=("descriptors",), encoder=encoder, heads={"fine_y": Head()})
+    parent = AutoencoderSpecification(inputs=("descriptors",), encoder=encoder, heads={"fine_y": Head()})
     files = (folder / "fine.parquet", folder / "fine.folds.parquet", folder / "coarse.parquet")
     return folder, child, {"fine": JointParent(*files, parent)}
 
@@ -437,7 +438,7 @@ def test_joint_training_teaches_the_parent_what_the_child_needs(joint):
 def test_joint_training_in_batches_and_with_early_stopping(joint, tmp_path, training):
     folder, child, parents = joint
     options = Training(epochs=15, learning_rate=0.01, **training)
-    child = Model(**{**child.__dict__, "training": options})
+    child = AutoencoderSpecification(**{**child.__dict__, "training": options})
     train(folder, "coarse", child, joint=parents, into=str(tmp_path / "coarse"))
     history = tables.read(tmp_path / "coarse.history.parquet", split="train", term="coarse_y")
     losses = history.groupby("epoch")["loss"].mean()

@@ -16,12 +16,13 @@ from torch.nn import functional
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.autoencoder import Shapes
-from nestmat.models.base import Batch, Noise, is_known
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.base import Batch, is_labelled
 from nestmat.models.losses import dependence
-from nestmat.models.registry import network
-from nestmat.models.semi_supervised import COMPARED, SemiSupervisedAutoencoder
-from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
+from nestmat.models.noise import Noise
+from nestmat.models.semi_supervised.network import COMPARED, SemiSupervisedAutoencoder
+from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
+from nestmat.models.specification import Encoder, Head, Shapes, Specification, Training
 from nestmat.scales.train import train_scale
 from nestmat.training.chunks import train_members
 from nestmat.training.members import Members
@@ -44,7 +45,7 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
-def model(loss: str = "presence", targets: dict | None = None, **changes) -> Model:
+def model(loss: str = "presence", targets: dict | None = None, **changes) -> Specification:
     options = changes.pop("options", {})
     heads = {"phase": CLASS} if targets is None else targets
     given = {
@@ -52,28 +53,27 @@ def model(loss: str = "presence", targets: dict | None = None, **changes) -> Mod
         "initialisation": "lecun",
         "encoder": Encoder(latents=LATENTS, hidden=(7,)),
         "heads": {**heads, "shares": Head(hidden=(8,), loss=loss)},
-        "semi_supervised": SemiSupervised(
-            composition="shares",
-            classifier=("evidence",),
-            **{"prior": {"phase": 0.3}, "presence": 3.0, **options},
-        ),
+        "composition": "shares",
+        "classifier": ("evidence",),
+        **{"prior": {"phase": 0.3}, "presence": 3.0, **options},
     }
-    return Model(**{**given, **changes})
+    return SemiSupervisedSpecification(**{**given, **changes})
 
 
 SEVERAL = {"phase": CLASS, "hardness": NUMBER, "magnetic": CLASS}
 
 
-def network_of(specification: Model, members: int = MEMBERS) -> SemiSupervisedAutoencoder:
-    found = network(specification, SHAPES, list(range(members)))
-    assert isinstance(found, SemiSupervisedAutoencoder)
+def network_of(specification: Specification, members: int = MEMBERS) -> SemiSupervisedAutoencoder:
+    found = specification.network(SHAPES, list(range(members)))
     generator = torch.Generator().manual_seed(5)
     # Biases start at 0: moved, so that each parameter matters.
     found.flat = found.flat + 0.2 * torch.randn(found.flat.shape, generator=generator)
     return found
 
 
-def batch(specification: Model, known: torch.Tensor, noise: Noise | None = None, seed: int = 0) -> Batch:
+def batch(
+    specification: Specification, known: torch.Tensor, noise: Noise | None = None, seed: int = 0
+) -> Batch:
     """A batch whose rows have labels where ``known``, (rows,), is 1."""
     rng = np.random.default_rng(seed)
     rows = len(known)
@@ -85,7 +85,7 @@ def batch(specification: Model, known: torch.Tensor, noise: Noise | None = None,
         if name in specification.heads:
             values = rng.integers(0, 2, rows) if name in SHAPES.classes else rng.normal(size=rows)
             tensor = torch.from_numpy(np.asarray(values, np.float32)).expand(MEMBERS, 1, rows)
-            targets |= {name: tensor * known, is_known(name): known.expand(MEMBERS, 1, rows)}
+            targets |= {name: tensor * known, is_labelled(name): known.expand(MEMBERS, 1, rows)}
     weight = torch.from_numpy(rng.uniform(0.5, 1.5, (MEMBERS, rows))).float()
     return Batch(inputs, targets, weight / weight.sum(dim=1, keepdim=True), noise)
 
@@ -102,7 +102,7 @@ def perceptron(weights: dict[str, torch.Tensor], name: str, key: str, x: torch.T
     return weights[f"{name}.1.{key}.weight"][0] @ hidden + weights[f"{name}.1.{key}.bias"][0, :, 0]
 
 
-def log_likelihood(specification: Model, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+def log_likelihood(specification: Specification, output: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     counts = (100 * x).round()
     if specification.heads["shares"].loss == "multinomial":
         logits, there = output, slice(None)
@@ -114,18 +114,17 @@ def log_likelihood(specification: Model, output: torch.Tensor, x: torch.Tensor) 
     if specification.heads["shares"].loss == "multinomial":
         return drawn
     presence = distributions.Bernoulli(logits=output[ELEMENTS:]).log_prob((x > 0).float()).sum()
-    assert specification.semi_supervised is not None
-    return drawn + specification.semi_supervised.presence * presence
+    return drawn + specification.presence * presence
 
 
 def lower_bound(net: SemiSupervisedAutoencoder, given: Batch, row: int, draws: dict) -> torch.Tensor:
     """The bound of one row of the first member, its labels enumerated one by one."""
-    specification, options = net.specification, net.options
+    specification = options = net.specification
     weights = {name: value.double() for name, value in net.weights.items()}
     x, e = given.inputs[0, :, row].double().split([ELEMENTS, EVIDENCE])
     fixed, cost, choices = {}, torch.zeros((), dtype=torch.float64), [{}]
     for name in net.targets:
-        label, known = given.targets[name][0, 0, row].double(), given.targets[is_known(name)][0, 0, row]
+        label, known = given.targets[name][0, 0, row].double(), given.targets[is_labelled(name)][0, 0, row]
         output = perceptron(weights, f"heads.{name}", name, e)
         if name in SHAPES.classes:
             prior = distributions.Bernoulli(torch.tensor(options.prior.get(name, 0.5), dtype=torch.float64))
@@ -187,7 +186,7 @@ def test_terms_are_the_evidence_lower_bound_of_torch(loss, targets, options, noi
     terms = net.loss(given)
     weights = {**net.term_weights, "phase": 0.0, "hardness": 0.0, "magnetic": 0.0}
     found = sum(weights[name] * value[0] for name, value in terms.items())
-    each = torch.where(HALF > 0, 1.0, net.options.unlabelled) * given.weight[0]
+    each = torch.where(HALF > 0, 1.0, net.specification.unlabelled) * given.weight[0]
     expected = -sum(each[row] * lower_bound(net, given, row, draws) for row in range(ROWS))
     assert found.item() == pytest.approx(expected.item(), rel=2e-5)
 
@@ -420,7 +419,7 @@ BOTH = {"phase": CLASS, "hardness": NUMBER}
 TRAINING = Training(epochs=8, batch_size=16, learning_rate=0.01, penalty_warmup=(0.0, 0.5))
 
 
-def learned(data: ScaleData, members: Members, specification: Model) -> torch.Tensor:
+def learned(data: ScaleData, members: Members, specification: Specification) -> torch.Tensor:
     return train_members(specification, data, members)[0]
 
 
@@ -483,7 +482,7 @@ def test_independence_makes_z_depend_less_on_the_target_at_no_cost_of_accuracy()
             training=Training(epochs=150, learning_rate=0.01), penalties={"independence": weight_of_penalty}
         )
         flat, scalers, _ = train_members(specification, data, members)
-        net = network(specification, data.shapes, [0])
+        net = specification.network(data.shapes, [0])
         net.flat = flat
         inputs = np.concatenate([scalers[name].transform(data.x[name]) for name in data.x], axis=2)
         z = net.encode(torch.from_numpy(inputs).float())[0].transpose(1, 2)
@@ -569,7 +568,7 @@ def test_rows_that_are_not_shuffled_are_compared_from_all_over_the_table():
 
 def test_a_taught_row_counts_as_labelled_with_its_probability():
     plain = model()
-    taught = replace(plain, semi_supervised=replace(plain.semi_supervised, teacher="forest"))
+    taught = replace(plain, teacher="forest")
     given = batch(plain, HALF)
     says = torch.where(HALF > 0, given.targets["phase"], torch.full_like(given.targets["phase"], 0.25))
     with_teacher = replace(given, targets={**given.targets, "phase": says})
@@ -577,7 +576,7 @@ def test_a_taught_row_counts_as_labelled_with_its_probability():
     parts = []
     for value in (0.0, 1.0):
         label = torch.where(HALF > 0, given.targets["phase"], torch.full_like(says, value))
-        known = {"phase": label, is_known("phase"): every.expand(MEMBERS, 1, ROWS)}
+        known = {"phase": label, is_labelled("phase"): every.expand(MEMBERS, 1, ROWS)}
         parts.append(network_of(plain).loss(replace(given, targets={**given.targets, **known})))
     found = network_of(taught).loss(with_teacher)
     # Linear in the probability: a quarter of what class 1 would cost, three quarters of what class 0 would.
@@ -604,7 +603,7 @@ def test_what_a_teacher_says_reaches_the_rows_it_was_asked_of(tmp_path):
             np.testing.assert_array_equal(np.flatnonzero(np.isfinite(found[member])), asked)
             np.testing.assert_array_equal(found[member][asked], rows["mean"])
     free = model(training=Training(epochs=3, batch_size=16))
-    specification = replace(free, semi_supervised=replace(free.semi_supervised, teacher="forest"))
+    specification = replace(free, teacher="forest")
     first = learned(replace(data, taught=taught), members, specification)
     opposite = replace(taught, values={"phase": 1 - taught.values["phase"]})
     second = learned(replace(data, taught=opposite), members, specification)
@@ -613,35 +612,34 @@ def test_what_a_teacher_says_reaches_the_rows_it_was_asked_of(tmp_path):
 
 
 def test_a_teacher_of_numbers_is_refused():
-    with pytest.raises(InputError, match="teaches classes alone"):
-        network(model(targets=SEVERAL, options={"teacher": "forest"}), SHAPES, [0])
+    with pytest.raises(InputError, match="predicts classes alone"):
+        model(targets=SEVERAL, options={"teacher": "forest"}).check(SHAPES)
 
 
 # what does not fit
 
 
-def fault(specification: Model, shapes: Shapes = SHAPES) -> str:
+def fault(specification: Specification, shapes: Shapes = SHAPES) -> str:
     with pytest.raises(InputError) as caught:
-        network(specification, shapes, [0])
+        specification.network(shapes, [0])
     return str(caught.value)
-
-
-def semi(**changes) -> dict:
-    return {"semi_supervised": replace(model().semi_supervised, **changes)}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (semi(composition="evidence"), "'evidence'.*is not a block of fractions"),
-        (semi(composition="unknown"), "'unknown'.*is not a block of fractions"),
-        (semi(classifier=()), "semi_supervised.classifier.*names no block"),
+        ({"composition": "evidence"}, "'evidence'.*is not a block of fractions"),
+        ({"composition": "unknown"}, "'unknown'.*is not a block of fractions"),
+        ({"classifier": ()}, "classifier.*The classifier reads no block"),
         ({"inputs": ("shares",)}, "inputs.*give \\['evidence', 'shares'\\]"),
-        ({"heads": {"shares": Head(loss="presence")}}, "heads.*are not those of one target or more"),
-        ({"heads": {"phase": CLASS}}, "heads.*are not those of one target or more"),
+        (
+            {"heads": {"shares": Head(loss="presence")}},
+            "heads.*and of one target or more",
+        ),
+        ({"heads": {"phase": CLASS}}, "heads.*and of one target or more"),
         (
             {"heads": {"phase": CLASS, "evidence": Head(), "shares": Head(loss="presence")}},
-            "heads.*are not those of one target or more",
+            "heads.*and of one target or more",
         ),
         (
             {"heads": {"phase": CLASS, "shares": Head(loss="cross_entropy")}},
@@ -665,13 +663,12 @@ def semi(**changes) -> dict:
         ),
         (
             {"heads": {"phase": CLASS, "shares": Head(loss="presence", dropout=0.1)}},
-            "dropout.*goes with the heads of targets alone",
+            "dropout.*Only heads of targets have dropout",
         ),
-        ({"encoder": Encoder(latents=2, dropout=0.1)}, "dropout.*goes with the heads of targets alone"),
+        ({"encoder": Encoder(latents=2, dropout=0.1)}, "dropout.*Only heads of targets have dropout"),
         ({"penalties": {"l1": 1.0}}, "penalties.*choose independence or l2"),
-        ({"joint": True}, "joint.*goes with no semi-supervised model"),
-        (semi(prior={"phase": 1.0}), "semi_supervised.prior.phase.*between 0 and 1"),
-        (semi(prior={"hardness": 0.5}), "semi_supervised.prior.hardness"),
+        ({"prior": {"phase": 1.0}}, "prior.phase.*between 0 and 1"),
+        ({"prior": {"hardness": 0.5}}, "prior.hardness"),
     ],
 )
 def test_what_does_not_fit_is_named(changes, message):
@@ -680,12 +677,15 @@ def test_what_does_not_fit_is_named(changes, message):
 
 def test_a_number_has_no_prior_of_a_class():
     specification = model(targets=BOTH, options={"prior": {"hardness": 0.5}})
-    assert "semi_supervised.prior.hardness" in fault(specification)
+    assert "prior.hardness" in fault(specification)
 
 
 def test_likelihoods_of_compositions_need_a_semi_supervised_model():
     for loss in ("multinomial", "presence"):
-        assert "add semi_supervised" in fault(replace(model(loss), semi_supervised=None))
+        specification = AutoencoderSpecification(
+            inputs=("shares",), encoder=Encoder(latents=2), heads={"shares": Head(loss=loss)}
+        )
+        assert "set kind: semi_supervised" in fault(specification)
 
 
 def test_every_pair_of_choices_is_summed_once():

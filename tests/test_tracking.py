@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from nestmat import tables
-from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import ensemble, train_scale
 from nestmat.tables import Column
@@ -23,13 +24,13 @@ from nestmat.training.scale_data import ScaleData
 
 ROWS = 24
 TRAINING = Training(epochs=3, seeds=2)
-FINE = Model(
+FINE = AutoencoderSpecification(
     inputs=("x",),
     encoder=Encoder(latents=2),
     heads={"gap (eV)": Head(), "x": Head(loss="mse")},
     training=TRAINING,
 )
-COARSE = Model(
+COARSE = AutoencoderSpecification(
     inputs=("x", "fine"),
     encoder=Encoder(latents=2),
     heads={"gap (eV)": Head()},

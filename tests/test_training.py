@@ -12,10 +12,11 @@ from feature_tables import write_features
 
 from nestmat import progress
 from nestmat.errors import InputError
-from nestmat.models.autoencoder import Autoencoder
-from nestmat.models.specification import Encoder, Head, Model, Training
+from nestmat.models.autoencoder.network import Autoencoder
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.specification import Encoder, Head, Specification, Training, specification_from
 from nestmat.training.batches import Rows, pack
-from nestmat.training.checkpoints import Trained, specification_from
+from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import chunk_members, train_members
 from nestmat.training.members import Members, hold_out
 from nestmat.training.scale_data import ParentLatents, ScaleData
@@ -60,14 +61,14 @@ def members(data: ScaleData, seeds: int = 2, inner: int = 0, repeats: int = 1) -
     return Members.build(folds(data, repeats), data.row_id, seeds, inner, FOLDS)
 
 
-def model(training: Training | None = None, **changes) -> Model:
+def model(training: Training | None = None, **changes) -> Specification:
     options = {
         "inputs": ("descriptors", "A"),
         "encoder": Encoder(latents=2, hidden=(6,)),
         "heads": {"gap": Head(hidden=(8,)), "descriptors": Head(), "A": Head(loss="cross_entropy")},
         "training": training or Training(epochs=30, learning_rate=0.01),
     }
-    return Model(**{**options, **changes})
+    return AutoencoderSpecification(**{**options, **changes})
 
 
 # members
@@ -417,7 +418,7 @@ def test_a_parent_of_another_protocol_is_read_by_its_members_of_all_rows():
     assert parent.of(*children.T).tolist() == [0, 1, 1, 0]
 
 
-def trained(data: ScaleData, specification: Model) -> Trained:
+def trained(data: ScaleData, specification: Specification) -> Trained:
     found = members(data)
     flat, scalers, _ = train_members(specification, data, found)
     return Trained.of(data, found, flat, scalers, specification, scale="fine", name="nae", protocol="strict")
@@ -472,10 +473,9 @@ def test_damaged_checkpoints_are_named(tmp_path, damage):
 
 
 def test_specification_survives_json():
-    from dataclasses import asdict
 
     specification = model(Training(batch_size=3), penalties={"l2": 0.5}, parent_model="other")
-    assert specification_from(json.loads(json.dumps(asdict(specification)))) == specification
+    assert specification_from(json.loads(json.dumps(specification.as_dict()))) == specification
 
 
 @pytest.mark.parametrize("loss", ["mae", "mse", "huber", "gaussian_nll"])

@@ -111,7 +111,7 @@ def test_numerics_run_where_the_heavy_packages_are_missing():
         "import sys\n"
         "for name in 'pydantic sklearn scipy matminer pymatgen snakemake mlflow xgboost pymoo'.split():\n"
         "    sys.modules[name] = None\n"
-        "import nestmat.models.autoencoder, nestmat.scales.train, nestmat.scales.propagate\n"
+        "import nestmat.models.autoencoder.network, nestmat.scales.train, nestmat.scales.propagate\n"
         "import nestmat.search.methods.nsga, nestmat.search.surrogate\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

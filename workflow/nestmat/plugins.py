@@ -90,6 +90,20 @@ class Registry(Generic[T], Mapping[str, T]):
     def __len__(self) -> int:
         return len({*self._modules, *self._entries})
 
+    def kind_of(self, entry: T) -> str:
+        """The kind under which an entry is registered.
+
+        Raises:
+            InputError: The entry is not registered.
+        """
+        for kind, registered in self._entries.items():
+            if registered is entry:
+                return kind
+        raise InputError(
+            f"{getattr(entry, '__name__', entry)} is not registered as a {self.noun}.",
+            remedy="register it under the name of its kind.",
+        )
+
     def source(self, kind: str) -> str | Path:
         """Where a kind is defined: the name of a module of the library, or a plug-in file.
 

@@ -116,18 +116,13 @@ def _check_model(key: str, name: str, model: ScaleModelSpec, scale: Scale, scale
             raise ValueError(
                 f"{key}: reads {parent_model!r} of {parent!r}, which is trained jointly; read another model"
             )
-    if semi := specification.semi_supervised:
-        for block in (semi.composition, *semi.classifier):
-            _need(block, specification.inputs, f"{key}.specification.semi_supervised")
-        if semi.teacher:
-            teacher_key = f"{key}.specification.semi_supervised.teacher"
-            _need(semi.teacher, scale.baselines, teacher_key)
-            if lacking := sorted(set(scale.runs(name)) - set(scale.runs(semi.teacher))):
-                raise ValueError(f"{teacher_key}: {semi.teacher!r} does not run in {lacking}")
-        if specification.joint:
-            raise ValueError(
-                f"{key}.specification.joint: a semi-supervised model is not trained jointly with a parent"
-            )
+    for block in specification.input_options:
+        _need(block, specification.inputs, f"{key}.specification")
+    if specification.teacher is not None:
+        teacher_key = f"{key}.specification.teacher"
+        _need(specification.teacher, scale.baselines, teacher_key)
+        if missing := sorted(set(scale.runs(name)) - set(scale.runs(specification.teacher))):
+            raise ValueError(f"{teacher_key}: {specification.teacher!r} does not run in {missing}")
     if specification.joint and not parents_read:
         raise ValueError(f"{key}.specification.joint: no parent is among the inputs")
 
@@ -161,8 +156,8 @@ def _check_explained(key: str, scale: Scale) -> None:
             raise ValueError(f"{key}: {use.model!r} is trained jointly; sweep and interpret another")
         _need(use.protocol, scale.runs(use.model), f"{key}.protocol")
     families = scale.interpret and scale.interpret.families
-    if scale.interpret and families and not scale.models[scale.interpret.model].specification.semi_supervised:
-        raise ValueError(f"{key}.interpret.families: goes with a semi-supervised model")
+    if scale.interpret and families and not scale.models[scale.interpret.model].specification.conditional:
+        raise ValueError(f"{key}.interpret.families: goes with a model of the kind semi_supervised")
 
 
 def _check_device_physics(key: str, physics: DevicePhysics, scale: Scale, datasets: Datasets) -> None:
@@ -251,7 +246,7 @@ def check_inner_folds(scales: Scales) -> None:
     """Check that the stacks which a model serves have the same inner folds, and that no teacher is in one."""
     for name, scale in scales.items():
         for model, entry in scale.models.items():
-            key, semi = f"scales.{name}.models.{model}", entry.specification.semi_supervised
+            key, teacher = f"scales.{name}.models.{model}", entry.specification.teacher
             for protocol in scale.runs(model):
                 counts = inner_fold_counts(scales, name, model, protocol)
                 if len(counts) > 1:
@@ -259,9 +254,9 @@ def check_inner_folds(scales: Scales) -> None:
                         f"{key}: the stacks that it serves have {sorted(counts)} inner folds: give all of "
                         "them the same inner_folds"
                     )
-                if counts and semi and semi.teacher:
+                if counts and teacher is not None:
                     raise ValueError(
-                        f"{key}.specification.semi_supervised.teacher: {semi.teacher!r} has seen the labels "
+                        f"{key}.specification.teacher: {teacher!r} has seen the labels "
                         "that the weights of a stack are learned on; give the stack equal weights, or keep "
                         "the model out of it"
                     )

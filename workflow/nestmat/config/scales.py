@@ -12,15 +12,15 @@ from nestmat.config.competitors import Competitor
 from nestmat.config.evaluation import DevicePhysics, LatentSweep, Stratum
 from nestmat.config.features import FeatureBlock
 from nestmat.config.interpretation import Interpretation
+from nestmat.config.networks import SpecificationPart
 from nestmat.config.pool import PoolSearch
 from nestmat.config.splits import Split
-from nestmat.models.specification import Model
 
 
 class ScaleModelSpec(Competitor):
     """A model of a scale with the protocols it is trained in."""
 
-    specification: Model = Field(description="Inputs, encoder, heads, penalties and training.")
+    specification: SpecificationPart = Field(description="Inputs, encoder, heads, penalties and training.")
 
 
 class Scale(Part):

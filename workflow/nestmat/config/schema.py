@@ -141,8 +141,8 @@ def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         name = field["$ref"].rsplit("/", 1)[-1]
         target = definitions[name]
         return f"[{name}](#{name.lower()})" if "properties" in target else _type(target, definitions)
-    if "anyOf" in field:
-        return " or ".join(dict.fromkeys(_type(option, definitions) for option in field["anyOf"]))
+    if options := field.get("anyOf") or field.get("oneOf"):
+        return " or ".join(dict.fromkeys(_type(option, definitions) for option in options))
     if "allOf" in field:
         return _type(field["allOf"][0], definitions)
     if "const" in field:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,7 +75,7 @@ def second_round(design: Design, data: str | Path, calculated: str | Path, round
             scale=scale,
             protocol=PROTOCOL,
             name="second",
-            specification=asdict(model),
+            specification=model.as_dict(),
             parents={name: path for name, path in propagated.items() if name in model.inputs},
             weights=f"{stem}.safetensors",
             card=f"{stem}.json",

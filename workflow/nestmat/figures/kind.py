@@ -80,10 +80,10 @@ def autoencoder(study: Study, scale: str) -> str:
     return config.interpret.model if config.interpret else next(iter(config.models))
 
 
-def semi_supervised(study: Study, scale: str) -> str | None:
-    """``<scale>/<protocol>/<model>`` of the model that is interpreted, where it is semi-supervised."""
+def conditional_model(study: Study, scale: str) -> str | None:
+    """``<scale>/<protocol>/<model>`` of the interpreted model, where its targets are part of the latents."""
     interpret = study.scales[scale].interpret
-    if interpret is None or not study.scales[scale].models[interpret.model].specification.semi_supervised:
+    if interpret is None or not study.scales[scale].models[interpret.model].specification.conditional:
         return None
     return f"{scale}/{interpret.protocol}/{interpret.model}"
 

@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION
-from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
+from nestmat.models.base import ConditionalNetwork
 from nestmat.tables import Column, Schema
 from nestmat.training.checkpoints import Trained
 from nestmat.training.inner_folds import UNUSED
@@ -112,9 +112,13 @@ def measure_latents(
         InputError: A file is missing or does not fit the others.
     """
     trained, data, frame = Trained.load(weights, card), ScaleData.read(features), tables.read(latents)
-    options = trained.specification.semi_supervised
-    if options is None:
-        raise InputError("is not a semi-supervised model.", file=weights)
+    network = trained.network(np.arange(0))
+    if not isinstance(network, ConditionalNetwork):
+        raise InputError(
+            f"The latents of model {trained.model!r} do not hold its targets.",
+            file=weights,
+            remedy="measure a semi-supervised model.",
+        )
     columns = [name for name in frame.columns if is_latent(name)]
     found: list[dict[str, Any]] = []
     parts = []
@@ -129,7 +133,7 @@ def measure_latents(
         for name in ("train", "unlabelled", "validation"):
             if (here := split == name).any():
                 wrong = float(part.loc[here, TOTAL_VARIATION].mean())
-                of = {**about, "target": options.composition, "metric": TOTAL_VARIATION}
+                of = {**about, "target": network.composition, "metric": TOTAL_VARIATION}
                 found.append({**of, "split": name, "value": wrong})
         for target in data.classes:
             if target in trained.specification.heads:
@@ -156,8 +160,8 @@ def _errors_of(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Errors of every row by one member, and its z (n, latents)."""
     network = trained.network(index)
-    assert isinstance(network, SemiSupervisedAutoencoder)
-    block, given = network.options.composition, torch.from_numpy(latents)[None]
+    assert isinstance(network, ConditionalNetwork)
+    block, given = network.composition, torch.from_numpy(latents)[None]
     decoded = network.decode(given)[block]
     again = network.place(decoded, given[..., network.latents :])
     moved = (again - given)[0, :, : network.latents].abs().mean(dim=1)

@@ -13,8 +13,7 @@ import torch
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.interpretation.alignment import Alignment, align_latents
-from nestmat.models.autoencoder import Autoencoder
-from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
+from nestmat.models.base import Network
 from nestmat.scales.propagate import blocks_for
 from nestmat.training.checkpoints import Trained
 from nestmat.training.members import MEMBER_KEYS
@@ -31,7 +30,7 @@ class MemberNetwork:
         scale: Mean and standard deviation of each target, which the network gives standardised.
     """
 
-    network: Autoencoder | SemiSupervisedAutoencoder
+    network: Network
     order: np.ndarray
     scale: dict[str, tuple[float, float]]
 

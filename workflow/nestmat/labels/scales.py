@@ -80,12 +80,12 @@ class Labels:
         return list((self.columns[column].classes or ()) if column in self.columns else ())
 
     def latent(self, name: str) -> str:
-        """Symbol of a latent of the interpreted model; behind its z, one that is semi-supervised has y."""
+        """Symbol of a latent of the interpreted model; targets among the latents are y."""
         assert self.config.interpret is not None
         model = self.config.models[self.config.interpret.model].specification
         place = int(name.removeprefix("z")) - model.encoder.latents
         targets = [head for head in model.heads if head in self.config.targets]
-        if model.semi_supervised is None or place < 0:
+        if not model.conditional or place < 0:
             return latent_symbol(name)
         return "y" if len(targets) == 1 else f"y, {lower_first(self.name(targets[place]))}"
 

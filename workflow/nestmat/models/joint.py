@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from nestmat.models.autoencoder import Autoencoder
+from nestmat.models.autoencoder.network import Autoencoder
 from nestmat.models.base import Batch
 
 

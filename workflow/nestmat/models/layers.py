@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nestmat.models.base import Noise
+from nestmat.models.noise import Noise
 from nestmat.models.specification import Activation
 
 

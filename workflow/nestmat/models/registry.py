@@ -1,23 +1,19 @@
-"""The network that a specification asks for."""
+"""The kinds of scale models, by the module that defines the options of each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from nestmat.models.autoencoder import Autoencoder, Shapes
-from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
-from nestmat.models.specification import Model
+from nestmat.plugins import Registry
 
+if TYPE_CHECKING:
+    from nestmat.models.specification import Specification
 
-def network(
-    specification: Model, shapes: Shapes, seeds: Sequence[int]
-) -> Autoencoder | SemiSupervisedAutoencoder:
-    """The network of some members, with first weights.
-
-    Args:
-        specification: What it is made of.
-        shapes: Widths of blocks, and targets.
-        seeds: Seed of the first weights of each member, (members,).
-    """
-    kind = Autoencoder if specification.semi_supervised is None else SemiSupervisedAutoencoder
-    return kind(specification, shapes, seeds)
+NETWORKS: Registry[type[Specification]] = Registry(
+    "scale model",
+    {
+        "autoencoder": "nestmat.models.autoencoder.specification",
+        "semi_supervised": "nestmat.models.semi_supervised.specification",
+    },
+)
+"""Specifications of networks by kind; `Specification.network` builds the network."""

@@ -1,13 +1,22 @@
 """What a scale's model is made of: the part of a study's configuration that torch sees.
 
-Plain dataclasses, so that a GPU node needs no pydantic; `nestmat.config.study` validates them.
+Plain dataclasses, so that a GPU node needs no pydantic; `nestmat.config.networks` validates them.
 The metadata of each field is its description in the configuration reference.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from nestmat.errors import InputError
+from nestmat.models.registry import NETWORKS
+
+if TYPE_CHECKING:
+    from nestmat.models.base import Network
+
+DEFAULT_KIND = "autoencoder"
 
 Activation = Literal["identity", "relu", "tanh", "silu", "gelu", "softplus", "atanh"]
 LossName = Literal[
@@ -55,7 +64,8 @@ class Head:
     loss: LossName = option(
         "mae",
         "Loss of the head; cross_entropy takes fractions or one-hot as soft labels, binary_cross_entropy is "
-        "that of a target with classes; multinomial and presence go with semi_supervised.",
+        "that of a target with classes; multinomial and presence are likelihoods of compositions, for the "
+        "kind semi_supervised.",
     )
     weight: float = option(1.0, "Weight of the loss in the sum.", ge=0)
     hidden: tuple[int, ...] = option((), "Width of each hidden layer, from latents to output.")
@@ -105,50 +115,46 @@ class Training:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class SemiSupervised:
-    """Makes the model a semi-supervised variational autoencoder of compositions (docs/semi-supervised.md).
+@dataclass(frozen=True)
+class Shapes:
+    """Widths that a model takes from the data of its scale.
 
-    The heads of the targets are then q(y | e), with their weight that of the auxiliary loss, the encoder is
-    q(z | x, y), and the head of the composition p(x | y, z).
+    Attributes:
+        blocks: Width of every block, by name.
+        kinds: continuous, categorical or simplex, by block.
+        targets: Names of the targets.
+        classes: Those of them that are classes, 0 and 1.
     """
 
-    __pydantic_config__ = {"extra": "forbid"}
+    blocks: Mapping[str, int]
+    kinds: Mapping[str, str]
+    targets: Sequence[str]
+    classes: Collection[str] = ()
 
-    composition: str = field(
-        metadata={
-            "description": (
-                "Block of fractions x that is generated; its head has the loss multinomial or presence."
+    def width(self, head: str) -> int:
+        """Number of columns that a head predicts: 1 for a target, the width of the block for a block.
+
+        Raises:
+            InputError: The head is neither a target nor a block.
+        """
+        if head in self.targets:
+            return 1
+        if head not in self.blocks:
+            raise InputError(
+                f"The head {head!r} names neither a target nor a feature block or parent of the scale.",
+                key=f"heads.{head}",
+                remedy=f"name one of {sorted([*self.targets, *self.blocks])}.",
             )
-        }
-    )
-    classifier: tuple[str, ...] = field(
-        metadata={"description": "Blocks e that the heads of the targets read: what an expert would look at."}
-    )
-    atoms: float = option(100.0, "Atoms that a composition counts as in its likelihood.", gt=0)
-    presence: float = option(
-        10.0, "Loss presence: times that the presence of an element counts beside its share.", gt=0
-    )
-    roots: bool = option(
-        True, "The encoder reads square roots of the fractions, which tell a little of an element from none."
-    )
-    divergence: float = option(1.0, "Weight of the divergence of q(z | x, y) from the prior of z.", ge=0)
-    latent_std: float = option(1.0, "Standard deviation of the normal prior of z.", gt=0)
-    prior: dict[str, float] = field(
-        default_factory=dict,
-        metadata={"description": "Prior probability of class 1 by target; 0.5 where none is given."},
-    )
-    unlabelled: float = option(1.0, "Weight of rows without a label; 0 trains on labelled rows alone.", ge=0)
-    teacher: str | None = option(
-        None,
-        "Baseline of the scale whose probabilities are q(y | x) of rows without a label, where the heads "
-        "learn them; by default the heads alone say q(y | e).",
-    )
+        return self.blocks[head]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
-    """An autoencoder of one scale: inputs, encoder, heads, penalties and training."""
+class Specification:
+    """What the model of a scale is made of; each kind of `NETWORKS` adds options of its own.
+
+    A kind is a frozen dataclass that inherits from this one and is registered with its name; `network` builds
+    what is trained. What a kind can do is asked through the properties below.
+    """
 
     __pydantic_config__ = {"extra": "forbid"}
 
@@ -172,14 +178,122 @@ class Model:
     parent_model: str | None = option(
         None, "Model of the parent scales whose latents are read; by default the model of the same name."
     )
-    semi_supervised: SemiSupervised | None = option(
-        None, "Rows without labels, and compositions that are generated for wanted labels."
-    )
-    joint: bool = option(
-        False, "Train the parent's model together with this one, end to end through the latents."
-    )
 
     @property
-    def sees_unlabelled(self) -> bool:
+    def kind(self) -> str:
+        """Kind of the network, as in a study."""
+        return NETWORKS.kind_of(type(self))
+
+    @property
+    def joint(self) -> bool:
+        """Whether the parent's model is trained together with this one."""
+        return False
+
+    @property
+    def teacher(self) -> str | None:
+        """Baseline of the scale whose predictions stand for the labels of unlabelled rows, if any."""
+        return None
+
+    hides_labels: ClassVar[bool] = False
+    """Whether batches mark the rows whose labels are hidden."""
+
+    @property
+    def takes_unlabelled_rows(self) -> bool:
         """Whether rows without a label train the model."""
-        return self.semi_supervised is not None and self.semi_supervised.unlabelled > 0
+        return False
+
+    conditional: ClassVar[bool] = False
+    """Whether the targets are part of the latents, so that a material is decoded at wanted targets.
+
+    The network is then a `nestmat.models.base.ConditionalNetwork`.
+    """
+
+    @property
+    def input_options(self) -> tuple[str, ...]:
+        """Blocks that options of the kind name, which have to be among the inputs."""
+        return ()
+
+    @property
+    def latent_layer(self) -> str:
+        """What the last layer of the encoder computes, for people."""
+        return self.encoder.latent_activation
+
+    @property
+    def summary(self) -> str:
+        """What options of the kind do, in a line for the report; empty where there is nothing to add."""
+        return ""
+
+    def encoder_width(self, widths: Mapping[str, int]) -> int:
+        """Number of inputs of the encoder.
+
+        Args:
+            widths: Number of columns by block.
+        """
+        return sum(widths[block] for block in self.inputs)
+
+    def check(self, shapes: Shapes) -> None:
+        """Check that the specification fits the data of its scale.
+
+        Args:
+            shapes: Widths of blocks, and targets.
+
+        Raises:
+            InputError: A block is missing, or a head or an option does not fit the data.
+        """
+        for name in self.inputs:
+            if name not in shapes.blocks:
+                raise InputError(
+                    f"The input {name!r} is not a block of the scale.",
+                    key=f"inputs.{name}",
+                    remedy=f"name one of {sorted(shapes.blocks)}.",
+                )
+        for name in self.heads:
+            shapes.width(name)
+
+    def network(self, shapes: Shapes, seeds: Sequence[int]) -> Network:
+        """The network of some members, with first weights.
+
+        Args:
+            shapes: Widths of blocks, and targets.
+            seeds: Seed of the first weights of each member, (members,).
+
+        Raises:
+            InputError: The specification does not fit the data.
+        """
+        raise NotImplementedError
+
+    def as_dict(self) -> dict[str, Any]:
+        """Kind and options as plain values, as `specification_from` reads them."""
+        return {"kind": self.kind, **asdict(self)}
+
+
+def specification_from(content: Mapping[str, Any]) -> Specification:
+    """A specification from plain dictionaries and lists, as JSON and YAML hold it.
+
+    Args:
+        content: Options, with the ``kind``.
+
+    Raises:
+        InputError: The kind or an option is unknown.
+    """
+
+    def tuples(options: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+
+    kind, options = content.get("kind", DEFAULT_KIND), {k: v for k, v in content.items() if k != "kind"}
+    specification = NETWORKS[kind]
+    if unknown := sorted(options.keys() - {field.name for field in fields(specification)}):
+        raise InputError(
+            f"The scale model {kind!r} has no option {unknown[0]!r}.",
+            key=unknown[0],
+            value=options[unknown[0]],
+            remedy="correct the specification; a model that an earlier version wrote is to be trained again.",
+        )
+    return specification(
+        **{
+            **tuples(options),
+            "encoder": Encoder(**tuples(options["encoder"])),
+            "heads": {name: Head(**tuples(head)) for name, head in options["heads"].items()},
+            "training": Training(**tuples(options.get("training", {}))),
+        }
+    )

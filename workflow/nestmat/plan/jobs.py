@@ -6,7 +6,6 @@ import ast
 import functools
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -190,12 +189,11 @@ class Plan:
 
     def specification(self, wildcards: Any) -> dict:
         """Specification of a model as plain values."""
-        return asdict(self.scale(wildcards.scale).models[wildcards.model].specification)
+        return self.scale(wildcards.scale).models[wildcards.model].specification.as_dict()
 
     def teacher(self, wildcards: Any) -> list[str]:
-        """Predictions of the baselines, where one of them teaches a semi-supervised model."""
-        semi = self.scale(wildcards.scale).models[wildcards.model].specification.semi_supervised
-        taught = semi is not None and semi.teacher is not None
+        """Predictions of the baselines, where one of them teaches the model."""
+        taught = self.scale(wildcards.scale).models[wildcards.model].specification.teacher is not None
         return [f"{self._predictions(wildcards.scale, wildcards.protocol)}/baselines.parquet"] * taught
 
     def inner_folds(self, wildcards: Any) -> int:
@@ -218,7 +216,7 @@ class Plan:
         found = {}
         for parent in self._parents(scale, model, joint=True):
             theirs = self.study.parent_model(scale, model)
-            found[parent] = asdict(self.scale(parent).models[theirs].specification)
+            found[parent] = self.scale(parent).models[theirs].specification.as_dict()
         return found
 
     def joint_files(self, wildcards: Any) -> list[str]:
@@ -333,12 +331,12 @@ class Plan:
         ]
 
     def latent_metrics(self, wildcards: Any) -> list[str]:
-        """What the latents of the semi-supervised models of a scale keep."""
+        """Metrics of the latents of those models of a scale whose targets are part of the latents."""
         models = self.scale(wildcards.scale).models
         return [
             f"{self.results}/disentanglement/{name}/{protocol}/{model}.parquet"
             for name, protocol, model in self.trained()
-            if name == wildcards.scale and models[model].specification.semi_supervised
+            if name == wildcards.scale and models[model].specification.conditional
         ]
 
     def compare(self, wildcards: Any) -> list:
@@ -360,7 +358,7 @@ class Plan:
         scale = self.scale(wildcards.scale)
         if scale.sweep is None:
             return {}
-        model = asdict(scale.models[scale.sweep.model].specification)
+        model = scale.models[scale.sweep.model].specification.as_dict()
         return {**scale.sweep.model_dump(), "specification": model}
 
     def swept_parents(self, wildcards: Any) -> list[str]:
@@ -612,8 +610,7 @@ class Plan:
 
     def _taught_by(self, scale: str) -> dict[str, Baseline]:
         """Baselines of a scale that teach one of its models, which names them."""
-        parts = [model.specification.semi_supervised for model in self.scale(scale).models.values()]
-        names = {part.teacher for part in parts if part}
+        names = {model.specification.teacher for model in self.scale(scale).models.values()}
         return {name: entry for name, entry in self.scale(scale).baselines.items() if name in names}
 
     # generative models

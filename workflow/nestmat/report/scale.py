@@ -26,6 +26,7 @@ from nestmat.figures import kind
 from nestmat.labels import comparisons as measures
 from nestmat.labels.numbers import format_percent, format_spread, format_value
 from nestmat.labels.scales import Labels
+from nestmat.models.specification import specification_from
 from nestmat.report import classes as chapters_classes
 from nestmat.report.findings import classes as findings_classes
 from nestmat.report.findings import latents as findings_latents
@@ -421,18 +422,16 @@ def _model_card(source: Source, scale: str, model: str) -> dict[str, Any]:
     card = cards[0]
     specification, widths = card["specification"], {k: len(v) for k, v in card["columns"].items()}
     encoder, training = specification["encoder"], specification["training"]
-    inputs = sum(widths[block] for block in specification["inputs"])
-    latents = encoder["latent_activation"]
-    if semi := specification["semi_supervised"]:
-        inputs = widths[semi["composition"]] + len(specification["heads"]) - 1
-        latents = "mean and spread"
+    network = specification_from(specification)
+    inputs = network.encoder_width(widths)
     layers = [str(inputs), *(f"{n} {encoder['activation']}" for n in encoder["hidden"])]
     return {
         "title": labels.model(model),
         "key": model,
         "inputs": ", ".join(f"{block} ({widths[block]})" for block in specification["inputs"]),
-        "encoder": " → ".join([*layers, f"{encoder['latents']} latents, {latents}"]),
-        "semi_supervised": _semi_supervised(semi) if semi else "",
+        "encoder": " → ".join([*layers, f"{encoder['latents']} latents, {network.latent_layer}"]),
+        "kind": network.kind.replace("_", " ").capitalize(),
+        "summary": network.summary,
         "heads": [_head(name, head) for name, head in specification["heads"].items()],
         "penalties": ", ".join(
             f"{k.replace('_', ' ')} × {v:g}" for k, v in specification["penalties"].items()
@@ -443,14 +442,6 @@ def _model_card(source: Source, scale: str, model: str) -> dict[str, Any]:
         "runs": runs,
         "leak": training["scale_on"] == "all",
     }
-
-
-def _semi_supervised(options: Mapping[str, Any]) -> str:
-    """What a semi-supervised model generates, and what its classifier reads."""
-    return (
-        f"generates {options['composition']} from latents and targets; heads of targets read "
-        f"{', '.join(options['classifier'])}; rows without label count {options['unlabelled']:g}"
-    )
 
 
 def _head(name: str, head: Mapping[str, Any]) -> str:

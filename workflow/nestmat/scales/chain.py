@@ -13,10 +13,12 @@ import torch
 from torch import Tensor
 
 from nestmat.errors import InputError
-from nestmat.models.semi_supervised import LIKELIHOODS, SemiSupervisedAutoencoder
+from nestmat.models.base import ConditionalNetwork
 from nestmat.training.checkpoints import Trained
 from nestmat.training.members import ENSEMBLE_KEYS
 
+FRACTIONS = ("cross_entropy", "multinomial", "presence")
+"""Losses of heads that predict fractions."""
 ROWS = 50_000
 """Rows predicted at once, to bound the memory."""
 
@@ -134,7 +136,7 @@ class Chain:
         return {
             name: trained.columns[name]
             for name, head in trained.specification.heads.items()
-            if head.loss in ("cross_entropy", *LIKELIHOODS) and trained.kinds.get(name) == "simplex"
+            if head.loss in FRACTIONS and trained.kinds.get(name) == "simplex"
         }
 
     def encode(self, scale: str, features: Mapping[str, Tensor]) -> Tensor:
@@ -149,22 +151,35 @@ class Chain:
     def conditions(self, scale: str) -> tuple[int, int] | None:
         """Number of z among the latents of a scale, before its targets, and number of its members.
 
-        None where the targets are no part of the latents: where the model is not semi-supervised.
+        None where the targets are no part of the latents: where the model is no `ConditionalNetwork`.
         """
         link = self._links[scale]
         network = link.trained.network(link.index[:1])
-        if not isinstance(network, SemiSupervisedAutoencoder):
-            return None
-        return network.latents, len(link.index)
+        return (network.latents, len(link.index)) if isinstance(network, ConditionalNetwork) else None
 
     def latent_std(self, scale: str) -> float:
-        """Standard deviation of the prior of z of a semi-supervised scale."""
-        options = self._links[scale].trained.specification.semi_supervised
-        assert options is not None
-        return options.latent_std
+        """Standard deviation of the prior of z of a scale whose targets are part of its latents."""
+        return self._conditional(scale, slice(1)).latent_std
+
+    def _conditional(self, scale: str, members: slice) -> ConditionalNetwork:
+        """The network of some members of a scale.
+
+        Raises:
+            InputError: Its latents do not hold the targets.
+        """
+        link = self._links[scale]
+        network = link.trained.network(link.index[members])
+        if not isinstance(network, ConditionalNetwork):
+            raise InputError(
+                f"The model of scale {scale!r} does not decode at wanted targets.",
+                file=link.path,
+                value=link.trained.specification.kind,
+                remedy="use a semi-supervised model.",
+            )
+        return network
 
     def with_targets(self, scale: str, z: Tensor, wanted: Mapping[str, float], member: int = 0) -> Tensor:
-        """Latents of a semi-supervised scale whose targets are set.
+        """Latents of a scale whose targets are part of its latents, and are set.
 
         Args:
             scale: The scale.
@@ -178,9 +193,7 @@ class Chain:
         """
         link = self._links[scale]
         trained, place = link.trained, link.index[member]
-        network = trained.network(link.index[:1])
-        assert isinstance(network, SemiSupervisedAutoencoder)
-        values = []
+        network, values = self._conditional(scale, slice(1)), []
         for name in network.targets:
             scaler = trained.scalers[name]
             mean, std = float(scaler.mean[place, 0]), float(scaler.std[place, 0])
@@ -203,17 +216,14 @@ class Chain:
         return link.trained.decode(z, link.index[first : first + len(z)])
 
     def presence(self, scale: str, z: Tensor, first: int = 0) -> Tensor:
-        """How likely each element is there, (members, n, elements), by a semi-supervised scale.
+        """Probability (members, n, elements) that each element is present in what latents decode to.
 
         Args:
             scale: The scale.
             z: As for `decode`.
             first: Number of the first of these members.
         """
-        link = self._links[scale]
-        network = link.trained.network(link.index[first : first + len(z)])
-        assert isinstance(network, SemiSupervisedAutoencoder)
-        return network.presence(z.float()).double()
+        return self._conditional(scale, slice(first, first + len(z))).presence(z.float()).double()
 
 
 def _blocks(trained: Trained, features: Tensor) -> dict[str, Tensor]:

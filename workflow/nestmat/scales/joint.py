@@ -14,12 +14,14 @@ from torch import Tensor
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.autoencoder import Autoencoder
-from nestmat.models.base import Batch, Noise
+from nestmat.models.autoencoder.network import Autoencoder
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.base import Batch
 from nestmat.models.joint import JointBatch, JointModel
-from nestmat.models.specification import Model
+from nestmat.models.noise import Noise
+from nestmat.models.specification import Specification, specification_from
 from nestmat.training.batches import Rows, pack
-from nestmat.training.checkpoints import Trained, specification_from
+from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import CHUNK_BYTES, Start, chunk_members, held_out, train_chunks
 from nestmat.training.inner_folds import LABELLED, Division
 from nestmat.training.members import Members
@@ -42,7 +44,7 @@ class JointParent:
     features: str | Path
     folds: str | Path
     child_features: str | Path
-    specification: Model | Mapping
+    specification: Specification | Mapping
 
 
 def joint_parents(specifications: Mapping[str, Mapping], files: Sequence[str]) -> dict[str, JointParent]:
@@ -65,7 +67,7 @@ def joint_parents(specifications: Mapping[str, Mapping], files: Sequence[str]) -
 class _Parent:
     """A parent with its arrays, for the members of the child."""
 
-    specification: Model
+    specification: Specification
     data: ScaleData
     members: Members
     scalers: Scalers
@@ -76,8 +78,15 @@ class _Parent:
         cls, name: str, source: JointParent, protocol: str, child: ScaleData, members: Members
     ) -> _Parent:
         specification = source.specification
-        if not isinstance(specification, Model):
+        if not isinstance(specification, Specification):
             specification = specification_from(specification)
+        if not isinstance(specification, AutoencoderSpecification):
+            raise InputError(
+                f"The parent {name!r} is of the kind {specification.kind!r}, and autoencoders alone are "
+                "trained jointly.",
+                column="specification.joint",
+                remedy="set joint: false.",
+            )
         data = ScaleData.read(source.features)
         if foreign := [block for block in specification.inputs if block not in data.x]:
             raise InputError(
@@ -160,7 +169,7 @@ class _JointRows:
 
 
 def train_jointly(
-    specification: Model,
+    specification: Specification,
     data: ScaleData,
     members: Members,
     parents: Mapping[str, JointParent],

@@ -13,9 +13,9 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.specification import Model
+from nestmat.models.specification import Specification, specification_from
 from nestmat.scales.train import ensemble, read_scale
-from nestmat.training.checkpoints import Trained, specification_from
+from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
@@ -41,7 +41,7 @@ def sweep_latents(
     scale: str,
     protocol: str,
     name: str,
-    specification: Model | Mapping[str, Any],
+    specification: Specification | Mapping[str, Any],
     sizes: Sequence[int],
     epochs: int | None = None,
     parents: Mapping[str, str | Path] | None = None,
@@ -66,7 +66,7 @@ def sweep_latents(
     Raises:
         InputError: The protocol has no validation rows.
     """
-    if not isinstance(specification, Model):
+    if not isinstance(specification, Specification):
         specification = specification_from(specification)
     if epochs is not None:
         specification = replace(specification, training=replace(specification.training, epochs=epochs))
@@ -113,7 +113,7 @@ def _errors(
                 }
 
 
-def _losses(curves: pd.DataFrame, members: Members, specification: Model) -> Iterator[dict[str, Any]]:
+def _losses(curves: pd.DataFrame, members: Members, specification: Specification) -> Iterator[dict[str, Any]]:
     seen = curves[(curves["split"] == "validation") & curves["term"].isin([*specification.heads])]
     last = seen[seen["epoch"] == seen.groupby("member")["epoch"].transform("max")]
     last = last.assign(fold=members.fold[last["member"]])

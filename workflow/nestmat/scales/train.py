@@ -14,10 +14,10 @@ import torch
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.specification import Model
+from nestmat.models.specification import Specification, specification_from
 from nestmat.scales.chain import mixture
 from nestmat.scales.joint import JointParent, train_jointly
-from nestmat.training.checkpoints import Trained, specification_from
+from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
 from nestmat.training.inner_folds import UNLABELLED, UNUSED, count_folds
 from nestmat.training.members import MEMBER_COLUMNS, Members
@@ -115,7 +115,10 @@ LATENT_KEYS: dict[str, tables.Column] = {
 
 
 def read_scale(
-    features: str | Path, specification: Model, parents: Mapping[str, str | Path] | None, protocol: str
+    features: str | Path,
+    specification: Specification,
+    parents: Mapping[str, str | Path] | None,
+    protocol: str,
 ) -> ScaleData:
     """Features of a scale with the propagated latents of those parents that a model uses."""
     data = ScaleData.read(features)
@@ -132,7 +135,7 @@ def train_scale(
     scale: str,
     protocol: str,
     name: str,
-    specification: Model | Mapping[str, Any],
+    specification: Specification | Mapping[str, Any],
     weights: str | Path,
     card: str | Path,
     history: str | Path,
@@ -167,7 +170,7 @@ def train_scale(
     Raises:
         InputError: The configuration does not fit the features, or training diverged.
     """
-    if not isinstance(specification, Model):
+    if not isinstance(specification, Specification):
         specification = specification_from(specification)
     if specification.joint != bool(joint):
         raise InputError(
@@ -182,8 +185,8 @@ def train_scale(
             remedy="keep models that are trained jointly out of the stack.",
         )
     data = read_scale(features, specification, parents, protocol)
-    if teacher is not None and specification.semi_supervised:
-        taught = TaughtLabels.read(teacher, str(specification.semi_supervised.teacher), data.row_id)
+    if teacher is not None and specification.teacher is not None:
+        taught = TaughtLabels.read(teacher, specification.teacher, data.row_id)
         data = replace(data, taught=taught)
     members = Members.build(
         tables.read(folds, protocol=protocol),

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from nestmat.errors import InputError
-from nestmat.models.base import Batch, Noise, at_floor, is_known, random_bits
-from nestmat.models.specification import Model
+from nestmat.models.base import Batch, at_detection_limit, is_labelled
+from nestmat.models.noise import Noise, random_bits
+from nestmat.models.specification import Specification
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
 from nestmat.training.scaling import Scalers
@@ -99,7 +100,7 @@ class Rows:
 
 
 def pack(
-    specification: Model,
+    specification: Specification,
     data: ScaleData,
     members: Members,
     scalers: Scalers,
@@ -148,8 +149,8 @@ def pack(
                     remedy=f"lower it: the smallest is {least:g}.",
                 )
             picked = (data.y[name] == head.floor)[index].astype(np.float32)
-            targets[at_floor(name)] = torch.from_numpy(picked[:, None]).to(device)
-    if specification.semi_supervised:
+            targets[at_detection_limit(name)] = torch.from_numpy(picked[:, None]).to(device)
+    if specification.hides_labels:
         hidden = np.take_along_axis(members.unlabelled & chosen, index, axis=1)[:, None]
         known = torch.from_numpy((~hidden).astype(np.float32)).to(device)
         for name in specification.heads.keys() & data.y.keys() if hidden.any() else ():
@@ -158,5 +159,5 @@ def pack(
                 taught = data.taught.of(name, members.repeat, members.fold)
                 picked = np.take_along_axis(taught, index, axis=1)[:, None].astype(np.float32)
                 given = torch.where(known > 0, given, torch.from_numpy(picked).to(device))
-            targets |= {name: given, is_known(name): known}
+            targets |= {name: given, is_labelled(name): known}
     return Rows(inputs, targets, torch.from_numpy(count).to(device))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,8 @@ from safetensors.torch import save_file
 import nestmat
 from nestmat.errors import InputError
 from nestmat.files import replacing, write_text
-from nestmat.models.autoencoder import Autoencoder, Shapes
-from nestmat.models.registry import network
-from nestmat.models.semi_supervised import SemiSupervisedAutoencoder
-from nestmat.models.specification import Encoder, Head, Model, SemiSupervised, Training
+from nestmat.models.base import Network
+from nestmat.models.specification import Shapes, Specification, specification_from
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
 from nestmat.training.scaling import Scaler, Scalers
@@ -57,7 +55,7 @@ class Trained:
     scale: str
     model: str
     protocol: str
-    specification: Model
+    specification: Specification
     flat: torch.Tensor
     scalers: Scalers
     members: pd.DataFrame
@@ -78,7 +76,7 @@ class Trained:
         members: Members,
         flat: torch.Tensor,
         scalers: Scalers,
-        specification: Model,
+        specification: Specification,
         *,
         scale: str,
         name: str,
@@ -117,11 +115,11 @@ class Trained:
         wanted = self.specification.inputs
         return {name: self.columns[name] for name in wanted if name not in self.parents}
 
-    def network(self, index: np.ndarray) -> Autoencoder | SemiSupervisedAutoencoder:
+    def network(self, index: np.ndarray) -> Network:
         """The network of some members."""
-        found = network(self.specification, self.shapes, [])
-        found.flat = self.flat[torch.from_numpy(np.asarray(index))]
-        return found
+        network = self.specification.network(self.shapes, [])
+        network.flat = self.flat[torch.from_numpy(np.asarray(index))]
+        return network
 
     def forward(
         self, blocks: Mapping[str, torch.Tensor], index: np.ndarray
@@ -239,7 +237,7 @@ class Trained:
         return found
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        layout = network(self.specification, self.shapes, []).layout
+        layout = self.specification.network(self.shapes, []).layout
         tensors = {name: view.contiguous() for name, view in layout.views(self.flat).items()}
         for name, scaler in self.scalers.items():
             tensors[f"scaler.{name}.mean"] = torch.from_numpy(np.ascontiguousarray(scaler.mean))
@@ -251,7 +249,7 @@ class Trained:
     def _card(self) -> dict[str, Any]:
         return {
             **{name: getattr(self, name) for name in _CARD},
-            "specification": asdict(self.specification),
+            "specification": self.specification.as_dict(),
             "members": self.members.to_dict(orient="list"),
             "facts": {**versions(), **self.facts},
             "joint": {parent: trained._card() for parent, trained in self.joint.items()},
@@ -299,7 +297,7 @@ class Trained:
         }
         widths = {name: len(names) for name, names in content["columns"].items()}
         shapes = Shapes(widths, content["kinds"], content["targets"], tuple(content["classes"]))
-        layout = network(specification, shapes, []).layout
+        layout = specification.network(shapes, []).layout
         return cls(
             **{name: content[name] for name in _CARD},
             specification=specification,
@@ -319,27 +317,9 @@ def _under(parent: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.
 _CARD = ("scale", "model", "protocol", "columns", "kinds", "targets", "parents", "units", "source", "classes")
 
 
-def _widest(specification: Model) -> int:
+def _widest(specification: Specification) -> int:
     heads = [sum(head.hidden[:1]) for head in specification.heads.values()]
     return max([specification.encoder.latents, *specification.encoder.hidden, sum(heads)])
-
-
-def specification_from(content: Mapping[str, Any]) -> Model:
-    """A specification from plain dictionaries and lists, as JSON and YAML hold it."""
-
-    def tuples(options: Mapping[str, Any]) -> dict[str, Any]:
-        return {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-
-    semi = content.get("semi_supervised")
-    return Model(
-        **{
-            **tuples(content),
-            "semi_supervised": None if semi is None else SemiSupervised(**tuples(semi)),
-            "encoder": Encoder(**tuples(content["encoder"])),
-            "heads": {name: Head(**tuples(head)) for name, head in content["heads"].items()},
-            "training": Training(**tuples(content.get("training", {}))),
-        }
-    )
 
 
 def versions() -> dict[str, Any]:

@@ -14,8 +14,7 @@ import torch
 
 from nestmat.errors import InputError
 from nestmat.models.base import ScaleModel
-from nestmat.models.registry import network
-from nestmat.models.specification import Model, Training
+from nestmat.models.specification import Specification, Training
 from nestmat.progress import reporting
 from nestmat.training.batches import Rows, RowSource, pack
 from nestmat.training.members import Members, hold_out
@@ -27,7 +26,9 @@ from nestmat.training.trainer import Trainer, pick_device
 CHUNK_BYTES = 300_000_000
 
 
-def chunk_members(specification: Model, data: ScaleData, members: Members, budget: int) -> list[np.ndarray]:
+def chunk_members(
+    specification: Specification, data: ScaleData, members: Members, budget: int
+) -> list[np.ndarray]:
     """Divide members into chunks that fit a memory budget.
 
     Members of a chunk have the same number of steps an epoch: the longest would make the others take empty
@@ -42,7 +43,7 @@ def chunk_members(specification: Model, data: ScaleData, members: Members, budge
     Returns:
         Indices into ``members`` of each chunk.
     """
-    count = (members.train | (members.unlabelled & specification.sees_unlabelled)).sum(axis=1)
+    count = (members.train | (members.unlabelled & specification.takes_unlabelled_rows)).sum(axis=1)
     size = specification.training.batch_size
     steps = np.ones_like(count) if size is None else -(-count // size)
     blocks = {*specification.inputs, *specification.heads}
@@ -61,7 +62,7 @@ def chunk_members(specification: Model, data: ScaleData, members: Members, budge
 
 
 def train_members(
-    specification: Model,
+    specification: Specification,
     data: ScaleData,
     members: Members,
     *,
@@ -91,7 +92,7 @@ def train_members(
 
     def start(chunk: np.ndarray) -> Start:
         part, scaled = members[chunk], {name: scaler[chunk] for name, scaler in scalers.items()}
-        model = network(specification, data.shapes, members.keys()[chunk].tolist())
+        model = specification.network(data.shapes, members.keys()[chunk].tolist())
         model.flat = model.flat.to(target)
 
         def rows(chosen: np.ndarray) -> Rows:
@@ -99,7 +100,7 @@ def train_members(
 
         return Start(
             model,
-            rows(part.train & ~held[chunk] | (part.unlabelled & specification.sees_unlabelled)),
+            rows(part.train & ~held[chunk] | (part.unlabelled & specification.takes_unlabelled_rows)),
             rows(held[chunk]) if held.any() else None,
             rows(part.validation) if part.validation.any() else None,
         )
@@ -109,7 +110,7 @@ def train_members(
     return flat, scalers, history
 
 
-def held_out(specification: Model, data: ScaleData, members: Members) -> np.ndarray:
+def held_out(specification: Specification, data: ScaleData, members: Members) -> np.ndarray:
     """Training rows that each member is stopped by, (members, n); none where it trains to the last epoch."""
     if specification.training.stop == "last":
         return np.zeros_like(members.train)

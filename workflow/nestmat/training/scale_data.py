@@ -12,7 +12,7 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.autoencoder import Shapes
+from nestmat.models.specification import Shapes
 from nestmat.training.inner_folds import UNLABELLED
 from nestmat.training.members import MEMBER_COLUMNS, MEMBER_KEYS
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nestmat.models.specification import Model
+from nestmat.models.specification import Specification
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData, is_latent
 
@@ -73,13 +73,13 @@ class Scaler:
 Scalers = dict[str, Scaler]
 
 
-def needed_blocks(specification: Model, blocks: Iterable[str]) -> list[str]:
+def needed_blocks(specification: Specification, blocks: Iterable[str]) -> list[str]:
     """Blocks that a model reads or gives, in the order of ``blocks``."""
     used = {*specification.inputs, *specification.heads}
     return [name for name in blocks if name in used]
 
 
-def fit_scalers(specification: Model, data: ScaleData, members: Members) -> Scalers:
+def fit_scalers(specification: Specification, data: ScaleData, members: Members) -> Scalers:
     """Scalers of every block and target that a model needs.
 
     Classes, fractions and targets with ``standardise: false`` pass unchanged.

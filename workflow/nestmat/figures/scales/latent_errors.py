@@ -25,12 +25,12 @@ BINS = 24
 def available(study: Study, scale: str) -> bool:
     """Whether the interpreted model is semi-supervised, and materials have formulas."""
     spec = resolve(study.datasets[study.scales[scale].dataset])
-    return kind.semi_supervised(study, scale) is not None and bool(spec.formula or spec.formula_template)
+    return kind.conditional_model(study, scale) is not None and bool(spec.formula or spec.formula_template)
 
 
 def needs(study: Study, scale: str) -> kind.Needs:
     """Errors of the interpreted model, its predictions, and formulas."""
-    stem = kind.semi_supervised(study, scale)
+    stem = kind.conditional_model(study, scale)
     return {
         "errors": [f"disentanglement/{stem}.errors.parquet"],
         "predictions": [f"predictions/{stem}.parquet"],

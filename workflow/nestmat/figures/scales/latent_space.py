@@ -24,20 +24,20 @@ FIRST = {"repeat": 0, "fold": 0, "seed": 0}
 
 def available(study: Study, scale: str) -> bool:
     """Whether the interpreted model is semi-supervised and predicts a class."""
-    return kind.semi_supervised(study, scale) is not None and bool(class_targets(study, scale))
+    return kind.conditional_model(study, scale) is not None and bool(class_targets(study, scale))
 
 
 def families_available(study: Study, scale: str) -> bool:
     """Whether families of alloys are encoded by such a model."""
     interpret = study.scales[scale].interpret
     shown = interpret is not None and interpret.families is not None
-    return shown and kind.semi_supervised(study, scale) is not None
+    return shown and kind.conditional_model(study, scale) is not None
 
 
 def needs(study: Study, scale: str) -> kind.Needs:
     """Latents of the interpreted model, and the classes."""
     return {
-        "latents": [f"latents/{kind.semi_supervised(study, scale)}.parquet"],
+        "latents": [f"latents/{kind.conditional_model(study, scale)}.parquet"],
         "features": [kind.features(scale)],
     }
 

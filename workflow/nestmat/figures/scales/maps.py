@@ -21,7 +21,7 @@ def available(study: Study, scale: str) -> bool:
     return (
         study.scales[scale].interpret is not None
         and bool(study.scales[scale].targets)
-        and kind.semi_supervised(study, scale) is None
+        and kind.conditional_model(study, scale) is None
     )
 
 

@@ -35,7 +35,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """
     found = frames["shapley"]
     # A semi-supervised model has its predictions among its latents: of those nothing is to be told.
-    told = ("target",) if kind.semi_supervised(labels.study, labels.scale) else ("target", "head")
+    told = ("target",) if kind.conditional_model(labels.study, labels.scale) else ("target", "head")
     cells = [
         (target, what, rows)
         for target in labels.config.targets

@@ -15,27 +15,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nestmat.errors import InputError
-from nestmat.models.autoencoder import Shapes
-from nestmat.models.base import Batch, is_known
+from nestmat.models.base import Batch, is_labelled
 from nestmat.models.layers import Layout, Output, Perceptrons
 from nestmat.models.losses import LOSSES, dependence, split_gaussian
-from nestmat.models.specification import Model, SemiSupervised
+from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
+from nestmat.models.specification import Shapes
 
-LIKELIHOODS = ("multinomial", "presence")
 LOG_STD_LIMIT = 5.0
 COMPARED = 128
 """Rows of a batch that are compared with each other where z is made independent of the targets."""
 
 
 class SemiSupervisedAutoencoder:
-    """One model a member, all of them in one flat buffer of parameters; a `nestmat.models.base.ScaleModel`.
+    """One model a member, all in one flat buffer of parameters; a `nestmat.models.base.ConditionalNetwork`.
 
     A latent vector is z and then one number a target: the probability of class 1, or the scaled mean. What
     is predicted of a material is therefore part of its latents, and what is wanted of it can be set there.
 
     Args:
-        specification: Inputs, encoder, heads and the part ``semi_supervised``.
+        specification: Inputs, encoder, heads, composition and classifier.
         shapes: Widths of blocks, and targets.
         seeds: Seed of the first weights of each member, (members,).
 
@@ -48,11 +46,10 @@ class SemiSupervisedAutoencoder:
         InputError: The parts of the specification do not fit each other or the data.
     """
 
-    def __init__(self, specification: Model, shapes: Shapes, seeds: Sequence[int]):
-        assert specification.semi_supervised is not None
+    def __init__(self, specification: SemiSupervisedSpecification, shapes: Shapes, seeds: Sequence[int]):
+        specification.check(shapes)
         self.specification, self.shapes = specification, shapes
-        self.options = specification.semi_supervised
-        _check(specification, self.options, shapes)
+        self.composition, self.latent_std = specification.composition, specification.latent_std
         heads, encoder = specification.heads, specification.encoder
         self.targets = [name for name in heads if name in shapes.targets]
         self.classes = [name for name in self.targets if name in shapes.classes]
@@ -63,7 +60,7 @@ class SemiSupervisedAutoencoder:
             name: slice(end - width, end)
             for name, end, width in zip(specification.inputs, ends, widths, strict=True)
         }
-        self._elements = shapes.blocks[self.options.composition]
+        self._elements = shapes.blocks[self.composition]
         self.encoder = Perceptrons(
             self.layout,
             "encoder",
@@ -73,14 +70,14 @@ class SemiSupervisedAutoencoder:
             encoder.activation,
             bias_range=encoder.bias_range,
         )
-        evidence = sum(shapes.blocks[name] for name in self.options.classifier)
+        evidence = sum(shapes.blocks[name] for name in self.specification.classifier)
         self.classifiers = {name: self._head(name, evidence, 1) for name in self.targets}
-        head = heads[self.options.composition]
-        self.decoder = self._head(self.options.composition, self.latents + len(self.targets), self._elements)
+        head = heads[self.composition]
+        self.decoder = self._head(self.composition, self.latents + len(self.targets), self._elements)
         self._presence = head.loss == "presence"
         self.term_weights: dict[str, float] = {
             **{name: head.weight for name, head in heads.items()},
-            "latent_divergence": self.options.divergence,
+            "latent_divergence": self.specification.divergence,
             "label_divergence": 1.0,
             **{str(name): weight for name, weight in specification.penalties.items()},
         }
@@ -104,35 +101,35 @@ class SemiSupervisedAutoencoder:
     # Inside, rows are the last axis.
 
     def _composition(self, inputs: Tensor) -> Tensor:
-        return inputs[:, self._places[self.options.composition]]
+        return inputs[:, self._places[self.composition]]
 
     def _classify(self, inputs: Tensor, weights: Mapping[str, Tensor], noise) -> dict[str, Tensor]:
         """Raw outputs of the heads of the targets, (members, 1 or 2, n) each."""
-        evidence = torch.cat([inputs[:, self._places[name]] for name in self.options.classifier], dim=1)
+        evidence = torch.cat([inputs[:, self._places[name]] for name in self.specification.classifier], dim=1)
         return {name: head(evidence, weights, noise)[name] for name, head in self.classifiers.items()}
 
     def _encode(self, x: Tensor, y: Tensor, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation of q(z | x, y), (members, latents, n) each."""
-        seen = x.clamp_min(0.0).sqrt() if self.options.roots else self.options.atoms * x
+        seen = x.clamp_min(0.0).sqrt() if self.specification.roots else self.specification.atoms * x
         mean, raw = self.encoder(torch.cat([seen, y], dim=1), weights, None)["latents"].chunk(2, dim=1)
         return mean, LOG_STD_LIMIT * torch.tanh(raw / LOG_STD_LIMIT)
 
     def _decode(self, z: Tensor, y: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         """Logits of the shares, and behind them of the presence where that is modelled."""
-        name = self.options.composition
+        name = self.composition
         return self.decoder(torch.cat([z, y], dim=1), weights, None)[name]
 
     def _log_likelihood(self, logits: Tensor, x: Tensor) -> Tensor:
         """Log-likelihood of x given y and z, without what no parameter enters, (members, n)."""
         present = x > 0
         if not self._presence:
-            return self.options.atoms * (x * functional.log_softmax(logits, dim=1)).sum(dim=1)
+            return self.specification.atoms * (x * functional.log_softmax(logits, dim=1)).sum(dim=1)
         share, presence = logits.chunk(2, dim=1)
         # Of elements that are absent the shares say nothing.
         among = functional.log_softmax(share.masked_fill(~present, -torch.inf), dim=1)
         shares = (x * among.masked_fill(~present, 0.0)).sum(dim=1)
         there = functional.logsigmoid(torch.where(present, presence, -presence)).sum(dim=1)
-        return self.options.atoms * shares + self.options.presence * there
+        return self.specification.atoms * shares + self.specification.presence * there
 
     def encode(self, x: Tensor) -> tuple[Tensor, None]:
         """Latents (members, n, latents + targets) of scaled inputs (members, n, features).
@@ -197,13 +194,13 @@ class SemiSupervisedAutoencoder:
         """
         logits = self._logits(z)
         if not self._presence:
-            return {self.options.composition: torch.softmax(logits, dim=1).transpose(1, 2)}
+            return {self.composition: torch.softmax(logits, dim=1).transpose(1, 2)}
         share, presence = logits.chunk(2, dim=1)
         soft = torch.softmax(share + functional.logsigmoid(presence), dim=1)
         kept = presence >= presence.amax(dim=1, keepdim=True).clamp_max(0.0)
         hard = torch.softmax(share.masked_fill(~kept, -torch.inf), dim=1)
         # Exactly 0 in value where it is absent: the soft shares cancel before they are added.
-        return {self.options.composition: (hard.detach() + (soft - soft.detach())).transpose(1, 2)}
+        return {self.composition: (hard.detach() + (soft - soft.detach())).transpose(1, 2)}
 
     def presence(self, z: Tensor) -> Tensor:
         """How likely each element is there (members, n, elements), for latents as of `decode`.
@@ -233,12 +230,12 @@ class SemiSupervisedAutoencoder:
         evidence lower bound a row, up to what no parameter enters; the heads of the targets are the auxiliary
         loss, a row that is labelled or taught.
         """
-        weights, options = self.weights, self.options
+        weights, options = self.weights, self.specification
         x = self._composition(batch.inputs)
         outputs = self._classify(batch.inputs, weights, batch.noise)
-        sure = is_known(self.targets[0]) not in batch.targets
+        sure = is_labelled(self.targets[0]) not in batch.targets
         known = {
-            name: torch.ones_like(batch.targets[name]) if sure else batch.targets[is_known(name)]
+            name: torch.ones_like(batch.targets[name]) if sure else batch.targets[is_labelled(name)]
             for name in self.targets
         }
         # What a teacher says stands for the label.
@@ -259,7 +256,7 @@ class SemiSupervisedAutoencoder:
             lost = lost - share * self._log_likelihood(self._decode(z, chosen, weights), x)
             divergence = divergence + share * self._divergence(centre, log_std)
             mean = mean + share.detach().unsqueeze(1) * centre
-        terms[options.composition] = (weight * lost).sum(dim=1)
+        terms[self.composition] = (weight * lost).sum(dim=1)
         terms["latent_divergence"] = (weight * divergence).sum(dim=1)
         terms["label_divergence"] = (weight * surplus).sum(dim=1)
         if "independence" in self.specification.penalties:
@@ -302,7 +299,7 @@ class SemiSupervisedAutoencoder:
         for name in self.targets:
             output, seen = outputs[name], known[name]
             if name in self.classes:
-                value, prior = torch.sigmoid(output), self.options.prior.get(name, 0.5)
+                value, prior = torch.sigmoid(output), self.specification.prior.get(name, 0.5)
                 log_one, log_none = functional.logsigmoid(output), functional.logsigmoid(-output)
                 more = value * (log_one - math.log(prior)) + (1 - value) * (log_none - math.log(1 - prior))
                 # Of a row with a label only the prior is left.
@@ -321,83 +318,6 @@ class SemiSupervisedAutoencoder:
 
     def _divergence(self, mean: Tensor, log_std: Tensor) -> Tensor:
         """KL of q(z | x, y) from the prior, (members, n)."""
-        scale = self.options.latent_std
+        scale = self.latent_std
         ratio = (mean.square() + torch.exp(2 * log_std)) / scale**2
         return 0.5 * (ratio - 1 - 2 * log_std + 2 * math.log(scale)).sum(dim=1)
-
-
-def _check(specification: Model, options: SemiSupervised, shapes: Shapes) -> None:
-    heads = specification.heads
-
-    def fail(message: str, column: str, value: object, remedy: str) -> None:
-        raise InputError(message, column=column, value=value, remedy=remedy)
-
-    if specification.joint:
-        fail("goes with no semi-supervised model.", "joint", True, "leave it out.")
-    read = {options.composition, *options.classifier}
-    if shapes.kinds.get(options.composition) != "simplex":
-        fail(
-            "is not a block of fractions.",
-            "semi_supervised.composition",
-            options.composition,
-            "name a block of elements or of a site.",
-        )
-    if not options.classifier:
-        fail("names no block.", "semi_supervised.classifier", [], "name what tells of the targets.")
-    if read != set(specification.inputs):
-        fail(
-            "are not the composition and what the classifier reads.",
-            "inputs",
-            list(specification.inputs),
-            f"give {sorted(read)}.",
-        )
-    targets = [name for name in heads if name in shapes.targets]
-    if options.teacher and set(targets) - set(shapes.classes):
-        fail(
-            "teaches classes alone.",
-            "semi_supervised.teacher",
-            options.teacher,
-            "leave it out, or predict classes alone.",
-        )
-    if not targets or set(heads) != {*targets, options.composition}:
-        fail(
-            "are not those of one target or more and of the composition.",
-            "heads",
-            list(heads),
-            f"give one to {options.composition}, and to targets among {list(shapes.targets)}.",
-        )
-    for name, head in heads.items():
-        allowed: tuple[str, ...] = LIKELIHOODS
-        if name in targets:
-            allowed = ("binary_cross_entropy",) if name in shapes.classes else ("gaussian_nll",)
-        if head.loss not in allowed:
-            fail(
-                "does not fit a semi-supervised model.",
-                f"heads.{name}.loss",
-                head.loss,
-                f"choose {' or '.join(allowed)}.",
-            )
-        if head.floor is not None or head.output_activation != "identity":
-            fail(
-                "has a floor or an activation of its output, which goes with no semi-supervised model.",
-                f"heads.{name}",
-                head.floor if head.floor is not None else head.output_activation,
-                "leave it out.",
-            )
-    if specification.encoder.dropout or heads[options.composition].dropout:
-        fail(
-            "goes with the heads of targets alone.",
-            "encoder.dropout",
-            specification.encoder.dropout,
-            "leave it out.",
-        )
-    if unfit := sorted(set(specification.penalties) - {"independence", "l2"}):
-        fail("does not fit a semi-supervised model.", "penalties", unfit[0], "choose independence or l2.")
-    for name, prior in options.prior.items():
-        if name not in targets or name not in shapes.classes or not 0 < prior < 1:
-            fail(
-                "is not a probability of class 1 of a target.",
-                f"semi_supervised.prior.{name}",
-                prior,
-                "give a number between 0 and 1 for a target that has classes and a head.",
-            )

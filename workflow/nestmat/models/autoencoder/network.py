@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from nestmat.errors import InputError
-from nestmat.models.base import Batch, Noise, at_floor
+from nestmat.models.base import Batch, at_detection_limit
 from nestmat.models.layers import Layout, Output, Perceptrons
 from nestmat.models.losses import LOSSES, censored, latent_correlations, split_gaussian
-from nestmat.models.specification import Model
+from nestmat.models.noise import Noise
+from nestmat.models.specification import Shapes, Specification
 
 CORRELATIONS = ("latent_target_correlation", "latent_decorrelation")
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """Widths that a model takes from the data of its scale.
-
-    Attributes:
-        blocks: Width of every block, by name.
-        kinds: continuous, categorical or simplex, by block.
-        targets: Names of the targets.
-        classes: Those of them that are classes, 0 and 1.
-    """
-
-    blocks: Mapping[str, int]
-    kinds: Mapping[str, str]
-    targets: Sequence[str]
-    classes: Collection[str] = ()
-
-    def width(self, head: str) -> int:
-        """Width of what a head gives.
-
-        Raises:
-            InputError: The head is neither a target nor a block.
-        """
-        if head in self.targets:
-            return 1
-        if head not in self.blocks:
-            raise InputError(
-                "is neither a target nor a feature block or parent of the scale.",
-                column=f"heads.{head}",
-                remedy=f"name one of {sorted([*self.targets, *self.blocks])}.",
-            )
-        return self.blocks[head]
 
 
 class Autoencoder:
@@ -63,8 +29,8 @@ class Autoencoder:
         layout: Names and places of the parameters.
     """
 
-    def __init__(self, specification: Model, shapes: Shapes, seeds: Sequence[int]):
-        _check(specification, shapes)
+    def __init__(self, specification: Specification, shapes: Shapes, seeds: Sequence[int]):
+        specification.check(shapes)
         self.specification, self.shapes = specification, shapes
         self.layout = Layout(specification.initialisation)
         encoder = specification.encoder
@@ -162,7 +128,7 @@ class Autoencoder:
             terms[name] = (
                 LOSSES[head.loss](*given)
                 if head.floor is None
-                else censored(head.loss, *given, batch.targets[at_floor(name)])
+                else censored(head.loss, *given, batch.targets[at_detection_limit(name)])
             )
         return terms | self.penalties(z, batch, weights)
 
@@ -187,54 +153,3 @@ class Autoencoder:
             pair = latent_correlations(z, torch.cat(targets, dim=1) if targets else None, batch.weight)
             found |= {name: term for name, term in zip(CORRELATIONS, pair, strict=True) if name in wanted}
         return found
-
-
-def _check(specification: Model, shapes: Shapes) -> None:
-    for name in specification.inputs:
-        if name not in shapes.blocks:
-            raise InputError(
-                "is not a block of the scale.",
-                column=f"inputs.{name}",
-                remedy=f"name one of {sorted(shapes.blocks)}.",
-            )
-    for name, head in specification.heads.items():
-        width = shapes.width(name)
-        kind = "target" if name in shapes.targets else shapes.kinds[name]
-        if head.loss in ("multinomial", "presence"):
-            raise InputError(
-                "is the likelihood of a semi-supervised model.",
-                column=f"heads.{name}.loss",
-                value=head.loss,
-                remedy="add semi_supervised to the specification, or use another loss.",
-            )
-        if head.loss == "cross_entropy" and (kind not in ("categorical", "simplex") or width < 2):
-            raise InputError(
-                f"cross_entropy needs classes or fractions, and this is {kind} of width {width}.",
-                column=f"heads.{name}.loss",
-                remedy="use mae, mse, huber or gaussian_nll, or a one_hot or site block.",
-            )
-        if (head.loss == "binary_cross_entropy") != (name in shapes.classes):
-            raise InputError(
-                "is a target with classes, which no other loss than binary_cross_entropy fits."
-                if name in shapes.classes
-                else "binary_cross_entropy needs a target with classes, and this is none.",
-                column=f"heads.{name}.loss",
-                value=head.loss,
-                remedy="use binary_cross_entropy."
-                if name in shapes.classes
-                else "use another loss, or give the column `classes` in its data set.",
-            )
-        if head.floor is not None and name in shapes.classes:
-            raise InputError(
-                "a class has no floor.",
-                column=f"heads.{name}.floor",
-                value=head.floor,
-                remedy="leave it out.",
-            )
-        if head.floor is not None and kind != "target":
-            raise InputError(
-                "a floor is that of a target, and this is a block.",
-                column=f"heads.{name}.floor",
-                value=head.floor,
-                remedy="leave it out.",
-            )

@@ -1,0 +1,71 @@
+"""The specification of a scale's model in a study: the options of its kind, checked by pydantic."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from nestmat.models.registry import NETWORKS
+from nestmat.models.specification import DEFAULT_KIND, Specification
+
+
+@functools.cache
+def _adapter(kind: str) -> TypeAdapter[Specification]:
+    return TypeAdapter(NETWORKS[kind])
+
+
+def _validate(value: Any) -> Specification:
+    """The specification of the kind that a mapping names.
+
+    Raises:
+        ValueError: There is no such kind, or an option is unknown or does not fit.
+    """
+    if isinstance(value, Specification):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError("A specification is a mapping of options.")
+    kind = value.get("kind", DEFAULT_KIND)
+    if kind not in NETWORKS:
+        raise ValueError(
+            f"There is no {NETWORKS.noun} {kind!r}; choose one of {', '.join(NETWORKS)}, or name its file "
+            "under `plugins`"
+        )
+    options = {key: option for key, option in value.items() if key != "kind"}
+    return _adapter(kind).validate_python(options)
+
+
+class _ByKind:
+    """Validates, writes and describes a specification by the class of its kind."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            _validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(Specification.as_dict),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        references = []
+        for kind in NETWORKS:
+            reference = handler(_adapter(kind).core_schema)
+            options = handler.resolve_ref_schema(reference)
+            # The reference is that of one definition: it may be asked for several times.
+            if "kind" not in options["properties"]:
+                about = {"const": kind, "description": "Kind of the network.", "type": "string"}
+                if kind == DEFAULT_KIND:
+                    about["default"] = kind
+                else:
+                    options["required"] = ["kind", *options["required"]]
+                options["properties"] = {"kind": about, **options["properties"]}
+            references.append(reference)
+        return {"oneOf": references}
+
+
+SpecificationPart = Annotated[Specification, _ByKind]
+"""A specification of any kind of `NETWORKS`: the ``kind``, by default `DEFAULT_KIND`, and its options."""
