@@ -51,20 +51,18 @@ class _ByKind:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        references = []
-        for kind in NETWORKS:
-            reference = handler(_adapter(kind).core_schema)
+        # Through a union, so that each kind becomes a definition of its own.
+        schema = handler(core_schema.union_schema([_adapter(kind).core_schema for kind in NETWORKS]))
+        for kind, reference in zip(NETWORKS, schema["anyOf"], strict=True):
             options = handler.resolve_ref_schema(reference)
-            # The reference is that of one definition: it may be asked for several times.
-            if "kind" not in options["properties"]:
-                about = {"const": kind, "description": "Kind of the network.", "type": "string"}
-                if kind == DEFAULT_KIND:
-                    about["default"] = kind
-                else:
-                    options["required"] = ["kind", *options["required"]]
-                options["properties"] = {"kind": about, **options["properties"]}
-            references.append(reference)
-        return {"oneOf": references}
+            if kind == DEFAULT_KIND:
+                kind_schema = {"const": kind, "default": kind}
+            else:
+                kind_schema = {"const": kind}
+                options["required"] = [*dict.fromkeys(["kind", *options["required"]])]
+            kind_schema |= {"description": "Kind of the network.", "type": "string"}
+            options["properties"] = {"kind": kind_schema, **options["properties"]}
+        return schema
 
 
 SpecificationPart = Annotated[Specification, _ByKind]
