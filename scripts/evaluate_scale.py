@@ -7,27 +7,24 @@ calibration curves, metrics of strata; errors are in the unit of the target.
 
 from typing import Any
 
-from nestmat.evaluation.metrics import evaluate_scale
+from nestmat.evaluation.evaluate import OUTPUTS, Evaluation, evaluate_scale
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `evaluate_scale`."""
     with job_log(snakemake.log[0]):
-        evaluate_scale(
+        evaluation = Evaluation(
+            scale=snakemake.wildcards.scale,
+            features=snakemake.input.features,
             predictions=snakemake.input.predictions,
             cards=snakemake.input.cards,
             latents=snakemake.input.latents,
-            features=snakemake.input.features,
-            scale=snakemake.wildcards.scale,
             compare=snakemake.params.compare,
             left_out=snakemake.params.left_out,
-            metrics=snakemake.output.metrics,
-            comparisons=snakemake.output.comparisons,
-            calibration=snakemake.output.calibration,
-            strata=snakemake.output.strata,
-            within=snakemake.params.within,
+            strata=snakemake.params.within,
         )
+        evaluate_scale(evaluation, {name: getattr(snakemake.output, name) for name in OUTPUTS})
 
 
 if "snakemake" in globals():

@@ -30,7 +30,7 @@ from nestmat.design.metrics import DESIGN_METRICS, assess
 from nestmat.design.retraining import ROUNDS
 from nestmat.design.spaces import design_space
 from nestmat.design.verification import VERIFIED
-from nestmat.evaluation.metrics import evaluate_scale
+from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.interpretation.interpret import CORRELATIONS, EMBEDDING, SHAPLEY
 from nestmat.paths import ROOT
 from nestmat.plan.jobs import Plan
@@ -472,12 +472,8 @@ def _write_scale(
             tables.write(files[-1], pd.concat(base), tables.PREDICTIONS)
     # Its models are not trained, so that their cards do not say what they give back.
     evaluate_scale(
-        files,
-        [],
-        root / f"features/{scale}.parquet",
-        scale,
-        about.compare,
-        *(root / f"{name}/{scale}.parquet" for name in ("metrics", "comparisons", "calibration")),
+        Evaluation(scale, root / f"features/{scale}.parquet", files, compare=about.compare),
+        {name: root / f"{name}/{scale}.parquet" for name in ("metrics", "comparisons", "calibration")},
     )
     _write_interpretation(root, config, scale, frame, rng)
 

@@ -26,7 +26,8 @@ from nestmat.evaluation.classification import (
     standard_error,
 )
 from nestmat.evaluation.comparison import auc_difference, compare_pairs, corrected_t_test, mcnemar
-from nestmat.evaluation.metrics import evaluate_scale, measure, summarise
+from nestmat.evaluation.evaluate import OUTPUTS, Evaluation, evaluate_scale
+from nestmat.evaluation.metrics import measure, summarise
 from nestmat.labels import comparisons as measures
 from nestmat.labels.scales import Labels
 from nestmat.report.classes import strata_tables
@@ -150,7 +151,7 @@ def test_a_single_split_and_folds_are_summarised_as_before():
 def compared(predictions: pd.DataFrame, pair=("good", "worse")) -> dict[str, dict]:
     held = predictions[predictions["split"] == "validation"]
     material = pd.Series([f"m{i // 2}" for i in range(150)])
-    found = compare_pairs(held, [pair], material, {}, classes=["phase"], shares={"half": 0.25})
+    found = compare_pairs(held, [pair], material, {}, classes=["phase"], ratios={"half": 0.25})
     return {str(row["metric"]): row for row in found}
 
 
@@ -232,17 +233,15 @@ def evaluated(tmp_path):
     tables.write(features, tables.read(features), schema, tables.provenance(features))
 
     def run(**within):
-        names = ("metrics", "comparisons", "calibration", "strata")
-        files = {name: tmp_path / f"{name}.parquet" for name in names}
-        found = evaluate_scale(
-            [tmp_path / "p.parquet"],
-            [],
-            features,
+        files = {name: tmp_path / f"{name}.parquet" for name in OUTPUTS}
+        evaluation = Evaluation(
             "s",
-            [("good", "worse")],
-            **files,
-            within={name: Stratum(**given) for name, given in within.items()},
+            features,
+            [tmp_path / "p.parquet"],
+            compare=[("good", "worse")],
+            strata={name: Stratum(**limits) for name, limits in within.items()},
         )
+        found = evaluate_scale(evaluation, files)
         for name, path in files.items():
             pd.testing.assert_frame_equal(
                 tables.read(path), found[name][list(tables.schema(path))], check_dtype=False

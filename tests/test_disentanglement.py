@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from nestmat import tables
 from nestmat.config.interpretation import AlloyFamilies
 from nestmat.errors import InputError
-from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION, evaluate_scale
+from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
+from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION
 from nestmat.figures import FIGURES, style
 from nestmat.interpretation.attribution import sampled_shapley_values, shapley_values
 from nestmat.interpretation.disentanglement import (
@@ -197,16 +198,13 @@ def labels(folder: Path) -> Labels:
 
 
 def test_the_report_tells_of_decoded_compositions_and_the_probe(trained, tmp_path):
-    outputs = {name: tmp_path / f"{name}.parquet" for name in ("metrics", "comparisons", "calibration")}
-    found = evaluate_scale(
-        [trained / "predictions.parquet"],
-        [],
-        trained / "alloys.parquet",
+    evaluation = Evaluation(
         "alloys",
-        [],
-        **outputs,
+        trained / "alloys.parquet",
+        [trained / "predictions.parquet"],
         latents=[trained / "metrics.parquet"],
     )
+    found = evaluate_scale(evaluation, {"metrics": tmp_path / "metrics.parquet"})
     metrics = found["metrics"]
     one = labels(trained)
     kept, told = latents_tables(metrics, one)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from nestmat.evaluation.comparison import clustered_difference, corrected_t_test
 from nestmat.evaluation.estimators.extra_trees import ExtraTrees
 from nestmat.evaluation.estimators.matern_process import MaternProcess
 from nestmat.evaluation.estimators.registry import BASELINES
-from nestmat.evaluation.metrics import error_metrics, evaluate_scale, measure, reconstructions, summarise
+from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
+from nestmat.evaluation.metrics import error_metrics, measure, reconstructions, summarise
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixture, recommend_predictor
 
@@ -439,15 +441,14 @@ def test_reconstruction_is_averaged_over_seeds_then_folds(tmp_path):
     features = write_features(tmp_path / "features.parquet", frame, {"inputs": ["x"]}, [])
     tables.write(tmp_path / "none.parquet", predictions_of("m", 0.1).iloc[:0], tables.PREDICTIONS)
     outputs = {key: tmp_path / f"{key}.parquet" for key in ("metrics", "comparisons", "calibration")}
-    evaluate_scale([tmp_path / "none.parquet"], [tmp_path / "m.json"], features, "space", [], **outputs)
+    nothing = Evaluation("space", features, [tmp_path / "none.parquet"])
+    evaluate_scale(replace(nothing, cards=[tmp_path / "m.json"]), outputs)
     metrics = tables.read(outputs["metrics"])
     assert set(metrics["metric"]) == {"reconstruction_r2"}
     assert set(metrics["unit"]) == {""}
     assert len(tables.read(outputs["comparisons"])) == len(tables.read(outputs["calibration"])) == 0
-    with pytest.raises(InputError, match="no targets, and no cards"):
-        evaluate_scale([tmp_path / "none.parquet"], [], features, "space", [], **outputs)
-    with pytest.raises(TypeError, match="cards"):
-        evaluate_scale([tmp_path / "none.parquet"], features=features, scale="space", compare=[], **outputs)
+    with pytest.raises(InputError, match="no targets, and there are no cards"):
+        evaluate_scale(nothing, outputs)
 
 
 def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):
@@ -459,9 +460,8 @@ def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):
         files.append(tmp_path / f"{model}.parquet")
         tables.write(files[-1], predictions_of(model, noise, (-1, 0)), tables.PREDICTIONS)
     outputs = {key: tmp_path / f"{key}.parquet" for key in ("metrics", "comparisons", "calibration")}
-    found = evaluate_scale(
-        files, [], features, "gap", [["nested", "single"], ["nested", "absent"]], **outputs
-    )
+    evaluation = Evaluation("gap", features, files, compare=[["nested", "single"], ["nested", "absent"]])
+    found = evaluate_scale(evaluation, outputs)
     for key, path in outputs.items():
         assert len(tables.read(path)) == len(found[key])
     units = found["metrics"].groupby("metric")["unit"].unique().map(list).to_dict()
@@ -472,9 +472,7 @@ def test_evaluating_a_scale_writes_metrics_comparison_and_calibration(tmp_path):
     assert pair["low"] < pair["difference"] < pair["high"] < 0
     assert max(pair["p_value"], pair["p_folds"]) < 0.05
     assert (pair["clusters"], pair["unit"], pair["scale"]) == (30, "eV", "gap")
-    levels = evaluate_scale(
-        files, [], features, "gap", [["nested", "single"]], **outputs, left_out={pair["protocol"]: "solvent"}
-    )
+    levels = evaluate_scale(replace(evaluation, left_out={pair["protocol"]: "solvent"}), outputs)
     assert levels["comparisons"]["clusters"].tolist() == [4]
     summary = summarise(found["metrics"]).query("model == 'nested' and metric == 'mae' and seed == -1")
     row = summary[summary["split"] == "validation"].iloc[0]

@@ -18,7 +18,7 @@ from nestmat.data.reading import read, template_parts, text_rows
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import predict_baseline
-from nestmat.evaluation.classification import HALF
+from nestmat.evaluation.classification import DECISION_THRESHOLD
 from nestmat.evaluation.stack import deployed
 from nestmat.features.table import Featurized, featurize, levels_of
 from nestmat.scales.chain import ScalePrediction, predict_chain
@@ -219,7 +219,7 @@ def _of_scale(
         part["low"], part["high"], part["class"] = mean - NORMAL_95 * std, mean + NORMAL_95 * std, ""
         if names := units[target].classes:
             part[["low", "high"]] = part[["low", "high"]].clip(0, 1)
-            part["class"] = np.where(mean >= HALF, names[1], names[0])
+            part["class"] = np.where(mean >= DECISION_THRESHOLD, names[1], names[0])
         parts.append(part.assign(unit=units[target].unit))
     return parts
 

@@ -1,4 +1,4 @@
-"""How good probabilities of a class are: decisions, ranking, and whether they mean what they say."""
+"""How good probabilities of a class are: decisions, ranking and calibration."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-HALF = 0.5
+DECISION_THRESHOLD = 0.5
 """Probability from which class 1 is decided for."""
 CERTAIN = 1e-3
-"""Distance from 0 and 1 that a probability keeps in the log-loss: one certain mistake must not rule it."""
+"""Distance that probabilities keep from 0 and 1 in the log-loss: one certain mistake must not dominate it."""
 BINS = 10
 """Bins of equal width that probabilities are compared with frequencies in."""
 
@@ -22,7 +22,7 @@ def roc_auc(true: np.ndarray, probability: np.ndarray) -> float:
         probability: Of class 1, (n,).
 
     Returns:
-        The area; NaN where one class alone is there.
+        The area; NaN where all rows are of one class.
     """
     ones = true == 1
     count = int(ones.sum())
@@ -42,12 +42,12 @@ def reliability_curve(true: np.ndarray, probability: np.ndarray) -> pd.DataFrame
     Returns:
         Columns probability, frequency and rows.
     """
-    place = np.minimum((probability * BINS).astype(int), BINS - 1)
-    rows = np.bincount(place, minlength=BINS)
-    kept = rows > 0
-    sums = (np.bincount(place, weights=values, minlength=BINS)[kept] for values in (probability, true))
-    mean, frequency = (total / rows[kept] for total in sums)
-    return pd.DataFrame({"probability": mean, "frequency": frequency, "rows": rows[kept]})
+    bin_of_row = np.minimum((probability * BINS).astype(int), BINS - 1)
+    rows = np.bincount(bin_of_row, minlength=BINS)
+    filled = rows > 0
+    sums = (np.bincount(bin_of_row, weights=values, minlength=BINS)[filled] for values in (probability, true))
+    mean, frequency = (total / rows[filled] for total in sums)
+    return pd.DataFrame({"probability": mean, "frequency": frequency, "rows": rows[filled]})
 
 
 def calibration_error(true: np.ndarray, probability: np.ndarray) -> float:
@@ -63,24 +63,24 @@ def calibration_error(true: np.ndarray, probability: np.ndarray) -> float:
 def class_metrics(true: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     """All measures of a class by name.
 
-    ``accuracy``, ``balanced_accuracy`` (mean over the classes that are there) and ``f1`` (of class 1; 0 where
-    it is neither there nor predicted) are of decisions at `HALF`; ``roc_auc`` is of the ranking; ``log_loss``
-    (in nats, see `CERTAIN`), ``brier`` and ``ece`` are of the probabilities. ``majority_rate`` is the
-    accuracy of always naming the class that most of these rows have, and ``rows`` their number.
+    ``accuracy``, ``balanced_accuracy`` (mean over the classes that occur) and ``f1`` (of class 1; 0 where it
+    neither occurs nor is predicted) are of decisions at `DECISION_THRESHOLD`; ``roc_auc`` is of the ranking;
+    ``log_loss`` (in nats, see `CERTAIN`), ``brier`` and ``ece`` are of the probabilities. ``majority_rate``
+    is the accuracy of always predicting the class of most rows, and ``rows`` their number.
 
     Args:
         true: 0 or 1, (n,).
         probability: Of class 1, (n,).
     """
-    decided = probability >= HALF
+    decided = probability >= DECISION_THRESHOLD
     ones = true == 1
     right = decided == ones
-    hits, named, there = int((decided & ones).sum()), int(decided.sum()), int(ones.sum())
+    hits, positives, members = int((decided & ones).sum()), int(decided.sum()), int(ones.sum())
     bounded = np.clip(probability, CERTAIN, 1 - CERTAIN)
     return {
         "accuracy": float(right.mean()),
         "balanced_accuracy": float(np.mean([right[part].mean() for part in (ones, ~ones) if part.any()])),
-        "f1": 2 * hits / (named + there) if named + there else 0.0,
+        "f1": 2 * hits / (positives + members) if positives + members else 0.0,
         "roc_auc": roc_auc(true, probability),
         "log_loss": float(-np.log(np.where(ones, bounded, 1 - bounded)).mean()),
         "brier": float(np.square(probability - true).mean()),
@@ -94,7 +94,7 @@ def roc_curve(true: np.ndarray, probability: np.ndarray, grid: np.ndarray) -> np
     """True-positive rate on a grid of false-positive rates, linear between thresholds.
 
     Args:
-        true: 0 or 1, (n,), both there.
+        true: 0 or 1, (n,); both occur.
         probability: Of class 1, (n,).
         grid: False-positive rates, ascending from 0 to 1, (k,).
 

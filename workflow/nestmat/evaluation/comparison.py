@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from nestmat.evaluation.classification import HALF, roc_auc
+from nestmat.evaluation.classification import DECISION_THRESHOLD, roc_auc
 from nestmat.tables import Column, Schema
 
 COMPARISONS: Schema = {
@@ -42,7 +42,7 @@ DRAWS = 4000
 """Draws of the bootstrap and of the permutation test."""
 
 AUC_DRAWS = 1000
-"""Draws for the area under the ROC curve, which is computed anew for each."""
+"""Draws for the area under the ROC curve, which is computed again for each."""
 
 _CELLS = 2_000_000
 
@@ -87,7 +87,7 @@ def clustered_difference(
         return Difference(float(np.mean(difference)), np.nan, np.nan, np.nan, total)
     rng = np.random.default_rng(seed)
     means, extreme = [], 0
-    # A hair below, so that rounding does not make a sum that is equal a smaller one.
+    # Slightly below, so that rounding does not make an equal sum a smaller one.
     observed = abs(sums.sum()) * (1.0 - 1e-12)
     step = max(1, _CELLS // total)
     for start in range(0, draws, step):
@@ -99,7 +99,7 @@ def clustered_difference(
     return Difference(float(sums.sum() / n), float(low), float(high), (extreme + 1) / (draws + 1), total)
 
 
-def corrected_t_test(differences: np.ndarray, test_share: float) -> float:
+def corrected_t_test(differences: np.ndarray, test_ratio: float) -> float:
     """P-value of the corrected resampled t-test.
 
     Training sets of folds overlap, which the plain t-test ignores: Nadeau and Bengio, Machine Learning 52,
@@ -107,7 +107,7 @@ def corrected_t_test(differences: np.ndarray, test_share: float) -> float:
 
     Args:
         differences: Difference of the metric in each fold of each repeat, (J,).
-        test_share: n_test / n_train.
+        test_ratio: n_test / n_train.
 
     Returns:
         Two-sided p-value; NaN with fewer than two folds.
@@ -118,33 +118,34 @@ def corrected_t_test(differences: np.ndarray, test_share: float) -> float:
     spread = differences.std(ddof=1)
     if spread == 0.0:
         return 1.0 if differences.mean() == 0.0 else 0.0
-    statistic = differences.mean() / (spread * np.sqrt(1.0 / J + test_share))
+    statistic = differences.mean() / (spread * np.sqrt(1.0 / J + test_ratio))
     return float(2.0 * student.sf(abs(statistic), J - 1))
 
 
-def resampled_interval(differences: np.ndarray, test_share: float) -> tuple[float, float]:
+def resampled_interval(differences: np.ndarray, test_ratio: float) -> tuple[float, float]:
     """The 95 % interval of a mean difference, with the variance of `corrected_t_test`; NaN for one split."""
     J = len(differences)
     if J < 2:
         return np.nan, np.nan
-    reach = student.ppf(0.975, J - 1) * differences.std(ddof=1) * np.sqrt(1.0 / J + test_share)
-    return float(differences.mean() - reach), float(differences.mean() + reach)
+    half_width = student.ppf(0.975, J - 1) * differences.std(ddof=1) * np.sqrt(1.0 / J + test_ratio)
+    return float(differences.mean() - half_width), float(differences.mean() + half_width)
 
 
-def mcnemar(one: np.ndarray, other: np.ndarray) -> float:
+def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """P-value of McNemar's exact test that two classifiers are right equally often.
 
-    Psychometrika 12, 153 (1947): only rows that one of them alone has right tell anything.
+    Psychometrika 12, 153 (1947): only rows that exactly one of them has right carry information.
 
     Args:
-        one: Whether the first is right, (n,).
-        other: Whether the second is right, (n,).
+        first: Whether the first is right, (n,).
+        second: Whether the second is right, (n,).
 
     Returns:
         Two-sided p-value; 1 where they are right on the same rows.
     """
-    first, second = int((one & ~other).sum()), int((other & ~one).sum())
-    return float(binomtest(first, first + second).pvalue) if first + second else 1.0
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    discordant = only_first + only_second
+    return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
 
 def auc_difference(
@@ -177,7 +178,7 @@ def auc_difference(
     return Difference(observed, float(low), float(high), (extreme + 1) / (AUC_DRAWS + 1), total)
 
 
-def held_shares(predictions: pd.DataFrame) -> dict[str, float]:
+def validation_to_train_ratios(predictions: pd.DataFrame) -> dict[str, float]:
     """Test rows over training rows of a split, by protocol, as `corrected_t_test` takes it.
 
     Args:
@@ -197,7 +198,7 @@ def compare_pairs(
     levels: Mapping[str, pd.Series],
     seed: int = 0,
     classes: Collection[str] = (),
-    shares: Mapping[str, float] | None = None,
+    ratios: Mapping[str, float] | None = None,
 ) -> Iterator[dict[str, object]]:
     """Compare pairs of models in every protocol that both ran in.
 
@@ -209,7 +210,8 @@ def compare_pairs(
             rows of a level are predicted by members that have never seen it, all wrong in the same way.
         seed: Seed of bootstrap and permutations.
         classes: Targets that are classes.
-        shares: Test rows over training rows, by protocol with one fold a repeat; see `held_shares`.
+        ratios: Validation rows over training rows, by protocol with one fold a repeat; see
+            `validation_to_train_ratios`.
 
     Yields:
         Rows of `COMPARISONS` without scale and unit: for the mean absolute error, or of a class for the
@@ -219,42 +221,46 @@ def compare_pairs(
     for (protocol, target), frame in predictions.groupby(["protocol", "target"], sort=False):
         score = (frame["true"] - frame["mean"]).abs()
         if target in classes:
-            score = ((frame["mean"] >= HALF) == (frame["true"] == 1)).astype(float)
+            score = ((frame["mean"] >= DECISION_THRESHOLD) == (frame["true"] == 1)).astype(float)
         index = pd.MultiIndex.from_frame(frame[[*keys, "model"]])
         wide = score.set_axis(index).unstack("model")
         for nested, single in pairs:
             if not {nested, single} <= set(wide.columns):
                 continue
             # A row counts once, with its mean over repeats: repeats are not new materials.
-            both = wide[[nested, single]].dropna()
-            paired = both[nested] - both[single]
+            scores = wide[[nested, single]].dropna()
+            paired = scores[nested] - scores[single]
             rows = paired.groupby("row_id").mean()
             clusters = levels.get(str(protocol), material)
-            found = clustered_difference(rows.to_numpy(), clusters.loc[rows.index].to_numpy(), seed)
+            difference = clustered_difference(rows.to_numpy(), clusters.loc[rows.index].to_numpy(), seed)
             folds = paired.groupby(["repeat", "fold"]).mean().to_numpy()
             in_repeat = len(folds) / paired.index.get_level_values("repeat").nunique()
-            share = 1.0 / (in_repeat - 1.0) if in_repeat > 1 else (shares or {}).get(str(protocol), np.nan)
-            about = {"protocol": protocol, "nested": nested, "single": single, "target": target}
-            p_value = found.p_value
+            ratio = 1.0 / (in_repeat - 1.0) if in_repeat > 1 else (ratios or {}).get(str(protocol), np.nan)
+            pair = {"protocol": protocol, "nested": nested, "single": single, "target": target}
             if target in classes and len(folds) == 1:
-                p_value = mcnemar(*(both[name].to_numpy() > HALF for name in (nested, single)))
-            yield {
-                **about,
-                "metric": "accuracy" if target in classes else "mae",
-                "difference": found.mean,
-                "low": found.low,
-                "high": found.high,
-                "p_value": p_value,
-                "p_folds": corrected_t_test(folds, share),
-                "clusters": found.clusters,
-            }
+                is_right = (scores[name].to_numpy().astype(bool) for name in (nested, single))
+                difference = replace(difference, p_value=mcnemar(*is_right))
+            metric = "accuracy" if target in classes else "mae"
+            yield pair | _record(metric, difference, corrected_t_test(folds, ratio))
             if target in classes:
                 values = pd.DataFrame(frame.set_axis(index)[["true", "mean"]].unstack("model"))
-                yield about | _areas(values.loc[both.index], nested, single, clusters, share, seed)
+                yield pair | _compare_areas(values.loc[scores.index], nested, single, clusters, ratio, seed)
 
 
-def _areas(
-    values: pd.DataFrame, nested: str, single: str, clusters: pd.Series, share: float, seed: int
+def _record(metric: str, difference: Difference, p_folds: float) -> dict[str, object]:
+    return {
+        "metric": metric,
+        "difference": difference.mean,
+        "low": difference.low,
+        "high": difference.high,
+        "p_value": difference.p_value,
+        "p_folds": p_folds,
+        "clusters": difference.clusters,
+    }
+
+
+def _compare_areas(
+    values: pd.DataFrame, nested: str, single: str, clusters: pd.Series, ratio: float, seed: int
 ) -> dict[str, object]:
     """The comparison of the areas under the ROC curves, over splits, or within the only one."""
 
@@ -265,19 +271,9 @@ def _areas(
     splits = [arrays(part) for _, part in values.groupby(["repeat", "fold"])]
     cluster = clusters.loc[values.index.get_level_values("row_id")].to_numpy()
     if len(splits) == 1:
-        found, p_folds = auc_difference(*splits[0], cluster, seed), np.nan
-    else:
-        differences = np.array([roc_auc(true, one) - roc_auc(true, two) for true, one, two in splits])
-        differences = differences[np.isfinite(differences)]
-        p_folds, mean = corrected_t_test(differences, share), float(differences.mean())
-        low, high = resampled_interval(differences, share)
-        found = Difference(mean, low, high, p_folds, len(np.unique(cluster)))
-    return {
-        "metric": "roc_auc",
-        "difference": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "p_value": found.p_value,
-        "p_folds": p_folds,
-        "clusters": found.clusters,
-    }
+        return _record("roc_auc", auc_difference(*splits[0], cluster, seed), np.nan)
+    differences = np.array([roc_auc(true, first) - roc_auc(true, second) for true, first, second in splits])
+    differences = differences[np.isfinite(differences)]
+    p_folds, mean = corrected_t_test(differences, ratio), float(differences.mean())
+    low, high = resampled_interval(differences, ratio)
+    return _record("roc_auc", Difference(mean, low, high, p_folds, len(np.unique(cluster))), p_folds)

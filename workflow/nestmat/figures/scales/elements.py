@@ -46,7 +46,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``predictions`` (validation rows of the ensembles, all repeats) and ``features`` (formulas).
         labels: Names and classes.
     """
-    from nestmat.evaluation.classification import HALF
+    from nestmat.evaluation.classification import DECISION_THRESHOLD
     from nestmat.materials.formulas import elements
 
     features = frames["features"]
@@ -56,7 +56,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     found = frames["predictions"]
     targets = [target for target in labels.config.targets if labels.classes(target)]
     found = found[found["model"].isin(shown) & found["target"].isin(targets) & (found["fold"] >= 0)]
-    missed = (found["mean"] >= HALF) != (found["true"] == 1)
+    missed = (found["mean"] >= DECISION_THRESHOLD) != (found["true"] == 1)
     found = found.assign(missed=missed, elements=found["row_id"].map(count))
     protocols = comparisons.ordered(found["protocol"], labels.config.protocols)
     cells = [(target, protocol) for target in targets for protocol in protocols]
