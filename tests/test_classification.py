@@ -282,7 +282,7 @@ def test_without_strata_their_table_is_empty(evaluated):
 
 
 def test_a_stratum_of_no_number_column_is_named(evaluated):
-    with pytest.raises(InputError, match="is no number column"):
+    with pytest.raises(InputError, match="have no number column"):
         evaluated(odd={"column": "formula", "low": 1})
 
 
