@@ -18,6 +18,7 @@ import pytest
 from nestmat import files, tables
 from nestmat.config import loading
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
+from nestmat.data import cells
 from nestmat.data import reading as readers
 from nestmat.data.fetch import fetch, sha256
 from nestmat.data.reading import read
@@ -190,8 +191,8 @@ def test_comments_are_no_rows(csv_file, own_spec):
     assert reading.frame["note"].tolist() == ["two\n# lines"]
     assert rejected(reading) == [(7, "gap", "n.d.", "is not a number")]
     assert reading.facts["blank_lines"] == 1
-    assert next(readers.text_rows(path, "#")) == ["formula", "a", "gap", "note"]
-    with pytest.raises(InputError, match="has no such column"):
+    assert next(cells.text_rows(path, "#")) == ["formula", "a", "gap", "note"]
+    with pytest.raises(InputError, match="has no column"):
         read(own_spec(columns=columns), path)
     with pytest.raises(ValueError, match="comment goes with a CSV file"):
         own_spec(comment="#", file="x.parquet")
@@ -205,8 +206,8 @@ def test_comments_are_no_rows(csv_file, own_spec):
         (b"formula,a,gap\n", "has a header and no data"),
         (b"formula,a,gap\n\n,,\n", "has a header and no data"),
         (b"formula,a,gap\nXx,1,2\n", "has no usable row"),
-        (b"formula,b,gap\nCsPbI3,1,2\n", "has no such column"),
-        (b"formula;a;gap\nCsPbI3;1;2\n", "has no such column"),
+        (b"formula,b,gap\nCsPbI3,1,2\n", "has no column"),
+        (b"formula;a;gap\nCsPbI3;1;2\n", "has no column"),
         (b"formula,a,gap,a\nCsPbI3,1,2,3\n", "has the column 2 times, as columns 2, 4"),
         (b'formula,a,gap\nCsPbI3,1,2\n"FAPbI3,1,2\nMAPbI3,1,2\n', "is not valid CSV"),
         (b"formula,a,gap\nCsPbI3,1,2\nCs\xe9,1,2\n", "is not UTF-8"),
@@ -264,7 +265,7 @@ def test_unknown_target_and_suspicion(csv_file, own_spec):
         read(own_spec(suspicious=[{"row": 9, "column": "gap", "reason": "odd"}]), path)
     assert caught.value.row == 9
     assert "line" not in caught.value.message
-    with pytest.raises(InputError, match="named as suspicious"):
+    with pytest.raises(InputError, match="names it as suspicious"):
         read(own_spec(suspicious=[{"row": 2, "column": "gaps", "reason": "odd"}]), path)
 
 
@@ -500,7 +501,7 @@ def test_parquet_file_cut_short(tmp_path, own_spec):
 
 def test_parquet_file_without_rows_or_without_the_column(tmp_path, own_spec):
     path = parquet(tmp_path)
-    with pytest.raises(InputError, match=r"has no such column.*Remedy: the file has formula, a;") as caught:
+    with pytest.raises(InputError, match=r"has no column.*Remedy: the file has formula, a;") as caught:
         read(own_spec(), path)
     assert (caught.value.column, caught.value.row) == ("gap", None)
     pd.DataFrame({"formula": [], "a": [], "gap": []}).to_parquet(path)

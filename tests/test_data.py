@@ -87,7 +87,7 @@ def test_faulty_registry_names_entry_and_key(tmp_path):
     with pytest.raises(InputError) as caught:
         registry.load(path)
     assert caught.value.file == path
-    assert caught.value.column == "mine.columns.a.units"
+    assert caught.value.key == "mine.columns.a.units"
 
 
 @pytest.fixture(scope="module")
@@ -519,9 +519,13 @@ def test_a_short_line_of_the_other_file_is_named(tmp_path):
     ("first", "second", "message"),
     [
         ("1,x,CsPbI3\n", "gap\n1\n2\n", "has 2 rows, and .*x.csv has 1"),
-        ("1,x,CsPbI3\n2,x,CsPbI3\n3,x,CsPbI3\n", "gap\n1\n\n2\n3\n", "line 2 of .*x.csv belongs beside it"),
-        ("1,x,CsPbI3\n", "gap,a\n1,2\n", "is a column of .*x.csv too"),
-        ("1,x,CsPbI3\n", "energy\n1\n", "has no such column"),
+        (
+            "1,x,CsPbI3\n2,x,CsPbI3\n3,x,CsPbI3\n",
+            "gap\n1\n\n2\n3\n",
+            "does not stand where line 2 of .*x.csv does",
+        ),
+        ("1,x,CsPbI3\n", "gap,a\n1,2\n", "column is in .*x.csv too"),
+        ("1,x,CsPbI3\n", "energy\n1\n", "has no column"),
         ("1,x,CsPbI3\n", "gap\n", "has a header and no data"),
     ],
 )

@@ -203,7 +203,7 @@ def test_formulas_that_a_generator_makes_are_parsed_or_rejected(monkeypatch):
     reading = read_generated(DatasetSpec.model_validate(spec), name="mine")
     assert reading.frame["material"].tolist() == ["Cs=0.2 I=0.6 Pb=0.2"]
     assert reading.rejects[["row", "column"]].to_numpy().tolist() == [[2, "formula"], [3, "gap"]]
-    with pytest.raises(InputError, match="makes no such column; did you mean 'formula'"):
+    with pytest.raises(InputError, match="has no column 'Formula' .did you mean 'formula'"):
         read_generated(DatasetSpec.model_validate(spec | {"formula": "Formula"}), name="mine")
 
 
@@ -296,5 +296,5 @@ def test_a_table_is_read_with_the_values_that_were_made():
         assert found.facts["generator"] == {"name": spec.generator, **spec.options}
         assert found.facts["sha256"] is None
     wrong = functions.model_copy(update={"columns": {"y": functions.columns["y0_2"]}})
-    with pytest.raises(InputError, match="makes no such column"):
+    with pytest.raises(InputError, match="has no column"):
         read_generated(wrong)

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from nestmat.config.loading import study_from
-from nestmat.data.reading import text_rows
+from nestmat.data.cells import text_rows
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.files import write_text

@@ -11,16 +11,17 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
-from nestmat.config.features import FeatureBlock
 from nestmat.config.scales import Scale
 from nestmat.config.study import Study
-from nestmat.data.reading import read, template_parts, text_rows
+from nestmat.data.cells import template_parts, text_rows
+from nestmat.data.reading import read
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import predict_baseline
 from nestmat.evaluation.classification import DECISION_THRESHOLD
 from nestmat.evaluation.stack import deployed
-from nestmat.features.table import Featurized, featurize, levels_of
+from nestmat.features.chain import featurize_chain
+from nestmat.features.table import Featurized
 from nestmat.scales.chain import ScalePrediction, predict_chain
 
 PREDICTED: tables.Schema = {
@@ -112,39 +113,6 @@ def classes_named(path: str | Path) -> dict[str, dict[str, int]]:
     for row in named.reset_index(name="rows").to_dict("records"):
         found.setdefault(row["target"], {})[row["class"]] = row["rows"]
     return found
-
-
-def featurize_chain(
-    frame: pd.DataFrame,
-    blocks: Mapping[str, Mapping[str, FeatureBlock]],
-    features: Mapping[str, str | Path],
-    *,
-    schema: tables.Schema | None = None,
-    source: str | Path | None = None,
-) -> dict[str, Featurized]:
-    """Features of new rows for each scale of a chain, as its models know them.
-
-    Args:
-        frame: Rows with ``row_id``, ``row``, ``formula``, ``material`` and columns of the scales.
-        blocks: Feature blocks by scale.
-        features: Features that the scale was trained on, by scale.
-        schema: Units and descriptions of the frame's columns.
-        source: File of the rows, for messages.
-
-    Raises:
-        InputError: As `nestmat.features.table.featurize`.
-    """
-    return {
-        name: featurize(
-            frame,
-            blocks[name],
-            levels=levels_of(tables.provenance(path)["blocks"]),
-            training=tables.read(path),
-            schema=schema,
-            source=source,
-        )
-        for name, path in features.items()
-    }
 
 
 def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:

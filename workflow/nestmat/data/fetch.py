@@ -48,7 +48,8 @@ def fetch(
     """Put a verified file of a data set at ``target``.
 
     The mirror is used if it has the file; otherwise the file is downloaded. A download that breaks off is
-    resumed where it stopped, in this call or the next, from ``<target>.part``.
+    resumed where it stopped, in this call or the next, from ``<target>.part``, which pooch cannot do: it
+    starts again from the first byte.
 
     Args:
         spec: Its address and checksum.
@@ -64,10 +65,10 @@ def fetch(
     """
     target = Path(target)
     if not spec.url or not spec.sha256:
-        raise InputError("has no address to fetch from.", file=target)
+        raise InputError("The file has no address to fetch it from.", file=target)
     if mirror and not Path(mirror).is_dir():
         raise InputError(
-            "is named by NESTMAT_MIRROR but is not a folder.",
+            "The variable NESTMAT_MIRROR names what is not a folder.",
             file=mirror,
             remedy="correct the variable, or unset it to download.",
         )
@@ -83,9 +84,9 @@ def fetch(
 
 
 def _verify(path: Path, expected: str, source: str | Path, remedy: str) -> None:
-    if (found := sha256(path)) != expected:
+    if (actual := sha256(path)) != expected:
         raise InputError(
-            f"has another checksum than the registry: sha256 {found}, expected {expected}.",
+            f"The file has another checksum than the registry: sha256 {actual}, expected {expected}.",
             file=source,
             remedy=remedy,
         )
@@ -114,7 +115,7 @@ def _download(url: str, target: Path, checksum: str, attempts: int, backoff: flo
             failures = 1 if _size(part) > before else failures + 1
             if failures >= attempts:
                 raise InputError(
-                    f"cannot be downloaded: {error} ({attempts} attempts).",
+                    f"The file cannot be downloaded: {error} ({attempts} attempts).",
                     file=url,
                     remedy="check the network and run the same command again: it resumes; or put the file "
                     "into a folder and name that by NESTMAT_MIRROR.",
@@ -127,13 +128,13 @@ def _download(url: str, target: Path, checksum: str, attempts: int, backoff: flo
             with suppress(OSError):
                 part.unlink()
             raise InputError(
-                f"cannot be written: {error.strerror or error}.",
+                f"The file cannot be written: {error.strerror or error}.",
                 file=target,
                 remedy="free space on the disk, or make the folder writable, and run the same command again.",
             ) from error
         if resumed and sha256(part) != checksum:
             # The beginning may stem from another version of the file: judge a download made in one piece.
-            _LOG.warning("%s: the resumed file has a wrong checksum; starting afresh", url)
+            _LOG.warning("%s: the resumed file has a wrong checksum; starting again", url)
             part.unlink()
             resumed = False
             continue
@@ -143,7 +144,7 @@ def _download(url: str, target: Path, checksum: str, attempts: int, backoff: flo
             part,
             checksum,
             url,
-            "the file at the address changed or was altered on its way: do not use it; report it, or mend "
+            "the file at the address changed or was altered on its way: do not use it; report it, or correct "
             "the entry of the registry if the change is intended.",
         )
         part.replace(target)
@@ -161,9 +162,9 @@ def _size(path: Path) -> int:
 def _transfer(url: str, part: Path, timeout: float) -> None:
     """Append the missing end of the file to ``part``, or all of it where the server ignores ranges."""
     part.parent.mkdir(parents=True, exist_ok=True)
-    have = _size(part)
+    received = _size(part)
     # Without compression, so that a range counts bytes of the file itself.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={received}-"} if received else {})
     try:
         with requests.get(url, headers=headers, stream=True, timeout=timeout) as answer:
             if answer.status_code == requests.codes.requested_range_not_satisfiable:
@@ -171,19 +172,23 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
                 return
             _check_status(answer, url)
             resumes = answer.status_code == requests.codes.partial_content
-            if resumes and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            if resumes and not answer.headers.get("Content-Range", "").startswith(f"bytes {received}-"):
                 part.unlink()
                 raise _TryAgainError("the server sent another range than was asked for")
-            have = have if resumes else 0
+            received = received if resumes else 0
             total = (
-                have + int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
+                received + int(answer.headers["Content-Length"])
+                if "Content-Length" in answer.headers
+                else None
             )
             with part.open("ab" if resumes else "wb") as file:
-                _receive(answer, file, have, total, part.name.removesuffix(".part"))
+                _receive(answer, file, received, total, part.name.removesuffix(".part"))
     except (requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"is not an address: {error}.", file=url, remedy="correct the registry.") from error
+        raise InputError(
+            f"This is not an address: {error}.", file=url, remedy="correct the registry."
+        ) from error
     except requests.RequestException as error:
         raise _TryAgainError(str(error)) from error
     if total is not None and _size(part) < total:
@@ -195,14 +200,14 @@ def _check_status(answer: requests.Response, url: str) -> None:
         raise _TryAgainError(f"the server answers {answer.status_code} {answer.reason}")
     if not answer.ok:
         raise InputError(
-            f"cannot be downloaded: the server answers {answer.status_code} {answer.reason}.",
+            f"The file cannot be downloaded: the server answers {answer.status_code} {answer.reason}.",
             file=url,
             remedy="check the address in the registry, or put the file into a folder and name that by "
             "NESTMAT_MIRROR.",
         )
 
 
-def _receive(answer: requests.Response, file: BinaryIO, have: int, total: int | None, name: str) -> None:
+def _receive(answer: requests.Response, file: BinaryIO, received: int, total: int | None, name: str) -> None:
     columns = (
         "{task.description}",
         BarColumn(),
@@ -210,9 +215,9 @@ def _receive(answer: requests.Response, file: BinaryIO, have: int, total: int | 
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    shown = Progress(*columns, console=Console(file=sys.stderr), disable=not sys.stderr.isatty())
-    with shown as progress:
-        task = progress.add_task(name, total=total, completed=have)
+    bar = Progress(*columns, console=Console(file=sys.stderr), disable=not sys.stderr.isatty())
+    with bar as progress:
+        task = progress.add_task(name, total=total, completed=received)
         for chunk in answer.iter_content(_CHUNK):
             file.write(chunk)
             progress.advance(task, len(chunk))

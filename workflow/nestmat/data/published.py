@@ -132,7 +132,7 @@ def read(path: str | Path, kind: type[_Kind]) -> _Kind:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"])
         raise InputError(
-            f"{fault['msg']}.", file=path, column=key, remedy="compare the entry with its neighbours."
+            f"{fault['msg']}.", file=path, key=key, remedy="compare the entry with its neighbours."
         ) from error
 
 
@@ -173,25 +173,26 @@ def _rows(entry: dict, citations: Mapping[str, str]) -> list[dict]:
     return rows if train["value"] is None else [*rows, entry | train | {"split": "train"}]
 
 
-def for_samples(study: Study, scale: str, target: str, asked: float) -> tuple[pd.DataFrame, list[str]]:
+def for_samples(study: Study, scale: str, target: str, value: float) -> tuple[pd.DataFrame, list[str]]:
     """Published numbers of materials that were generated to have a value, by model and metric.
 
     Args:
         study: The study.
         scale: Scale of the target.
-        target: Column that was asked for.
-        asked: The value.
+        target: Column that was conditioned on.
+        value: Its value.
 
     Returns:
         One row a model, one column a metric; and the citations.
     """
     frame = load(study.published)
-    mine = frame[
+    samples = frame[
         (frame["dataset"] == study.datasets[study.scales[scale].dataset])
         & (frame["target"] == target)
-        & (frame["asked"] == asked)
+        & (frame["asked"] == value)
     ]
-    return mine.pivot(index="model", columns="metric", values="value"), mine["citation"].unique().tolist()
+    citations = samples["citation"].unique().tolist()
+    return samples.pivot(index="model", columns="metric", values="value"), citations
 
 
 def for_scale(study: Study, scale: str, folder: str | Path = PUBLISHED) -> pd.DataFrame:
@@ -208,15 +209,16 @@ def for_scale(study: Study, scale: str, folder: str | Path = PUBLISHED) -> pd.Da
         original name. The random order in a pool is its own counterpart.
     """
     frame, config = load(study.published, folder), study.scales[scale]
-    mine = frame[(frame["dataset"] == study.datasets[config.dataset]) & frame["target"].isin(config.targets)]
-    pooled = mine["metric"].str.startswith("pool_")
-    described = config.pool.representations if config.pool else {}
+    of_dataset = frame["dataset"] == study.datasets[config.dataset]
+    numbers = frame[of_dataset & frame["target"].isin(config.targets)]
+    pooled = numbers["metric"].str.startswith("pool_")
+    representations = config.pool.representations if config.pool else {}
     names = [(key, entry.published, ~pooled) for key, entry in config.competitors.items()]
-    names += [(key, entry.published, pooled) for key, entry in described.items()]
+    names += [(key, entry.published, pooled) for key, entry in representations.items()]
     names += [("random", "random", pooled)] * (config.pool is not None)
     renamed = [
-        mine[(mine["model"] == theirs) & rows].assign(model=key, published=theirs)
-        for key, theirs, rows in names
-        if theirs
+        numbers[(numbers["model"] == published) & rows].assign(model=key, published=published)
+        for key, published, rows in names
+        if published
     ]
-    return pd.concat([mine.iloc[:0].assign(published=""), *renamed], ignore_index=True)
+    return pd.concat([numbers.iloc[:0].assign(published=""), *renamed], ignore_index=True)

@@ -16,12 +16,12 @@ CRITERIA = {
 
 def quantity_columns(study: Study, name: str) -> dict[str, ColumnSpec]:
     """Unit and description of every quantity of a problem, by name: ``<scale>.<target>`` and the others."""
-    given = study.search[name]
-    found = dict(CRITERIA)
-    for scale in study.lineage(given.scale):
+    problem = study.search[name]
+    columns = dict(CRITERIA)
+    for scale in study.lineage(problem.scale):
         spec = resolve(study.datasets[study.scales[scale].dataset])
-        found |= {f"{scale}.{t}": spec.columns.get(t, ColumnSpec()) for t in study.scales[scale].targets}
-    return found | {key: _extra(key, quantity) for key, quantity in given.quantities.items()}
+        columns |= {f"{scale}.{t}": spec.columns.get(t, ColumnSpec()) for t in study.scales[scale].targets}
+    return columns | {key: _extra(key, quantity) for key, quantity in problem.quantities.items()}
 
 
 def _extra(key: str, quantity: Quantity) -> ColumnSpec:
@@ -36,9 +36,9 @@ def _extra(key: str, quantity: Quantity) -> ColumnSpec:
 
 def variable_columns(study: Study, name: str) -> dict[str, ColumnSpec]:
     """Unit and description of the variables of a problem's space, as the data sets of its chain have them."""
-    given = study.search[name]
-    found = {variable: ColumnSpec() for variable in given.space.variables}
-    for scale in study.lineage(given.scale):
-        columns = resolve(study.datasets[study.scales[scale].dataset]).columns
-        found |= {variable: columns[variable] for variable in found if variable in columns}
-    return found
+    problem = study.search[name]
+    columns = {variable: ColumnSpec() for variable in problem.space.variables}
+    for scale in study.lineage(problem.scale):
+        declared = resolve(study.datasets[study.scales[scale].dataset]).columns
+        columns |= {variable: declared[variable] for variable in columns if variable in declared}
+    return columns

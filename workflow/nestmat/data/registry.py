@@ -32,7 +32,7 @@ def load(path: str | Path = REGISTRY) -> dict[str, DatasetSpec]:
     """
     data = load_yaml(path)
     if not isinstance(data, dict):
-        raise InputError("is not a mapping of names to data sets.", file=path)
+        raise InputError("The registry is not a mapping of names to data sets.", file=path)
     return {str(name): _entry(str(name), value, path) for name, value in data.items()}
 
 
@@ -46,7 +46,7 @@ def _entry(name: str, value: Any, path: str | Path) -> DatasetSpec:
         raise InputError(
             f"{fault['msg']}{more}.",
             file=path,
-            column=key,
+            key=key,
             remedy="see docs/configuration.md for the keys of a data set.",
         ) from error
 
@@ -67,7 +67,7 @@ def resolve(reference: str | DatasetSpec, registry: str | Path = REGISTRY) -> Da
     entries = _read_once(str(path), path.stat().st_mtime_ns) if path.is_file() else load(path)
     if reference not in entries:
         raise InputError(
-            f"has no data set {reference!r}{closest(reference, entries)}.",
+            f"The registry has no data set {reference!r}{closest(reference, entries)}.",
             file=registry,
             remedy=f"choose one of {', '.join(entries)}, or describe your own in the study.",
         )
@@ -80,9 +80,14 @@ def _read_once(registry: str, _changed: int) -> dict[str, DatasetSpec]:
     return load(registry)
 
 
-def closest(name: str, known: Any) -> str:
-    """A hint at the name that was probably meant, or nothing: ``; did you mean 'Gap'?``."""
-    names = [str(k) for k in known]
+def closest(name: str, candidates: Any) -> str:
+    """A hint at the name that was probably meant, or nothing.
+
+    Example:
+        >>> closest("gap ", ["Gap", "a"])
+        " (did you mean 'Gap'?)"
+    """
+    names = [str(k) for k in candidates]
     folded = {n.casefold().strip(): n for n in reversed(names)}
-    found = difflib.get_close_matches(name.casefold().strip(), folded, n=1)
-    return f"; did you mean {folded[found[0]]!r}?" if found else ""
+    matches = difflib.get_close_matches(name.casefold().strip(), folded, n=1)
+    return f" (did you mean {folded[matches[0]]!r}?)" if matches else ""

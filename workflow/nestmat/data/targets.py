@@ -25,8 +25,8 @@ def class_targets(study: Study, scale: str) -> dict[str, list[str]]:
     if not config.targets:
         return {}
     columns = resolve(study.datasets[config.dataset]).columns
-    known = {target: columns[target].classes for target in config.targets if target in columns}
-    return {target: names for target, names in known.items() if names}
+    classes = {target: columns[target].classes for target in config.targets if target in columns}
+    return {target: names for target, names in classes.items() if names}
 
 
 def number_targets(study: Study, scale: str) -> list[str]:
@@ -47,19 +47,20 @@ def check_classes(study: Study, file: str | Path | None = None) -> None:
     """
     for name in study.scales:
         for key, value, message, remedy in _faults(study, name):
-            raise InputError(message, file=file, column=f"scales.{name}.{key}", value=value, remedy=remedy)
+            raise InputError(message, file=file, key=f"scales.{name}.{key}", value=value, remedy=remedy)
 
 
 def _faults(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
     config, classes = study.scales[scale], class_targets(study, scale)
     for key, model in config.models.items():
-        for head, given in model.specification.heads.items():
-            if (given.loss == CLASS_LOSS) == (head in classes):
+        for head, head_config in model.specification.heads.items():
+            if (head_config.loss == CLASS_LOSS) == (head in classes):
                 continue
             yield (
                 f"models.{key}.specification.heads.{head}.loss",
-                given.loss,
-                f"{head!r} {'has' if head in classes else 'has no'} classes, which this loss does not fit.",
+                head_config.loss,
+                f"The target {head!r} {'has' if head in classes else 'has no'} classes, which this loss "
+                "does not fit.",
                 f"use {CLASS_LOSS}." if head in classes else "use another, or declare the column's classes.",
             )
     for key, baseline in config.baselines.items():

@@ -11,11 +11,11 @@ import pandas as pd
 from scipy.interpolate import PchipInterpolator
 
 from nestmat import tables
-from nestmat.commands.predict import featurize_chain
 from nestmat.config.datasets import EFFICIENCY, DatasetSpec
 from nestmat.config.features import FeatureBlock
 from nestmat.data.generators import calculated_gaps, perovskite_devices
 from nestmat.errors import InputError
+from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import PROCESS_RANGES, efficiency, gap_curves

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.commands.predict import featurize_chain
 from nestmat.config.features import FeatureBlock
 from nestmat.config.interpretation import AlloyFamilies
 from nestmat.errors import InputError
+from nestmat.features.chain import featurize_chain
 from nestmat.materials.formulas import from_species
 from nestmat.scales.chain import predict_chain
 from nestmat.tables import Column
