@@ -522,7 +522,7 @@ def test_a_short_line_of_the_other_file_is_named(tmp_path):
         (
             "1,x,CsPbI3\n2,x,CsPbI3\n3,x,CsPbI3\n",
             "gap\n1\n\n2\n3\n",
-            "does not stand where line 2 of .*x.csv does",
+            "not stand where line 2 of .*x.csv",
         ),
         ("1,x,CsPbI3\n", "gap,a\n1,2\n", "column is in .*x.csv too"),
         ("1,x,CsPbI3\n", "energy\n1\n", "has no column"),
