@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from nestmat.logs import job_log
-from nestmat.search.pool.trials import search_pool
+from nestmat.search.pool.trials import PoolTrials, search_pool
 
 
 def main(snakemake: Any) -> None:
@@ -24,7 +24,7 @@ def main(snakemake: Any) -> None:
             snakemake.output.order,
             scale=snakemake.wildcards.scale,
             latents=dict(zip(snakemake.params.read, snakemake.input.latents, strict=True)),
-            **snakemake.params.settings,
+            trials=PoolTrials(**snakemake.params.settings),
         )
 
 

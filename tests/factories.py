@@ -36,7 +36,7 @@ from nestmat.paths import ROOT
 from nestmat.plan.jobs import Plan
 from nestmat.scales.sweep import SWEEP
 from nestmat.scales.train import LATENT_KEYS
-from nestmat.search.pool.trials import search_pool
+from nestmat.search.pool.trials import PoolTrials, search_pool
 from nestmat.search.problem import Target
 from nestmat.search.spaces.product import Product
 from nestmat.tables import Column
@@ -672,7 +672,7 @@ def _write_pool(root: Path, config: Study, gaps: pd.DataFrame) -> None:
         root / "pool/gap.order.parquet",
         scale="gap",
         latents=dict(zip(plan.pool_read(wildcards), plan.pool_latents(wildcards), strict=True)),
-        **plan.pool(wildcards),
+        trials=PoolTrials(**plan.pool(wildcards)),
     )
 
 

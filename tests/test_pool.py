@@ -26,16 +26,16 @@ from nestmat.paths import ROOT
 from nestmat.plan.jobs import Plan
 from nestmat.report import scale as chapters
 from nestmat.report.findings import pool as findings_pool
-from nestmat.search.pool import expected_improvement
+from nestmat.search.pool import expected_improvement, gaussian_process
 from nestmat.search.pool.expected_improvement import (
+    DEFAULT_SETTINGS,
     PUBLISHED,
     RANKING,
-    SOUND,
-    Hyperparameters,
     pool_search,
     start_rows,
 )
-from nestmat.search.pool.trials import ORDER, POOL, describe, search_pool
+from nestmat.search.pool.gaussian_process import Hyperparameters
+from nestmat.search.pool.trials import ORDER, POOL, PoolTrials, describe, search_pool
 from nestmat.training.scale_data import ScaleData
 
 torch.set_num_threads(1)
@@ -64,7 +64,7 @@ def peers(x, y):
 
 def test_the_marginal_likelihood_is_that_of_scikit_learn():
     x, y = rows()
-    found = expected_improvement.log_likelihood(HYPER, distances(x, x), torch.from_numpy(y))
+    found = gaussian_process.log_likelihood(HYPER, distances(x, x), torch.from_numpy(y))
     wanted = [peer.log_marginal_likelihood_value_ for peer, *_ in peers(x, y)]
     np.testing.assert_allclose(found, wanted, rtol=1e-10)
 
@@ -72,7 +72,7 @@ def test_the_marginal_likelihood_is_that_of_scikit_learn():
 def test_the_posterior_is_that_of_scikit_learn_without_the_noise():
     x, y = rows()
     new = rows(9, seed=1)[0]
-    mean, std = expected_improvement.posterior(HYPER, distances(x, x), torch.from_numpy(y), distances(x, new))
+    mean, std = gaussian_process.posterior(HYPER, distances(x, x), torch.from_numpy(y), distances(x, new))
     for k, (peer, offset, noise) in enumerate(peers(x, y)):
         centre, spread = peer.predict(new[k], return_std=True)
         np.testing.assert_allclose(mean[k], centre + offset, rtol=1e-8)
@@ -83,12 +83,12 @@ def test_training_raises_the_likelihood_and_knows_no_unit():
     x, y = rows(30)
     distance, y = distances(x, x), torch.from_numpy(y)
     untrained = Hyperparameters.of(torch.zeros(4, 2).double())
-    found = expected_improvement.fit(distance, y, standardise=False)
+    found = gaussian_process.fit(distance, y, standardise=False)
     assert (
-        expected_improvement.log_likelihood(found, distance, y)
-        > expected_improvement.log_likelihood(untrained, distance, y) + 1
+        gaussian_process.log_likelihood(found, distance, y)
+        > gaussian_process.log_likelihood(untrained, distance, y) + 1
     ).all()
-    one, other = expected_improvement.fit(distance, y), expected_improvement.fit(distance, 5 + 100 * y)
+    one, other = gaussian_process.fit(distance, y), gaussian_process.fit(distance, 5 + 100 * y)
     torch.testing.assert_close(other.mean, 5 + 100 * one.mean)
     torch.testing.assert_close(other.variance, 1e4 * one.variance)
     torch.testing.assert_close(other.noise, 1e4 * one.noise)
@@ -158,7 +158,7 @@ def hidden():
 
 def test_as_published_labels_count_only_at_a_refit_one_pick_late():
     x, labels, start = hidden()
-    one, other = (pool_search(x, y, start, picks=24, way=PUBLISHED)[0] for y in labels)
+    one, other = (pool_search(x, y, start, picks=24, settings=PUBLISHED)[0] for y in labels)
     # An untrained process serves the first pick, that of the start rows the next ten.
     assert (one[:12] >= 0).all()
     np.testing.assert_array_equal(one[:11], other[:11])
@@ -172,20 +172,18 @@ def test_otherwise_labels_count_at_once_but_not_inside_a_batch(batch):
     one, other = (pool_search(x, y, start, **given)[0] for y in labels)
     np.testing.assert_array_equal(one[:batch], other[:batch])
     assert (one != other).any()
-    late = replace(SOUND, at_once=False)
-    one, other = (pool_search(x, y, start, **given, way=late)[0] for y in labels)
+    late = replace(DEFAULT_SETTINGS, condition_at_once=False)
+    one, other = (pool_search(x, y, start, **given, settings=late)[0] for y in labels)
     np.testing.assert_array_equal(one, other)
 
 
 def test_a_ranking_is_the_order_of_one_mean():
     x, y = grid(8)
     start = start_rows(y, 0.1, trials=3, bins=3, seed=0)
-    found = pool_search(x, y, start, picks=20, way=RANKING)
+    found = pool_search(x, y, start, picks=20, settings=RANKING)
     between, cross = (distances(x[start], to) for to in (x[start], x[None].repeat(3, 0)))
     labels = torch.from_numpy(y[start])
-    mean, _ = expected_improvement.posterior(
-        expected_improvement.fit(between, labels), between, labels, cross
-    )
+    mean, _ = gaussian_process.posterior(gaussian_process.fit(between, labels), between, labels, cross)
     for row, first, value in zip(found, start, mean.numpy(), strict=True):
         value[first] = -np.inf
         picked = row[row >= 0]
@@ -223,10 +221,10 @@ def test_rows_of_equal_score_come_in_an_order_of_their_seed():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": np.full((9, 1), np.nan)}, "'x': has values that are not finite"),
-        ({"y": np.r_[np.inf, np.zeros(8)]}, "'y': has values that are not finite"),
+        ({"x": np.full((9, 1), np.nan)}, "inputs of the pool have values that are not finite"),
+        ({"y": np.r_[np.inf, np.zeros(8)]}, "labels of the pool have values that are not finite"),
         ({"y": np.arange(8.0)}, "9 rows in 1 views, and 8 labels"),
-        ({"picks": 8}, "picks.*more than the 7 rows that the start leaves"),
+        ({"picks": 8}, "8 picks, more than the 7 rows that are not in the start"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(change, message):
@@ -253,10 +251,12 @@ def results(tmp_path_factory):
 
 def search(results, folder, **changes):
     wildcards, plan = SimpleNamespace(scale="gap"), Plan(factories.study(), str(results))
-    given = plan.pool(wildcards) | {"trials": 4, "latents": {}, **changes}
+    latents = changes.pop("latents", {})
+    given = plan.pool(wildcards) | {"trials": 4, **changes}
     given["representations"] = {"descriptors": ["descriptors"]} | changes.get("representations", {})
     paths = (results / "features/gap.parquet", results / "data/gaps.parquet")
-    return search_pool(*paths, folder / "pool.parquet", folder / "order.parquet", scale="gap", **given)
+    outputs = (folder / "pool.parquet", folder / "order.parquet")
+    return search_pool(*paths, *outputs, scale="gap", latents=latents, trials=PoolTrials(**given))
 
 
 def test_the_tables_say_what_was_seen_until_the_best_row_was_found(results):
@@ -312,7 +312,7 @@ def test_a_row_without_latents_is_refused(results, tmp_path):
     path = results / "latents/gap/strict/nestedae.parquet"
     frame = tables.read(path)
     tables.write(tmp_path / "latents.parquet", frame[frame["row_id"] != 7], tables.schema(path))
-    with pytest.raises(InputError, match="lacks latents"):
+    with pytest.raises(InputError, match="has no latents of members"):
         search(results, tmp_path, representations={"z": []}, latents={"z": tmp_path / "latents.parquet"})
 
 

@@ -1,4 +1,4 @@
-"""Bayesian search in a pool: which rows to label next, to see the best one after as few labels as can be."""
+"""Bayesian search in a pool: which rows to label next, so that few labels suffice to find the best one."""
 
 from __future__ import annotations
 
@@ -10,159 +10,69 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from nestmat.errors import InputError
-
-STEPS, RATE = 100, 0.1
-"""Adam on the hyperparameters: steps, and step size."""
-
-LEAST_NOISE = 1e-4
-"""Smallest variance of the noise."""
+from nestmat.search.pool.gaussian_process import Hyperparameters, fit, posterior
 
 LARGEST_POOL = 10_000
-"""Most rows of a pool with one view: all distances between them are kept."""
+"""Largest number of rows of a pool with one view: all distances between them are in memory."""
 
 _NUMBERS = 20_000_000
-
-
-class Hyperparameters(NamedTuple):
-    """Of several processes side by side, (b,) each.
-
-    Attributes:
-        mean: Constant mean.
-        variance: Variance of the function.
-        length: Length scale, one for all inputs.
-        noise: Variance of the noise.
-    """
-
-    mean: Tensor
-    variance: Tensor
-    length: Tensor
-    noise: Tensor
-
-    @classmethod
-    def of(cls, free: Tensor) -> Hyperparameters:
-        """From unconstrained reals (4, b), of which zeros are an untrained process."""
-        mean, variance, length, noise = free
-        return cls(mean, softplus(variance), softplus(length), softplus(noise) + LEAST_NOISE)
-
-    def covariance(self, distance: Tensor) -> Tensor:
-        """Matern 5/2 of distances (b, m, n); Rasmussen and Williams (2006), equation 4.17."""
-        r = 5**0.5 * distance / self.length[:, None, None]
-        return self.variance[:, None, None] * (1 + r + r.square() / 3) * torch.exp(-r)
-
-    def cholesky(self, distance: Tensor) -> Tensor:
-        """Factor of the covariance of labels at distances (b, n, n), noise included."""
-        noise = self.noise[:, None, None] * torch.eye(distance.shape[1], dtype=distance.dtype)
-        return torch.linalg.cholesky(self.covariance(distance) + noise)
-
-
-def log_likelihood(hyper: Hyperparameters, distance: Tensor, y: Tensor) -> Tensor:
-    """Marginal likelihood of labels; Rasmussen and Williams (2006), equation 2.30.
-
-    Args:
-        hyper: Hyperparameters.
-        distance: Between the labelled rows, (b, n, n).
-        y: Labels, (b, n).
-
-    Returns:
-        Its logarithm, (b,).
-    """
-    factor = hyper.cholesky(distance)
-    away = torch.linalg.solve_triangular(factor, (y - hyper.mean[:, None])[..., None], upper=False)
-    determinant = factor.diagonal(dim1=1, dim2=2).log().sum(dim=1)
-    return -0.5 * away.square().sum(dim=(1, 2)) - determinant - 0.5 * y.shape[1] * np.log(2 * np.pi)
-
-
-@torch.enable_grad()
-def fit(distance: Tensor, y: Tensor, standardise: bool = True) -> Hyperparameters:
-    """Hyperparameters after `STEPS` steps of Adam up the marginal likelihood, from an untrained process.
-
-    Args:
-        distance: Between the labelled rows, (b, n, n).
-        y: Labels, (b, n).
-        standardise: Whether to fit to standardised labels; what is returned is in the unit of ``y``.
-    """
-    offset, scale = torch.zeros_like(y[:, 0]), torch.ones_like(y[:, 0])
-    if standardise:
-        offset, scale = y.mean(dim=1), y.std(dim=1, unbiased=False)
-        scale = torch.where(scale > 0, scale, 1.0)
-    target = (y - offset[:, None]) / scale[:, None]
-    free = torch.zeros(4, len(y), dtype=y.dtype, requires_grad=True)
-    optimiser = torch.optim.Adam([free], lr=RATE)
-    for _ in range(STEPS):
-        loss = -log_likelihood(Hyperparameters.of(free), distance, target).sum() / y.shape[1]
-        [free.grad] = torch.autograd.grad(loss, free)
-        optimiser.step()
-    mean, variance, length, noise = Hyperparameters.of(free.detach())
-    return Hyperparameters(offset + scale * mean, scale**2 * variance, length, scale**2 * noise)
-
-
-def posterior(hyper: Hyperparameters, distance: Tensor, y: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:
-    """What processes say of rows, noise left out; Rasmussen and Williams (2006), algorithm 2.1.
-
-    Args:
-        hyper: Hyperparameters.
-        distance: Between the labelled rows, (b, n, n).
-        y: Their labels, (b, n).
-        cross: From them to the rows asked for, (b, n, m).
-
-    Returns:
-        Mean and standard deviation, (b, m) each.
-    """
-    factor, covariance = hyper.cholesky(distance), hyper.covariance(cross)
-    away = torch.cholesky_solve((y - hyper.mean[:, None])[..., None], factor)
-    mean = hyper.mean[:, None] + (covariance * away).sum(dim=1)
-    reduced = torch.linalg.solve_triangular(factor, covariance, upper=False)
-    variance = hyper.variance[:, None] - reduced.square().sum(dim=1)
-    return mean, variance.clamp_min(1e-12).sqrt()
+"""Largest size of the arrays of trials that are searched together."""
 
 
 def expected_improvement(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
-    """How much more than ``best`` is expected; Jones, Schonlau, Welch, J. Glob. Optim. 13, 455 (1998)."""
+    """Expected improvement on ``best``; Jones, Schonlau, Welch, J. Glob. Optim. 13, 455 (1998).
+
+    Example:
+        >>> expected_improvement(torch.tensor(1.0), torch.tensor(1e-6), torch.tensor(0.25)).item()
+        0.75
+    """
     u = (mean - best) / std
     density = torch.exp(-0.5 * u.square()) / (2 * np.pi) ** 0.5
     return std * (density + u * torch.special.ndtr(u))
 
 
-def mean_alone(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
-    """The predicted label itself: no row is tried because little is known of it."""
+def predicted_mean(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
+    """The predicted label itself: uncertainty is not sought."""
     return mean
 
 
 @dataclass(frozen=True)
-class Way:
+class AcquisitionSettings:
     """How a search uses its labels.
 
     Attributes:
-        at_once: A new label conditions the process for the next pick, with the hyperparameters in use;
-            otherwise only when they are fitted anew.
-        late: Newly fitted processes serve from the pick after the next on, and an untrained one serves the
-            first pick.
-        standardise: Labels are standardised on the rows seen.
-        single: The score is rounded to single precision, in which that of most rows may be 0.
+        condition_at_once: A new label conditions the process for the next pick, with the hyperparameters in
+            use; otherwise only when they are fitted again.
+        delay_refit: Newly fitted processes are used from the pick after the next on, and an untrained one for
+            the first pick.
+        standardise: Labels are standardised on the labelled rows.
+        single_precision: The score is rounded to single precision, in which that of most rows may be 0.
         refits: Whether hyperparameters are fitted again as labels come in.
-        score: Of mean, standard deviation and best label (b, n): the row with the largest is picked.
+        score: Acquisition function of mean, standard deviation and best label (b, n): the row with the
+            largest value is picked.
     """
 
-    at_once: bool = True
-    late: bool = False
+    condition_at_once: bool = True
+    delay_refit: bool = False
     standardise: bool = True
-    single: bool = False
+    single_precision: bool = False
     refits: bool = True
     score: Callable[[Tensor, Tensor, Tensor], Tensor] = expected_improvement
 
 
-SOUND = Way()
-PUBLISHED = Way(at_once=False, late=True, standardise=False, single=True)
+DEFAULT_SETTINGS = AcquisitionSettings()
+PUBLISHED = AcquisitionSettings(
+    condition_at_once=False, delay_refit=True, standardise=False, single_precision=True
+)
 """As T-NIKHIL/NestedAE at commit 36ebc79 does it, figs/mhp_solv_BE_full_bo_results/plot.py."""
-RANKING = Way(at_once=False, refits=False, score=mean_alone)
-"""Rows by the mean of one process, fitted to the start rows."""
+RANKING = AcquisitionSettings(condition_at_once=False, refits=False, score=predicted_mean)
+"""Rows in the order of the mean of one process, fitted to the start rows."""
 
 
 def start_rows(y: ArrayLike, share: float, trials: int, bins: int, seed: int) -> NDArray[np.int64]:
-    """Rows labelled before the search, as many from each quantile bin as can be, and never the best.
+    """Rows labelled before the search: equally many from each quantile bin, and never the best row.
 
     Args:
         y: Labels of the pool, the larger the better, (n,).
@@ -178,33 +88,33 @@ def start_rows(y: ArrayLike, share: float, trials: int, bins: int, seed: int) ->
         InputError: The share gives no row, or leaves none to find.
     """
     y = np.asarray(y, dtype=np.float64)
-    others = np.flatnonzero(y < y.max())
+    inferior = np.flatnonzero(y < y.max())
     size = int(share * len(y) + 1e-9)
-    if not 1 <= size < len(others):
+    if not 1 <= size < len(inferior):
         raise InputError(
-            f"gives {size} of {len(y)} rows, of which {len(others)} are not the best.",
-            column="start",
+            f"The start has {size} of {len(y)} rows, of which {len(inferior)} are not the best.",
+            key="start",
             value=share,
             remedy="choose a share that gives one row or more, and leaves some to search.",
         )
-    bin_of = np.digitize(y[others], np.quantile(y, np.arange(1, bins) / bins))
+    bin_of = np.digitize(y[inferior], np.quantile(y, np.arange(1, bins) / bins))
     random = np.random.default_rng(seed)
-    found = np.empty((trials, size), dtype=np.int64)
+    starts = np.empty((trials, size), dtype=np.int64)
     for trial in range(trials):
-        order = random.permutation(len(others))
-        # Place of a row within its bin, then the bins in an order of their own.
-        place = np.empty(len(others), dtype=np.int64)
+        order = random.permutation(len(inferior))
+        # Place of a row within its bin, then the bins in a random order.
+        place = np.empty(len(inferior), dtype=np.int64)
         for k in range(bins):
-            mine = order[bin_of[order] == k]
-            place[mine] = np.arange(len(mine))
+            in_bin = order[bin_of[order] == k]
+            place[in_bin] = np.arange(len(in_bin))
         turn = random.permutation(bins)[bin_of]
-        found[trial] = others[np.lexsort((turn, place))[:size]]
-    return found
+        starts[trial] = inferior[np.lexsort((turn, place))[:size]]
+    return starts
 
 
 @dataclass(frozen=True)
 class _Processes:
-    """Processes of several trials, with the rows and labels that they are given, (b, m) each."""
+    """Processes of several trials, with the rows and labels that condition them, (b, m) each."""
 
     hyper: Hyperparameters
     rows: Tensor
@@ -217,11 +127,34 @@ class _Processes:
     def predict(self, distance: Tensor, view: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of every row of the pool, (b, n) each."""
         cross = distance[view[:, None], self.rows]
-        return posterior(self.hyper, _between(distance, view, self.rows), self.labels, cross)
+        return posterior(self.hyper, distances_among(distance, view, self.rows), self.labels, cross)
 
 
-def _between(distance: Tensor, view: Tensor, rows: Tensor) -> Tensor:
+def distances_among(distance: Tensor, view: Tensor, rows: Tensor) -> Tensor:
+    """Distances between the rows (b, m) of each trial in its view (b,), (b, m, m)."""
     return distance[view[:, None, None], rows[:, :, None], rows[:, None, :]]
+
+
+class _Trials(NamedTuple):
+    """Trials that are searched together.
+
+    Attributes:
+        view: View of each, (b,).
+        rows: Start rows, (b, m).
+        ties: Order in which rows of equal score are picked, (b, n).
+    """
+
+    view: Tensor
+    rows: Tensor
+    ties: Tensor
+
+
+class _Schedule(NamedTuple):
+    """Number of picks, rows picked before their labels are read, and picks between two fits."""
+
+    picks: int
+    batch: int
+    refit: int
 
 
 def pool_search(
@@ -232,22 +165,22 @@ def pool_search(
     picks: int,
     batch: int = 1,
     refit: int = 10,
-    way: Way = SOUND,
+    settings: AcquisitionSettings = DEFAULT_SETTINGS,
     seed: int = 0,
 ) -> NDArray[np.int64]:
-    """The rows of a pool in the order in which a search looks at their labels, for many trials at once.
+    """The rows of a pool in the order in which a search reads their labels, for many trials at once.
 
-    Within a batch a label that is not there yet is believed to be what the process predicts (Kriging
-    believer: Ginsbourger, Le Riche and Carraro (2010), doi:10.1007/978-3-642-10701-6_6).
+    Within a batch, the predicted mean replaces a label that is not known yet (Kriging believer: Ginsbourger,
+    Le Riche and Carraro (2010), doi:10.1007/978-3-642-10701-6_6).
 
     Args:
         x: Inputs, (n, d); or several views of the same rows, (views, n, d), which the trials take in turn.
         y: Labels, the larger the better, (n,).
         start: Rows whose labels a trial knows before, (trials, rows).
-        picks: Most rows to pick.
-        batch: Rows picked before their labels are looked at.
-        refit: Picks after which hyperparameters are fitted anew.
-        way: How labels are used.
+        picks: Largest number of rows to pick.
+        batch: Rows picked before their labels are read.
+        refit: Picks after which hyperparameters are fitted again.
+        settings: How labels are used.
         seed: Seed of the order in which rows of equal score are picked.
 
     Returns:
@@ -265,75 +198,71 @@ def pool_search(
     ties = torch.from_numpy(np.random.default_rng(seed).permuted(turn, axis=1))
     view = torch.arange(len(first)) % views
     parts = torch.arange(len(first)).split(max(1, _NUMBERS // (n * (first.shape[1] + picks))))
-    found = [
-        _search(distance, labels, view[p], first[p], ties[p], picks=picks, batch=batch, refit=refit, way=way)
-        for p in parts
+    schedule = _Schedule(picks, batch, refit)
+    picked = [
+        _search(distance, labels, _Trials(view[p], first[p], ties[p]), schedule, settings) for p in parts
     ]
-    return torch.cat(found).numpy()
+    return torch.cat(picked).numpy()
 
 
 def _check(x: Tensor, y: Tensor, picks: int, start: Tensor) -> None:
     n = len(y)
-    for name, values in (("x", x), ("y", y)):
+    for name, values in (("inputs", x), ("labels", y)):
         if not torch.isfinite(values).all():
-            raise InputError("has values that are not finite.", column=name, remedy="leave such rows out.")
+            raise InputError(
+                f"The {name} of the pool have values that are not finite.", remedy="leave such rows out."
+            )
     if x.shape[1] != n or len(x) * n**2 > LARGEST_POOL**2:
         raise InputError(
-            f"has {x.shape[1]} rows in {len(x)} views, and {n} labels.",
-            column="pool",
+            f"The pool has {x.shape[1]} rows in {len(x)} views, and {n} labels.",
             remedy=f"give one label a row, and {LARGEST_POOL} rows at most.",
         )
     if picks > n - start.shape[1]:
         raise InputError(
-            f"are more than the {n - start.shape[1]} rows that the start leaves.", column="picks", value=picks
+            f"There are {picks} picks, more than the {n - start.shape[1]} rows that are not in the start.",
+            key="picks",
+            remedy="lower the number of picks.",
         )
 
 
 @torch.no_grad()
 def _search(
-    distance: Tensor,
-    y: Tensor,
-    view: Tensor,
-    rows: Tensor,
-    ties: Tensor,
-    *,
-    picks: int,
-    batch: int,
-    refit: int,
-    way: Way,
+    distance: Tensor, y: Tensor, trials: _Trials, schedule: _Schedule, settings: AcquisitionSettings
 ) -> Tensor:
-    trials, size = rows.shape
-    found = torch.full((trials, picks), -1)
-    running = torch.arange(trials)
-    untrained = Hyperparameters.of(torch.zeros(4, trials, dtype=y.dtype))
-    process, fitted = _Processes(untrained, rows, y[rows]), -refit
-    for done in range(0, picks, batch):
+    """As `pool_search`, of the distances (views, n, n) and labels (n,) of the pool."""
+    view, rows, ties = trials
+    n_trials, size = rows.shape
+    picked = torch.full((n_trials, schedule.picks), -1)
+    running = torch.arange(n_trials)
+    untrained = Hyperparameters.of(torch.zeros(4, n_trials, dtype=y.dtype))
+    process, fitted = _Processes(untrained, rows, y[rows]), -schedule.refit
+    for done in range(0, schedule.picks, schedule.batch):
         labels = y[rows]
-        if (way.refits or done == 0) and done - fitted >= refit:
-            going = (labels < y.max()).all(dim=1)
-            if not going.any():
+        if (settings.refits or done == 0) and done - fitted >= schedule.refit:
+            unfinished = (labels < y.max()).all(dim=1)
+            if not unfinished.any():
                 break
-            running, view, rows, labels, ties = (v[going] for v in (running, view, rows, labels, ties))
-            process, fitted = process[going], done
-            hyper = fit(_between(distance, view, rows), labels, way.standardise)
-            fresh = _Processes(hyper, rows, labels)
-            process = process if way.late else fresh
-        for _ in range(min(batch, picks - done)):
-            if way.at_once:
+            running, view, rows, labels, ties = (v[unfinished] for v in (running, view, rows, labels, ties))
+            process, fitted = process[unfinished], done
+            hyper = fit(distances_among(distance, view, rows), labels, settings.standardise)
+            refitted = _Processes(hyper, rows, labels)
+            process = process if settings.delay_refit else refitted
+        for _ in range(min(schedule.batch, schedule.picks - done)):
+            if settings.condition_at_once:
                 process = _Processes(process.hyper, rows, labels)
             mean, std = process.predict(distance, view)
-            score = way.score(mean, std, labels.max(dim=1, keepdim=True).values)
-            score = (score.float() if way.single else score).scatter(1, rows, -torch.inf)
+            score = settings.score(mean, std, labels.max(dim=1, keepdim=True).values)
+            score = (score.float() if settings.single_precision else score).scatter(1, rows, -torch.inf)
             top = score == score.max(dim=1, keepdim=True).values
             pick = torch.where(top, ties, -1).argmax(dim=1, keepdim=True)
             rows, labels = torch.cat([rows, pick], dim=1), torch.cat([labels, mean.gather(1, pick)], dim=1)
-        process = fresh
-        found[running, : rows.shape[1] - size] = rows[:, size:]
-    return _until_best(found, y, batch)
+        process = refitted
+        picked[running, : rows.shape[1] - size] = rows[:, size:]
+    return _until_best(picked, y, schedule.batch)
 
 
-def _until_best(found: Tensor, y: Tensor, batch: int) -> Tensor:
-    """Blank out what comes after the batch with the best row."""
-    best = (y[found] == y.max()) & (found >= 0)
-    before = best.long().cumsum(dim=1) - best.long()
-    return torch.where(before[:, torch.arange(found.shape[1]) // batch * batch] > 0, -1, found)
+def _until_best(picked: Tensor, y: Tensor, batch: int) -> Tensor:
+    """Replace picks after the batch with the best row by -1."""
+    best = (y[picked] == y.max()) & (picked >= 0)
+    n_before = best.long().cumsum(dim=1) - best.long()
+    return torch.where(n_before[:, torch.arange(picked.shape[1]) // batch * batch] > 0, -1, picked)
