@@ -107,7 +107,7 @@ def test_leave_one_out_validates_one_level_a_fold():
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        (Split(kind="leave_one_out", column="phase"), "no such column"),
+        (Split(kind="leave_one_out", column="phase"), "no column 'phase'"),
         (Split(kind="grouped", folds=99), "51 groups cannot make 99 folds"),
         (Split(kind="kfold", folds=99), "60 rows cannot make 99 folds"),
         (Split(kind="stratified", folds=9, quantiles=10), "too few for 9 folds"),

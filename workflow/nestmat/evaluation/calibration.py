@@ -1,4 +1,4 @@
-"""Is a predicted standard deviation honest? Measures for Gaussian predictive distributions.
+"""Calibration of predicted standard deviations: measures for Gaussian predictive distributions.
 
 Definitions after Gneiting, Balabdaoui and Raftery, J. R. Stat. Soc. B 69, 243 (2007), and Kuleshov, Fenner
 and Ermon, ICML (2018).
@@ -6,16 +6,26 @@ and Ermon, ICML (2018).
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
+
+ONE_SIGMA = 2.0 * NormalDist().cdf(1.0) - 1.0
+"""Probability of a normal variable within one standard deviation."""
 
 LEVELS = np.round(np.arange(0.05, 1.0, 0.05), 2)
 """Probabilities at which calibration curves are drawn."""
 
 
 def coverage(true: np.ndarray, mean: np.ndarray, std: np.ndarray, level: float) -> float:
-    """Share of the rows inside the central interval of probability ``level``; arrays (n,)."""
+    """Share of the rows inside the central interval of probability ``level``; arrays (n,).
+
+    Example:
+        >>> coverage(np.array([0.9, 2.1, 5.0, 4.0]), np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4), level=0.68)
+        0.75
+    """
     return float(np.mean(np.abs(true - mean) <= ndtri(0.5 + 0.5 * level) * std))
 
 
@@ -54,7 +64,7 @@ def calibration_metrics(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> 
         return {}
     true, mean, std = true[stated], mean[stated], std[stated]
     return {
-        "coverage_68": coverage(true, mean, std, 0.6826894921370859),
+        "coverage_68": coverage(true, mean, std, ONE_SIGMA),
         "coverage_95": coverage(true, mean, std, 0.95),
         "miscalibration_area": miscalibration_area(true, mean, std),
         "nll": negative_log_likelihood(true, mean, std),

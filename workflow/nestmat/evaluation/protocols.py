@@ -67,38 +67,37 @@ def split_folds(frame: pd.DataFrame, split: Split, target: str | None, seed: int
     match split.kind:
         case "stratified":
             if target is None:
-                raise InputError("a stratified split needs a target.", remedy="give the scale a target.")
+                raise InputError("A stratified split needs a target.", remedy="give the scale a target.")
             values = frame[target].to_numpy(np.float64)
             edges = np.nanquantile(values, np.arange(1, split.quantiles) / split.quantiles)
             bins = np.digitize(values, edges)
             if (smallest := np.bincount(bins)[np.unique(bins)].min()) < _count(split):
                 raise InputError(
-                    f"{split.quantiles} bins of the target leave {smallest} rows in the smallest, "
+                    f"{split.quantiles} bins of target {target!r} leave {smallest} rows in the smallest, "
                     f"too few for {split.folds} folds.",
                     column=target,
                     remedy="use fewer folds or fewer quantiles.",
                 )
             divide = StratifiedKFold(_count(split), shuffle=True, random_state=seed).split(bins, bins)
         case "kfold":
-            _enough(len(frame), split, "rows")
+            _check_number(len(frame), split, "rows")
             divide = KFold(_count(split), shuffle=True, random_state=seed).split(frame)
         case "grouped":
             names, row, sizes = np.unique(
                 frame["group"].to_numpy(str), return_inverse=True, return_counts=True
             )
-            _enough(len(names), split, "groups")
+            _check_number(len(names), split, "groups")
             return balanced_folds(sizes[:, None], _count(split), np.random.default_rng(seed))[row]
         case _:
             column = str(split.column)
             if column not in frame:
                 raise InputError(
-                    f"the features have no such column; they have {sorted(frame.columns)}.",
-                    column=column,
+                    f"The features have no column {column!r}; they have {sorted(frame.columns)}.",
                     remedy="name a category column of the data set in `splits`.",
                 )
             levels, label = np.unique(frame[column].to_numpy(str), return_inverse=True)
             if len(levels) < 2:
-                raise InputError("has one level only: nothing is left to train on.", column=column)
+                raise InputError(f"Column {column!r} has one level only: nothing is left to train on.")
             return label
     folds = np.full(len(frame), -1, dtype=np.int64)
     for k, (_, validation) in enumerate(divide):
@@ -109,91 +108,89 @@ def split_folds(frame: pd.DataFrame, split: Split, target: str | None, seed: int
 def hold_out_rows(frame: pd.DataFrame, split: Split, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Divide the rows of one scale into test rows, and labelled, unlabelled and unused ones.
 
-    The rows are dealt by a chain of `sklearn.model_selection.train_test_split` with one seed: test rows and
+    The rows are divided by a chain of `sklearn.model_selection.train_test_split` with one seed: test rows and
     others, of these labelled and hidden ones, of these unlabelled and unused ones.
 
     Args:
         frame: Features of the scale, in ascending order of row_id (n rows).
-        split: Shares, and what the test rows have apart.
+        split: Shares, and what test rows do not share with the others.
         seed: Seed of the split.
 
     Returns:
-        Fold, (n,), 0 of test rows and -1 of all others; role, (n,); and number of the rows that are divided
-        together, (n,): each by itself, or those of one material or set of elements.
+        Fold, (n,), 0 of test rows and -1 of all others; role, (n,); and number of the group that is divided
+        as a whole, (n,): each row by itself, or those of one material or set of elements.
 
     Raises:
         InputError: A share leaves no row, or a row has no formula to take elements from.
     """
     rows = np.arange(len(frame))
-    together = (
-        rows if split.disjoint is None else np.unique(_kinds_apart(frame, split), return_inverse=True)[1]
-    )
+    groups = rows if split.disjoint is None else np.unique(_group_names(frame, split), return_inverse=True)[1]
     role = np.full(len(frame), LABELLED, dtype=object)
     if split.disjoint is None:
-        rest, test = _dealt(rows, float(split.test or 0), seed, "test")
+        train, test = _hold_out_share(rows, float(split.test or 0), seed, "test")
     else:
-        test = _dealt_together(together, float(split.test or 0), seed)
-        rest = np.setdiff1d(rows, test)
-    labelled, hidden = _dealt(rest, split.hidden, seed, "hidden")
-    unlabelled, unused = _dealt(hidden, split.unused, seed, "unused")
+        test = _hold_out_groups(groups, float(split.test or 0), seed)
+        train = np.setdiff1d(rows, test)
+    labelled, hidden = _hold_out_share(train, split.hidden, seed, "hidden")
+    unlabelled, unused = _hold_out_share(hidden, split.unused, seed, "unused")
     if split.labelled is not None:
         pool = np.concatenate([labelled, unlabelled])
         count = round(split.labelled * len(pool))
         labelled, unlabelled = pool[:count], pool[count:]
     if len(labelled) < 2:
         raise InputError(
-            f"{len(labelled)} labelled rows are left to train on.",
-            column="labelled",
+            f"Only {len(labelled)} labelled rows are left to train on.",
+            key="labelled",
             remedy="raise labelled, or lower test and hidden.",
         )
     role[unlabelled], role[unused] = UNLABELLED, UNUSED
-    return np.where(np.isin(rows, test), 0, -1), role, together
+    return np.where(np.isin(rows, test), 0, -1), role, groups
 
 
-def _dealt(rows: np.ndarray, share: float, seed: int, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """The rows that stay, and a share of them, in the order that scikit-learn deals them."""
+def _hold_out_share(rows: np.ndarray, share: float, seed: int, key: str) -> tuple[np.ndarray, np.ndarray]:
+    """The remaining rows, and a share that is held out, in the order of scikit-learn."""
     if not share:
         return rows, rows[:0]
     try:
-        stay, taken = train_test_split(rows, test_size=share, random_state=seed)
+        remaining, held_out = train_test_split(rows, test_size=share, random_state=seed)
     except ValueError as error:
         raise InputError(
-            f"{len(rows)} rows cannot be divided by {what}: {share:g}.",
-            column=what,
+            f"{len(rows)} rows cannot be divided by {key}: {share:g}.",
+            key=key,
             remedy="change the share or give more data.",
         ) from error
-    return stay, taken
+    return remaining, held_out
 
 
-def _kinds_apart(frame: pd.DataFrame, split: Split) -> np.ndarray:
-    """What test rows have apart, as text, (n,)."""
+def _group_names(frame: pd.DataFrame, split: Split) -> np.ndarray:
+    """Name of the group of each row, (n,): test rows share none with the others."""
     if split.disjoint == "material":
         return frame["material"].to_numpy(str)
-    return np.array([" ".join(found) for found in elements(frame["formula"])])
+    return np.array([" ".join(symbols) for symbols in elements(frame["formula"])])
 
 
-def _dealt_together(together: np.ndarray, share: float, seed: int) -> np.ndarray:
+def _hold_out_groups(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Rows of whole groups, which are drawn at random until they make up a share of all rows."""
-    sizes = np.bincount(together)
+    sizes = np.bincount(groups)
     order = np.random.default_rng(seed).permutation(len(sizes))
-    taken = int(np.searchsorted(np.cumsum(sizes[order]), share * len(together))) + 1
-    if taken >= len(sizes):
+    count = int(np.searchsorted(np.cumsum(sizes[order]), share * len(groups))) + 1
+    if count >= len(sizes):
         raise InputError(
             f"{len(sizes)} groups of rows cannot be divided by test: {share:g}; nothing is left to train on.",
-            column="test",
+            key="test",
             remedy="lower the share or give more data.",
         )
-    return np.flatnonzero(np.isin(together, order[:taken]))
+    return np.flatnonzero(np.isin(groups, order[:count]))
 
 
 def _count(split: Split) -> int:
     return int(split.folds or 0)
 
 
-def _enough(found: int, split: Split, what: str) -> None:
-    if found < _count(split):
+def _check_number(count: int, split: Split, noun: str) -> None:
+    if count < _count(split):
         raise InputError(
-            f"{found} {what} cannot make {split.folds} folds.", remedy="use fewer folds or give more data."
+            f"{count} {noun} cannot make {split.folds} folds.", remedy="use fewer folds or give more data."
         )
 
 
@@ -257,40 +254,62 @@ def assign_folds(
     frames = {
         scale: tables.read(path).sort_values("row_id", ignore_index=True) for scale, path in features.items()
     }
-    named = {
+    splits = {
         scale: {name: Split.model_validate(split) for name, split in splits.get(scale, {}).items()}
         for scale in frames
     }
+    tables_of_folds: dict[str, pd.DataFrame] = {}
+    shared, counts = _assign_shared_folds(frames, strict, splits, features)
+    for scale, frame in frames.items():
+        own = _scale_splits(frame, next(iter(targets[scale]), None), splits[scale])
+        table = pd.concat([*shared[scale], *own], ignore_index=True)
+        # Of shared folds a scale need not have the last one.
+        occurring = {str(name): int(part["fold"].max()) + 1 for name, part in table.groupby("protocol")}
+        facts = {
+            "strict": strict.model_dump(),
+            "splits": {name: split.model_dump() for name, split in splits[scale].items()},
+            "folds": {**occurring, **counts[scale]},
+        }
+        tables.write(outputs[scale], table, tables.FOLDS, facts)
+        tables_of_folds[scale] = table
+    return tables_of_folds
+
+
+def _assign_shared_folds(
+    frames: Mapping[str, pd.DataFrame],
+    strict: Strict,
+    splits: Mapping[str, Mapping[str, Split]],
+    features: Mapping[str, str | Path],
+) -> tuple[dict[str, list[pd.DataFrame]], dict[str, dict[str, int]]]:
+    """Rows of ``tables.FOLDS`` of the protocols that scales share, and their number of folds, by scale.
+
+    Args:
+        frames: Features of each scale.
+        strict: The protocol of all scales.
+        splits: Further protocols of each scale.
+        features: Files of the features, for messages.
+
+    Raises:
+        InputError: A scale has fewer materials than folds.
+    """
     shared: dict[str, Strict | Split] = {"strict": strict}
-    for own in named.values():
+    for own in splits.values():
         shared |= {name: split for name, split in own.items() if split.kind == "shared"}
-    parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in features}
-    counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
+    parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in frames}
+    counts: dict[str, dict[str, int]] = {scale: {} for scale in frames}
     for protocol, split in shared.items():
-        mine = [scale for scale in frames if protocol == "strict" or protocol in named[scale]]
+        scales = [scale for scale in frames if protocol == "strict" or protocol in splits[scale]]
         folds = int(split.folds or 0)
-        for scale in mine:
+        for scale in scales:
             counts[scale][protocol] = folds
-            if (found := frames[scale]["material"].nunique()) < folds:
+            if (count := frames[scale]["material"].nunique()) < folds:
                 raise InputError(
-                    f"{found} materials cannot make {folds} folds of protocol {protocol!r}.",
+                    f"{count} materials cannot make {folds} folds of protocol {protocol!r}.",
                     file=features[scale],
                     remedy="lower strict.folds." if protocol == "strict" else "use fewer folds.",
                 )
         for repeat, seed in enumerate([split.seed, *split.repeats]):
-            labels = shared_folds([frames[scale]["material"].to_numpy() for scale in mine], folds, seed)
-            for scale, label in zip(mine, labels, strict=True):
+            labels = shared_folds([frames[scale]["material"].to_numpy() for scale in scales], folds, seed)
+            for scale, label in zip(scales, labels, strict=True):
                 parts[scale].append(_fold_frame(frames[scale], protocol, repeat, label))
-    made = {}
-    for scale, frame in frames.items():
-        parts[scale].extend(_scale_splits(frame, next(iter(targets[scale]), None), named[scale]))
-        made[scale] = pd.concat(parts[scale], ignore_index=True)
-        # Of shared folds a scale need not have the last one.
-        seen = {str(name): int(part["fold"].max()) + 1 for name, part in made[scale].groupby("protocol")}
-        facts = {
-            "strict": strict.model_dump(),
-            "splits": {name: split.model_dump() for name, split in named[scale].items()},
-            "folds": {**seen, **counts[scale]},
-        }
-        tables.write(outputs[scale], made[scale], tables.FOLDS, facts)
-    return made
+    return parts, counts

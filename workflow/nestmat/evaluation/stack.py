@@ -1,8 +1,8 @@
 """The recommended predictor: a convex combination of models, with equal weights or learned ones.
 
-To learn, for each fold the members of the stack have predicted rows that were held out inside its training
-rows. Weights and the width of the interval are learned on those, and applied to the fold's validation rows,
-which took no part. Of a target with classes the probabilities are combined, by weights that lessen the Brier
+For each fold the members of the stack have predicted rows that were held out inside its training rows.
+Weights and the width of the interval are learned on those, and applied to the fold's validation rows, which
+took no part. Of a target with classes the probabilities are combined, by weights that minimise the Brier
 score; the standard deviation is that among the members.
 """
 
@@ -20,6 +20,7 @@ from scipy.optimize import nnls
 
 from nestmat import tables
 from nestmat.errors import InputError
+from nestmat.evaluation.calibration import ONE_SIGMA
 from nestmat.files import write_text
 
 PRIOR_SPREAD = 0.1
@@ -27,9 +28,6 @@ PRIOR_SPREAD = 0.1
 
 RENEWALS = 25
 """Renewals of the weights of the residuals; the weights of the members settle within a thousandth in ten."""
-
-ONE_SIGMA = 0.6826894921370859
-"""Probability of a normal variable within one standard deviation."""
 
 KEYS = ["target", "repeat", "fold"]
 
@@ -40,19 +38,25 @@ def convex_weights(
     """Weights of the posterior mode: non-negative, of sum 1, near equal unless the rows speak against it.
 
     Minimises sum |y - P w| / b + |w - 1/m|^2 / (2 prior_spread^2) over the simplex, where b is the mean
-    absolute error of equal weights: errors of Laplace's law, which suspect labels do not rule, and a Gaussian
-    prior, because members that err alike cannot be told apart by few rows. Solved as least squares with
-    weights that are renewed from the residuals; non-negative after Breiman, Machine Learning 24, 49 (1996).
+    absolute error of equal weights: errors of Laplace's law, which suspect labels do not dominate, and a
+    Gaussian prior, because few rows cannot distinguish members with similar errors. Solved as least squares
+    with weights that are renewed from the residuals; non-negative after Breiman, Machine Learning 24, 49
+    (1996).
 
     Args:
         predictions: P, held-out predictions, (n, members).
         true: y, (n,).
         prior_spread: Standard deviation of the weights' prior; infinite for none.
-        squared: Lessen sum (y - P w)^2 / 2 s^2 instead, with s^2 the mean squared error of equal weights: of
-            probabilities the Brier score, as an absolute error would favour certainty over truth.
+        squared: Minimise sum (y - P w)^2 / 2 s^2 instead, with s^2 the mean squared error of equal weights:
+            of probabilities the Brier score, as an absolute error would favour certainty over truth.
 
     Returns:
         w, (members,).
+
+    Example:
+        >>> true = np.array([0.0, 1.0, 2.0, 3.0])
+        >>> convex_weights(np.column_stack([true, true]), true).tolist()
+        [0.5, 0.5]
     """
     n, members = predictions.shape
     equal = np.full(members, 1.0 / members)
@@ -62,12 +66,12 @@ def convex_weights(
     error = error / (size or 1.0)
     # A heavy row for the sum makes this a problem of non-negative least squares.
     heavy = np.full((1, members), 1e3 * np.sqrt(n + 1))
-    wanted = np.concatenate([np.zeros(n), equal / prior_spread, heavy[:, 0]])
+    right_side = np.concatenate([np.zeros(n), equal / prior_spread, heavy[:, 0]])
     weights = equal
     for _ in range(1 if squared else RENEWALS):
-        certain = np.ones(n) if squared else 1.0 / np.sqrt(np.maximum(np.abs(error @ weights), 1e-3))
-        rows = np.concatenate([error * certain[:, None], np.eye(members) / prior_spread, heavy])
-        weights = nnls(rows, wanted)[0]
+        row_weights = np.ones(n) if squared else 1.0 / np.sqrt(np.maximum(np.abs(error @ weights), 1e-3))
+        rows = np.concatenate([error * row_weights[:, None], np.eye(members) / prior_spread, heavy])
+        weights = nnls(rows, right_side)[0]
         weights /= weights.sum()
     return weights
 
@@ -89,7 +93,7 @@ def mixture(weights: np.ndarray, means: np.ndarray, stds: np.ndarray) -> tuple[n
 
 @dataclass(frozen=True)
 class Combination:
-    """What a stack has learned for one target in one fold.
+    """Weights of the members for one target in one fold, and the width of the interval.
 
     Attributes:
         target: Column that is predicted.
@@ -125,11 +129,24 @@ class Combination:
         stds: np.ndarray,
         classes: bool = False,
     ) -> Combination:
-        """Learn from held-out predictions: true (n,), means and stds (n, members); of a class or a number."""
+        """Learn from held-out predictions.
+
+        The factor on the standard deviation has the finite-sample rank of split-conformal prediction (Vovk,
+        Gammerman & Shafer 2005; Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018)). It is one line here:
+        libraries of conformal prediction, as MAPIE, wrap estimators that they fit, and take no predictions.
+
+        Args:
+            key: Target, repeat and fold.
+            names: Names of the members.
+            true: Measured values, (n,).
+            means: Held-out means, (n, members).
+            stds: Held-out standard deviations, (n, members); NaN where a member states none.
+            classes: Whether the target is a class.
+        """
         weights = convex_weights(means, true, squared=classes)
         if classes:
-            each = np.column_stack([means, means @ weights])
-            brier = np.square(each - true[:, None]).mean(axis=0)
+            probabilities = np.column_stack([means, means @ weights])
+            brier = np.square(probabilities - true[:, None]).mean(axis=0)
             return cls(
                 *key,
                 weights=dict(zip(names, weights.tolist(), strict=True)),
@@ -141,7 +158,6 @@ class Combination:
         residual = np.sqrt(np.mean((means - true[:, None]) ** 2, axis=0))
         mean, std = mixture(weights, means, np.where(np.isfinite(stds), stds, residual))
         error = np.sort(np.abs(true - mean) / np.maximum(std, 1e-12))
-        # The finite-sample rank of split-conformal prediction.
         rank = min(int(np.ceil((len(error) + 1) * ONE_SIGMA)), len(error)) - 1
         mae = np.abs(np.column_stack([means, mean]) - true[:, None]).mean(axis=0)
         return cls(
@@ -180,7 +196,9 @@ class Combination:
         return mean, std * self.interval
 
 
-def _side_by_side(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+def _predictions_by_member(
+    frame: pd.DataFrame, names: Sequence[str]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Rows that all members predict, with means and stds (n, members)."""
     keys = [*KEYS, "inner", "split", "row_id"]
     wide = frame.set_index([*keys, "model"])
@@ -218,28 +236,30 @@ def recommend_predictor(
     """
     frame = pd.concat([tables.read(path, seed=-1) for path in dict.fromkeys(map(str, predictions))])
     frame = frame[frame["model"].isin(stack)]
-    if lacking := sorted(set(stack) - set(frame["model"])):
-        raise InputError(f"no predictions of {lacking}, which the stack needs.", file=predictions[0])
-    rows, means, stds = _side_by_side(frame, stack)
+    if missing := sorted(set(stack) - set(frame["model"])):
+        raise InputError(
+            f"The files hold no predictions of {missing}, which the stack needs.", file=predictions[0]
+        )
+    rows, means, stds = _predictions_by_member(frame, stack)
     parts, combinations = [], []
-    for _, here in rows.groupby(KEYS):
-        index, held_out = here.index.to_numpy(), (here["inner"] >= 0).to_numpy()
+    for _, group in rows.groupby(KEYS):
+        index, held_out = group.index.to_numpy(), (group["inner"] >= 0).to_numpy()
         inner, outer = index[held_out], index[~held_out]
-        target, repeat, fold = here[KEYS].iloc[0]
-        known = (str(target), int(repeat), int(fold))
+        target, repeat, fold = group[KEYS].iloc[0]
+        key = (str(target), int(repeat), int(fold))
         if learned and not len(inner):
             raise InputError(
-                f"not all of {list(stack)} have predictions held out inside the training rows of "
+                f"Not all of {list(stack)} have predictions held out inside the training rows of "
                 f"target {target!r}, repeat {repeat}, fold {fold}.",
                 remedy="run the members with the same inner_folds.",
             )
-        found = Combination.equal(known, stack)
+        combination = Combination.equal(key, stack)
         if learned:
             true = rows["true"].to_numpy()[inner]
-            found = Combination.learn(known, stack, true, means[inner], stds[inner], target in classes)
-        mean, std = found.apply(means[outer], stds[outer])
+            combination = Combination.learn(key, stack, true, means[inner], stds[inner], target in classes)
+        mean, std = combination.apply(means[outer], stds[outer])
         parts.append(rows.iloc[outer].assign(mean=mean, std=std))
-        combinations.append(found)
+        combinations.append(combination)
     protocol = frame["protocol"].iloc[0]
     combined = pd.concat(parts, ignore_index=True).assign(protocol=protocol, model="recommended", seed=-1)
     combined = combined[list(tables.PREDICTIONS)]
@@ -249,11 +269,11 @@ def recommend_predictor(
 
 
 def document(protocol: str, stack: Sequence[str], learned: Sequence[Combination]) -> dict[str, Any]:
-    """What a stack has learned, as it is written to JSON."""
-    return {"protocol": protocol, "stack": list(stack), "combinations": [asdict(found) for found in learned]}
+    """The combinations of a stack, as they are written to JSON."""
+    return {"protocol": protocol, "stack": list(stack), "combinations": [asdict(entry) for entry in learned]}
 
 
 def deployed(content: Mapping[str, Any]) -> dict[str, Combination]:
     """The combination in use of each target, learned on all rows, from the JSON of `recommend_predictor`."""
-    found = [Combination(**entry) for entry in content["combinations"] if entry["fold"] == -1]
-    return {combination.target: combination for combination in found}
+    in_use = [Combination(**entry) for entry in content["combinations"] if entry["fold"] == -1]
+    return {combination.target: combination for combination in in_use}
