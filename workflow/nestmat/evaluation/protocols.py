@@ -254,20 +254,20 @@ def assign_folds(
     frames = {
         scale: tables.read(path).sort_values("row_id", ignore_index=True) for scale, path in features.items()
     }
-    splits = {
+    protocols = {
         scale: {name: Split.model_validate(split) for name, split in splits.get(scale, {}).items()}
         for scale in frames
     }
     tables_of_folds: dict[str, pd.DataFrame] = {}
-    shared, counts = _assign_shared_folds(frames, strict, splits, features)
+    shared, counts = _assign_shared_folds(frames, strict, protocols, features)
     for scale, frame in frames.items():
-        own = _scale_splits(frame, next(iter(targets[scale]), None), splits[scale])
+        own = _scale_splits(frame, next(iter(targets[scale]), None), protocols[scale])
         table = pd.concat([*shared[scale], *own], ignore_index=True)
         # Of shared folds a scale need not have the last one.
         occurring = {str(name): int(part["fold"].max()) + 1 for name, part in table.groupby("protocol")}
         facts = {
             "strict": strict.model_dump(),
-            "splits": {name: split.model_dump() for name, split in splits[scale].items()},
+            "splits": {name: split.model_dump() for name, split in protocols[scale].items()},
             "folds": {**occurring, **counts[scale]},
         }
         tables.write(outputs[scale], table, tables.FOLDS, facts)
