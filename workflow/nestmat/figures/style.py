@@ -63,8 +63,8 @@ def grid_of(count: int, columns: int, *, height: float, width: float = WIDTH) ->
     columns = min(columns, count)
     figure, axes = panels(-(-count // columns), columns, height=height, width=width)
     flat = list(axes.flat)
-    for spare in flat[count:]:
-        spare.set_axis_off()
+    for unused in flat[count:]:
+        unused.set_axis_off()
     return figure, flat[:count]
 
 
@@ -87,13 +87,18 @@ def note(axes: Axes, text: str, corner: str = "upper left", size: float = 7.5) -
 
 def legend_below(figure: Figure, axes: Sequence[Axes], columns: int = 4) -> None:
     """One legend for all panels, below them, each entry once, in the order it was first drawn."""
-    found = {}
+    entries = {}
     for ax in axes:
         handles, names = ax.get_legend_handles_labels()
-        found.update({name: handle for handle, name in zip(handles, names, strict=True) if name not in found})
-    if found:
+        entries.update(
+            {name: handle for handle, name in zip(handles, names, strict=True) if name not in entries}
+        )
+    if entries:
         figure.legend(
-            list(found.values()), list(found), loc="outside lower center", ncols=min(columns, len(found))
+            list(entries.values()),
+            list(entries),
+            loc="outside lower center",
+            ncols=min(columns, len(entries)),
         )
 
 

@@ -34,7 +34,7 @@ def stage(entry: Method) -> str:
     return "raw" if entry.options.get("accept") is None and entry.options.get("near") is None else "filtered"
 
 
-def asked(study: Study, problem: str) -> bool:
+def asks_for_value(study: Study, problem: str) -> bool:
     """Whether the problem asks generative models for a value."""
     return any(entry.model for entry in study.search[problem].methods.values())
 
@@ -46,20 +46,22 @@ def staged(study: Study, problem: str) -> bool:
 
 def _staged(study: Study, problem: str) -> dict[str, dict[str, str]]:
     """Methods by stage of each model that has several."""
-    found: dict[str, dict[str, str]] = {}
+    methods_by_stage: dict[str, dict[str, str]] = {}
     for name, entry in study.search[problem].methods.items():
         if entry.model:
-            found.setdefault(entry.model, {}).setdefault(stage(entry), name)
-    return {model: stages for model, stages in found.items() if len(stages) > 1}
+            methods_by_stage.setdefault(entry.model, {}).setdefault(stage(entry), name)
+    return {model: stages for model, stages in methods_by_stage.items() if len(stages) > 1}
 
 
 def trained(study: Study, problem: str) -> bool:
     """Whether it is the first problem of its protocol with trained generative models."""
-    mine = study.search[problem].protocol
-    firsts = [
-        name for name, other in study.search.items() if other.protocol == mine and _trained(study, name)
+    protocol = study.search[problem].protocol
+    problems = [
+        name
+        for name, problem_config in study.search.items()
+        if problem_config.protocol == protocol and _trained(study, name)
     ]
-    return firsts[:1] == [problem]
+    return problems[:1] == [problem]
 
 
 def _trained(study: Study, problem: str) -> list[str]:
@@ -77,8 +79,8 @@ def near_rows(study: Study, problem: str) -> kind.Needs:
 
 def listed(study: Study, problem: str) -> bool:
     """Whether the shortlist of the problem is made by a generative method."""
-    given = study.search[problem]
-    return bool(given.shortlist and given.methods[given.shortlist.method].model)
+    config = study.search[problem]
+    return bool(config.shortlist and config.methods[config.shortlist.method].model)
 
 
 def histories(study: Study, problem: str) -> kind.Needs:
@@ -96,22 +98,22 @@ def draw_samples(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
     """
     rows, target = frames["judged"], labels.problem_config.targets[0]
     assert target.value is not None
-    [by, *_] = judges(rows.columns)
-    theirs, own = f"{by}.{target.quantity}.mean", f"{target.quantity}.mean"
+    [judge_name, *_] = judges(rows.columns)
+    judged_column, predicted_column = f"{judge_name}.{target.quantity}.mean", f"{target.quantity}.mean"
     methods = labels.methods(rows["method"])
-    seen = rows[theirs].to_numpy(np.float64)
-    lowest = min(float(seen.min()), target.value - 2 * target.tolerance)
-    highest = max(float(np.quantile(seen, 0.995)), target.value + 4 * target.tolerance)
+    judged = rows[judged_column].to_numpy(np.float64)
+    lowest = min(float(judged.min()), target.value - 2 * target.tolerance)
+    highest = max(float(np.quantile(judged, 0.995)), target.value + 4 * target.tolerance)
     edges = np.linspace(lowest, highest, 49).tolist()
     figure, axes = style.grid_of(len(methods), PER_ROW, height=1.35)
     for ax, method in zip(axes, methods, strict=True):
-        mine = rows[rows["method"] == method]
-        weights = np.full(len(mine), 100 / len(mine))
-        values = mine[theirs].clip(edges[0], edges[-1])
-        ax.hist(values, edges, weights=weights, color=style.BLUE, alpha=0.6, label=prettify_judge(by))
-        said = mine[own].clip(edges[0], edges[-1])
+        candidates = rows[rows["method"] == method]
+        weights = np.full(len(candidates), 100 / len(candidates))
+        values = candidates[judged_column].clip(edges[0], edges[-1])
+        ax.hist(values, edges, weights=weights, color=style.BLUE, alpha=0.6, label=prettify_judge(judge_name))
+        predicted = candidates[predicted_column].clip(edges[0], edges[-1])
         ax.hist(
-            said,
+            predicted,
             edges,
             weights=weights,
             histtype="step",
@@ -148,7 +150,7 @@ def draw_pairs(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figu
     data = frames["features"]
     near = data[(data[column] - target.value).abs() <= target.tolerance]
     near = near.sample(min(SHOWN, len(near)), random_state=0)
-    made = frames["shortlist"].head(SHOWN)
+    candidates = frames["shortlist"].head(SHOWN)
     bounds = {
         name: part.between for name, part in labels.problem_config.space.variables.items() if part.between
     }
@@ -156,7 +158,7 @@ def draw_pairs(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figu
     figure, axes = style.panels(n, n, height=1.02)
     clouds = (
         ("Rows of the data", near, {"color": style.GREY, "markersize": 1.6, "alpha": 0.5}),
-        ("Candidates", made, {"color": style.BLUE, "markersize": 1.8, "alpha": 0.6}),
+        ("Candidates", candidates, {"color": style.BLUE, "markersize": 1.8, "alpha": 0.6}),
     )
     for i, down in enumerate(names):
         for j, across in enumerate(names):
@@ -230,16 +232,16 @@ def draw_diversity(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> 
         frames: ``metrics``, over each seed and over all of them.
         labels: Names and units.
     """
-    found, quantity = frames["metrics"], labels.problem_config.targets[0].quantity
-    errors = found[found["metric"] == f"error:{quantity}"]
+    metrics, quantity = frames["metrics"], labels.problem_config.targets[0].quantity
+    errors = metrics[metrics["metric"] == f"error:{quantity}"]
     by = errors["judge"].iloc[0]
     errors = errors[errors["judge"] == by].set_index(["method", "seed"])["value"]
-    apart = found[found["metric"] == "pair_distance"].set_index(["method", "seed"])["value"]
-    methods, looks = labels.methods(found["method"]), method_looks(labels)
+    distances = metrics[metrics["metric"] == "pair_distance"].set_index(["method", "seed"])["value"]
+    methods, looks = labels.methods(metrics["method"]), method_looks(labels)
     figure, axes = style.panels(1, 1, height=max(3.2, 0.2 * len(methods) + 1), width=style.WIDTH)
     ax = axes[0, 0]
     for method in methods:
-        x, y = apart[method], errors[method]
+        x, y = distances[method], errors[method]
         seeds = [seed for seed in x.index if seed >= 0]
         look: dict[str, Any] = {**looks[method], "markersize": 6}
         if method in BASELINES:
@@ -268,13 +270,13 @@ def draw_training(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
         frames: ``history`` with a column ``source``, the file of each row.
         labels: Names.
     """
-    found = curves.by_model(frames["history"])
-    figure, axes = style.grid_of(len(found), PER_ROW, height=1.8)
-    for ax, (model, rows) in zip(axes, found.items(), strict=True):
+    histories_by_model = curves.by_model(frames["history"])
+    figure, axes = style.grid_of(len(histories_by_model), PER_ROW, height=1.8)
+    for ax, (model, rows) in zip(axes, histories_by_model.items(), strict=True):
         for split, colour in (("train", style.BLUE), ("held out", style.VERMILLION)):
-            for place, (_, mine) in enumerate(rows[rows["split"] == split].groupby("seed")):
+            for place, (_, history) in enumerate(rows[rows["split"] == split].groupby("seed")):
                 name = "" if place else f"{split} rows"
-                ax.plot(mine["step"], mine["loss"], color=colour, linewidth=0.8, alpha=0.8, label=name)
+                ax.plot(history["step"], history["loss"], color=colour, linewidth=0.8, alpha=0.8, label=name)
         ax.set_title(labels.study.generative[model].title or prettify(model), fontsize=8)
         ax.set_xlabel("Step")
         # The first steps of raw coordinates cost anything, and so do rows that were held out of those that a
@@ -297,7 +299,7 @@ SAMPLES = kind.Kind(
     section="methods",
     draw=draw_samples,
     needs=designs.judged,
-    available=asked,
+    available=asks_for_value,
     subject="problem",
 )
 DIVERSITY = kind.Kind(
@@ -311,7 +313,7 @@ DIVERSITY = kind.Kind(
     section="methods",
     draw=draw_diversity,
     needs=designs.measured,
-    available=asked,
+    available=asks_for_value,
     subject="problem",
 )
 STAGES_KIND = kind.Kind(

@@ -36,22 +36,22 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
     from nestmat.labels.problems import PATHS
     from nestmat.report.findings.interpolation import sayings
 
-    points, given = frames["points"], labels.problem_config.interpolate
-    assert given is not None
+    points, config = frames["points"], labels.problem_config.interpolate
+    assert config is not None
     space = labels.problem_config.space
     sites = {str(site): shares.species for site, shares in (space.sites or {}).items()}
     if space.elements is not None:
         sites[""] = space.elements.species
     colours = _colours(points, sites)
-    ways = [way for way in PATHS if way in set(points["path"])]
-    figure, axes = style.panels(len(sites) + 1, len(ways), height=2.2, sharex=True)
-    for place, way in enumerate(ways):
-        mine = points[points["path"] == way].sort_values("position")
+    paths = [path for path in PATHS if path in set(points["path"])]
+    figure, axes = style.panels(len(sites) + 1, len(paths), height=2.2, sharex=True)
+    for place, path in enumerate(paths):
+        materials = points[points["path"] == path].sort_values("position")
         for ax, (site, species) in zip(axes[:, place], sites.items(), strict=False):
-            _stack(ax, mine, site, species, colours)
-        _said(axes[-1, place], mine, sayings(points, labels), labels)
-        axes[0, place].set_title(PATHS[way])
-        axes[-1, place].set_xlabel(" → ".join(given.between))
+            _stack(ax, materials, site, species, colours)
+        _draw_target(axes[-1, place], materials, sayings(points, labels), labels)
+        axes[0, place].set_title(PATHS[path])
+        axes[-1, place].set_xlabel(" → ".join(config.between))
     for ax, site in zip(axes[:, 0], sites, strict=False):
         ax.set_ylabel(f"Site {site} (%)" if site else "Composition (at%)")
     quantity = labels.problem_config.targets[0].quantity
@@ -92,7 +92,7 @@ def _stack(ax: Axes, rows: pd.DataFrame, site: str, species: list[str], colours:
     ax.grid(visible=False)
 
 
-def _said(ax: Axes, rows: pd.DataFrame, columns: Mapping[str, str], labels: DesignLabels) -> None:
+def _draw_target(ax: Axes, rows: pd.DataFrame, columns: Mapping[str, str], labels: DesignLabels) -> None:
     """The first target along the way, and what is enough of it."""
     for name, column in columns.items():
         look = {**methods.OF_JUDGE[name], "markersize": 3, "linewidth": 1.1}

@@ -69,17 +69,17 @@ def draw_methods(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
         frames: ``metrics``, distinct candidates over all seeds.
         labels: Names.
     """
-    found = frames["metrics"]
-    rates = found[found["metric"] == "hit"]
-    methods = labels.methods(found["method"])
+    metrics = frames["metrics"]
+    rates = metrics[metrics["metric"] == "hit"]
+    methods = labels.methods(metrics["method"])
     figure, axes = style.panels(1, 2, height=1.2 + ROW * len(methods), sharey=True)
-    each = [name for name in OF_JUDGE if name in set(rates["judge"]) and name != "all"]
-    for place, name in enumerate(each):
-        shift = 0.22 * (place - (len(each) - 1) / 2)
+    judge_names = [name for name in OF_JUDGE if name in set(rates["judge"]) and name != "all"]
+    for place, name in enumerate(judge_names):
+        shift = 0.22 * (place - (len(judge_names) - 1) / 2)
         _rates(axes[0, 0], rates[rates["judge"] == name], methods, shift, judge(name), **OF_JUDGE[name])
-    inside = found[(found["metric"] == "hit_new_in_domain") & (found["judge"] == "all")]
+    inside = metrics[(metrics["metric"] == "hit_new_in_domain") & (metrics["judge"] == "all")]
     _rates(axes[0, 1], inside, methods, 0, judge("all"), **OF_JUDGE["all"])
-    count = found[found["metric"] == "candidates"].set_index("method")["value"]
+    count = metrics[metrics["metric"] == "candidates"].set_index("method")["value"]
     names = [f"{labels.method(name)} ({int(count[name])})" for name in methods]
     _rows(axes[0, 0], names, methods)
     for ax, title, label in (
@@ -126,27 +126,32 @@ def draw_optimism(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
     """
     rows, quantity = frames["judged"], labels.problem_config.targets[0].quantity
     gaps = frames["metrics"][frames["metrics"]["metric"] == f"optimism:{quantity}"]
-    found = judges(rows.columns)
-    figure, axes = style.panels(2, len(found), height=2.6)
-    for j, name in enumerate(found):
-        _promised(axes[0, j], rows, labels, quantity, name)
-        mine = gaps[gaps["judge"] == name].set_index("method")["value"]
-        _gaps(axes[1, j], mine, labels.methods(rows["method"]), labels, named=j == 0)
+    judge_names = judges(rows.columns)
+    figure, axes = style.panels(2, len(judge_names), height=2.6)
+    for j, name in enumerate(judge_names):
+        _draw_promises(axes[0, j], rows, labels, quantity, name)
+        mean_gaps = gaps[gaps["judge"] == name].set_index("method")["value"]
+        _gaps(axes[1, j], mean_gaps, labels.methods(rows["method"]), labels, named=j == 0)
         axes[1, j].set_xlabel(with_unit("Mean of searched model less judge", labels.unit(quantity)))
     axes[0, 0].set_ylabel(labels.axis(quantity, "Searched model:", characters=32))
     return figure
 
 
-def _promised(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity: str, name: str) -> None:
+def _draw_promises(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity: str, name: str) -> None:
     """The searched model's value of each candidate against the judge's."""
-    said, theirs = rows[f"{quantity}.mean"], rows[f"{name}.{quantity}.mean"]
+    predicted, judged_values = rows[f"{quantity}.mean"], rows[f"{name}.{quantity}.mean"]
     methods, looks = labels.methods(rows["method"]), method_looks(labels)
     for place, method in enumerate(methods):
-        mine = np.flatnonzero(rows["method"] == method)
-        if len(mine) > SHOWN:
-            mine = mine[np.linspace(0, len(mine) - 1, SHOWN).astype(int)]
-        ax.plot(theirs.iloc[mine], said.iloc[mine], **points(method, place / len(methods)), **looks[method])
-    ends = [min(said.min(), theirs.min()), max(said.max(), theirs.max())]
+        rows_of_method = np.flatnonzero(rows["method"] == method)
+        if len(rows_of_method) > SHOWN:
+            rows_of_method = rows_of_method[np.linspace(0, len(rows_of_method) - 1, SHOWN).astype(int)]
+        ax.plot(
+            judged_values.iloc[rows_of_method],
+            predicted.iloc[rows_of_method],
+            **points(method, place / len(methods)),
+            **looks[method],
+        )
+    ends = [min(predicted.min(), judged_values.min()), max(predicted.max(), judged_values.max())]
     ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
     ax.set_title(f"Judged by {judge(name)}")
     ax.set_xlabel(labels.axis(quantity, f"{prettify(judge(name))}:", characters=40))
@@ -191,35 +196,35 @@ def draw_novelty(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
     """
     from nestmat.design.metrics import NEW
 
-    found = frames["metrics"]
-    methods, looks = labels.methods(found["method"]), method_looks(labels)
+    metrics = frames["metrics"]
+    methods, looks = labels.methods(metrics["method"]), method_looks(labels)
     figure, axes = style.panels(1, 2, height=max(2.7, 1.2 + ROW * len(methods)))
-    left, right = axes[0]
-    far = found[found["metric"] == "novel"].sort_values("at")
+    novelty_axes, domain_axes = axes[0]
+    far = metrics[metrics["metric"] == "novel"].sort_values("at")
     for method in methods:
-        mine = far[far["method"] == method]
+        shares = far[far["method"] == method]
         dashed = {"linestyle": "--"} if method in BASELINES else {}
         look = {"markersize": 3.5, "label": labels.method(method), **looks[method], **dashed}
-        left.plot(mine["at"], 100 * mine["value"], **look)
-    left.axvline(NEW, color=style.GREY, linewidth=0.8, linestyle=":")
-    left.set_title("New")
-    left.set_xlabel("Distance to the nearest training material\nat least so large (0 to 1)")
-    left.set_ylabel("Share of distinct candidates (%)")
-    left.set_ylim(0, 103)
+        novelty_axes.plot(shares["at"], 100 * shares["value"], **look)
+    novelty_axes.axvline(NEW, color=style.GREY, linewidth=0.8, linestyle=":")
+    novelty_axes.set_title("New")
+    novelty_axes.set_xlabel("Distance to the nearest training material\nat least so large (0 to 1)")
+    novelty_axes.set_ylabel("Share of distinct candidates (%)")
+    novelty_axes.set_ylim(0, 103)
     if len(methods) <= BESIDE:
-        left.legend(loc="lower left", fontsize=7, frameon=True, edgecolor="none", framealpha=0.8)
-    windows = [name for name in dict.fromkeys(found["metric"]) if str(name).endswith("_window")]
+        novelty_axes.legend(loc="lower left", fontsize=7, frameon=True, edgecolor="none", framealpha=0.8)
+    windows = [name for name in dict.fromkeys(metrics["metric"]) if str(name).endswith("_window")]
     signs = dict(zip(["in_domain", *windows], WINDOW_LOOKS, strict=False))
     for place, (name, look) in enumerate(signs.items()):
         shift = 0.16 * (place - (len(signs) - 1) / 2)
         text = "domain" if name == "in_domain" else name.removesuffix("_window").replace("_", " ")
-        _rates(right, found[found["metric"] == name], methods, shift, text, markersize=3.5, **look)
-    _rows(right, [labels.method(name) for name in methods], methods)
-    _baseline_rule(right, methods)
-    right.set_title("In domain and windows" if windows else "In the domain")
-    right.set_xlabel("Share of distinct candidates (%)")
-    right.set_xlim(0, 103)
-    style.legend_below(figure, [left] * (len(methods) > BESIDE) + [right] * bool(windows))
+        _rates(domain_axes, metrics[metrics["metric"] == name], methods, shift, text, markersize=3.5, **look)
+    _rows(domain_axes, [labels.method(name) for name in methods], methods)
+    _baseline_rule(domain_axes, methods)
+    domain_axes.set_title("In domain and windows" if windows else "In the domain")
+    domain_axes.set_xlabel("Share of distinct candidates (%)")
+    domain_axes.set_xlim(0, 103)
+    style.legend_below(figure, [novelty_axes] * (len(methods) > BESIDE) + [domain_axes] * bool(windows))
     return figure
 
 

@@ -49,8 +49,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
     runs = frames["runs"].drop_duplicates("method")
     quantity = labels.problem_config.targets[0].quantity
     patches = {str(row["method"]): json.loads(row["details"]) for row in runs.to_dict("records")}
-    seen = np.concatenate([patch["patch"]["predicted"] for patch in patches.values()])
-    ends = (0.0, 1.0) if labels.classes(quantity) else (np.nanmin(seen), np.nanmax(seen))
+    predicted = np.concatenate([patch["patch"]["predicted"] for patch in patches.values()])
+    ends = (0.0, 1.0) if labels.classes(quantity) else (np.nanmin(predicted), np.nanmax(predicted))
     figure, axes = style.panels(len(patches), 1, height=4.6)
     for ax, (method, patch) in zip(axes[:, 0], patches.items(), strict=True):
         image = _patch(ax, patch, ends)
@@ -62,9 +62,9 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
     return figure
 
 
-def _patch(ax: Axes, told: dict[str, Any], ends: tuple[float, float]) -> Any:
+def _patch(ax: Axes, details: dict[str, Any], ends: tuple[float, float]) -> Any:
     """One patch: the first latent upwards, the second to the right."""
-    patch, size = told["patch"], round(np.sqrt(len(told["patch"]["predicted"])))
+    patch, size = details["patch"], round(np.sqrt(len(details["patch"]["predicted"])))
     first, second = (np.asarray(patch[name]).reshape(size, size) for name in ("first", "second"))
     values = np.asarray(patch["predicted"], dtype=float).reshape(size, size)
     look: dict[str, Any] = {
@@ -91,7 +91,7 @@ def _patch(ax: Axes, told: dict[str, Any], ends: tuple[float, float]) -> Any:
             ax.text(j, i, text, ha="center", va="center", fontsize=7, color=colour, linespacing=1.3)
     ax.set_xticks(range(size), [_tick(number) for number in second[0]])
     ax.set_yticks(range(size), [_tick(number) for number in first[:, 0]])
-    up, right = told["axes"]
+    up, right = details["axes"]
     ax.set_xlabel(latent_symbol(f"z{right}"))
     ax.set_ylabel(latent_symbol(f"z{up}"))
     return image

@@ -29,8 +29,10 @@ MOST_COLUMNS = 16
 
 def listed(study: Study, problem: str) -> bool:
     """Whether the problem has a shortlist of compositions."""
-    given = study.search[problem]
-    return given.shortlist is not None and (given.space.sites is not None or given.space.elements is not None)
+    config = study.search[problem]
+    return config.shortlist is not None and (
+        config.space.sites is not None or config.space.elements is not None
+    )
 
 
 def list_needs(study: Study, problem: str) -> kind.Needs:
@@ -78,16 +80,16 @@ def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure
     for place in range(1, len(columns)):
         if columns[place][0] != columns[place - 1][0]:
             ax.axvline(place - 0.5, color=style.INK, linewidth=0.8)
-    _beside(ax, rows, labels)
+    _annotate_rows(ax, rows, labels)
     return figure
 
 
-def _beside(ax: Axes, rows: pd.DataFrame, labels: DesignLabels) -> None:
+def _annotate_rows(ax: Axes, rows: pd.DataFrame, labels: DesignLabels) -> None:
     """Write the first target and the quantity across it at the right of each row."""
     shown = [labels.problem_config.targets[0].quantity, front.across(labels.study, labels.problem)]
     quantities = [quantity for quantity in shown if quantity]
     lines = [
-        "   ".join(_told(row, quantity, labels.unit(quantity)) for quantity in quantities)
+        "   ".join(_format_prediction(row, quantity, labels.unit(quantity)) for quantity in quantities)
         for row in rows.to_dict("records")
     ]
     right = ax.secondary_yaxis("right")
@@ -105,7 +107,7 @@ def _beside(ax: Axes, rows: pd.DataFrame, labels: DesignLabels) -> None:
     )
 
 
-def _told(row: dict, quantity: str, unit: str) -> str:
+def _format_prediction(row: dict, quantity: str, unit: str) -> str:
     std, text = row[f"{quantity}.std"], format_significant(row[f"{quantity}.mean"], 4)
     spread = f" ± {std:.{len(text.partition('.')[2])}f}" if np.isfinite(std) else ""
     return f"{text}{spread} {unit}".rstrip()
@@ -118,28 +120,31 @@ def draw_verification(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) 
         frames: ``verified``, with the columns of `nestmat.design.verification.VERIFIED`.
         labels: Names and units.
     """
-    found = frames["verified"]
-    quantities = list(dict.fromkeys(found["quantity"]))
+    verified = frames["verified"]
+    quantities = list(dict.fromkeys(verified["quantity"]))
     figure, axes = style.grid_of(
         len(quantities), 3, height=2.7, width=max(3.4, 2.4 * min(3, len(quantities)))
     )
     for ax, quantity in zip(axes, quantities, strict=True):
-        _calculated(ax, found[found["quantity"] == quantity])
+        _draw_calculated(ax, verified[verified["quantity"] == quantity])
         ax.set_xlabel(labels.axis(quantity, "Calculated", characters=30))
         ax.set_ylabel(labels.axis(quantity, "Predicted", characters=30))
     style.legend_below(figure, axes)
     return figure
 
 
-def _calculated(ax: Axes, rows: pd.DataFrame) -> None:
+def _draw_calculated(ax: Axes, rows: pd.DataFrame) -> None:
     """One quantity, those trained on hollow; error and coverage of the others are written in a corner."""
-    known = rows["trained_on"].to_numpy(bool)
-    for mine, name, face in ((~known, "not trained on", style.BLUE), (known, "trained on", "white")):
-        if mine.any():
+    trained_on = rows["trained_on"].to_numpy(bool)
+    for rows_of_kind, name, face in (
+        (~trained_on, "not trained on", style.BLUE),
+        (trained_on, "trained on", "white"),
+    ):
+        if rows_of_kind.any():
             ax.errorbar(
-                rows["calculated"][mine],
-                rows["mean"][mine],
-                yerr=rows["std"][mine],
+                rows["calculated"][rows_of_kind],
+                rows["mean"][rows_of_kind],
+                yerr=rows["std"][rows_of_kind],
                 fmt="o",
                 color=style.BLUE,
                 markerfacecolor=face,

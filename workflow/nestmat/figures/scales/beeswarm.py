@@ -44,25 +44,29 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``attributions``: target, row_id, input, value, level.
         labels: Names and classes.
     """
-    found = frames["attributions"]
-    targets = [target for target in labels.config.targets if target in set(found["target"])]
-    strength = found.assign(size=found["value"].abs()).groupby(["target", "input"], sort=False)["size"].mean()
+    attributions = frames["attributions"]
+    targets = [target for target in labels.config.targets if target in set(attributions["target"])]
+    strength = (
+        attributions.assign(size=attributions["value"].abs())
+        .groupby(["target", "input"], sort=False)["size"]
+        .mean()
+    )
     # What the classifier does not read has nothing to say, but for rounding.
-    told = strength[strength > 1e-9 * strength.max()]
-    shown = {target: told[target].nlargest(SHOWN).index[::-1].tolist() for target in targets}
+    read_inputs = strength[strength > 1e-9 * strength.max()]
+    shown = {target: read_inputs[target].nlargest(SHOWN).index[::-1].tolist() for target in targets}
     most = max(map(len, shown.values()))
     figure, axes = style.panels(len(targets), 1, height=1.1 + 0.24 * most, width=6.2)
     for ax, target in zip(axes[:, 0], targets, strict=True):
-        mine = found[found["target"] == target]
+        of_target = attributions[attributions["target"] == target]
         for place, name in enumerate(shown[target]):
-            rows = mine[mine["input"] == name]
+            rows = of_target[of_target["input"] == name]
             values, level = rows["value"].to_numpy(), rows["level"].to_numpy()
             ranked = np.isfinite(level)
-            at = place + _swarm(values)
-            ax.scatter(values[~ranked], at[~ranked], s=6, color=style.GREY, linewidths=0)
+            heights = place + _swarm(values)
+            ax.scatter(values[~ranked], heights[~ranked], s=6, color=style.GREY, linewidths=0)
             dots = ax.scatter(
                 values[ranked],
-                at[ranked],
+                heights[ranked],
                 c=level[ranked],
                 s=6,
                 cmap="coolwarm",
@@ -93,10 +97,10 @@ def _swarm(values: np.ndarray) -> np.ndarray:
     offset = np.zeros(len(values))
     counts = np.bincount(place)
     for cell in np.flatnonzero(counts):
-        here = np.flatnonzero(place == cell)
+        points = np.flatnonzero(place == cell)
         # Alternately above and below the line, as far as the fullest cell allows.
-        number = np.arange(1, len(here) + 1) // 2
-        offset[here] = np.where(np.arange(len(here)) % 2, 1, -1) * number
+        number = np.arange(1, len(points) + 1) // 2
+        offset[points] = np.where(np.arange(len(points)) % 2, 1, -1) * number
     return HEIGHT * offset / max(1.0, counts.max() / 2)
 
 

@@ -33,15 +33,15 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
             a bin and the share of its rows that are of the class.
         labels: Names and units.
     """
-    found = frames["calibration"]
-    found = found[found["model"] == kind.headline(labels.study, labels.scale)]
+    curves = frames["calibration"]
+    curves = curves[curves["model"] == kind.headline(labels.study, labels.scale)]
     targets = labels.config.targets
     figure, axes = style.grid_of(len(targets), 2, height=3.1, width=3.5 * min(2, len(targets)))
     for ax, target in zip(axes, targets, strict=True):
         ax.plot([0, 100], [0, 100], color=style.GREY, linewidth=0.8, linestyle="--")
-        mine = found[found["target"] == target]
-        for protocol in comparisons.ordered(mine["protocol"], labels.config.protocols):
-            rows = mine[mine["protocol"] == protocol].sort_values("level")
+        of_target = curves[curves["target"] == target]
+        for protocol in comparisons.ordered(of_target["protocol"], labels.config.protocols):
+            rows = of_target[of_target["protocol"] == protocol].sort_values("level")
             colour = style.CYCLE[labels.config.protocols.index(protocol) % len(style.CYCLE)]
             if labels.classes(target):
                 rows = rows[rows["rows"] >= FEWEST]

@@ -33,13 +33,13 @@ def needs(study: Study, scale: str) -> kind.Needs:
 
 
 def _draw(frames: Mapping[str, pd.DataFrame], labels: Labels, roles: list[str]) -> Figure:
-    found = frames["correlations"]
-    found = found[(found["method"] == "pearson") & found["kind"].isin(roles)]
+    correlations = frames["correlations"]
+    correlations = correlations[(correlations["method"] == "pearson") & correlations["kind"].isin(roles)]
     latents = sorted(frames["correlations"]["latent"].unique(), key=_place)
-    others = list(dict.fromkeys(found.loc[found["kind"] != "latent", "other"]))
-    variables = (latents[1:] if "latent" in roles else []) + others
+    partners = list(dict.fromkeys(correlations.loc[correlations["kind"] != "latent", "other"]))
+    variables = (latents[1:] if "latent" in roles else []) + partners
     strength, q = (
-        found.pivot(index="other", columns="latent", values=name)
+        correlations.pivot(index="other", columns="latent", values=name)
         .reindex(index=variables, columns=latents)
         .to_numpy(np.float64)
         for name in ("adjusted", "q")

@@ -59,8 +59,10 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     )
     for i, (ax, (model, rows)) in enumerate(zip(axes, histories.items(), strict=True)):
         epochs = np.sort(rows["epoch"].unique())
-        kept = epochs[np.unique(np.linspace(0, len(epochs) - 1, min(POINTS, len(epochs))).astype(int))]
-        rows = rows[rows["epoch"].isin(kept)]
+        drawn_epochs = epochs[
+            np.unique(np.linspace(0, len(epochs) - 1, min(POINTS, len(epochs))).astype(int))
+        ]
+        rows = rows[rows["epoch"].isin(drawn_epochs)]
         for split, colour in (("train", style.BLUE), ("validation", style.VERMILLION)):
             loss = (
                 rows[rows["split"] == split]

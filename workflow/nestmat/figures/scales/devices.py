@@ -32,14 +32,14 @@ def parent_target(study: Study, scale: str) -> tuple[str, str] | None:
 
 def stated(study: Study, scale: str) -> str | None:
     """A label of the scale's data set, none of its targets, in the unit of the parent's target."""
-    found = parent_target(study, scale)
-    if found is None:
+    target_of_parent = parent_target(study, scale)
+    if target_of_parent is None:
         return None
-    parent, target = found
-    theirs = resolve(study.datasets[study.scales[parent].dataset]).columns[target].unit
+    parent, target = target_of_parent
+    unit = resolve(study.datasets[study.scales[parent].dataset]).columns[target].unit
     config = study.scales[scale]
     for name, column in resolve(study.datasets[config.dataset]).columns.items():
-        if column.label and column.unit == theirs and name not in config.targets:
+        if column.label and column.unit == unit and name not in config.targets:
             return name
     return None
 
@@ -47,20 +47,20 @@ def stated(study: Study, scale: str) -> str | None:
 def available(study: Study, scale: str) -> bool:
     """Whether the scale has classes, and its parent's property: passed down, or stated by the data set."""
     config = study.scales[scale]
-    known = parent_target(study, scale) and (config.pass_prediction or stated(study, scale))
-    return bool(config.targets and classes(study, scale) and known)
+    has_values = parent_target(study, scale) and (config.pass_prediction or stated(study, scale))
+    return bool(config.targets and classes(study, scale) and has_values)
 
 
 def needs(study: Study, scale: str) -> kind.Needs:
     """The parent's property and predictions of the scale for its rows, and its classes."""
-    found = parent_target(study, scale)
-    assert found is not None
-    parent, model = found[0], kind.autoencoder(study, scale)
+    target_of_parent = parent_target(study, scale)
+    assert target_of_parent is not None
+    parent, model = target_of_parent[0], kind.autoencoder(study, scale)
     config = study.scales[scale]
     protocol = config.interpret.protocol if config.interpret else config.runs(model)[0]
-    theirs = study.parent_model(scale, model)
+    parent_model = study.parent_model(scale, model)
     where = study.parent_protocol(parent, protocol)
-    passed = {"propagated": [f"propagated/{parent}__{scale}/{where}/{theirs}.parquet"]}
+    passed = {"propagated": [f"propagated/{parent}__{scale}/{where}/{parent_model}.parquet"]}
     return {
         **(passed if config.pass_prediction else {"data": [f"data/{config.dataset}.parquet"]}),
         "predictions": [f"predictions/{scale}/{protocol}/{model}.parquet"],
@@ -106,11 +106,11 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
 
 
 def _across(frames: Mapping[str, pd.DataFrame], labels: Labels) -> tuple[pd.Series, str]:
-    found, column = parent_target(labels.study, labels.scale), stated(labels.study, labels.scale)
-    assert found is not None
+    target_of_parent, column = parent_target(labels.study, labels.scale), stated(labels.study, labels.scale)
+    assert target_of_parent is not None
     if labels.config.pass_prediction:
-        values = frames["propagated"].groupby("row_id")[f"{found[1]}.mean"].mean()
-        return values, labels.axis(found[1], "Predicted", characters=40)
+        values = frames["propagated"].groupby("row_id")[f"{target_of_parent[1]}.mean"].mean()
+        return values, labels.axis(target_of_parent[1], "Predicted", characters=40)
     assert column is not None
     return frames["data"].set_index("row_id")[column], labels.axis(column, characters=40)
 
@@ -124,17 +124,17 @@ def _levels(features: pd.DataFrame, column: str) -> pd.Series:
 def _panel(ax: Axes, x: pd.Series, y: pd.Series, levels: pd.Series) -> None:
     # Rare classes are drawn last, or the common ones would cover them.
     for place, level in enumerate(levels.value_counts().index):
-        mine = levels == level
+        of_level = levels == level
         ax.plot(
-            x[mine],
-            y[mine],
+            x[of_level],
+            y[of_level],
             linestyle="none",
             marker="os^Dv"[place // len(style.CYCLE)],
             markersize=2.6,
             markeredgewidth=0,
             alpha=0.6,
             color=style.CYCLE[place % len(style.CYCLE)],
-            label=f"{level} ({int(mine.sum())})",
+            label=f"{level} ({int(of_level.sum())})",
         )
 
 

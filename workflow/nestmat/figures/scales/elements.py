@@ -53,26 +53,30 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     count = dict(zip(features["row_id"], map(len, elements(features["formula"])), strict=True))
     headline, autoencoder = (find(labels.study, labels.scale) for find in (kind.headline, kind.autoencoder))
     shown = [headline, autoencoder, *_rules(labels.study, labels.scale)]
-    found = frames["predictions"]
+    predictions = frames["predictions"]
     targets = [target for target in labels.config.targets if labels.classes(target)]
-    found = found[found["model"].isin(shown) & found["target"].isin(targets) & (found["fold"] >= 0)]
-    missed = (found["mean"] >= DECISION_THRESHOLD) != (found["true"] == 1)
-    found = found.assign(missed=missed, elements=found["row_id"].map(count))
-    protocols = comparisons.ordered(found["protocol"], labels.config.protocols)
+    predictions = predictions[
+        predictions["model"].isin(shown) & predictions["target"].isin(targets) & (predictions["fold"] >= 0)
+    ]
+    missed = (predictions["mean"] >= DECISION_THRESHOLD) != (predictions["true"] == 1)
+    predictions = predictions.assign(missed=missed, elements=predictions["row_id"].map(count))
+    protocols = comparisons.ordered(predictions["protocol"], labels.config.protocols)
     cells = [(target, protocol) for target in targets for protocol in protocols]
     figure, axes = style.grid_of(len(cells), 2, height=2.4, width=style.WIDTH if len(cells) > 1 else 4.4)
     for ax, (target, protocol) in zip(axes, cells, strict=True):
-        mine = found[(found["target"] == target) & (found["protocol"] == protocol)]
-        models = comparisons.ordered(mine["model"], shown)
-        numbers = sorted(mine["elements"].unique())
+        of_panel = predictions[(predictions["target"] == target) & (predictions["protocol"] == protocol)]
+        models = comparisons.ordered(of_panel["model"], shown)
+        numbers = sorted(of_panel["elements"].unique())
         width = 0.8 / len(models)
         for place, model in enumerate(models):
-            known = {headline: style.VERMILLION, autoencoder: style.BLUE}
-            colour = known.get(model, (style.GREY, style.ORANGE)[place % 2])
-            share = mine[mine["model"] == model].groupby("elements")["missed"].mean().reindex(numbers)
+            highlighted = {headline: style.VERMILLION, autoencoder: style.BLUE}
+            colour = highlighted.get(model, (style.GREY, style.ORANGE)[place % 2])
+            share = of_panel[of_panel["model"] == model].groupby("elements")["missed"].mean().reindex(numbers)
             at = np.arange(len(numbers)) + (place - (len(models) - 1) / 2) * width
             ax.bar(at, 100 * share, width, color=colour, label=labels.model(model))
-        rows = mine[mine["model"] == models[0]].groupby("elements")["row_id"].nunique().reindex(numbers)
+        rows = (
+            of_panel[of_panel["model"] == models[0]].groupby("elements")["row_id"].nunique().reindex(numbers)
+        )
         ax.set_xticks(range(len(numbers)), [f"{n}\n({k})" for n, k in zip(numbers, rows, strict=True)])
         several = len(targets) > 1
         ax.set_title(labels.protocol(protocol) + (f": {labels.name(target)}" if several else ""), fontsize=8)

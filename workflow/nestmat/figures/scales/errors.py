@@ -29,49 +29,49 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``metrics``, and ``published`` as `nestmat.data.published.for_scale` gives it.
         labels: Names and units.
     """
-    found = comparisons.summary(frames["metrics"])
-    found = found[(found["repeat"] == 0) & found["target"].isin(labels.config.targets)]
+    summary = comparisons.summary(frames["metrics"])
+    summary = summary[(summary["repeat"] == 0) & summary["target"].isin(labels.config.targets)]
     cells = [
         (target, protocol, metric)
         for target in labels.config.targets
-        for protocol in comparisons.ordered(found["protocol"], labels.config.protocols)
+        for protocol in comparisons.ordered(summary["protocol"], labels.config.protocols)
         for metric in comparisons.compared_by(bool(labels.classes(target)))
-        if not found[(found["target"] == target) & (found["protocol"] == protocol)].empty
+        if not summary[(summary["target"] == target) & (summary["protocol"] == protocol)].empty
     ]
-    shown = found[found["metric"].isin({metric for _, _, metric in cells})]
-    most = shown.groupby(["target", "protocol"])["model"].nunique().max()
-    figure, axes = style.grid_of(len(cells), 2, height=1.0 + 0.23 * most)
-    theirs = frames["published"]
-    theirs = theirs[theirs["metric"].isin(set(shown["metric"]))]
+    shown = summary[summary["metric"].isin({metric for _, _, metric in cells})]
+    most_models = shown.groupby(["target", "protocol"])["model"].nunique().max()
+    figure, axes = style.grid_of(len(cells), 2, height=1.0 + 0.23 * most_models)
+    published_numbers = frames["published"]
+    published_numbers = published_numbers[published_numbers["metric"].isin(set(shown["metric"]))]
     for ax, (target, protocol, metric) in zip(axes, cells, strict=True):
-        of_panel = found[(found["target"] == target) & (found["protocol"] == protocol)]
-        published = theirs[
-            (theirs["target"] == target)
-            & (theirs["protocol"] == protocol)
-            & (theirs["metric"] == metric)
-            & (theirs["split"] == "validation")
-            & theirs["latents"].isna()
+        of_panel = summary[(summary["target"] == target) & (summary["protocol"] == protocol)]
+        published = published_numbers[
+            (published_numbers["target"] == target)
+            & (published_numbers["protocol"] == protocol)
+            & (published_numbers["metric"] == metric)
+            & (published_numbers["split"] == "validation")
+            & published_numbers["latents"].isna()
         ]
-        mine = of_panel[of_panel["metric"] == metric]
-        _panel(ax, mine, published.drop_duplicates("model").set_index("model"), labels)
+        of_metric = of_panel[of_panel["metric"] == metric]
+        _panel(ax, of_metric, published.drop_duplicates("model").set_index("model"), labels)
         several = len(labels.config.targets) > 1
         ax.set_title(f"{labels.protocol(protocol)}" + (f": {labels.name(target)}" if several else ""))
         ax.set_xlabel(labels.axis(target, f"{comparisons.NAMES[metric]} of", characters=34))
         if metric == "accuracy":
-            told = of_panel[(of_panel["metric"] == "majority_rate") & (of_panel["split"] == "validation")]
-            ax.axvline(told["mean"].mean(), color=style.GREY, linewidth=0.8, linestyle=":")
+            majority = of_panel[(of_panel["metric"] == "majority_rate") & (of_panel["split"] == "validation")]
+            ax.axvline(majority["mean"].mean(), color=style.GREY, linewidth=0.8, linestyle=":")
         elif metric == "mae":
             ax.set_xlim(left=0)
-    figure.legend(handles=_key(shown, theirs), loc="outside lower center", ncols=5)
+    figure.legend(handles=_key(shown, published_numbers), loc="outside lower center", ncols=5)
     return figure
 
 
-def _key(found: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
-    handles = [style.marker("recommended", color=style.VERMILLION)] * ("recommended" in set(found["model"]))
+def _key(summary: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
+    handles = [style.marker("recommended", color=style.VERMILLION)] * ("recommended" in set(summary["model"]))
     handles += [style.marker("autoencoder", color=style.BLUE), style.marker("baseline", color=style.GREY)]
     tick = {"marker": "|", "markersize": 7, "markeredgewidth": 1.4}
     handles.append(style.marker("training rows", color=style.INK, **tick))
-    if (found["metric"] == "accuracy").any():
+    if (summary["metric"] == "accuracy").any():
         line = {"marker": "", "linestyle": ":", "linewidth": 0.8, "color": style.GREY}
         handles.append(style.marker("majority class", **line))
     return handles + [style.marker("published", **style.PUBLISHED)] * (not published.empty)

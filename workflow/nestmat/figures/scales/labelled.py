@@ -30,8 +30,8 @@ def series(config: Scale) -> list[list[str]]:
     groups: dict[Any, list[str]] = {}
     for name, split in config.splits.items():
         if split.kind == "holdout":
-            same = split.model_dump(exclude={"labelled", "published"})
-            groups.setdefault(tuple((key, str(value)) for key, value in same.items()), []).append(name)
+            settings = split.model_dump(exclude={"labelled", "published"})
+            groups.setdefault(tuple((key, str(value)) for key, value in settings.items()), []).append(name)
     return [names for names in groups.values() if len(names) > 1]
 
 
@@ -52,25 +52,27 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``metrics``, and ``published`` as `nestmat.data.published.for_scale` gives it.
         labels: Names and classes.
     """
-    found = comparisons.summary(frames["metrics"])
+    summary = comparisons.summary(frames["metrics"])
     targets = [target for target in labels.config.targets if labels.classes(target)]
     cells = [(target, protocols) for target in targets for protocols in series(labels.config)]
     splits, metrics = labels.config.splits, comparisons.compared_by(classes=True)
     figure, axes = style.panels(len(cells), len(metrics), height=3.1)
     for row, (target, protocols) in zip(axes, cells, strict=True):
-        of_target = found[(found["target"] == target) & (found["repeat"] == 0)]
+        of_target = summary[(summary["target"] == target) & (summary["repeat"] == 0)]
         rows = of_target[(of_target["metric"] == "rows") & (of_target["split"] == "train")]
         labelled = rows.groupby("protocol")["mean"].mean()
-        mine = of_target[of_target["protocol"].isin(protocols)]
+        of_series = of_target[of_target["protocol"].isin(protocols)]
         # Published values are of a split by itself, which asks the same of its test rows.
-        asked = splits[protocols[0]].test, splits[protocols[0]].disjoint
-        alike = [name for name, split in splits.items() if (split.test, split.disjoint) == asked]
+        test_rows = splits[protocols[0]].test, splits[protocols[0]].disjoint
+        alike = [name for name, split in splits.items() if (split.test, split.disjoint) == test_rows]
         for ax, metric in zip(row, metrics, strict=True):
-            held = mine[(mine["metric"] == metric) & (mine["split"] == "validation")]
-            _lines(ax, held, labelled, labels)
+            validation = of_series[(of_series["metric"] == metric) & (of_series["split"] == "validation")]
+            _lines(ax, validation, labelled, labels)
             _published(ax, frames["published"], target, metric, alike, labelled)
             if metric == "accuracy":
-                majority = mine[(mine["metric"] == "majority_rate") & (mine["split"] == "validation")]
+                majority = of_series[
+                    (of_series["metric"] == "majority_rate") & (of_series["split"] == "validation")
+                ]
                 ax.axhline(majority["mean"].mean(), color=style.GREY, linewidth=0.8, linestyle=":")
             ax.set_xlabel("Labelled rows")
             ax.set_ylabel(labels.axis(target, f"{comparisons.NAMES[metric]} of", characters=34))
@@ -79,20 +81,20 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     return figure
 
 
-def _lines(ax: Axes, held: pd.DataFrame, labelled: pd.Series, labels: Labels) -> None:
+def _lines(ax: Axes, validation: pd.DataFrame, labelled: pd.Series, labels: Labels) -> None:
     colours = [colour for colour in style.CYCLE if colour != style.VERMILLION]
     names = comparisons.ordered(
-        held["model"], ["recommended", *labels.config.models, *labels.config.baselines]
+        validation["model"], ["recommended", *labels.config.models, *labels.config.baselines]
     )
-    others = [name for name in names if name != "recommended"]
+    competitors = [name for name in names if name != "recommended"]
     for name in names:
-        rows = held[held["model"] == name].assign(x=lambda part: part["protocol"].map(labelled))
+        rows = validation[validation["model"] == name].assign(x=lambda part: part["protocol"].map(labelled))
         rows = rows.sort_values("x")
         first = name == "recommended"
-        colour = style.VERMILLION if first else colours[others.index(name) % len(colours)]
+        colour = style.VERMILLION if first else colours[competitors.index(name) % len(colours)]
         line = "--" if name in labels.config.baselines else "-"
-        about: dict[str, Any] = {"color": colour, "label": labels.model(name), "marker": "o", "markersize": 3}
-        ax.plot(rows["x"], rows["mean"], line, **about)
+        look: dict[str, Any] = {"color": colour, "label": labels.model(name), "marker": "o", "markersize": 3}
+        ax.plot(rows["x"], rows["mean"], line, **look)
         if first or name in labels.config.models:
             low, high = rows["mean"] - rows["std"], rows["mean"] + rows["std"]
             ax.fill_between(rows["x"], low, high, color=colour, alpha=0.13, linewidth=0)
@@ -101,15 +103,17 @@ def _lines(ax: Axes, held: pd.DataFrame, labelled: pd.Series, labels: Labels) ->
 def _published(
     ax: Axes, published: pd.DataFrame, target: str, metric: str, protocols: list[str], labelled: pd.Series
 ) -> None:
-    theirs = published[
+    numbers = published[
         (published["target"] == target)
         & (published["metric"] == metric)
         & (published["split"] == "validation")
         & published["protocol"].isin(protocols)
     ]
-    if not theirs.empty:
-        at = theirs["protocol"].map(labelled)
-        ax.plot(at, theirs["value"], markersize=4.5, label="published, one split", **style.PUBLISHED)
+    if not numbers.empty:
+        labels_used = numbers["protocol"].map(labelled)
+        ax.plot(
+            labels_used, numbers["value"], markersize=4.5, label="published, one split", **style.PUBLISHED
+        )
 
 
 KIND = kind.Kind(

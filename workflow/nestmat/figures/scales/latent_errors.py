@@ -52,10 +52,10 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     predictions = predictions[predictions["fold"] >= 0]
     cells = [("Composition: total variation (at%)", errors["row_id"], errors["total_variation"])]
     for target in labels.config.targets:
-        mine = predictions[predictions["target"] == target]
+        of_target = predictions[predictions["target"] == target]
         names = labels.classes(target)
-        what = f"|probability − class| of {names[1]}" if names else labels.axis(target, "Error of")
-        cells.append((what, mine["row_id"], (mine["mean"] - mine["true"]).abs()))
+        label_of_axis = f"|probability − class| of {names[1]}" if names else labels.axis(target, "Error of")
+        cells.append((label_of_axis, of_target["row_id"], (of_target["mean"] - of_target["true"]).abs()))
     cells.append(("Latents: mean |z′ − z|", errors["row_id"], errors["latent_error"]))
     figure, axes = style.grid_of(len(cells), 3, height=2.6)
     numbers = sorted({min(MOST, count[row]) for row in errors["row_id"]})

@@ -77,12 +77,12 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         for ax, split, title in zip(row, ("train", "validation"), ("Labelled", "Left out"), strict=True):
             part = latents[latents["split"] == split]
             x, y = axes @ (part[columns].to_numpy() - mean).T
-            found = features.loc[part["row_id"], target].to_numpy()
+            class_numbers = features.loc[part["row_id"], target].to_numpy()
             for number, (name, colour) in enumerate(
                 zip(labels.classes(target), (style.VERMILLION, style.BLUE), strict=True)
             ):
-                here = found == number
-                _dots(ax, x[here], y[here], colour, name, size=8 if split == "train" else 14)
+                of_class = class_numbers == number
+                _dots(ax, x[of_class], y[of_class], colour, name, size=8 if split == "train" else 14)
             several = f"{labels.name(target)}: " if len(targets) > 1 else ""
             ax.set_title(f"{several}{title} ({len(part)} rows)")
             ax.set_xlabel(names[0])
@@ -102,8 +102,8 @@ def draw_families(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     columns, names, mean, axes = _plane(labels, latents)
     figure, panels = style.panels(1, 1, height=3.6, width=5.2)
     ax = panels[0, 0]
-    known = latents.loc[latents["split"] == "train", columns].to_numpy()
-    ax.scatter(*(axes @ (known - mean).T), s=5, color="#CFCFCF", linewidths=0, label="labelled rows")
+    labelled = latents.loc[latents["split"] == "train", columns].to_numpy()
+    ax.scatter(*(axes @ (labelled - mean).T), s=5, color="#CFCFCF", linewidths=0, label="labelled rows")
     for (family, rows), colour in zip(families.groupby("family", sort=False), style.CYCLE, strict=False):
         x, y = axes @ (rows[columns].to_numpy() - mean).T
         _dots(ax, x, y, colour, f"{family} ({len(rows)})", size=15)

@@ -37,13 +37,13 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``embeddings``: row_id, method, x, y, target, value.
         labels: Names and units.
     """
-    found = frames["embeddings"]
-    methods = [method for method in METHODS if method in set(found["method"])]
+    embeddings = frames["embeddings"]
+    methods = [method for method in METHODS if method in set(embeddings["method"])]
     targets = labels.config.targets
     figure, axes = style.panels(len(targets), len(methods), height=2.9)
     for i, target in enumerate(targets):
         for ax, method in zip(axes[i], methods, strict=True):
-            points = found[(found["method"] == method) & (found["target"] == target)]
+            points = embeddings[(embeddings["method"] == method) & (embeddings["target"] == target)]
             dots = ax.scatter(
                 points["x"],
                 points["y"],

@@ -41,24 +41,26 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``metrics`` and ``comparisons`` of the scale.
         labels: Names and units.
     """
-    compared = frames["comparisons"]
+    comparisons = frames["comparisons"]
     rows = [
         (nested, single, target, metric)
         for nested, single in labels.config.compare
         for target in labels.config.targets
         for metric in measures.compared_by(bool(labels.classes(target)))
-        if not _pair(compared, nested, single, target, metric).empty
+        if not _pair(comparisons, nested, single, target, metric).empty
     ]
-    most = max((len(_pair(compared, *row)) for row in rows), default=1)
+    most = max((len(_pair(comparisons, *row)) for row in rows), default=1)
     figure, axes = style.panels(len(rows), 2, height=max(2.3, 0.9 + 0.42 * most))
-    for (left, right), (nested, single, target, metric) in zip(axes, rows, strict=True):
-        pair = _pair(compared, nested, single, target, metric)
+    for (violin_axes, difference_axes), (nested, single, target, metric) in zip(axes, rows, strict=True):
+        pair = _pair(comparisons, nested, single, target, metric)
         pair = pair.set_index("protocol").loc[measures.ordered(pair["protocol"], labels.config.protocols)]
         metrics = frames["metrics"][frames["metrics"]["metric"] == metric]
-        _violins(left, metrics, list(pair.index), (nested, single), target, labels)
-        _differences(right, pair, labels, target)
-        left.set_title(f"{labels.model(nested)} against {lower_first(labels.model(single))}", fontsize=8)
-        right.set_title("Paired difference", fontsize=8)
+        _violins(violin_axes, metrics, list(pair.index), (nested, single), target, labels)
+        _differences(difference_axes, pair, labels, target)
+        violin_axes.set_title(
+            f"{labels.model(nested)} against {lower_first(labels.model(single))}", fontsize=8
+        )
+        difference_axes.set_title("Paired difference", fontsize=8)
     names = ("nested", "single scale") if labels.config.parents else ("first model", "second model")
     handles = [
         style.patch(name, color) for name, color in zip(names, (style.BLUE, style.ORANGE), strict=True)
@@ -143,8 +145,8 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: Labels, target: str) -> N
     for x, side, text in sides:
         ax.text(x, 0.99, text, transform=ax.transAxes, fontsize=7, color=style.GREY, va="top", ha=side)
     name = measures.NAMES[metric]
-    what = f"{name} nested − single" if nests else f"{name} first − second"
-    ax.set_xlabel(with_unit(what, labels.unit(target)))
+    compared_errors = f"{name} nested − single" if nests else f"{name} first − second"
+    ax.set_xlabel(with_unit(compared_errors, labels.unit(target)))
 
 
 KIND = kind.Kind(

@@ -43,11 +43,11 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``predictions`` (validation rows of the ensemble) and ``data`` (row_id, flag).
         labels: Names and units.
     """
-    found = frames["predictions"]
+    predictions = frames["predictions"]
     flags = frames["data"].set_index("row_id")["flag"]
     targets = [target for target in labels.config.targets if not labels.classes(target)]
-    rows = [(target, model) for target in targets for model in dict.fromkeys(found["model"])]
-    protocols = comparisons.ordered(found["protocol"], labels.config.protocols)
+    rows = [(target, model) for target in targets for model in dict.fromkeys(predictions["model"])]
+    protocols = comparisons.ordered(predictions["protocol"], labels.config.protocols)
     cells = [[(target, model, protocol) for protocol in protocols] for target, model in rows]
     if len(protocols) == 1:
         cells = [[row[0] for row in cells]]
@@ -56,11 +56,13 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     figure, axes = style.panels(len(cells), count, height=side + 0.42, width=max(side * count, 3.4))
     figure.get_layout_engine().set(h_pad=0.1)  # type: ignore[call-arg, union-attr]
     for ax, (target, model, protocol) in zip(axes.flat, chain.from_iterable(cells), strict=True):
-        mine = found[(found[["target", "model", "protocol"]] == [target, model, protocol]).all(axis=1)]
-        if mine.empty:
+        of_panel = predictions[
+            (predictions[["target", "model", "protocol"]] == [target, model, protocol]).all(axis=1)
+        ]
+        if of_panel.empty:
             ax.set_axis_off()
             continue
-        _panel(ax, mine, mine["row_id"].map(flags).fillna("").ne("").to_numpy(), labels.unit(target))
+        _panel(ax, of_panel, of_panel["row_id"].map(flags).fillna("").ne("").to_numpy(), labels.unit(target))
         ax.set_title(labels.protocol(protocol), fontsize=8, pad=24)
         ax.set_xlabel(with_unit("True", labels.unit(target)))
         if len(protocols) == 1 or protocol == protocols[0]:

@@ -50,16 +50,16 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     rows.sort(key=lambda row: names.index(str(row[0][0])))
     heights = [HEIGHT_OF_CURVES, 0.5 + HEIGHT_OF_ROW * (len(rows) + 0.8 * len(names))]
     figure = Figure(figsize=(style.WIDTH, sum(heights)), layout="constrained")
-    ways = [("published", 1)] * config.as_published + [("sound", config.batches[0])]
+    settings = [("published", 1)] * config.as_published + [("sound", config.batches[0])]
     # The curves are shown from the start rows to where almost every search has ended.
-    searched = frames["pool"][frames["pool"]["way"].isin([way for way, _ in ways])]
+    searched = frames["pool"][frames["pool"]["way"].isin([setting for setting, _ in settings])]
     reach = int(searched["start"].iloc[0]), int(searched["seen"].quantile(0.98))
-    grid = figure.add_gridspec(2, len(ways), height_ratios=heights)
+    grid = figure.add_gridspec(2, len(settings), height_ratios=heights)
     first = None
-    for place, way in enumerate(ways):
+    for place, setting in enumerate(settings):
         ax = figure.add_subplot(grid[0, place], sharey=first)
         first = first or ax
-        _curves(ax, frames["order"], way, reach, colours, labels)
+        _curves(ax, frames["order"], setting, reach, colours, labels)
     assert first is not None
     first.set_ylabel(labels.axis(config.target, "Best", characters=36))
     _boxes(figure.add_subplot(grid[1, :]), rows, frames["published"], colours)
@@ -70,7 +70,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
 def _curves(
     ax: Axes,
     order: pd.DataFrame,
-    way: tuple[str, int],
+    setting: tuple[str, int],
     reach: tuple[int, int],
     colours: Mapping[str, str],
     labels: Labels,
@@ -84,16 +84,16 @@ def _curves(
     for name, colour in colours.items():
         rows = order[order["representation"] == name]
         if name != RANDOM:
-            rows = rows[(rows["way"] == way[0]) & (rows["batch"] == way[1])]
+            rows = rows[(rows["way"] == setting[0]) & (rows["batch"] == setting[1])]
         wide = rows.pivot(index="place", columns="trial", values="value").reindex(range(last))
         best = wide.cummax() if config.goal == "maximise" else wide.cummin()
-        known = best.ffill().iloc[first - 1 :]
-        low, middle, high = known.quantile([0.25, 0.5, 0.75], axis=1).to_numpy()
-        seen = known.index.to_numpy() + 1
-        ax.fill_between(seen, low, high, color=colour, alpha=0.1, linewidth=0)
+        best_label = best.ffill().iloc[first - 1 :]
+        low, middle, high = best_label.quantile([0.25, 0.5, 0.75], axis=1).to_numpy()
+        labels_seen = best_label.index.to_numpy() + 1
+        ax.fill_between(labels_seen, low, high, color=colour, alpha=0.1, linewidth=0)
         line = "--" if name == RANDOM else "-"
-        ax.plot(seen, middle, line, color=colour, label=labels.representation(name))
-    words = way_in_words(*way)
+        ax.plot(labels_seen, middle, line, color=colour, label=labels.representation(name))
+    words = way_in_words(*setting)
     ax.set_title(words[:1].upper() + words[1:])
     ax.set_xlabel("Labels seen")
 
@@ -102,9 +102,9 @@ def _boxes(ax: Axes, rows: list, published: pd.DataFrame, colours: Mapping[str, 
     """Quartiles of the share seen, 5 % and 95 %, means, and published means."""
     from nestmat.evaluation.pool import way_in_words
 
-    theirs = published[published["metric"] == "pool_mean"].set_index("model")["value"]
+    published_means = published[published["metric"] == "pool_mean"].set_index("model")["value"]
     y, before, ticks = 0.0, None, []
-    for (name, way, batch), trials in rows:
+    for (name, setting, batch), trials in rows:
         y -= 1.0 if name == before else 1.8
         before = name
         share = 100 * trials["share"]
@@ -122,9 +122,9 @@ def _boxes(ax: Axes, rows: list, published: pd.DataFrame, colours: Mapping[str, 
             capprops={"color": colours[name], "linewidth": 0.8},
         )
         ax.plot(share.mean(), y, "o", markersize=3.2, color=style.INK, label="mean")
-        if way in ("published", RANDOM) and name in theirs:
-            ax.plot(theirs[name], y, markersize=4.5, label="published mean", **style.PUBLISHED)
-        ticks.append((y, way_in_words(way, batch)))
+        if setting in ("published", RANDOM) and name in published_means:
+            ax.plot(published_means[name], y, markersize=4.5, label="published mean", **style.PUBLISHED)
+        ticks.append((y, way_in_words(setting, batch)))
     ax.set_yticks(*zip(*ticks, strict=True))
     ax.set_ylim(y - 0.8, ticks[0][0] + 0.8)
     ax.grid(axis="y", visible=False)

@@ -37,20 +37,20 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``predictions``: training and validation rows of the ensembles.
         labels: Names and classes.
     """
-    found = frames["predictions"]
-    found = found[found["fold"] >= 0]
+    predictions = frames["predictions"]
+    predictions = predictions[predictions["fold"] >= 0]
     targets = [target for target in labels.config.targets if labels.classes(target)]
-    found = found[found["target"].isin(targets)]
-    protocols = comparisons.ordered(found["protocol"], labels.config.protocols)
+    predictions = predictions[predictions["target"].isin(targets)]
+    protocols = comparisons.ordered(predictions["protocol"], labels.config.protocols)
     cells = [(target, protocol) for target in targets for protocol in protocols]
     columns = min(3, len(cells))
     figure, axes = style.grid_of(len(cells), 3, height=2.75, width=max(3.4, columns * style.WIDTH / 3))
-    models = comparisons.ordered(found["model"], [kind.headline(labels.study, labels.scale)])
+    models = comparisons.ordered(predictions["model"], [kind.headline(labels.study, labels.scale)])
     for ax, (target, protocol) in zip(axes, cells, strict=True):
-        mine = found[(found["target"] == target) & (found["protocol"] == protocol)]
+        of_panel = predictions[(predictions["target"] == target) & (predictions["protocol"] == protocol)]
         ax.plot([0, 1], [0, 1], color=style.GREY, linewidth=0.8, linestyle="--")
         for colour, model in zip((style.VERMILLION, style.BLUE), models, strict=False):
-            rows = mine[mine["model"] == model]
+            rows = of_panel[of_panel["model"] == model]
             for split, line in (("validation", "-"), ("train", ":")):
                 _curve(ax, rows[rows["split"] == split], colour, line, labels.model(model), split)
         ax.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")
@@ -75,8 +75,8 @@ def _curve(ax: Axes, rows: pd.DataFrame, colour: str, line: str, name: str, spli
         return
     mean, sd = np.mean(curves, axis=0), np.std(curves, axis=0)
     spread = f" ± {np.std(areas):.3f}" if len(areas) > 1 else ""
-    told = "test" if split == "validation" else "train"
-    ax.plot(GRID, mean, line, color=colour, label=f"{name}, {told}: {np.mean(areas):.3f}{spread}")
+    split_name = "test" if split == "validation" else "train"
+    ax.plot(GRID, mean, line, color=colour, label=f"{name}, {split_name}: {np.mean(areas):.3f}{spread}")
     if len(curves) > 1 and split == "validation":
         ax.fill_between(GRID, mean - sd, np.minimum(mean + sd, 1), color=colour, alpha=0.15, linewidth=0)
 

@@ -33,21 +33,21 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: ``shapley``: function, input, mean_abs, std (over members), method, unit.
         labels: Names and units.
     """
-    found = frames["shapley"]
+    contributions = frames["shapley"]
     # A semi-supervised model has its predictions among its latents: of those nothing is to be told.
-    told = ("target",) if kind.conditional_model(labels.study, labels.scale) else ("target", "head")
+    functions = ("target",) if kind.conditional_model(labels.study, labels.scale) else ("target", "head")
     cells = [
-        (target, what, rows)
+        (target, function, rows)
         for target in labels.config.targets
-        for what in told
-        for rows in [found[found["function"] == f"{what}:{target}"]]
+        for function in functions
+        for rows in [contributions[contributions["function"] == f"{function}:{target}"]]
         if not rows.empty
     ]
     most = max(len(rows) for _, _, rows in cells)
     figure, axes = style.grid_of(
         len(cells), 2, height=1.0 + 0.19 * most, width=style.WIDTH if len(cells) > 1 else 5
     )
-    for ax, (target, what, rows) in zip(axes, cells, strict=True):
+    for ax, (target, function, rows) in zip(axes, cells, strict=True):
         rows = rows.sort_values("mean_abs")
         line = {"elinewidth": 0.8, "ecolor": style.INK}
         ax.barh(
@@ -57,7 +57,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         ax.set_xlim(left=0)
         ax.set_ylim(-0.7, len(rows) - 0.3)
         ax.grid(axis="y", visible=False)
-        ax.set_title("Inputs" if what == "target" else "Latent variables")
+        ax.set_title("Inputs" if function == "target" else "Latent variables")
         exact = (rows["method"] == "exact").all()
         text = "Mean |Shapley value|" if exact else "Mean |change| when shuffled"
         classes = labels.classes(target)
@@ -75,12 +75,13 @@ def draw_latents(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         frames: As of `draw`.
         labels: Names and units.
     """
-    found = frames["shapley"]
-    found = found[found["function"].str.startswith("latent:")]
-    found = found.assign(latent=found["function"].str.removeprefix("latent:"))
-    table = found.pivot(index="input", columns="latent", values="mean_abs")
+    contributions = frames["shapley"]
+    contributions = contributions[contributions["function"].str.startswith("latent:")]
+    contributions = contributions.assign(latent=contributions["function"].str.removeprefix("latent:"))
+    table = contributions.pivot(index="input", columns="latent", values="mean_abs")
     table = table.reindex(
-        index=list(dict.fromkeys(found["input"])), columns=list(dict.fromkeys(found["latent"]))
+        index=list(dict.fromkeys(contributions["input"])),
+        columns=list(dict.fromkeys(contributions["latent"])),
     )
     # The latents have no common scale: each column shows shares of its own sum.
     shares = (table / table.sum()).to_numpy()

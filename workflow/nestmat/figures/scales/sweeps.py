@@ -36,11 +36,13 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """
     sweep = labels.config.sweep
     assert sweep is not None
-    found = frames["sweeps"]
-    found = found[found["fold"] >= 0]
+    sweeps_table = frames["sweeps"]
+    sweeps_table = sweeps_table[sweeps_table["fold"] >= 0]
     chosen = {name: comparisons.compared_by(bool(labels.classes(name)))[0] for name in labels.config.targets}
-    errors = found[found["metric"] == found["target"].map(chosen)]
-    losses = found[(found["metric"] == "loss") & ~found["target"].isin(labels.config.targets)]
+    errors = sweeps_table[sweeps_table["metric"] == sweeps_table["target"].map(chosen)]
+    losses = sweeps_table[
+        (sweeps_table["metric"] == "loss") & ~sweeps_table["target"].isin(labels.config.targets)
+    ]
     published = frames["published"]
     published = published[
         (published["model"] == sweep.model)
@@ -54,9 +56,15 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     figure, axes = style.grid_of(count, 2, height=2.9, width=style.WIDTH if count > 1 else 4.8)
     for ax, target in zip(axes, targets, strict=False):
         _line(ax, errors[errors["target"] == target], style.BLUE, labels.model(sweep.model))
-        theirs = published[published["target"] == target].sort_values("latents")
-        if not theirs.empty:
-            ax.plot(theirs["latents"], theirs["value"], markersize=4, label="published", **style.PUBLISHED)
+        published_errors = published[published["target"] == target].sort_values("latents")
+        if not published_errors.empty:
+            ax.plot(
+                published_errors["latents"],
+                published_errors["value"],
+                markersize=4,
+                label="published",
+                **style.PUBLISHED,
+            )
         name = lower_first(comparisons.NAMES[chosen[target]])
         ax.set_ylabel(labels.axis(target, f"Validation {name} of", characters=36))
         ax.set_title(labels.protocol(sweep.protocol))

@@ -42,19 +42,19 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    found = frames["truth"]
-    variables = [name for name in dict.fromkeys(found["kind"]) if name not in ("curve", "gap", "device")]
+    trace = frames["truth"]
+    variables = [name for name in dict.fromkeys(trace["kind"]) if name not in ("curve", "gap", "device")]
     rows = -(-len(variables) // 3)
     heights = [HEIGHT_OF_CURVE, *[HEIGHT_OF_ROW] * rows]
     figure = Figure(figsize=(style.WIDTH, sum(heights)), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.06)  # type: ignore[call-arg, union-attr]
     grid = figure.add_gridspec(1 + rows, 3, height_ratios=heights)
     top = figure.add_subplot(grid[0, :])
-    along = found[found["kind"].isin(variables)]
-    gaps = found[found["kind"] == "gap"].set_index("formula")["x"]
+    along = trace[trace["kind"].isin(variables)]
+    gaps = trace[trace["kind"] == "gap"].set_index("formula")["x"]
     chosen = gaps[along["formula"].unique()].sort_values()
     colours = {str(name): COLOURS[k % len(COLOURS)] for k, name in enumerate(chosen.index)}
-    _curve(top, found, colours, labels)
+    _curve(top, trace, colours, labels)
     first = None
     for place, variable in enumerate(variables):
         ax = figure.add_subplot(grid[1 + place // 3, place % 3], sharey=first)
@@ -74,8 +74,8 @@ def _target(labels: Labels) -> str:
     return target
 
 
-def _curve(ax: Axes, found: pd.DataFrame, colours: Mapping[str, str], labels: Labels) -> None:
-    curve, points = (found[found["kind"] == name] for name in ("curve", "gap"))
+def _curve(ax: Axes, trace: pd.DataFrame, colours: Mapping[str, str], labels: Labels) -> None:
+    curve, points = (trace[trace["kind"] == name] for name in ("curve", "gap"))
     ax.plot(
         curve["x"],
         curve["limit"],
@@ -85,8 +85,8 @@ def _curve(ax: Axes, found: pd.DataFrame, colours: Mapping[str, str], labels: La
         label="detailed-balance limit",
     )
     ax.plot(curve["x"], curve["true"], color=style.INK, label="physics")
-    others = points[~points["formula"].isin(list(colours))]
-    _points(ax, others, color=style.BLUE, markersize=3.2, label="predicted, compound left out")
+    compounds = points[~points["formula"].isin(list(colours))]
+    _points(ax, compounds, color=style.BLUE, markersize=3.2, label="predicted, compound left out")
     for name, colour in colours.items():
         _points(ax, points[points["formula"] == name], color=colour, markersize=5.5, zorder=5)
     target = _target(labels)
@@ -118,12 +118,12 @@ def _points(ax: Axes, rows: pd.DataFrame, **options: Any) -> None:
 def _panel(ax: Axes, rows: pd.DataFrame, colours: Mapping[str, str], variable: str) -> None:
     percent = 100 if variable == "strain" else 1
     for name, colour in colours.items():
-        mine = rows[rows["formula"] == name]
-        x = mine["x"] * percent
-        low, high = mine["mean"] - mine["std"], mine["mean"] + mine["std"]
+        compound = rows[rows["formula"] == name]
+        x = compound["x"] * percent
+        low, high = compound["mean"] - compound["std"], compound["mean"] + compound["std"]
         ax.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
-        ax.plot(x, mine["true"], color=colour, linewidth=1.3)
-        ax.plot(x, mine["mean"], color=colour, linewidth=1.3, linestyle=(0, (3, 1.5)))
+        ax.plot(x, compound["true"], color=colour, linewidth=1.3)
+        ax.plot(x, compound["mean"], color=colour, linewidth=1.3, linestyle=(0, (3, 1.5)))
     unit = "%" if percent == 100 else rows["unit"].iloc[0]
     ax.set_xlabel(with_unit(prettify(variable), unit))
     if variable != "strain":
