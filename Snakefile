@@ -21,30 +21,13 @@ RESULTS = f"results/{STUDY.study}"
 COMMAND = f"snakemake --cores all {CHOSEN}".strip()
 
 
+pathvars:
+    results=RESULTS,
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+
+
 include: "rules/common.smk"
-include: "rules/data.smk"
-include: "rules/features.smk"
-include: "rules/scales.smk"
-include: "rules/evaluation.smk"
-include: "rules/pool.smk"
-
-
-if STUDY.search:
-
-    include: "rules/search.smk"
-    include: "rules/verification.smk"
-
-    localrules:
-        screen,
-
-
-include: "rules/figures.smk"
-include: "rules/tracking.smk"
-
-
-if STUDY.dft:
-
-    include: "rules/dft.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -60,28 +43,38 @@ localrules:
 
 
 rule all:
+    """The report of the study, the record of the run, and the runs in MLflow."""
     default_target: True
     input:
-        report=f"{RESULTS}/report.html",
-        run_config=f"{RESULTS}/run_config.yaml",
-        tracking=branch(STUDY.tracking == "off", then=[], otherwise=f"{RESULTS}/tracking.json"),
+        report="<results>/report.html",
+        run_config="<results>/run_config.yaml",
+        tracking=branch(STUDY.tracking == "off", then=[], otherwise="<results>/tracking.json"),
 
 
 rule figures:
+    """Every figure of the study."""
     input:
-        figures=FIGURE_FILES,
+        figures=expand("<results>/figures/{subject}", subject=SUBJECTS),
 
 
 rule metrics:
+    """Errors and calibration of every scale."""
     input:
-        metrics=expand(f"{RESULTS}/metrics/{{scale}}.parquet", scale=STUDY.scales),
+        metrics=expand("<results>/metrics/{scale}.parquet", scale=SCALES),
 
 
 if STUDY.search:
 
+    localrules:
+        screen,
+
     rule screen:
+        """Every material of the spaces that are screened."""
         input:
-            tables=PLAN.screened(),
+            tables=expand(
+                "<results>/search/{problem}/screened.parquet",
+                problem=[name for name, problem in PROBLEMS.items() if problem["screen"]],
+            ),
 
 
 if STUDY.dft:
@@ -91,9 +84,33 @@ if STUDY.dft:
         verify,
 
     rule dft:
+        """Calculations with GPAW of every set of compounds and layers."""
         input:
-            tables=PLAN.summaries(),
+            tables=lookup("target == 'dft'", within=calculated_tables, cols="path"),
 
     rule verify:
+        """Calculations with GPAW of the candidates of design problems."""
         input:
-            tables=PLAN.calculated_candidates(),
+            tables=lookup("target == 'verify'", within=calculated_tables, cols="path"),
+
+
+include: "rules/data.smk"
+include: "rules/features.smk"
+include: "rules/scales.smk"
+include: "rules/evaluation.smk"
+include: "rules/pool.smk"
+
+
+if STUDY.search:
+
+    include: "rules/search.smk"
+    include: "rules/verification.smk"
+
+
+if STUDY.dft:
+
+    include: "rules/dft.smk"
+
+
+include: "rules/figures.smk"
+include: "rules/tracking.smk"

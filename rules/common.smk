@@ -1,17 +1,36 @@
 # What the rules share.
-# In: STUDY, the validated configuration. Out: PLAN, the input functions and parameters of all rules;
-# code(script), the library modules that a script depends on; resource(name); program(name); patterns of the wildcards.
-from nestmat.plan.jobs import Plan, code, program, resource
+# In: STUDY, the validated configuration. Out: tables of its jobs, in which the rules look up their files; its keys as plain
+# values; JOBS, the answers that follow from the graph of scales; patterns of the wildcards. code(script) are the library
+# modules that a script depends on, code_of(registry, kinds) those of the kinds that a job uses.
+from nestmat.plan import excerpts, tables
+from nestmat.plan.code import code, code_of, program, resource
+from nestmat.plan.jobs import Jobs
 
-PLAN = Plan(STUDY, RESULTS)
+JOBS = Jobs(STUDY)
+SETTINGS = excerpts.settings(STUDY)
+DATASETS, SCALES, PROBLEMS = SETTINGS["datasets"], SETTINGS["scales"], SETTINGS["search"]
+PUBLISHED = [resource(f"published/{name}.yaml") for name in STUDY.published]
+
+data_files = tables.data_files(STUDY)
+generator_files = tables.generator_files(STUDY)
+trainings = tables.trainings(STUDY)
+predictions = tables.predictions(STUDY)
+links = tables.links(STUDY)
+chains = tables.chains(STUDY)
+lineages = tables.lineages(STUDY)
+calculated_tables = tables.calculated_tables(STUDY)
+structure_sets = tables.structure_sets(STUDY)
+figure_tables = tables.figure_tables(STUDY)
+SUBJECTS = figure_tables["subject"].unique()
+dataset_of_scale = lookup(dpath="{scale}/dataset", within=SCALES)
 
 
 wildcard_constraints:
-    dataset="|".join(STUDY.datasets),
-    scale="|".join(STUDY.scales),
-    parent="|".join(STUDY.scales),
-    child="|".join(STUDY.scales),
+    dataset="|".join(DATASETS),
+    scale="|".join(SCALES),
+    parent="|".join(SCALES),
+    child="|".join(SCALES),
     protocol="[A-Za-z][A-Za-z0-9_]*",
-    model="|".join(sorted({model for scale in STUDY.scales.values() for model in scale.models})),
+    model="|".join(trainings["model"].unique()),
     checksum="[0-9a-f]{12}",
     ending="csv|parquet",

@@ -13,12 +13,11 @@ rule fetch_dataset:
         "downloads/{dataset}-{checksum}.{ending}.log",
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=60,
     params:
-        file=PLAN.data_file,
+        file=lookup(dpath="{dataset}-{checksum}", within=excerpts.downloads(STUDY)),
     message:
         "Fetch {wildcards.dataset}"
     script:
@@ -27,23 +26,23 @@ rule fetch_dataset:
 
 rule generate_dataset:
     input:
-        reads=PLAN.generated_from,
+        reads=lookup("dataset == '{dataset}'", within=generator_files, cols="path"),
         code=code("generate_dataset"),
         ions=resource("ions.yaml"),
     output:
-        table=f"{RESULTS}/data/{{dataset}}.generated.parquet",
+        table="<results>/data/{dataset}.generated.parquet",
     log:
-        f"{RESULTS}/logs/generate_dataset/{{dataset}}.log",
+        "<logs>/generate_dataset/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/generate_dataset/{{dataset}}.tsv"
+        "<benchmarks>/generate_dataset/{dataset}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
     params:
-        generator=PLAN.generator,
+        name=lookup(dpath="{dataset}/generator", within=DATASETS),
+        options=lookup(dpath="{dataset}/options", within=DATASETS),
     message:
         "Make {wildcards.dataset}"
     script:
@@ -52,25 +51,24 @@ rule generate_dataset:
 
 rule read_dataset:
     input:
-        files=PLAN.raw_files,
+        files=lookup("dataset == '{dataset}'", within=data_files, cols="path"),
         code=code("read_dataset"),
         ions=resource("ions.yaml"),
     output:
-        table=f"{RESULTS}/data/{{dataset}}.parquet",
-        rejects=f"{RESULTS}/data/{{dataset}}.rejects.parquet",
+        table="<results>/data/{dataset}.parquet",
+        rejects="<results>/data/{dataset}.rejects.parquet",
     log:
-        f"{RESULTS}/logs/read_dataset/{{dataset}}.log",
+        "<logs>/read_dataset/{dataset}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/read_dataset/{{dataset}}.tsv"
+        "<benchmarks>/read_dataset/{dataset}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
     params:
-        spec=PLAN.dataset_spec,
-        targets=PLAN.targets_of_dataset,
+        spec=lookup(dpath="{dataset}", within=DATASETS),
+        targets=JOBS.targets_of_dataset,
     message:
         "Read {wildcards.dataset}"
     script:

@@ -6,9 +6,12 @@
 # Steps: check the interpreter; list the structures; calculate them in parts, each calculation kept in dft/journal as
 # soon as it ends; collect; fit equations of state.
 
+DFT = SETTINGS["dft"]
+reference_sets = lookup("problem == '' and not layer", within=structure_sets, cols="name")
+
 
 wildcard_constraints:
-    set="|".join(STUDY.dft.sets),
+    set="|".join(DFT["sets"]),
     part="[0-9]+",
 
 
@@ -16,15 +19,14 @@ rule check_dft:
     input:
         code=code("check_dft"),
     output:
-        json=f"{RESULTS}/dft/gpaw.json",
-        interpreter=f"{RESULTS}/dft/interpreter.txt",
+        json="<results>/dft/gpaw.json",
+        interpreter="<results>/dft/interpreter.txt",
     log:
-        f"{RESULTS}/logs/check_dft.log",
+        "<logs>/check_dft.log",
     benchmark:
-        f"{RESULTS}/benchmarks/check_dft.tsv"
+        "<benchmarks>/check_dft.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
@@ -38,25 +40,26 @@ rule check_dft:
 
 rule list_structures:
     input:
-        file=PLAN.structure_file,
-        calculations=PLAN.calculations_before,
+        file=lookup("name == '{set}' and path != ''", within=structure_sets, cols="path"),
+        calculations=collect(
+            "<results>/dft/{other}.parquet", other=lookup(dpath="sets/{set}/after", within=DFT)
+        ),
         code=code("list_structures"),
         ions=resource("ions.yaml"),
     output:
-        structures=f"{RESULTS}/dft/{{set}}.jsonl",
-        rejects=f"{RESULTS}/dft/{{set}}.rejects.parquet",
+        structures="<results>/dft/{set}.jsonl",
+        rejects="<results>/dft/{set}.rejects.parquet",
     log:
-        f"{RESULTS}/logs/list_structures/{{set}}.log",
+        "<logs>/list_structures/{set}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/list_structures/{{set}}.tsv"
+        "<benchmarks>/list_structures/{set}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=15,
     params:
-        spec=PLAN.structure_set,
+        spec=lookup(dpath="sets/{set}", within=DFT),
     message:
         "List the structures of {wildcards.set}"
     script:
@@ -65,19 +68,18 @@ rule list_structures:
 
 rule run_dft:
     input:
-        structures=f"{RESULTS}/dft/{{set}}.jsonl",
-        interpreter=f"{RESULTS}/dft/interpreter.txt",
+        structures="<results>/dft/{set}.jsonl",
+        interpreter="<results>/dft/interpreter.txt",
         program=program("scripts/run_dft.py"),
         code=code("run_dft"),
     output:
-        records=f"{RESULTS}/dft/parts/{{set}}/{{part}}.jsonl",
+        records="<results>/dft/parts/{set}/{part}.jsonl",
     log:
-        f"{RESULTS}/logs/run_dft/{{set}}.{{part}}.log",
+        "<logs>/run_dft/{set}.{part}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/run_dft/{{set}}.{{part}}.tsv"
+        "<benchmarks>/run_dft/{set}.{part}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1500,
         runtime=1440,
@@ -97,17 +99,16 @@ rule run_dft:
 
 rule collect_dft:
     input:
-        parts=PLAN.calculated_parts,
+        parts=expand("<results>/dft/parts/{{set}}/{part}.jsonl", part=range(STUDY.dft.parts)),
         code=code("collect_dft"),
     output:
-        table=f"{RESULTS}/dft/{{set}}.parquet",
+        table="<results>/dft/{set}.parquet",
     log:
-        f"{RESULTS}/logs/collect_dft/{{set}}.log",
+        "<logs>/collect_dft/{set}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/collect_dft/{{set}}.tsv"
+        "<benchmarks>/collect_dft/{set}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=15,
@@ -119,24 +120,23 @@ rule collect_dft:
 
 rule summarise_cells:
     input:
-        table=f"{RESULTS}/dft/{{set}}.parquet",
-        file=PLAN.structure_file,
+        table="<results>/dft/{set}.parquet",
+        file=lookup("name == '{set}' and path != ''", within=structure_sets, cols="path"),
         code=code("summarise_cells"),
     output:
-        cells=f"{RESULTS}/dft/{{set}}.cells.parquet",
+        cells="<results>/dft/{set}.cells.parquet",
     log:
-        f"{RESULTS}/logs/summarise_cells/{{set}}.log",
+        "<logs>/summarise_cells/{set}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/summarise_cells/{{set}}.tsv"
+        "<benchmarks>/summarise_cells/{set}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=15,
     params:
         study=STUDY.study,
-        spec=PLAN.structure_set,
+        spec=lookup(dpath="sets/{set}", within=DFT),
     message:
         "Put cells and results of {wildcards.set} together"
     script:
@@ -145,26 +145,25 @@ rule summarise_cells:
 
 rule summarise_dft:
     input:
-        tables=PLAN.calculated_sets(),
+        tables=expand("<results>/dft/{set}.parquet", set=reference_sets),
         code=code("summarise_dft"),
     output:
-        records=f"{RESULTS}/dft/records.parquet",
-        calculations=f"{RESULTS}/dft/calculations.parquet",
-        compounds=f"{RESULTS}/dft/compounds.parquet",
-        electronic=f"{RESULTS}/dft/electronic.parquet",
+        records="<results>/dft/records.parquet",
+        calculations="<results>/dft/calculations.parquet",
+        compounds="<results>/dft/compounds.parquet",
+        electronic="<results>/dft/electronic.parquet",
     log:
-        f"{RESULTS}/logs/summarise_dft.log",
+        "<logs>/summarise_dft.log",
     benchmark:
-        f"{RESULTS}/benchmarks/summarise_dft.tsv"
+        "<benchmarks>/summarise_dft.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=15,
     params:
         study=STUDY.study,
-        sets=PLAN.reference_sets(),
+        sets=reference_sets,
     message:
         "Fit equations of state"
     script:

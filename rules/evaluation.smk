@@ -3,28 +3,32 @@
 # nested with single-scale models, simulated devices beside their physics, interpretation and maps of the latents, what
 # the latents of semi-supervised models keep.
 
+stacks = tables.stacks(STUDY)
+interpreted = lookup("scale == '{scale}' and interpreted", within=trainings)
+explained = lookup("use == 'interpreted' and subject == '{scale}'", within=chains)
+simulated = lookup("use == 'simulated' and subject == '{scale}'", within=chains)
+lineage = lookup("use == 'scale' and subject == '{scale}'", within=lineages)
+
 
 rule compare_baselines:
     input:
-        features=f"{RESULTS}/features/{{scale}}.parquet",
-        folds=f"{RESULTS}/folds/{{scale}}.parquet",
+        features="<results>/features/{scale}.parquet",
+        folds="<results>/folds/{scale}.parquet",
         code=code("compare_baselines"),
     output:
-        predictions=f"{RESULTS}/predictions/{{scale}}/{{protocol}}/baselines.parquet",
+        predictions="<results>/predictions/{scale}/{protocol}/baselines.parquet",
     log:
-        f"{RESULTS}/logs/compare_baselines/{{scale}}.{{protocol}}.log",
+        "<logs>/compare_baselines/{scale}.{protocol}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare_baselines/{{scale}}.{{protocol}}.tsv"
+        "<benchmarks>/compare_baselines/{scale}.{protocol}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=240,
     params:
-        baselines=PLAN.baselines,
-        stacked=PLAN.stacked_baselines,
-        inner_folds=PLAN.stack_inner_folds,
+        baselines=JOBS.baselines,
+        stacked=JOBS.stacked,
     message:
         "Fit the baselines of {wildcards.scale}, protocol {wildcards.protocol}"
     script:
@@ -33,25 +37,26 @@ rule compare_baselines:
 
 rule recommend_predictor:
     input:
-        predictions=PLAN.stack_predictions,
+        predictions=collect(
+            "<results>/predictions/{{scale}}/{{protocol}}/{part}.parquet",
+            part=lookup("scale == '{scale}'", within=stacks, cols="name"),
+        ),
         code=code("recommend_predictor"),
     output:
-        predictions=f"{RESULTS}/predictions/{{scale}}/{{protocol}}/recommended.parquet",
-        weights=f"{RESULTS}/predictions/{{scale}}/{{protocol}}/recommended.json",
+        predictions="<results>/predictions/{scale}/{protocol}/recommended.parquet",
+        weights="<results>/predictions/{scale}/{protocol}/recommended.json",
     log:
-        f"{RESULTS}/logs/recommend_predictor/{{scale}}.{{protocol}}.log",
+        "<logs>/recommend_predictor/{scale}.{protocol}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/recommend_predictor/{{scale}}.{{protocol}}.tsv"
+        "<benchmarks>/recommend_predictor/{scale}.{protocol}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=30,
     params:
-        stack=PLAN.stack,
-        learn=PLAN.stack_weights,
-        classes=PLAN.class_targets,
+        recommended=lookup(dpath="{scale}/recommended", within=SCALES),
+        classes=JOBS.class_targets,
     message:
         "Stack the recommended predictor of {wildcards.scale}, protocol {wildcards.protocol}"
     script:
@@ -60,21 +65,20 @@ rule recommend_predictor:
 
 rule measure_latents:
     input:
-        weights=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.safetensors",
-        card=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.json",
-        latents=f"{RESULTS}/latents/{{scale}}/{{protocol}}/{{model}}.parquet",
-        features=f"{RESULTS}/features/{{scale}}.parquet",
+        weights="<results>/models/{scale}/{protocol}/{model}.safetensors",
+        card="<results>/models/{scale}/{protocol}/{model}.json",
+        latents="<results>/latents/{scale}/{protocol}/{model}.parquet",
+        features="<results>/features/{scale}.parquet",
         code=code("measure_latents"),
     output:
-        metrics=f"{RESULTS}/disentanglement/{{scale}}/{{protocol}}/{{model}}.parquet",
-        errors=f"{RESULTS}/disentanglement/{{scale}}/{{protocol}}/{{model}}.errors.parquet",
+        metrics="<results>/disentanglement/{scale}/{protocol}/{model}.parquet",
+        errors="<results>/disentanglement/{scale}/{protocol}/{model}.errors.parquet",
     log:
-        f"{RESULTS}/logs/measure_latents/{{scale}}.{{protocol}}.{{model}}.log",
+        "<logs>/measure_latents/{scale}.{protocol}.{model}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/measure_latents/{{scale}}.{{protocol}}.{{model}}.tsv"
+        "<benchmarks>/measure_latents/{scale}.{protocol}.{model}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
@@ -86,30 +90,38 @@ rule measure_latents:
 
 rule evaluate_scale:
     input:
-        predictions=PLAN.predictions,
-        cards=PLAN.cards,
-        latents=PLAN.latent_metrics,
-        features=f"{RESULTS}/features/{{scale}}.parquet",
+        predictions=collect(
+            "<results>/predictions/{{scale}}/{file.protocol}/{file.name}.parquet",
+            file=lookup("scale == '{scale}'", within=predictions),
+        ),
+        cards=collect(
+            "<results>/models/{{scale}}/{training.protocol}/{training.model}.json",
+            training=lookup("scale == '{scale}'", within=trainings),
+        ),
+        latents=collect(
+            "<results>/disentanglement/{{scale}}/{training.protocol}/{training.model}.parquet",
+            training=lookup("scale == '{scale}' and probed", within=trainings),
+        ),
+        features="<results>/features/{scale}.parquet",
         code=code("evaluate_scale"),
     output:
-        metrics=f"{RESULTS}/metrics/{{scale}}.parquet",
-        comparisons=f"{RESULTS}/comparisons/{{scale}}.parquet",
-        calibration=f"{RESULTS}/calibration/{{scale}}.parquet",
-        strata=f"{RESULTS}/strata/{{scale}}.parquet",
+        metrics="<results>/metrics/{scale}.parquet",
+        comparisons="<results>/comparisons/{scale}.parquet",
+        calibration="<results>/calibration/{scale}.parquet",
+        strata="<results>/strata/{scale}.parquet",
     log:
-        f"{RESULTS}/logs/evaluate_scale/{{scale}}.log",
+        "<logs>/evaluate_scale/{scale}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate_scale/{{scale}}.tsv"
+        "<benchmarks>/evaluate_scale/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        compare=PLAN.compare,
-        left_out=PLAN.left_out,
-        within=PLAN.strata,
+        compare=lookup(dpath="{scale}/compare", within=SCALES),
+        strata=lookup(dpath="{scale}/strata", within=SCALES),
+        left_out=JOBS.levels_left_out,
     message:
         "Evaluate scale {wildcards.scale}"
     script:
@@ -118,28 +130,34 @@ rule evaluate_scale:
 
 rule trace_truth:
     input:
-        weights=PLAN.traced_weights,
-        cards=PLAN.traced_cards,
-        features=PLAN.traced_features,
-        data=PLAN.table_of_scale,
-        predictions=PLAN.traced_predictions,
-        calculations=PLAN.simulated_from,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=simulated),
+        cards=collect("<results>/models/{step.stem}.json", step=simulated),
+        features=collect("<results>/features/{step.scale}.parquet", step=lineage),
+        data=collect("<results>/data/{dataset}.parquet", dataset=dataset_of_scale),
+        predictions=collect(
+            "<results>/predictions/{{scale}}/strict/{model}.parquet",
+            model=lookup(dpath="{scale}/device_physics/model", within=SCALES),
+        ),
+        calculations=lookup(
+            "dataset == '{dataset}'", within=generator_files, cols="path", dataset=dataset_of_scale
+        ),
         code=code("trace_truth"),
     output:
-        truth=f"{RESULTS}/truth/{{scale}}.parquet",
+        truth="<results>/truth/{scale}.parquet",
     log:
-        f"{RESULTS}/logs/trace_truth/{{scale}}.log",
+        "<logs>/trace_truth/{scale}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/trace_truth/{{scale}}.tsv"
+        "<benchmarks>/trace_truth/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        models=PLAN.traced_models,
-        truth=PLAN.truth,
+        models=lookup("use == 'simulated' and subject == '{scale}'", within=chains, cols="scale"),
+        truth=lookup(dpath="{scale}/device_physics", within=SCALES),
+        blocks=JOBS.lineage_blocks,
+        dataset=lookup(dpath="{dataset}", within=DATASETS, dataset=dataset_of_scale),
     message:
         "Hold scale {wildcards.scale} against the physics"
     script:
@@ -148,29 +166,31 @@ rule trace_truth:
 
 rule interpret_scale:
     input:
-        weights=PLAN.interpreted_weights,
-        card=PLAN.interpreted_card,
-        latents=PLAN.interpreted_latents,
-        features=f"{RESULTS}/features/{{scale}}.parquet",
-        parents=PLAN.interpreted_propagated,
+        weights=collect("<results>/models/{{scale}}/{use.protocol}/{use.model}.safetensors", use=interpreted),
+        card=collect("<results>/models/{{scale}}/{use.protocol}/{use.model}.json", use=interpreted),
+        latents=collect("<results>/latents/{{scale}}/{use.protocol}/{use.model}.parquet", use=interpreted),
+        features="<results>/features/{scale}.parquet",
+        parents=collect(
+            "<results>/propagated/{link.parent}__{{scale}}/{link.parent_protocol}/{link.parent_model}.parquet",
+            link=lookup("scale == '{scale}' and interpreted", within=links),
+        ),
         code=code("interpret_scale"),
     output:
-        correlations=f"{RESULTS}/interpretation/{{scale}}.correlations.parquet",
-        shapley=f"{RESULTS}/interpretation/{{scale}}.shapley.parquet",
-        attributions=f"{RESULTS}/interpretation/{{scale}}.attributions.parquet",
+        correlations="<results>/interpretation/{scale}.correlations.parquet",
+        shapley="<results>/interpretation/{scale}.shapley.parquet",
+        attributions="<results>/interpretation/{scale}.attributions.parquet",
     log:
-        f"{RESULTS}/logs/interpret_scale/{{scale}}.log",
+        "<logs>/interpret_scale/{scale}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/interpret_scale/{{scale}}.tsv"
+        "<benchmarks>/interpret_scale/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        parents=PLAN.interpreted_parents,
-        interpret=PLAN.interpretation,
+        parents=lookup("scale == '{scale}' and interpreted", within=links, cols="parent"),
+        interpret=lookup(dpath="{scale}/interpret", within=SCALES),
     message:
         "Interpret scale {wildcards.scale}"
     script:
@@ -179,25 +199,24 @@ rule interpret_scale:
 
 rule encode_families:
     input:
-        weights=PLAN.family_weights,
-        cards=PLAN.family_cards,
-        features=PLAN.family_features,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=explained),
+        cards=collect("<results>/models/{step.stem}.json", step=explained),
+        features=collect("<results>/features/{step.scale}.parquet", step=explained),
         code=code("encode_families"),
     output:
-        families=f"{RESULTS}/interpretation/{{scale}}.families.parquet",
+        families="<results>/interpretation/{scale}.families.parquet",
     log:
-        f"{RESULTS}/logs/encode_families/{{scale}}.log",
+        "<logs>/encode_families/{scale}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/encode_families/{{scale}}.tsv"
+        "<benchmarks>/encode_families/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=15,
     params:
-        blocks=PLAN.family_blocks,
-        interpret=PLAN.interpretation,
+        blocks=JOBS.explained_blocks,
+        interpret=lookup(dpath="{scale}/interpret", within=SCALES),
     message:
         "Encode families of alloys at scale {wildcards.scale}"
     script:
@@ -206,18 +225,17 @@ rule encode_families:
 
 rule embed_latents:
     input:
-        latents=PLAN.interpreted_latents,
-        features=f"{RESULTS}/features/{{scale}}.parquet",
+        latents=collect("<results>/latents/{{scale}}/{use.protocol}/{use.model}.parquet", use=interpreted),
+        features="<results>/features/{scale}.parquet",
         code=code("embed_latents"),
     output:
-        embedding=f"{RESULTS}/embeddings/{{scale}}.parquet",
+        embedding="<results>/embeddings/{scale}.parquet",
     log:
-        f"{RESULTS}/logs/embed_latents/{{scale}}.log",
+        "<logs>/embed_latents/{scale}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/embed_latents/{{scale}}.tsv"
+        "<benchmarks>/embed_latents/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,

@@ -5,24 +5,27 @@
 
 rule featurize_materials:
     input:
-        table=PLAN.table_of_scale,
+        table=collect("<results>/data/{dataset}.parquet", dataset=dataset_of_scale),
         code=code("featurize_materials"),
         ions=resource("ions.yaml"),
     output:
-        features=f"{RESULTS}/features/{{scale}}.parquet",
-        rejects=f"{RESULTS}/features/{{scale}}.rejects.parquet",
+        features="<results>/features/{scale}.parquet",
+        rejects="<results>/features/{scale}.rejects.parquet",
     log:
-        f"{RESULTS}/logs/featurize_materials/{{scale}}.log",
+        "<logs>/featurize_materials/{scale}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/featurize_materials/{{scale}}.tsv"
+        "<benchmarks>/featurize_materials/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: PLAN.feature_threads
+    threads: JOBS.feature_threads
     resources:
-        mem_mb=PLAN.feature_memory,
+        mem_mb=JOBS.feature_memory,
         runtime=60,
     params:
-        spec=PLAN.feature_parameters,
+        features=lookup(dpath="{scale}/features", within=SCALES),
+        targets=lookup(dpath="{scale}/targets", within=SCALES),
+        group=lookup(dpath="{scale}/group", within=SCALES),
+        categories=JOBS.categories,
     message:
         "Featurize the materials of {wildcards.scale}"
     script:
@@ -31,26 +34,26 @@ rule featurize_materials:
 
 rule featurize_for_parent:
     input:
-        table=PLAN.table_of_child,
-        parent=f"{RESULTS}/features/{{parent}}.parquet",
+        table=collect("<results>/data/{dataset}.parquet", dataset=lookup(dpath="{child}/dataset", within=SCALES)),
+        parent="<results>/features/{parent}.parquet",
         code=code("featurize_for_parent"),
         ions=resource("ions.yaml"),
     output:
-        features=f"{RESULTS}/features/{{parent}}__{{child}}.parquet",
-        rejects=f"{RESULTS}/features/{{parent}}__{{child}}.rejects.parquet",
+        features="<results>/features/{parent}__{child}.parquet",
+        rejects="<results>/features/{parent}__{child}.rejects.parquet",
     log:
-        f"{RESULTS}/logs/featurize_for_parent/{{parent}}__{{child}}.log",
+        "<logs>/featurize_for_parent/{parent}__{child}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/featurize_for_parent/{{parent}}__{{child}}.tsv"
+        "<benchmarks>/featurize_for_parent/{parent}__{child}.tsv"
     conda:
         "../environment.yml"
-    threads: PLAN.feature_threads
+    threads: JOBS.feature_threads
     resources:
-        mem_mb=PLAN.feature_memory,
+        mem_mb=JOBS.feature_memory,
         runtime=60,
     params:
-        spec=PLAN.parent_feature_parameters,
-        look_up=PLAN.look_up,
+        features=lookup(dpath="{parent}/features", within=SCALES),
+        parent_features=lookup(dpath="{child}/parent_features", within=SCALES),
     message:
         "Featurize the materials of {wildcards.child} as {wildcards.parent} sees them"
     script:

@@ -2,29 +2,30 @@
 # In: features and labels, latents of models. Out: pool/<scale>.parquet, how many labels each search saw until it found
 # the best row, and pool/<scale>.order.parquet, which labels these were.
 
+representations = tables.representations(STUDY)
+
 
 rule search_pool:
     input:
-        features=f"{RESULTS}/features/{{scale}}.parquet",
-        data=PLAN.table_of_scale,
-        latents=PLAN.pool_latents,
+        features="<results>/features/{scale}.parquet",
+        data=collect("<results>/data/{dataset}.parquet", dataset=dataset_of_scale),
+        latents=lookup("scale == '{scale}'", within=representations, cols="path"),
         code=code("search_pool"),
     output:
-        pool=f"{RESULTS}/pool/{{scale}}.parquet",
-        order=f"{RESULTS}/pool/{{scale}}.order.parquet",
+        pool="<results>/pool/{scale}.parquet",
+        order="<results>/pool/{scale}.order.parquet",
     log:
-        f"{RESULTS}/logs/search_pool/{{scale}}.log",
+        "<logs>/search_pool/{scale}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/search_pool/{{scale}}.tsv"
+        "<benchmarks>/search_pool/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=120,
     params:
-        read=PLAN.pool_read,
-        settings=PLAN.pool,
+        read=lookup("scale == '{scale}'", within=representations, cols="name"),
+        settings=lookup(dpath="{scale}/pool", within=SCALES),
     message:
         "Search the pool of {wildcards.scale}"
     script:

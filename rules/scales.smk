@@ -6,23 +6,23 @@
 
 rule assign_folds:
     input:
-        features=expand(f"{RESULTS}/features/{{scale}}.parquet", scale=STUDY.scales),
+        features=expand("<results>/features/{scale}.parquet", scale=SCALES),
         code=code("assign_folds"),
     output:
-        folds=expand(f"{RESULTS}/folds/{{scale}}.parquet", scale=STUDY.scales),
+        folds=expand("<results>/folds/{scale}.parquet", scale=SCALES),
     log:
-        f"{RESULTS}/logs/assign_folds.log",
+        "<logs>/assign_folds.log",
     benchmark:
-        f"{RESULTS}/benchmarks/assign_folds.tsv"
+        "<benchmarks>/assign_folds.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=15,
     params:
-        scales=list(STUDY.scales),
-        split=PLAN.split_parameters,
+        strict=SETTINGS["strict"],
+        splits={name: scale["splits"] for name, scale in SCALES.items()},
+        targets={name: scale["targets"] for name, scale in SCALES.items()},
     message:
         "Assign folds, shared along the chain"
     script:
@@ -31,34 +31,38 @@ rule assign_folds:
 
 rule train_scale:
     input:
-        features=f"{RESULTS}/features/{{scale}}.parquet",
-        folds=f"{RESULTS}/folds/{{scale}}.parquet",
-        parents=PLAN.propagated,
-        joint=PLAN.joint_files,
-        teacher=PLAN.teacher,
+        features="<results>/features/{scale}.parquet",
+        folds="<results>/folds/{scale}.parquet",
+        parents=collect(
+            "<results>/propagated/{link.parent}__{{scale}}/{link.parent_protocol}/{link.parent_model}.parquet",
+            link=lookup("scale == '{scale}' and protocol == '{protocol}' and model == '{model}'", within=links),
+        ),
+        joint=JOBS.joint_files,
+        teacher=JOBS.teacher,
         code=code("train_scale"),
     output:
-        weights=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.safetensors",
-        card=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.json",
-        history=f"{RESULTS}/models/{{scale}}/{{protocol}}/{{model}}.history.parquet",
-        predictions=f"{RESULTS}/predictions/{{scale}}/{{protocol}}/{{model}}.parquet",
-        latents=f"{RESULTS}/latents/{{scale}}/{{protocol}}/{{model}}.parquet",
+        weights="<results>/models/{scale}/{protocol}/{model}.safetensors",
+        card="<results>/models/{scale}/{protocol}/{model}.json",
+        history="<results>/models/{scale}/{protocol}/{model}.history.parquet",
+        predictions="<results>/predictions/{scale}/{protocol}/{model}.parquet",
+        latents="<results>/latents/{scale}/{protocol}/{model}.parquet",
     log:
-        f"{RESULTS}/logs/train_scale/{{scale}}.{{protocol}}.{{model}}.log",
+        "<logs>/train_scale/{scale}.{protocol}.{model}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train_scale/{{scale}}.{{protocol}}.{{model}}.tsv"
+        "<benchmarks>/train_scale/{scale}.{protocol}.{model}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=240,
         gpu=1,
     params:
-        specification=PLAN.specification,
-        inner_folds=PLAN.inner_folds,
-        parents=PLAN.parents,
-        joint=PLAN.joint,
+        specification=lookup(dpath="{scale}/models/{model}/specification", within=SCALES),
+        inner_folds=JOBS.inner_folds,
+        parents=lookup(
+            "scale == '{scale}' and protocol == '{protocol}' and model == '{model}'", within=links, cols="parent"
+        ),
+        joint=JOBS.joint_parents,
     message:
         "Train {wildcards.model} at scale {wildcards.scale}, protocol {wildcards.protocol}"
     script:
@@ -67,26 +71,30 @@ rule train_scale:
 
 rule propagate_latents:
     input:
-        weights=f"{RESULTS}/models/{{parent}}/{{protocol}}/{{model}}.safetensors",
-        card=f"{RESULTS}/models/{{parent}}/{{protocol}}/{{model}}.json",
-        features=f"{RESULTS}/features/{{parent}}__{{child}}.parquet",
-        parents=PLAN.propagated_to_parent,
+        weights="<results>/models/{parent}/{protocol}/{model}.safetensors",
+        card="<results>/models/{parent}/{protocol}/{model}.json",
+        features="<results>/features/{parent}__{child}.parquet",
+        parents=collect(
+            "<results>/propagated/{link.parent}__{{child}}/{link.parent_protocol}/{link.parent_model}.parquet",
+            link=lookup("scale == '{parent}' and protocol == '{protocol}' and model == '{model}'", within=links),
+        ),
         code=code("propagate_latents"),
     output:
-        latents=f"{RESULTS}/propagated/{{parent}}__{{child}}/{{protocol}}/{{model}}.parquet",
+        latents="<results>/propagated/{parent}__{child}/{protocol}/{model}.parquet",
     log:
-        f"{RESULTS}/logs/propagate_latents/{{parent}}__{{child}}.{{protocol}}.{{model}}.log",
+        "<logs>/propagate_latents/{parent}__{child}.{protocol}.{model}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/propagate_latents/{{parent}}__{{child}}.{{protocol}}.{{model}}.tsv"
+        "<benchmarks>/propagate_latents/{parent}__{child}.{protocol}.{model}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        parents=PLAN.parents_of_parent,
-        pass_prediction=PLAN.pass_prediction,
+        parents=lookup(
+            "scale == '{parent}' and protocol == '{protocol}' and model == '{model}'", within=links, cols="parent"
+        ),
+        pass_prediction=JOBS.passes_prediction,
     message:
         "Propagate the latents of {wildcards.parent} to {wildcards.child}"
     script:
@@ -95,26 +103,29 @@ rule propagate_latents:
 
 rule sweep_latents:
     input:
-        features=f"{RESULTS}/features/{{scale}}.parquet",
-        folds=f"{RESULTS}/folds/{{scale}}.parquet",
-        parents=PLAN.swept_propagated,
+        features="<results>/features/{scale}.parquet",
+        folds="<results>/folds/{scale}.parquet",
+        parents=collect(
+            "<results>/propagated/{link.parent}__{{scale}}/{link.parent_protocol}/{link.parent_model}.parquet",
+            link=lookup("scale == '{scale}' and swept", within=links),
+        ),
         code=code("sweep_latents"),
     output:
-        sweep=f"{RESULTS}/sweeps/{{scale}}.parquet",
+        sweep="<results>/sweeps/{scale}.parquet",
     log:
-        f"{RESULTS}/logs/sweep_latents/{{scale}}.log",
+        "<logs>/sweep_latents/{scale}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/sweep_latents/{{scale}}.tsv"
+        "<benchmarks>/sweep_latents/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=240,
         gpu=1,
     params:
-        sweep=PLAN.sweep,
-        parents=PLAN.swept_parents,
+        sweep=lookup(dpath="{scale}/sweep", within=SCALES),
+        specification=JOBS.swept_specification,
+        parents=lookup("scale == '{scale}' and swept", within=links, cols="parent"),
     message:
         "Sweep the latent size at scale {wildcards.scale}"
     script:

@@ -9,37 +9,48 @@
 # screen_chunk; merge_screen.
 
 
+searches = tables.searches(STUDY)
+searched = lookup("use == 'searched' and subject == '{problem}'", within=chains)
+deployed = lookup("use == 'deployed' and subject == '{problem}'", within=chains)
+teaching = "use == 'teaching' and subject == '{generative}' and protocol == '{protocol}'"
+judging_data = collect(
+    "<results>/data/{part.dataset}.parquet",
+    part=lookup("use == 'problem' and subject == '{problem}' and predicts", within=lineages),
+)
+
+
 wildcard_constraints:
-    problem="|".join(STUDY.search),
-    method="|".join(sorted({method for problem in STUDY.search.values() for method in problem.methods})),
+    problem="|".join(PROBLEMS),
+    method="|".join(searches["method"].unique()) or "none",
     chunk="[0-9]+",
     generative="|".join(STUDY.generative) or "none",
 
 
 rule train_generative:
     input:
-        weights=PLAN.teaching_weights,
-        features=PLAN.generative_features,
-        folds=PLAN.generative_folds,
+        weights=collect(
+            "<results>/models/{step.stem}.safetensors", step=lookup(teaching + " and stem != ''", within=chains)
+        ),
+        features=collect("<results>/features/{step.scale}.parquet", step=lookup(teaching, within=chains)),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=lookup(teaching, within=chains)),
         code=code("train_generative"),
         ions=resource("ions.yaml"),
     output:
-        weights=f"{RESULTS}/generative/{{protocol}}/{{generative}}.safetensors",
-        history=f"{RESULTS}/generative/{{protocol}}/{{generative}}.history.parquet",
+        weights="<results>/generative/{protocol}/{generative}.safetensors",
+        history="<results>/generative/{protocol}/{generative}.history.parquet",
     log:
-        f"{RESULTS}/logs/train_generative/{{protocol}}.{{generative}}.log",
+        "<logs>/train_generative/{protocol}.{generative}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/train_generative/{{protocol}}.{{generative}}.tsv"
+        "<benchmarks>/train_generative/{protocol}.{generative}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
         gpu=1,
     params:
-        study=PLAN.generative_study,
-        members=PLAN.generative_members,
+        study=excerpts.generative_excerpt(STUDY),
+        scales=lookup(teaching, within=chains, cols="scale"),
     message:
         "Train the generative model {wildcards.generative}, protocol {wildcards.protocol}"
     script:
@@ -48,28 +59,32 @@ rule train_generative:
 
 rule search_candidates:
     input:
-        members=PLAN.searched_files,
-        data=PLAN.judging_data,
-        generative=PLAN.searched_generative,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
+        features=collect("<results>/features/{step.scale}.parquet", step=searched),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=searched),
+        data=judging_data,
+        generative=collect(
+            "<results>/generative/{search.protocol}/{search.generative}.safetensors",
+            search=lookup("problem == '{problem}' and method == '{method}' and generative != ''", within=searches),
+        ),
         code=code("search_candidates"),
         ions=resource("ions.yaml"),
     output:
-        candidates=f"{RESULTS}/search/{{problem}}/{{method}}.parquet",
-        runs=f"{RESULTS}/search/{{problem}}/{{method}}.runs.parquet",
+        candidates="<results>/search/{problem}/{method}.parquet",
+        runs="<results>/search/{problem}/{method}.runs.parquet",
     log:
-        f"{RESULTS}/logs/search_candidates/{{problem}}.{{method}}.log",
+        "<logs>/search_candidates/{problem}.{method}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/search_candidates/{{problem}}.{{method}}.tsv"
+        "<benchmarks>/search_candidates/{problem}.{method}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
         gpu=1,
     params:
-        study=PLAN.search_study,
-        members=PLAN.searched,
+        study=excerpts.problem_excerpt(STUDY, "search_candidates"),
+        fold=0,
     message:
         "Search {wildcards.problem} by {wildcards.method}"
     script:
@@ -78,28 +93,35 @@ rule search_candidates:
 
 rule judge_candidates:
     input:
-        members=PLAN.searched_files,
-        data=PLAN.judging_data,
-        candidates=PLAN.candidates,
-        runs=PLAN.runs_of_search,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
+        features=collect("<results>/features/{step.scale}.parquet", step=searched),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=searched),
+        data=judging_data,
+        candidates=collect(
+            "<results>/search/{{problem}}/{method}.parquet",
+            method=lookup("problem == '{problem}'", within=searches, cols="method"),
+        ),
+        runs=collect(
+            "<results>/search/{{problem}}/{method}.runs.parquet",
+            method=lookup("problem == '{problem}'", within=searches, cols="method"),
+        ),
         code=code("judge_candidates"),
         ions=resource("ions.yaml"),
     output:
-        judged=f"{RESULTS}/search/{{problem}}/judged.parquet",
-        metrics=f"{RESULTS}/search/{{problem}}/metrics.parquet",
+        judged="<results>/search/{problem}/judged.parquet",
+        metrics="<results>/search/{problem}/metrics.parquet",
     log:
-        f"{RESULTS}/logs/judge_candidates/{{problem}}.log",
+        "<logs>/judge_candidates/{problem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/judge_candidates/{{problem}}.tsv"
+        "<benchmarks>/judge_candidates/{problem}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
     params:
-        study=PLAN.judging_study,
-        members=PLAN.searched,
+        study=excerpts.problem_excerpt(STUDY, "judge_candidates"),
+        fold=0,
     message:
         "Judge the candidates of {wildcards.problem}"
     script:
@@ -108,28 +130,32 @@ rule judge_candidates:
 
 rule select_candidates:
     input:
-        members=PLAN.deployed_files,
-        generative=PLAN.deployed_generative,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
+        features=collect("<results>/features/{step.scale}.parquet", step=deployed),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        generative=collect(
+            "<results>/generative/strict/{search.generative}.safetensors",
+            search=lookup("problem == '{problem}' and deployed and generative != ''", within=searches),
+        ),
         code=code("select_candidates"),
         ions=resource("ions.yaml"),
     output:
-        shortlist=f"{RESULTS}/search/{{problem}}/shortlist.parquet",
-        csv=f"{RESULTS}/search/{{problem}}/candidates.csv",
-        jsonl=f"{RESULTS}/search/{{problem}}/candidates.jsonl",
-        cif=directory(f"{RESULTS}/search/{{problem}}/cif"),
+        shortlist="<results>/search/{problem}/shortlist.parquet",
+        csv="<results>/search/{problem}/candidates.csv",
+        jsonl="<results>/search/{problem}/candidates.jsonl",
+        cif=directory("<results>/search/{problem}/cif"),
     log:
-        f"{RESULTS}/logs/select_candidates/{{problem}}.log",
+        "<logs>/select_candidates/{problem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/select_candidates/{{problem}}.tsv"
+        "<benchmarks>/select_candidates/{problem}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        study=PLAN.selecting_study,
-        members=PLAN.deployed,
+        study=excerpts.problem_excerpt(STUDY, "select_candidates"),
+        fold=-1,
     message:
         "Select the candidates of {wildcards.problem}"
     script:
@@ -138,26 +164,27 @@ rule select_candidates:
 
 rule interpolate_materials:
     input:
-        members=PLAN.searched_files,
-        data=PLAN.judging_data,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
+        features=collect("<results>/features/{step.scale}.parquet", step=searched),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=searched),
+        data=judging_data,
         code=code("interpolate_materials"),
         ions=resource("ions.yaml"),
     output:
-        points=f"{RESULTS}/search/{{problem}}/interpolation.parquet",
-        measures=f"{RESULTS}/search/{{problem}}/interpolation.measures.parquet",
+        points="<results>/search/{problem}/interpolation.parquet",
+        measures="<results>/search/{problem}/interpolation.measures.parquet",
     log:
-        f"{RESULTS}/logs/interpolate_materials/{{problem}}.log",
+        "<logs>/interpolate_materials/{problem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/interpolate_materials/{{problem}}.tsv"
+        "<benchmarks>/interpolate_materials/{problem}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        study=PLAN.interpolating_study,
-        members=PLAN.searched,
+        study=excerpts.problem_excerpt(STUDY, "interpolate_materials"),
+        fold=0,
     message:
         "Go from one material of {wildcards.problem} to another"
     script:
@@ -166,25 +193,26 @@ rule interpolate_materials:
 
 rule screen_chunk:
     input:
-        members=PLAN.deployed_files,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
+        features=collect("<results>/features/{step.scale}.parquet", step=deployed),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
         code=code("screen_chunk"),
         ions=resource("ions.yaml"),
     output:
-        table=f"{RESULTS}/search/{{problem}}/screen/{{chunk}}.parquet",
+        table="<results>/search/{problem}/screen/{chunk}.parquet",
     log:
-        f"{RESULTS}/logs/screen_chunk/{{problem}}.{{chunk}}.log",
+        "<logs>/screen_chunk/{problem}.{chunk}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/screen_chunk/{{problem}}.{{chunk}}.tsv"
+        "<benchmarks>/screen_chunk/{problem}.{chunk}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1500,
         runtime=120,
         gpu=1,
     params:
-        study=PLAN.screening_study,
-        members=PLAN.deployed,
+        study=excerpts.problem_excerpt(STUDY, "screen_chunk"),
+        fold=-1,
     message:
         "Screen chunk {wildcards.chunk} of {wildcards.problem}"
     script:
@@ -193,17 +221,16 @@ rule screen_chunk:
 
 rule merge_screen:
     input:
-        chunks=PLAN.screened_chunks,
+        chunks=collect("<results>/search/{{problem}}/screen/{chunk}.parquet", chunk=JOBS.chunks),
         code=code("merge_screen"),
     output:
-        screened=f"{RESULTS}/search/{{problem}}/screened.parquet",
+        screened="<results>/search/{problem}/screened.parquet",
     log:
-        f"{RESULTS}/logs/merge_screen/{{problem}}.log",
+        "<logs>/merge_screen/{problem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/merge_screen/{{problem}}.tsv"
+        "<benchmarks>/merge_screen/{problem}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1500,
         runtime=15,

@@ -5,12 +5,12 @@
 
 rule write_run_config:
     input:
-        tables=PLAN.tables(),
+        tables=expand("<results>/data/{dataset}.parquet", dataset=DATASETS),
         code=code("write_run_config"),
     output:
-        run_config=f"{RESULTS}/run_config.yaml",
+        run_config="<results>/run_config.yaml",
     log:
-        f"{RESULTS}/logs/write_run_config.log",
+        "<logs>/write_run_config.log",
     conda:
         "../environment.yml"
     params:
@@ -42,14 +42,14 @@ rule track_runs:
     input:
         # Not ancient(): with an outdated ancient input Snakemake 9.27 runs that input's rule and nothing else.
         store="mlflow/store.json",
-        metrics=expand(f"{RESULTS}/metrics/{{scale}}.parquet", scale=STUDY.scales),
-        cards=PLAN.model_files("json"),
-        histories=PLAN.model_files("history.parquet"),
+        metrics=expand("<results>/metrics/{scale}.parquet", scale=SCALES),
+        cards=expand("<results>/models/{run.scale}/{run.protocol}/{run.model}.json", run=list(trainings.itertuples())),
+        histories=expand("<results>/models/{run.scale}/{run.protocol}/{run.model}.history.parquet", run=list(trainings.itertuples())),
         code=code("track_runs"),
     output:
-        json=f"{RESULTS}/tracking.json",
+        json="<results>/tracking.json",
     log:
-        f"{RESULTS}/logs/track_runs.log",
+        "<logs>/track_runs.log",
     conda:
         "../environment.yml"
     params:

@@ -7,29 +7,34 @@
 # Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates; compare_calibration;
 # second_round.
 
+verification_files = tables.verification_files(STUDY)
+
 
 rule select_structures:
     input:
-        members=PLAN.deployed_files,
-        shortlist=PLAN.selected_from,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
+        features=collect("<results>/features/{step.scale}.parquet", step=deployed),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        shortlist=branch(
+            JOBS.designs_cells, then="<results>/search/{problem}/shortlist.parquet", otherwise=[]
+        ),
         code=code("select_structures"),
         ions=resource("ions.yaml"),
     output:
-        table=f"{RESULTS}/search/{{problem}}/structures.parquet",
-        csv=f"{RESULTS}/search/{{problem}}/structures.csv",
+        table="<results>/search/{problem}/structures.parquet",
+        csv="<results>/search/{problem}/structures.csv",
     log:
-        f"{RESULTS}/logs/select_structures/{{problem}}.log",
+        "<logs>/select_structures/{problem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/select_structures/{{problem}}.tsv"
+        "<benchmarks>/select_structures/{problem}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        study=PLAN.selecting_study,
-        members=PLAN.deployed,
+        study=excerpts.problem_excerpt(STUDY, "select_structures"),
+        fold=-1,
     message:
         "Select structures of {wildcards.problem} for DFT"
     script:
@@ -38,19 +43,18 @@ rule select_structures:
 
 rule summarise_candidates:
     input:
-        table=f"{RESULTS}/dft/{{set}}.parquet",
-        known=PLAN.known_records,
+        table="<results>/dft/{set}.parquet",
+        known=lookup("name == '{set}' and known != ''", within=structure_sets, cols="known"),
         code=code("summarise_candidates"),
     output:
-        compounds=f"{RESULTS}/dft/{{set}}.compounds.parquet",
-        electronic=f"{RESULTS}/dft/{{set}}.electronic.parquet",
+        compounds="<results>/dft/{set}.compounds.parquet",
+        electronic="<results>/dft/{set}.electronic.parquet",
     log:
-        f"{RESULTS}/logs/summarise_candidates/{{set}}.log",
+        "<logs>/summarise_candidates/{set}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/summarise_candidates/{{set}}.tsv"
+        "<benchmarks>/summarise_candidates/{set}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=15,
@@ -64,25 +68,28 @@ rule summarise_candidates:
 
 rule verify_candidates:
     input:
-        members=PLAN.deployed_files,
-        calculated=PLAN.verified_compounds,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
+        features=collect("<results>/features/{step.scale}.parquet", step=deployed),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        calculated=lookup(
+            "problem == '{problem}' and use == 'calculated'", within=verification_files, cols="path"
+        ),
         code=code("verify_candidates"),
         ions=resource("ions.yaml"),
     output:
-        verified=f"{RESULTS}/search/{{problem}}/verified.parquet",
+        verified="<results>/search/{problem}/verified.parquet",
     log:
-        f"{RESULTS}/logs/verify_candidates/{{problem}}.log",
+        "<logs>/verify_candidates/{problem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/verify_candidates/{{problem}}.tsv"
+        "<benchmarks>/verify_candidates/{problem}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        study=PLAN.selecting_study,
-        members=PLAN.deployed,
+        study=excerpts.problem_excerpt(STUDY, "verify_candidates"),
+        fold=-1,
     message:
         "Verify the candidates of {wildcards.problem}"
     script:
@@ -91,23 +98,24 @@ rule verify_candidates:
 
 rule compare_calibration:
     input:
-        files=PLAN.calibration_files,
+        files=lookup(
+            "problem == '{problem}' and use == 'calibration'", within=verification_files, cols="path"
+        ),
         code=code("compare_calibration"),
     output:
-        calibration=f"{RESULTS}/search/{{problem}}/calibration.parquet",
-        errors=f"{RESULTS}/search/{{problem}}/calibration.errors.parquet",
+        calibration="<results>/search/{problem}/calibration.parquet",
+        errors="<results>/search/{problem}/calibration.errors.parquet",
     log:
-        f"{RESULTS}/logs/compare_calibration/{{problem}}.log",
+        "<logs>/compare_calibration/{problem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/compare_calibration/{{problem}}.tsv"
+        "<benchmarks>/compare_calibration/{problem}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=1000,
         runtime=15,
     params:
-        gap=PLAN.calibrated_column,
+        gap=lookup(dpath="{problem}/verify/gap", within=PROBLEMS),
     message:
         "Hold calculated cells against the data set of {wildcards.problem}"
     script:
@@ -116,26 +124,31 @@ rule compare_calibration:
 
 rule second_round:
     input:
-        members=PLAN.deployed_files,
-        files=PLAN.second_round_files,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
+        features=collect("<results>/features/{step.scale}.parquet", step=deployed),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        data=collect(
+            "<results>/data/{part.dataset}.parquet",
+            part=lookup("use == 'problem' and subject == '{problem}' and finest", within=lineages),
+        ),
+        calculated=lookup(dpath="{problem}/retrain/file", within=PROBLEMS),
         code=code("second_round"),
         ions=resource("ions.yaml"),
     output:
-        rounds=f"{RESULTS}/search/{{problem}}/rounds.parquet",
+        rounds="<results>/search/{problem}/rounds.parquet",
     log:
-        f"{RESULTS}/logs/second_round/{{problem}}.log",
+        "<logs>/second_round/{problem}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/second_round/{{problem}}.tsv"
+        "<benchmarks>/second_round/{problem}.tsv"
     conda:
         "../environment.yml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=120,
         gpu=1,
     params:
-        study=PLAN.second_round_study,
-        members=PLAN.deployed,
+        study=excerpts.problem_excerpt(STUDY, "second_round"),
+        fold=-1,
     message:
         "Learn from the calculated candidates of {wildcards.problem}"
     script:

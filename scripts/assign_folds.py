@@ -11,11 +11,13 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `assign_folds`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         assign_folds(
-            features=dict(zip(snakemake.params.scales, snakemake.input.features, strict=True)),
-            outputs=dict(zip(snakemake.params.scales, snakemake.output.folds, strict=True)),
-            **snakemake.params.split,
+            features=dict(zip(snakemake.params.splits, snakemake.input.features, strict=True)),
+            outputs=dict(zip(snakemake.params.splits, snakemake.output.folds, strict=True)),
+            strict=snakemake.params.strict,
+            splits=snakemake.params.splits,
+            targets=snakemake.params.targets,
         )
 
 

@@ -14,7 +14,7 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.dft.structure_sets.check`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         found = check(snakemake.params.python)
         write_text(snakemake.output.json, json.dumps(found, indent=2) + "\n")
         write_text(snakemake.output.interpreter, found["interpreter"] + "\n")

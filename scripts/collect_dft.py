@@ -12,7 +12,7 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files to `nestmat.dft.structure_sets.write_records`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         write_records(read_parts(snakemake.input.parts), snakemake.output.table, set=snakemake.wildcards.set)
 
 

@@ -12,15 +12,15 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule onto `compare_baselines`."""
     params = snakemake.params
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         compare_baselines(
             features=snakemake.input.features,
             folds=snakemake.input.folds,
             protocol=snakemake.wildcards.protocol,
             baselines=params.baselines,
             output=snakemake.output.predictions,
-            stacked=params.stacked,
-            inner_folds=params.inner_folds,
+            stacked=params.stacked["members"],
+            inner_folds=params.stacked["inner_folds"],
             threads=snakemake.threads,
         )
 

@@ -15,9 +15,11 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.dft.layers.calibration`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         *cells, data = map(tables.read, snakemake.input.files)
-        table = layers.calibration(pd.concat(cells, ignore_index=True), data, snakemake.params.gap)
+        table = layers.calibration(
+            pd.concat(cells, ignore_index=True), data, snakemake.params.gap.partition(".")[2]
+        )
         facts = {"problem": snakemake.wildcards.problem}
         tables.write(snakemake.output.calibration, table, layers.CALIBRATION, facts)
         errors = layers.calibration_errors(table)

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from nestmat import figures
-from nestmat.config.study import Study
+from nestmat.config.loading import study_from
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule's tables onto `nestmat.figures.draw`."""
-    with job_log(snakemake.log[0]):
-        study, subject = Study.model_validate(snakemake.params.study), snakemake.params.subject
-        for kind, output in snakemake.output.items():
-            needed = figures.needs(study, subject, kind)
-            results = Path(output).parents[1]
-            inputs = {name: [results / path for path in paths] for name, paths in needed.items()}
-            figures.draw(kind, inputs, study, subject, output)
+    with job_log(snakemake):
+        study, subject = study_from(snakemake.params.study), snakemake.wildcards.subject
+        folder = Path(snakemake.output.figures)
+        for kind in (kind for name, kind in figures.available(study) if name == subject):
+            needs = figures.needs(study, subject, kind)
+            files = {name: [folder.parents[1] / path for path in paths] for name, paths in needs.items()}
+            figures.draw(kind, files, study, subject, folder / f"{kind}.svg")
 
 
 if "snakemake" in globals():

@@ -12,7 +12,7 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files to `nestmat.interpretation.interpret.embed_latents`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         embed_latents(str(snakemake.input.latents), snakemake.input.features, snakemake.output.embedding)
 
 

@@ -6,16 +6,13 @@ alloy (no unit).
 
 from typing import Any
 
-import torch
-
 from nestmat.interpretation.families import encode_families
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule's files to `nestmat.interpretation.families.encode_families`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
+    with job_log(snakemake):
         blocks = snakemake.params.blocks
         encode_families(
             dict(zip(blocks, snakemake.input.weights, strict=True)),

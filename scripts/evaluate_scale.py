@@ -13,7 +13,7 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `evaluate_scale`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         evaluation = Evaluation(
             scale=snakemake.wildcards.scale,
             features=snakemake.input.features,
@@ -22,7 +22,7 @@ def main(snakemake: Any) -> None:
             latents=snakemake.input.latents,
             compare=snakemake.params.compare,
             left_out=snakemake.params.left_out,
-            strata=snakemake.params.within,
+            strata=snakemake.params.strata,
         )
         evaluate_scale(evaluation, {name: getattr(snakemake.output, name) for name in OUTPUTS})
 

@@ -13,14 +13,14 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.features.table.write_features_for_parent`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         write_features_for_parent(
             snakemake.input.table,
             snakemake.input.parent,
             snakemake.output.features,
             snakemake.output.rejects,
-            features=snakemake.params.spec["features"],
-            look_up=snakemake.params.look_up,
+            features=snakemake.params.features,
+            look_up=snakemake.params.parent_features == "material",
             threads=snakemake.threads,
             cache=CACHE,
         )

@@ -13,14 +13,14 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.features.table.write_features`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         write_features(
             snakemake.input.table,
             snakemake.output.features,
             snakemake.output.rejects,
             threads=snakemake.threads,
             cache=CACHE,
-            **snakemake.params.spec,
+            **dict(snakemake.params.items()),
         )
 
 

@@ -15,7 +15,7 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.data.fetch.fetch`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         file = DataFile.model_validate(snakemake.params.file)
         fetch(file, snakemake.output.file, mirror=os.environ.get("NESTMAT_MIRROR"))
 

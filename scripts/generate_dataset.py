@@ -12,8 +12,9 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.data.generators.write_generated`."""
-    with job_log(snakemake.log[0]):
-        write_generated(**snakemake.params.generator, path=snakemake.output.table)
+    with job_log(snakemake):
+        params = snakemake.params
+        write_generated(params.name, params.options, snakemake.output.table)
 
 
 if "snakemake" in globals():

@@ -13,7 +13,7 @@ from nestmat.tracking.store import open_store
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.tracking.store.open_store`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         write_text(snakemake.output.json, json.dumps(open_store(snakemake.params.uri), indent=1) + "\n")
 
 

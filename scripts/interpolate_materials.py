@@ -6,24 +6,18 @@ what is predicted and judged of them; measures of each way.
 
 from typing import Any
 
-import torch
-
-from nestmat.config.loading import study_from
 from nestmat.design.interpolation import interpolate_materials
-from nestmat.design.members import load_members
-from nestmat.design.problem import build_design
+from nestmat.design.opening import open_design
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.interpolation.interpolate_materials`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
-        members = load_members(snakemake.params.members, snakemake.input.members)
-        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
+    with job_log(snakemake):
+        design = open_design(snakemake)
         interpolate_materials(
             design,
-            dict(zip(design.scales, snakemake.input.data, strict=True)),
+            design.data,
             snakemake.output.points,
             snakemake.output.measures,
         )

@@ -7,16 +7,13 @@ is the probability of a class.
 
 from typing import Any
 
-import torch
-
 from nestmat.interpretation.interpret import interpret_scale
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.interpretation.interpret.interpret_scale`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
+    with job_log(snakemake):
         effort = snakemake.params.interpret
         interpret_scale(
             str(snakemake.input.weights),

@@ -14,7 +14,7 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.dft.structure_sets.list_structures`."""
-    with job_log(snakemake.log[0]) as log:
+    with job_log(snakemake) as log:
         structures, rejects = list_structures(
             StructureSet.model_validate(snakemake.params.spec),
             snakemake.wildcards.set,

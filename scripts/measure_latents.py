@@ -6,16 +6,13 @@ that tells a class by z; errors of every row.
 
 from typing import Any
 
-import torch
-
 from nestmat.interpretation.disentanglement import measure_latents
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule's files to `nestmat.interpretation.disentanglement.measure_latents`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
+    with job_log(snakemake):
         measure_latents(
             snakemake.input.weights,
             snakemake.input.features,

@@ -11,7 +11,7 @@ from nestmat.search.screening import merge_screen
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.search.screening.merge_screen`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         merge_screen(snakemake.input.chunks, snakemake.output.screened)
 
 

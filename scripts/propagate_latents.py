@@ -7,16 +7,13 @@ spread, in its units.
 
 from typing import Any
 
-import torch
-
 from nestmat.logs import job_log
 from nestmat.scales.propagate import propagate_latents
 
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.scales.propagate.propagate_latents`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
+    with job_log(snakemake):
         propagate_latents(
             snakemake.input.weights,
             snakemake.input.features,

@@ -14,7 +14,7 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.data.reading.read`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         reading = read(
             DatasetSpec.model_validate(snakemake.params.spec),
             *snakemake.input.files,

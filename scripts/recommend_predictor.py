@@ -12,13 +12,13 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `recommend_predictor`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         recommend_predictor(
             predictions=snakemake.input.predictions,
-            stack=snakemake.params.stack,
+            stack=snakemake.params.recommended["stack"],
             output=snakemake.output.predictions,
             weights=snakemake.output.weights,
-            learned=snakemake.params.learn == "learned",
+            learned=snakemake.params.recommended["weights"] == "learned",
             classes=snakemake.params.classes,
         )
 

@@ -6,21 +6,15 @@ with what is predicted of them.
 
 from typing import Any
 
-import torch
-
-from nestmat.config.loading import study_from
-from nestmat.design.members import load_members
-from nestmat.design.problem import build_design
+from nestmat.design.opening import open_design
 from nestmat.logs import job_log
 from nestmat.search.screening import Screening, screen_chunk
 
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.search.screening.screen_chunk`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
-        members = load_members(snakemake.params.members, snakemake.input.members)
-        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
+    with job_log(snakemake):
+        design = open_design(snakemake)
         given = design.config.screen
         screen_chunk(
             design.problem,

@@ -7,28 +7,20 @@ each search.
 
 from typing import Any
 
-import torch
-
-from nestmat.config.loading import study_from
 from nestmat.design.generative import load_generators
 from nestmat.design.judging import searched_problem
-from nestmat.design.members import load_members
-from nestmat.design.problem import build_design
+from nestmat.design.opening import open_design
 from nestmat.design.search import search_candidates
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.search.search_candidates`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
-        members = load_members(snakemake.params.members, snakemake.input.members)
-        study = study_from(snakemake.params.study)
-        design = build_design(study, snakemake.wildcards.problem, members)
+    with job_log(snakemake):
+        design = open_design(snakemake)
         chosen, output = snakemake.wildcards.method, snakemake.output
-        data = dict(zip(design.scales, snakemake.input.data, strict=True))
-        problem = searched_problem(design, chosen, data)
-        models = load_generators(study, design.config.methods[chosen], snakemake.input.generative)
+        problem = searched_problem(design, chosen, design.data)
+        models = load_generators(design.study, design.config.methods[chosen], snakemake.input.generative)
         search_candidates(design, chosen, output.candidates, output.runs, problem, models)
 
 

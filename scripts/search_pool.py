@@ -7,16 +7,15 @@ the best row was found, by representation, way of searching and trial; the label
 
 from typing import Any
 
-import torch
-
 from nestmat.logs import job_log
 from nestmat.search.pool.trials import PoolTrials, search_pool
 
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.search.pool.trials.search_pool`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
+    with job_log(snakemake):
+        settings = dict(snakemake.params.settings)
+        blocks = {name: entry["blocks"] for name, entry in settings.pop("representations").items()}
         search_pool(
             snakemake.input.features,
             snakemake.input.data,
@@ -24,7 +23,7 @@ def main(snakemake: Any) -> None:
             snakemake.output.order,
             scale=snakemake.wildcards.scale,
             latents=dict(zip(snakemake.params.read, snakemake.input.latents, strict=True)),
-            trials=PoolTrials(**snakemake.params.settings),
+            trials=PoolTrials(representations=blocks, **settings),
         )
 
 

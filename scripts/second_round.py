@@ -7,22 +7,16 @@ the other half.
 
 from typing import Any
 
-import torch
-
-from nestmat.config.loading import study_from
-from nestmat.design.members import load_members
-from nestmat.design.problem import build_design
+from nestmat.design.opening import open_design
 from nestmat.design.retraining import second_round
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.retraining.second_round`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
-        members = load_members(snakemake.params.members, snakemake.input.members)
-        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
-        second_round(design, *snakemake.input.files, snakemake.output.rounds)
+    with job_log(snakemake):
+        design = open_design(snakemake)
+        second_round(design, snakemake.input.data[0], snakemake.input.calculated, snakemake.output.rounds)
 
 
 if "snakemake" in globals():

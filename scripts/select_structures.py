@@ -7,22 +7,16 @@ cell (angstrom, degrees).
 
 from typing import Any
 
-import torch
-
-from nestmat.config.loading import study_from
 from nestmat.design.cells import select_cells
-from nestmat.design.members import load_members
-from nestmat.design.problem import build_design
+from nestmat.design.opening import open_design
 from nestmat.design.verification import select_for_dft
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `select_for_dft` of `nestmat.design.verification` or `select_cells`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
-        members = load_members(snakemake.params.members, snakemake.input.members)
-        design = build_design(study_from(snakemake.params.study), snakemake.wildcards.problem, members)
+    with job_log(snakemake):
+        design = open_design(snakemake)
         outputs = (snakemake.output.table, snakemake.output.csv)
         if design.config.space.cells:
             [shortlist] = snakemake.input.shortlist

@@ -13,7 +13,7 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.dft.structure_sets.summarise_candidates`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         summarise_candidates(
             snakemake.input.table,
             list(snakemake.input.known),

@@ -6,16 +6,13 @@ fold, in the units of the targets.
 
 from typing import Any
 
-import torch
-
 from nestmat.logs import job_log
 from nestmat.scales.sweep import sweep_latents
 
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.scales.sweep.sweep_latents`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
+    with job_log(snakemake):
         sweep = dict(snakemake.params.sweep)
         sweep_latents(
             snakemake.input.features,
@@ -24,7 +21,7 @@ def main(snakemake: Any) -> None:
             scale=snakemake.wildcards.scale,
             protocol=sweep["protocol"],
             name=sweep["model"],
-            specification=sweep["specification"],
+            specification=snakemake.params.specification,
             sizes=sweep["latents"],
             epochs=sweep["epochs"],
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),

@@ -7,8 +7,6 @@ the compound out, over the gap (eV), each process variable and the strain; the d
 
 from typing import Any
 
-import torch
-
 from nestmat.config.datasets import DatasetSpec
 from nestmat.evaluation.device_physics import trace_truth
 from nestmat.logs import job_log
@@ -16,17 +14,19 @@ from nestmat.logs import job_log
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.evaluation.device_physics.trace_truth`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
-        given = snakemake.params.truth
+    with job_log(snakemake):
+        params = snakemake.params
         trace_truth(
-            dict(zip(snakemake.params.models, snakemake.input.weights, strict=True)),
-            dict(zip(given["blocks"], snakemake.input.features, strict=True)),
+            dict(zip(params.models, snakemake.input.weights, strict=True)),
+            dict(zip(params.blocks, snakemake.input.features, strict=True)),
             snakemake.input.data,
             str(snakemake.input.predictions),
             snakemake.output.truth,
             scale=snakemake.wildcards.scale,
-            **{**given, "dataset": DatasetSpec.model_validate(given["dataset"])},
+            dataset=DatasetSpec.model_validate(params.dataset),
+            blocks=params.blocks,
+            points=params.truth["points"],
+            compounds=params.truth["compounds"],
         )
 
 

@@ -14,7 +14,7 @@ from nestmat.tracking.store import track
 
 def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.tracking.store.track`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         output = Path(snakemake.output.json)
         found = track(snakemake.params.study, output.parent, snakemake.params.uri)
         write_text(output, json.dumps(found, indent=1) + "\n")

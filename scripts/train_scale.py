@@ -7,8 +7,6 @@ weights (safetensors) with their card (JSON), learning curves, predictions in th
 
 from typing import Any
 
-import torch
-
 from nestmat.logs import job_log
 from nestmat.scales.joint import joint_parents
 from nestmat.scales.train import train_scale
@@ -18,8 +16,7 @@ OUTPUTS = ("weights", "card", "history", "predictions", "latents")
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.scales.train.train_scale`."""
-    with job_log(snakemake.log[0]):
-        torch.set_num_threads(snakemake.threads)
+    with job_log(snakemake):
         train_scale(
             snakemake.input.features,
             snakemake.input.folds,

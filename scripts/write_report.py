@@ -13,7 +13,7 @@ from nestmat.report.write import write_report
 
 def main(snakemake: Any) -> None:
     """Map the rule's results folder onto `nestmat.report.write.write_report`."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         study, output = Study.model_validate(snakemake.params.study), Path(snakemake.output.report)
         write_report(study, output.parent, output, command=snakemake.params.command)
 

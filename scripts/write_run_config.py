@@ -16,7 +16,7 @@ from nestmat.versions import environment
 
 def main(snakemake: Any) -> None:
     """Write the merged configuration beside the results."""
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake):
         record = {
             "configuration": snakemake.params.study,
             "environment": environment(),

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from nestmat.design.verification import VERIFIED
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.interpretation.interpret import CORRELATIONS, EMBEDDING, SHAPLEY
 from nestmat.paths import ROOT
-from nestmat.plan.jobs import Plan
+from nestmat.plan.tables import representations
 from nestmat.scales.sweep import SWEEP
 from nestmat.scales.train import LATENT_KEYS
 from nestmat.search.pool.trials import PoolTrials, search_pool
@@ -664,15 +663,17 @@ def _write_pool(root: Path, config: Study, gaps: pd.DataFrame) -> None:
     path = root / "latents/gap/strict/nestedae.parquet"
     keys = {**LATENT_KEYS, "z0": Column("float32"), "z1": Column("float32")}
     tables.write(path, latents, keys)
-    plan, wildcards = Plan(config, str(root)), SimpleNamespace(scale="gap")
+    latents = representations(config).query("scale == 'gap'")
+    settings = config.scales["gap"].pool.model_dump()
+    blocks = {name: entry["blocks"] for name, entry in settings.pop("representations").items()}
     search_pool(
         root / "features/gap.parquet",
         root / "data/gaps.parquet",
         root / "pool/gap.parquet",
         root / "pool/gap.order.parquet",
         scale="gap",
-        latents=dict(zip(plan.pool_read(wildcards), plan.pool_latents(wildcards), strict=True)),
-        trials=PoolTrials(**plan.pool(wildcards)),
+        latents=dict(zip(latents["name"], latents["path"].str.replace("<results>", str(root)), strict=True)),
+        trials=PoolTrials(representations=blocks, **settings),
     )
 
 

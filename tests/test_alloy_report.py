@@ -18,7 +18,7 @@ from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
 from nestmat.figures.problems import scans
 from nestmat.labels.problems import PATHS, DesignLabels
-from nestmat.plan.jobs import Plan
+from nestmat.plan.excerpts import problem_excerpt
 from nestmat.report import alloys as chapters_alloys
 from nestmat.report.design import design_chapter
 from nestmat.report.findings import alloys as findings_alloys
@@ -219,7 +219,7 @@ def results(metrics, tmp_path_factory) -> Path:
         if subject == "alloys":
             needed = figures.needs(STUDY, subject, kind)
             inputs = {name: [root / path for path in paths] for name, paths in needed.items()}
-            figures.draw(kind, inputs, STUDY, subject, root / "figures" / f"alloys.{kind}.svg")
+            figures.draw(kind, inputs, STUDY, subject, root / "figures" / "alloys" / f"{kind}.svg")
     return root
 
 
@@ -334,7 +334,7 @@ def test_the_chapter_holds_patch_and_ways(results):
 
 
 def test_a_patch_shows_each_alloy_where_it_is_decoded(results):
-    svg = (results / "figures" / "alloys.scan.svg").read_text(encoding="utf-8")
+    svg = (results / "figures" / "alloys" / "scan.svg").read_text(encoding="utf-8")
     figure = scans.draw({"runs": records()[lambda rows: rows["method"] == "scan"]}, LABELS)
     ax, bar = figure.axes
     assert bar.get_ylabel() == "Predicted probability of single phase"
@@ -394,11 +394,11 @@ def test_ways_do_not_repeat_a_search():
 
     other = content()
     other["search"]["alloys"]["interpolate"]["steps"] = 5
-    plans = [Plan(study_from(given), "results") for given in (content(), other)]
-    for name in ("search_study", "judging_study", "selecting_study", "screening_study"):
-        first, second = (getattr(plan, name)(Wildcards) for plan in plans)
-        assert first == second, name
-    first, second = (plan.interpolating_study(Wildcards) for plan in plans)
+    studies = [study_from(given) for given in (content(), other)]
+    for rule in ("search_candidates", "judge_candidates", "select_candidates", "screen_chunk"):
+        first, second = (problem_excerpt(study, rule)(Wildcards) for study in studies)
+        assert first == second, rule
+    first, second = (problem_excerpt(study, "interpolate_materials")(Wildcards) for study in studies)
     assert first["search"]["alloys"]["interpolate"]["steps"] == 3
     assert second["search"]["alloys"]["interpolate"]["steps"] == 5
     assert first["search"]["alloys"]["methods"] == {}

@@ -23,7 +23,7 @@ from nestmat.models.autoencoder.network import Autoencoder
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.losses import binary_cross_entropy
 from nestmat.models.specification import Encoder, Head, Shapes, Training
-from nestmat.plan.jobs import Plan
+from nestmat.plan.jobs import Jobs
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.train import train_scale
 from nestmat.tables import Column
@@ -393,7 +393,7 @@ def test_a_study_whose_parts_do_not_fit_its_classes_is_refused(changes, message)
     if "baselines" in changes:
         scale["recommended"] = None
     study = study_from(data)
-    for check in (check_columns, lambda study: Plan(study, "results/s")):
+    for check in (check_columns, Jobs):
         with pytest.raises(InputError, match=message):
             check(study)
 

@@ -24,7 +24,7 @@ from nestmat.data import published, registry
 from nestmat.data.fetch import fetch, sha256
 from nestmat.data.reading import read, write
 from nestmat.errors import InputError
-from nestmat.logs import job_log
+from nestmat.logs import log_to
 from nestmat.paths import ROOT
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -227,11 +227,13 @@ def test_scripts_fetch_and_read(mirror, tmp_path, monkeypatch):
     file, table, rejects = (str(tmp_path / n) for n in ("b.csv", "b.parquet", "b.rejects.parquet"))
     job = types.SimpleNamespace
     load_script("fetch_dataset").main(
-        job(log=[str(tmp_path / "f.log")], params=job(file=part), output=job(file=file))
+        job(log=[str(tmp_path / "f.log")], threads=1, config={}, params=job(file=part), output=job(file=file))
     )
     load_script("read_dataset").main(
         job(
             log=[str(tmp_path / "r.log")],
+            threads=1,
+            config={},
             input=job(files=[file]),
             params=job(spec=spec, targets=["Target"]),
             wildcards=job(dataset="energies"),
@@ -637,7 +639,7 @@ def test_published_numbers_need_their_citation(tmp_path):
 
 def test_job_log_of_bad_input(tmp_path, capsys):
     path = tmp_path / "logs" / "job.log"
-    with pytest.raises(SystemExit) as caught, job_log(path):  # noqa: PT012
+    with pytest.raises(SystemExit) as caught, log_to(path):  # noqa: PT012
         logging.getLogger("nestmat.x").info("working")
         raise InputError("is wrong.", file="a.csv", row=3, remedy="mend it.")
     assert caught.value.code == 1
@@ -651,7 +653,7 @@ def test_job_log_of_bad_input(tmp_path, capsys):
 
 def test_job_log_of_a_fault(tmp_path):
     path = tmp_path / "job.log"
-    with pytest.raises(ZeroDivisionError), job_log(path):
+    with pytest.raises(ZeroDivisionError), log_to(path):
         1 / 0  # noqa: B018
     assert "ZeroDivisionError" in path.read_text()
 

@@ -25,6 +25,7 @@ from nestmat.labels.problems import DesignLabels
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import with_unit
 from nestmat.paths import ROOT
+from nestmat.plan.excerpts import captions
 from nestmat.tables import Column
 
 STUDY = factories.study()
@@ -370,18 +371,23 @@ def test_points_beyond_some_hundreds_lose_their_bars(results):
     assert not any(ax.containers for ax in figure.axes)
 
 
-def test_captions_of_the_workflow_report_are_those_of_the_figures():
+def test_captions_in_the_report_of_snakemake():
     import jinja2
     from docutils.core import publish_doctree
 
     folder = Path(__file__).parents[1] / "workflow/report"
-    context = {"params": {"subject": "gap"}, "config": {"study": "toy", "title": "T", "question": "Q?"}}
-    assert {path.stem for path in folder.glob("*.rst")} == {*figures.FIGURES, "workflow"}
-    for path in folder.glob("*.rst"):
-        text = jinja2.Template(path.read_text(encoding="utf-8")).render(snakemake=context)
-        tree = publish_doctree(text, settings_overrides={"report_level": 1, "halt_level": 1})
-        if path.stem != "workflow":
-            assert tree.astext().startswith(figures.FIGURES[path.stem].caption), path.stem
+    assert {path.stem for path in folder.glob("*.rst")} == {"kind", "workflow"}
+    templates = [jinja2.Template(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.rst"))]
+    for name, figure in figures.FIGURES.items():
+        context = {
+            "wildcards": {"kind": name, "subject": "gap"},
+            "params": {"captions": captions()},
+            "config": {"study": "toy", "title": "T", "question": "Q?"},
+        }
+        for template, start in zip(templates, (figure.caption, ""), strict=True):
+            text = template.render(snakemake=context)
+            tree = publish_doctree(text, settings_overrides={"report_level": 1, "halt_level": 1})
+            assert tree.astext().startswith(start), name
 
 
 def test_asking_which_figures_there_are_loads_no_plotting():

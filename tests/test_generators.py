@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,8 @@ from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES
-from nestmat.plan.jobs import Plan, code
+from nestmat.plan import tables as jobs
+from nestmat.plan.code import code
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])
@@ -267,13 +267,14 @@ def test_rules_know_the_files_that_generators_read():
         },
         "scales": {},
     }
-    plan = Plan(study_from(study), "results")
-    devices = SimpleNamespace(dataset="perovskite_devices")
-    [file] = plan.generated_from(devices)
-    assert Path(file).resolve() == RESOURCES / "reference" / "calculations.parquet"
-    assert plan.generated_from(SimpleNamespace(dataset="nested_functions")) == []
-    assert plan.generator(devices) == {"name": "perovskite_devices", "options": {}}
-    assert plan.raw_files(devices) == ["results/data/perovskite_devices.generated.parquet"]
+    study = study_from(study)
+    [read] = jobs.generator_files(study).itertuples()
+    assert read.dataset == "perovskite_devices"
+    assert Path(read.path).resolve() == RESOURCES / "reference" / "calculations.parquet"
+    assert jobs.data_files(study)["path"].to_list() == [
+        "<results>/data/perovskite_devices.generated.parquet",
+        "<results>/data/nested_functions.generated.parquet",
+    ]
     assert set(READS) <= set(GENERATORS)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import factories
 import numpy as np
@@ -23,7 +22,7 @@ from nestmat.evaluation import pool as pools
 from nestmat.labels.numbers import format_value
 from nestmat.labels.scales import Labels
 from nestmat.paths import ROOT
-from nestmat.plan.jobs import Plan
+from nestmat.plan.tables import representations
 from nestmat.report import scale as chapters
 from nestmat.report.findings import pool as findings_pool
 from nestmat.search.pool import expected_improvement, gaussian_process
@@ -250,9 +249,8 @@ def results(tmp_path_factory):
 
 
 def search(results, folder, **changes):
-    wildcards, plan = SimpleNamespace(scale="gap"), Plan(factories.study(), str(results))
     latents = changes.pop("latents", {})
-    given = plan.pool(wildcards) | {"trials": 4, **changes}
+    given = factories.study().scales["gap"].pool.model_dump() | {"trials": 4, **changes}
     given["representations"] = {"descriptors": ["descriptors"]} | changes.get("representations", {})
     paths = (results / "features/gap.parquet", results / "data/gaps.parquet")
     outputs = (folder / "pool.parquet", folder / "order.parquet")
@@ -411,11 +409,11 @@ def test_published_shares_stand_under_the_representations_they_are_for():
 
 def test_a_study_knows_which_models_were_trained_on_the_labels_that_are_sought():
     study = load_study(ROOT / "resources/studies/nestedae_binding.yaml")
-    representations = study.scales["binding"].pool.representations
-    saw = {name for name in representations if study.trained_on_labels("binding", name)}
+    names = study.scales["binding"].pool.representations
+    saw = {name for name in names if study.trained_on_labels("binding", name)}
     assert saw == {"nestedae", "nestedhd"}
-    plan, wildcards = Plan(study, "results/x"), SimpleNamespace(scale="binding")
-    assert dict(zip(plan.pool_read(wildcards), plan.pool_latents(wildcards), strict=True)) == {
+    latents = representations(study).query("scale == 'binding'")
+    assert dict(zip(latents["name"], latents["path"].str.replace("<results>", "results/x"), strict=True)) == {
         "nestedae": "results/x/latents/binding/published_quintiles/nestedae.parquet",
         "nestedhd": "results/x/latents/binding/published_quintiles/nestedhd.parquet",
         "gap_latents": "results/x/propagated/gap__binding/strict/nestedae.parquet",

@@ -41,9 +41,10 @@ def published() -> dict[str, pd.DataFrame]:
 def results(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("results") / "toy_devices"
     study = factories.write_results(root)
-    (root / "figures").mkdir()
     for scale, name in figures.available(study):
-        (root / f"figures/{scale}.{name}.svg").write_text(SVG)
+        path = root / f"figures/{scale}/{name}.svg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(SVG)
     benchmark = root / "benchmarks/train_scale/gap.strict.nestmat.tsv"
     benchmark.parent.mkdir(parents=True)
     benchmark.write_text("s\th:m:s\n41.7\t0:00:41\n")
@@ -158,7 +159,7 @@ def write(root: Path) -> None:
     "missing",
     [
         "metrics/gap.parquet",
-        "figures/efficiency.nesting.svg",
+        "figures/efficiency/nesting.svg",
         "run_config.yaml",
         "models/gap/strict/nestmat.json",
     ],

@@ -16,7 +16,7 @@ from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.specification import Encoder, Head, Specification, Training
-from nestmat.plan.jobs import Plan
+from nestmat.plan.jobs import Jobs
 from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.joint import JointParent, joint_parents
 from nestmat.scales.propagate import propagate_latents
@@ -249,7 +249,7 @@ def test_a_parent_without_a_stack_is_trained_on_the_inner_folds_of_its_child(tmp
     )
     wildcards = SimpleNamespace(scale="fine", model="nae", protocol="strict")
     write_scale(tmp_path, "fine", 12, lambda d, k: d[:, 0])
-    inner = Plan(study, "results").inner_folds(wildcards)
+    inner = Jobs(study).inner_folds(wildcards)
     trained = train(tmp_path, "fine", model("fine_y", epochs=1), inner_folds=inner)
     assert set(trained.members["inner"]) == {-1, 0, 1}
 

@@ -335,7 +335,11 @@ def test_the_scripts_write_their_outputs(results, tmp_path, store):
     def job(**output):
         params = types.SimpleNamespace(uri=store, study="scripted")
         return types.SimpleNamespace(
-            log=[tmp_path / "job.log"], params=params, output=types.SimpleNamespace(**output)
+            log=[tmp_path / "job.log"],
+            params=params,
+            output=types.SimpleNamespace(**output),
+            threads=1,
+            config={},
         )
 
     init_tracking.main(job(json=tmp_path / "store.json"))

@@ -158,7 +158,7 @@ def test_the_report_speaks_of_accuracy_and_stands_alone(finished):
     said = report.partition('<h2 id="data"')[0]
     for text in ("MAE", "RMSE", "nan", "learned inside the training rows"):
         assert text not in said, text
-    drawn = {path.name.split(".")[1] for path in (results(finished) / "figures").glob("*.svg")}
+    drawn = {path.stem for path in (results(finished) / "figures").glob("*/*.svg")}
     assert {"roc", "labelled", "elements", "errors", "calibration", "nesting", "sweep"} <= drawn
     assert "parity" not in drawn
 

@@ -7,14 +7,38 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from nestmat.errors import InputError
+from nestmat.plugins import load_plugins
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @contextmanager
-def job_log(path: str | Path, level: int = logging.INFO) -> Iterator[logging.Logger]:
+def job_log(snakemake: Any) -> Iterator[logging.Logger]:
+    """Set up a job: its log, the threads that it may use, and the plug-ins of its study.
+
+    Args:
+        snakemake: The job.
+
+    Yields:
+        The root logger.
+
+    Raises:
+        SystemExit: As `log_to`.
+        InputError: As `log_to`.
+    """
+    with log_to(snakemake.log[0]) as log:
+        # Only a job that has imported torch computes with it.
+        if torch := sys.modules.get("torch"):
+            torch.set_num_threads(snakemake.threads)
+        load_plugins(snakemake.config.get("plugins", []))
+        yield log
+
+
+@contextmanager
+def log_to(path: str | Path, level: int = logging.INFO) -> Iterator[logging.Logger]:
     """Send log messages and Python warnings to a file and to stderr while a job runs.
 
     An `InputError` ends the job with exit status 1 and its message alone on stderr, for it is meant for the

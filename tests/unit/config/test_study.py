@@ -14,7 +14,9 @@ from nestmat.config.datasets import DataFile, DatasetSpec
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
-from nestmat.plan.jobs import Plan
+from nestmat.plan.excerpts import downloads
+from nestmat.plan.jobs import Jobs
+from nestmat.plan.tables import data_files
 
 
 def model(target: str, *inputs: str, **more) -> dict:
@@ -56,11 +58,10 @@ def test_inner_folds_are_those_of_the_stack_where_it_runs():
     # The ridge regression keeps the stack out of this protocol: two levels of a column are enough for it.
     assert study.inner_folds("coarse", "nested", "by_kind") == 0
     assert study.inner_folds("fine", "nested", "by_kind") == 0
-    plan = Plan(study, "results")
+    jobs = Jobs(study)
     for protocol, stack, folds in (("strict", ["nested", "ridge"], 2), ("by_kind", [], 0)):
         wildcards = SimpleNamespace(scale="coarse", protocol=protocol)
-        assert plan.stack(wildcards) == stack
-        assert plan.stack_inner_folds(wildcards) == folds
+        assert jobs.stacked(wildcards) == {"members": stack, "inner_folds": folds}
 
 
 @pytest.mark.parametrize(
@@ -110,9 +111,9 @@ def three_scales(**coarsest) -> dict:
 
 def test_predictions_are_passed_to_the_scale_that_asks_for_them():
     study = study_from(three_scales())
-    plan = Plan(study, "results")
+    jobs = Jobs(study)
     passed = {
-        (parent, child): plan.pass_prediction(SimpleNamespace(parent=parent, child=child))
+        (parent, child): jobs.passes_prediction(SimpleNamespace(parent=parent, child=child))
         for parent, child in (("fine", "coarse"), ("coarse", "third"), ("fine", "third"))
     }
     # Between fine and third stands coarse, which was trained without the prediction of fine.
@@ -130,8 +131,8 @@ def remote() -> dict:
 
 
 def test_a_published_parquet_file_is_fetched_and_read_under_its_ending():
-    plan = Plan(study_from(remote()), "results")
-    assert plan.raw_files(SimpleNamespace(dataset="rows")) == ["downloads/rows-000000000000.parquet"]
+    files = data_files(study_from(remote()))
+    assert files["path"].to_list() == ["downloads/rows-000000000000.parquet"]
 
 
 def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
@@ -139,21 +140,21 @@ def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
     first = {"url": "https://example.org/x.csv", "sha256": "0" * 64}
     second = {"url": "https://example.org/y.csv", "sha256": "1" * 64}
     content["datasets"]["rows"] |= {**first, "further_files": [second]}
-    plan = Plan(study_from(content), "results")
+    study = study_from(content)
     files = ["downloads/rows-000000000000.csv", "downloads/rows-111111111111.csv"]
-    assert plan.raw_files(SimpleNamespace(dataset="rows")) == files
+    assert data_files(study)["path"].to_list() == files
     for part in (first, second):
-        given = plan.data_file(SimpleNamespace(dataset="rows", checksum=part["sha256"][:12]))
-        assert DataFile.model_validate(given) == DataFile.model_validate(part)
+        values = downloads(study)[f"rows-{part['sha256'][:12]}"]
+        assert DataFile.model_validate(values) == DataFile.model_validate(part)
 
 
 def test_matminer_gets_processes_and_the_memory_for_them():
     content = configuration()
-    plain = Plan(study_from(content), "results")
+    plain = Jobs(study_from(content))
     scale = next(iter(content["scales"]))
     content["scales"][scale]["features"]["slow"] = {"matminer": {"WenAlloys": {}}}
     content["datasets"]["rows"]["formula"] = "formula"
-    slow = Plan(study_from(content), "results")
+    slow = Jobs(study_from(content))
     jobs = [SimpleNamespace(scale=scale), SimpleNamespace(parent=scale, child="other")]
     assert [plain.feature_threads(job) for job in jobs] == [1, 1]
     assert [slow.feature_threads(job) for job in jobs] == [4, 4]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,7 @@ class Design:
         space: The materials that may be proposed.
         surrogate: What the members predict of them.
         problem: What is wanted of them.
+        data: Data set of each scale that predicts, read, where candidates are judged.
     """
 
     study: Study
@@ -74,6 +75,7 @@ class Design:
     space: Product
     surrogate: Surrogate
     problem: Problem
+    data: Mapping[str, str | Path] = field(default_factory=dict)
 
     @property
     def config(self) -> problems.DesignProblem:

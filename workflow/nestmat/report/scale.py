@@ -399,7 +399,7 @@ def _calibration(metrics: pd.DataFrame, labels: Labels, target: str) -> list[lis
 def figure(source: Source, subject: str, kind_: str) -> dict[str, str]:
     """A figure of a scale or a design problem, as the page holds it."""
     about = figures.FIGURES[kind_]
-    name = f"figures/{subject}.{kind_}.svg"
+    name = f"figures/{subject}/{kind_}.svg"
     return {
         "title": about.title,
         "caption": about.caption,

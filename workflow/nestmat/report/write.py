@@ -44,7 +44,7 @@ def needs(study: Study) -> dict[str, list[str]]:
         "cards": [f"{stem}.json" for stem in trained],
         "weights": [f"{stem}.safetensors" for stem in trained],
         "designs": [path for name in study.search for path in _needs_of_problem(study, name)],
-        "figures": [f"figures/{subject}.{kind}.svg" for subject, kind in figures.available(study)],
+        "figures": [f"figures/{subject}/{kind}.svg" for subject, kind in figures.available(study)],
     }
 
 

@@ -1,0 +1,46 @@
+"""From the rule of a job to the design problem that it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from nestmat.config.loading import study_from
+from nestmat.design.members import Members
+from nestmat.design.problem import Design, build_design
+
+
+def open_design(snakemake: Any) -> Design:
+    """The design problem of a job, with the trained members and the data sets that its rule names.
+
+    Args:
+        snakemake: The job. Parameters `study` and `fold`, the fold that the members left out, -1 for none;
+            inputs `weights`, `features` and `folds` of the chain, parents first, and where candidates are
+            judged `data`, the data sets of the scales that predict.
+
+    Raises:
+        InputError: The parts of the configuration do not fit each other or the trained models.
+    """
+    study, name = study_from(snakemake.params.study), snakemake.wildcards.problem
+    config = study.search[name]
+    protocol = "strict" if snakemake.params.fold < 0 else config.protocol
+    scales = list(study.chain(config.scale, config.model, protocol))
+    design = build_design(study, name, members_of(snakemake, protocol, scales))
+    data = list(snakemake.input.get("data", []))
+    return replace(design, data=dict(zip(design.scales, data, strict=False)))
+
+
+def members_of(snakemake: Any, protocol: str, scales: Sequence[str]) -> Members:
+    """The members that a rule names by its inputs `weights`, `features` and `folds`.
+
+    Args:
+        snakemake: The job.
+        protocol: Protocol that they were trained in; in a protocol other than strict they left out fold 0.
+        scales: Scales of the files, parents first. Without a model there are no weights.
+    """
+    files = snakemake.input
+    weights = dict(zip(scales, files.weights, strict=bool(files.weights)))
+    features = dict(zip(scales, files.features, strict=True))
+    folds = dict(zip(scales, files.folds, strict=True))
+    return Members(protocol, -1 if protocol == "strict" else 0, weights, features, folds)

@@ -1,0 +1,103 @@
+"""Files of the library that a job runs: what its script imports, and the modules of its kinds."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from nestmat.paths import RESOURCES, ROOT
+from nestmat.plugins import Registry
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def _imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _files_of(module: str) -> Iterator[Path]:
+    stem = PACKAGE.parent / Path(*module.split("."))
+    yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file())
+
+
+@functools.cache
+def _modules(file: Path) -> tuple[Path, ...]:
+    names = [name for name in _imports(file) if name.split(".")[0] == "nestmat"]
+    return tuple(path for name in names for path in _files_of(name))
+
+
+def _with_imports(files: Iterable[Path]) -> set[Path]:
+    """Files of Python and the modules of the library that they import, directly or through others."""
+    waiting, closure = list(files), set[Path]()
+    while waiting:
+        file = waiting.pop()
+        if file not in closure:
+            closure.add(file)
+            waiting += _modules(file)
+    return closure
+
+
+def code(script: str) -> list[str]:
+    """Library modules that a script imports, directly or through others.
+
+    Snakemake reruns a job when its script changes, but not when a module that the script imports does: rules
+    name these files as inputs.
+
+    Args:
+        script: Name of the script without ``.py``.
+
+    Returns:
+        Paths relative to the working directory, sorted.
+    """
+    file = ROOT / "scripts" / f"{script}.py"
+    return sorted(os.path.relpath(module) for module in _with_imports([file]) - {file})
+
+
+def kind_files(registry: Registry[Any], kinds: str | Iterable[str]) -> list[str]:
+    """Files that define kinds of a registry, with the library modules that they import.
+
+    A registry names modules and imports none, so that `code` leaves them out: a rule names those that its job
+    uses, and a change of any other kind does not repeat the job. A kind of a plug-in is in the plug-in file.
+
+    Args:
+        registry: The registry.
+        kinds: One kind or several.
+
+    Returns:
+        Paths relative to the working directory, sorted.
+    """
+    sources = [registry.source(kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)]
+    files = [
+        file for source in sources for file in ([source] if isinstance(source, Path) else _files_of(source))
+    ]
+    return sorted(os.path.relpath(file) for file in _with_imports(files))
+
+
+def code_of(
+    registry: Registry[Any], kinds: Callable[[Any], str | Iterable[str]]
+) -> Callable[[Any], list[str]]:
+    """Input function: `kind_files` of the kinds that a function of the wildcards names."""
+
+    def files(wildcards: Any) -> list[str]:
+        return kind_files(registry, kinds(wildcards))
+
+    return files
+
+
+def resource(name: str) -> str:
+    """A file of resources/, relative to the working directory."""
+    return os.path.relpath(RESOURCES / name)
+
+
+def program(name: str) -> str:
+    """A script of the repository that is run as a command, relative to the working directory."""
+    return os.path.relpath(ROOT / name)
