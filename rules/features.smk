@@ -34,7 +34,9 @@ rule featurize_materials:
 
 rule featurize_for_parent:
     input:
-        table=collect("<results>/data/{dataset}.parquet", dataset=lookup(dpath="{child}/dataset", within=SCALES)),
+        table=collect(
+            "<results>/data/{dataset}.parquet", dataset=lookup(dpath="{child}/dataset", within=SCALES)
+        ),
         parent="<results>/features/{parent}.parquet",
         code=code("featurize_for_parent"),
         ions=resource("ions.yaml"),

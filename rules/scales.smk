@@ -35,7 +35,9 @@ rule train_scale:
         folds="<results>/folds/{scale}.parquet",
         parents=collect(
             "<results>/propagated/{link.parent}__{{scale}}/{link.parent_protocol}/{link.parent_model}.parquet",
-            link=lookup("scale == '{scale}' and protocol == '{protocol}' and model == '{model}'", within=links),
+            link=lookup(
+                "scale == '{scale}' and protocol == '{protocol}' and model == '{model}'", within=links
+            ),
         ),
         joint=JOBS.joint_files,
         teacher=JOBS.teacher,
@@ -60,7 +62,9 @@ rule train_scale:
         specification=lookup(dpath="{scale}/models/{model}/specification", within=SCALES),
         inner_folds=JOBS.inner_folds,
         parents=lookup(
-            "scale == '{scale}' and protocol == '{protocol}' and model == '{model}'", within=links, cols="parent"
+            "scale == '{scale}' and protocol == '{protocol}' and model == '{model}'",
+            within=links,
+            cols="parent",
         ),
         joint=JOBS.joint_parents,
     message:
@@ -76,7 +80,9 @@ rule propagate_latents:
         features="<results>/features/{parent}__{child}.parquet",
         parents=collect(
             "<results>/propagated/{link.parent}__{{child}}/{link.parent_protocol}/{link.parent_model}.parquet",
-            link=lookup("scale == '{parent}' and protocol == '{protocol}' and model == '{model}'", within=links),
+            link=lookup(
+                "scale == '{parent}' and protocol == '{protocol}' and model == '{model}'", within=links
+            ),
         ),
         code=code("propagate_latents"),
     output:
@@ -92,7 +98,9 @@ rule propagate_latents:
         runtime=30,
     params:
         parents=lookup(
-            "scale == '{parent}' and protocol == '{protocol}' and model == '{model}'", within=links, cols="parent"
+            "scale == '{parent}' and protocol == '{protocol}' and model == '{model}'",
+            within=links,
+            cols="parent",
         ),
         pass_prediction=JOBS.passes_prediction,
     message:

@@ -29,7 +29,8 @@ wildcard_constraints:
 rule train_generative:
     input:
         weights=collect(
-            "<results>/models/{step.stem}.safetensors", step=lookup(teaching + " and stem != ''", within=chains)
+            "<results>/models/{step.stem}.safetensors",
+            step=lookup(f"{teaching} and stem != ''", within=chains),
         ),
         features=collect("<results>/features/{step.scale}.parquet", step=lookup(teaching, within=chains)),
         folds=collect("<results>/folds/{step.scale}.parquet", step=lookup(teaching, within=chains)),
@@ -65,7 +66,9 @@ rule search_candidates:
         data=judging_data,
         generative=collect(
             "<results>/generative/{search.protocol}/{search.generative}.safetensors",
-            search=lookup("problem == '{problem}' and method == '{method}' and generative != ''", within=searches),
+            search=lookup(
+                "problem == '{problem}' and method == '{method}' and generative != ''", within=searches
+            ),
         ),
         code=code("search_candidates"),
         ions=resource("ions.yaml"),

@@ -43,8 +43,13 @@ rule track_runs:
         # Not ancient(): with an outdated ancient input Snakemake 9.27 runs that input's rule and nothing else.
         store="mlflow/store.json",
         metrics=expand("<results>/metrics/{scale}.parquet", scale=SCALES),
-        cards=expand("<results>/models/{run.scale}/{run.protocol}/{run.model}.json", run=list(trainings.itertuples())),
-        histories=expand("<results>/models/{run.scale}/{run.protocol}/{run.model}.history.parquet", run=list(trainings.itertuples())),
+        cards=expand(
+            "<results>/models/{run.scale}/{run.protocol}/{run.model}.json", run=list(trainings.itertuples())
+        ),
+        histories=expand(
+            "<results>/models/{run.scale}/{run.protocol}/{run.model}.history.parquet",
+            run=list(trainings.itertuples()),
+        ),
         code=code("track_runs"),
     output:
         json="<results>/tracking.json",
