@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nestmat.paths import ROOT
-from nestmat.plan.jobs import code
+from nestmat.plan.code import code
 
 CONFIG = ROOT / "workflow/nestmat/config"
 SEARCH = {"problems", "pool", "generative", "spaces", "study", "checks", "loading", "schema"}
