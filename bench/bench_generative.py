@@ -46,13 +46,7 @@ class Bench:
         study = load_study(ROOT / STUDY)
         given = study.search[problem]
         stems = study.chain(given.scale, given.model, given.protocol)
-        members = Members(
-            given.protocol,
-            0,
-            {scale: results / f"models/{stem}.safetensors" for scale, stem in stems.items()},
-            {scale: results / f"features/{scale}.parquet" for scale in stems},
-            {scale: results / f"folds/{scale}.parquet" for scale in stems},
-        )
+        members = Members.in_results(results, stems, given.protocol, 0)
         self.design = build_design(study, problem, members)
         assert given.shortlist
         chosen = given.methods[given.shortlist.method]

@@ -8,15 +8,16 @@ the other half.
 from typing import Any
 
 from nestmat.design.opening import open_design
-from nestmat.design.retraining import second_round
+from nestmat.design.retraining import retrain_on_calculated
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.design.retraining.second_round`."""
+    """Map the rule onto `nestmat.design.retraining.retrain_on_calculated`."""
     with job_log(snakemake):
         design = open_design(snakemake)
-        second_round(design, snakemake.input.data[0], snakemake.input.calculated, snakemake.output.rounds)
+        data, calculated = snakemake.input.data[0], snakemake.input.calculated
+        retrain_on_calculated(design, data, calculated, snakemake.output.rounds)
 
 
 if "snakemake" in globals():

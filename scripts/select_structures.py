@@ -7,22 +7,17 @@ cell (angstrom, degrees).
 
 from typing import Any
 
-from nestmat.design.cells import select_cells
 from nestmat.design.opening import open_design
-from nestmat.design.verification import select_for_dft
+from nestmat.design.structures import select_structures
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `select_for_dft` of `nestmat.design.verification` or `select_cells`."""
+    """Map the rule onto `nestmat.design.structures.select_structures`."""
     with job_log(snakemake):
         design = open_design(snakemake)
-        outputs = (snakemake.output.table, snakemake.output.csv)
-        if design.config.space.cells:
-            [shortlist] = snakemake.input.shortlist
-            select_cells(design, shortlist, *outputs)
-        else:
-            select_for_dft(design, *outputs)
+        shortlist = next(iter(snakemake.input.shortlist), None)
+        select_structures(design, shortlist, snakemake.output.table, snakemake.output.csv)
 
 
 if "snakemake" in globals():

@@ -6,18 +6,16 @@ constant (angstrom) and formation energy (eV), predicted and calculated.
 
 from typing import Any
 
-from nestmat.design.cells import verify_cells
 from nestmat.design.opening import open_design
-from nestmat.design.verification import verify
+from nestmat.design.structures import verify_candidates
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule onto `nestmat.design.verification.verify` or `nestmat.design.cells.verify_cells`."""
+    """Map the rule onto `nestmat.design.structures.verify_candidates`."""
     with job_log(snakemake):
         design = open_design(snakemake)
-        hold = verify_cells if design.config.space.cells else verify
-        hold(design, snakemake.input.calculated, snakemake.output.verified)
+        verify_candidates(design, snakemake.input.calculated, snakemake.output.verified)
 
 
 if "snakemake" in globals():

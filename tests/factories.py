@@ -26,7 +26,7 @@ from nestmat.data.generators import write_generated
 from nestmat.data.reading import Reading, read
 from nestmat.design.candidates import RUNS
 from nestmat.design.metrics import DESIGN_METRICS, assess
-from nestmat.design.retraining import ROUNDS
+from nestmat.design.retraining import RETRAINED
 from nestmat.design.spaces import design_space
 from nestmat.design.verification import VERIFIED
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
@@ -726,7 +726,7 @@ def _write_designs(root: Path, config: Study, name: str, rng: np.random.Generato
     tables.write(folder / "verified.parquet", calculated, VERIFIED)
     rounds = calculated[["formula", "calculated", "unit"]].assign(target="Gap", first_std=0.1, second_std=0.1)
     rounds["first"], rounds["second"] = rounds["calculated"] - 0.2, rounds["calculated"] + 0.1
-    tables.write(folder / "rounds.parquet", rounds, ROUNDS)
+    tables.write(folder / "rounds.parquet", rounds, RETRAINED)
 
 
 def _candidates(space: Product, n: int, gap: float, rng: np.random.Generator) -> pd.DataFrame:

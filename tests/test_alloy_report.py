@@ -369,10 +369,10 @@ def test_materials_are_named_by_formulas_of_the_space():
     x = named_materials(["AlCoCr", "Mo25Nb25Ta25W25"], SPACE)
     assert SPACE.formulas(x) == ["Al34Co33Cr33", "Mo25Nb25Ta25W25"]
     for text, message in (
-        ("Mo50Nb50", "no material of the space"),
-        ("MoNbAu", "no material of the space"),
-        ("Al97Co2Cr1", "no material of the space"),
-        ("not one", "is not a formula"),
+        ("Mo50Nb50", "no material of the design space"),
+        ("MoNbAu", "no material of the design space"),
+        ("Al97Co2Cr1", "no material of the design space"),
+        ("not one", "cannot be read"),
     ):
         with pytest.raises(InputError, match=message):
             named_materials(["AlCoCr", text], SPACE)

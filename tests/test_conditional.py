@@ -404,7 +404,7 @@ def test_constraints_hold_of_what_is_accepted(problem):
 def test_a_configured_method_asks_for_known_materials_only_where_it_needs_them():
     given = Method.model_validate({"kind": "inversion", "options": {"shares": [1.0], "within": 0.2}})
     known = np.ones((2, 3))
-    found = build_method(given, known=lambda: known)
+    found = build_method(given, known_materials=lambda: known)
     assert (found.settings.shares, found.settings.within) == ((1.0,), 0.2)
     assert found.known is known
     assert build_method(given).known.size == 0
@@ -413,7 +413,9 @@ def test_a_configured_method_asks_for_known_materials_only_where_it_needs_them()
         raise AssertionError("is not asked")
 
     assert (
-        build_method(Method.model_validate({"kind": "decode", "options": {"near": 0.1}}), known=none).near
+        build_method(
+            Method.model_validate({"kind": "decode", "options": {"near": 0.1}}), known_materials=none
+        ).near
         == 0.1
     )
     with pytest.raises(InputError, match="its settings are samples, near, accept"):

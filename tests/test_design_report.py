@@ -12,7 +12,7 @@ import pytest
 
 from nestmat import tables
 from nestmat.config.loading import study_from
-from nestmat.design.metrics import DESIGN_METRICS, wilson
+from nestmat.design.metrics import DESIGN_METRICS, wilson_interval
 from nestmat.figures import style
 from nestmat.figures.problems import front
 from nestmat.labels import comparisons
@@ -32,7 +32,7 @@ def metrics_of(**hits: tuple[int, int]) -> pd.DataFrame:
     """Metrics of methods with so many hits by all judges of so many candidates."""
     rows = []
     for method, (count, n) in hits.items():
-        low, high = wilson(count, n)
+        low, high = wilson_interval(count, n)
         plain = {"method": method, "seed": -1, "judge": "all", "metric": "hit", "at": np.nan, "unit": ""}
         rows.append({**plain, "value": count / n, "low": low, "high": high})
     return pd.DataFrame(rows, columns=list(DESIGN_METRICS))

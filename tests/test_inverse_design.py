@@ -20,11 +20,11 @@ from nestmat.config.loading import study_from
 from nestmat.config.problems import Method
 from nestmat.config.spaces import DesignSpace
 from nestmat.design.candidates import proposed_rows
+from nestmat.design.compounds import approximants
 from nestmat.design.domain import ApplicabilityDomain
-from nestmat.design.metrics import assess, diversity, pair_distance, wilson
+from nestmat.design.metrics import assess, diversity, pair_distance, wilson_interval
 from nestmat.design.search import build_method
 from nestmat.design.spaces import composition_columns, design_space
-from nestmat.design.verification import approximants
 from nestmat.errors import InputError
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
 from nestmat.paths import ROOT
@@ -151,13 +151,13 @@ def test_intervals_of_rates_are_wilsons():
         (0, 20, 0, 0.1611),
         (1, 29, 0.0061, 0.1718),
     ):
-        assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)
+        assert wilson_interval(hits, n) == pytest.approx((low, high), abs=5e-5)
 
 
 @pytest.mark.parametrize("n", range(1, 300, 7))
 def test_a_rate_lies_inside_its_interval(n):
     for hits in (0, 1, n):
-        low, high = wilson(hits, n)
+        low, high = wilson_interval(hits, n)
         assert 0 <= low <= hits / n <= high <= 1
 
 

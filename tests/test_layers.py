@@ -384,7 +384,7 @@ def test_hits_far_from_each_other_are_selected(design, tmp_path):
     assert list(csv) == [*CELL, "field"]
     np.testing.assert_allclose(csv, chosen[[*CELL, "field"]])
     tables.write(tmp_path / "none.parquet", frame.assign(hit=False), schema)
-    with pytest.raises(InputError, match="keeps what is wanted"):
+    with pytest.raises(InputError, match="no hit"):
         select_cells(design, tmp_path / "none.parquet", tmp_path / "s.parquet", tmp_path / "s.csv")
 
 

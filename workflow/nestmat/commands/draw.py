@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from nestmat import tables
+from nestmat.config.problems import Method
 from nestmat.config.study import Study
 from nestmat.design.candidates import candidate_table
 from nestmat.design.generative import load_generators
@@ -18,7 +19,7 @@ from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.search.candidate_table import candidate_schema
 
-BARREN = 20
+EMPTY_SEARCHES = 20
 """Searches in a row without a material after which no more are made."""
 
 
@@ -32,14 +33,14 @@ def draw_materials(
     count: int = 1000,
     method_name: str | None = None,
 ) -> tuple[int, int]:
-    """Draw materials that should have a value, with members and networks that were trained on every row.
+    """Draw materials that should have a value, with members and generators that were trained on every row.
 
     Args:
         study: The study, which has been run.
         results: Folder of its results.
         problem: Name of a design problem.
-        output: File to write, CSV or by its suffix ``.parquet`` Parquet: the numbers of each material and
-            what is predicted of it.
+        output: File to write, CSV or by its suffix ``.parquet`` Parquet: numbers and predictions of each
+            material.
         value: The value; by default that of the problem.
         count: Materials to draw.
         method_name: Generative method of the problem; by default that of its shortlist.
@@ -50,57 +51,64 @@ def draw_materials(
     Raises:
         InputError: There is no such problem or method, a result is missing, or no sample is kept.
     """
-    if problem not in study.search:
-        raise InputError(
-            "is not a problem of the study.",
-            value=problem,
-            remedy=f"choose one of {', '.join(study.search) or 'none: it has no search'}.",
-        )
-    given = study.search[problem]
-    name = method_name or (given.shortlist.method if given.shortlist else "")
-    known = [key for key, entry in given.methods.items() if entry.model]
-    if name not in known:
-        raise InputError(
-            f"is not a generative method of {problem}.",
-            value=name,
-            remedy=f"choose one of {', '.join(known) or 'none: it has no such method'}.",
-        )
-    stems = study.chain(given.scale, given.model, "strict")
-    members = Members(
-        "strict",
-        -1,
-        {scale: results / f"models/{stem}.safetensors" for scale, stem in stems.items()},
-        {scale: results / f"features/{scale}.parquet" for scale in stems},
-        {scale: results / f"folds/{scale}.parquet" for scale in stems},
-    )
-    design, chosen = build_design(study, problem, members), given.methods[name]
-    weights = results / f"generative/strict/{chosen.model}.safetensors"
+    method = _generative_method(study, problem, method_name)
+    config = study.search[problem]
+    stems = study.chain(config.scale, config.model, "strict")
+    design = build_design(study, problem, Members.in_results(results, stems, "strict", -1))
+    weights = results / f"generative/strict/{method.model}.safetensors"
     if not weights.is_file():
         raise InputError(
-            "does not exist: only the method of a shortlist is trained on every row.",
+            "The generator is not trained: only that of a shortlist's method is trained on every row.",
             file=weights,
-            remedy=f"name {name} as the method of a shortlist, or make the file with snakemake.",
+            remedy="name this method as that of a shortlist, or make the file with snakemake.",
         )
-    models = load_generators(study, chosen, [weights])
-    search, asked = build_method(chosen, models), design.problem
+    search = build_method(method, load_generators(study, method, [weights]))
+    target_problem = design.problem
     if value is not None:
-        asked = dataclasses.replace(asked, targets=[dataclasses.replace(asked.targets[0], low=value)])
-    parts, drawn, found, barren, seed = [], 0, 0, 0, 0
-    while found < count and barren < BARREN:
-        made = search.propose(asked, chosen.budget or given.budget, seed)
-        parts.append(candidate_table(asked, made.x, made.table))
-        drawn, found, seed = drawn + int(made.details["sampled"]), found + len(made.x), seed + 1
-        barren = 0 if len(made.x) else barren + 1
-    if not found:
+        target = dataclasses.replace(target_problem.targets[0], low=value)
+        target_problem = dataclasses.replace(target_problem, targets=[target])
+    parts, n_sampled, n_materials, n_empty, seed = [], 0, 0, 0, 0
+    while n_materials < count and n_empty < EMPTY_SEARCHES:
+        proposed = search.propose(target_problem, method.budget or config.budget, seed)
+        parts.append(candidate_table(target_problem, proposed.x, proposed.table))
+        n_sampled += int(proposed.details["sampled"])
+        n_materials += len(proposed.x)
+        n_empty = 0 if len(proposed.x) else n_empty + 1
+        seed += 1
+    if not n_materials:
         raise InputError(
-            f"has no material among {drawn} samples.",
-            column=f"search.{problem}",
+            f"None of {n_sampled} samples is a material that the method keeps.",
+            key=f"search.{problem}",
             value=value,
-            remedy="ask for a value that the training data has, or widen `accept` and the constraints.",
+            remedy="choose a value that the training data has, or widen `accept` and the constraints.",
         )
     frame = pd.concat(parts, ignore_index=True).head(count)
     if output.suffix == ".parquet":
         tables.write(output, frame, candidate_schema(frame.columns, design.units), {"problem": problem})
     else:
         write_text(output, frame.to_csv(index=False, lineterminator="\n"))
-    return len(frame), drawn
+    return len(frame), n_sampled
+
+
+def _generative_method(study: Study, problem: str, name: str | None) -> Method:
+    """Configuration of a generative method of a problem, by default that of its shortlist.
+
+    Raises:
+        InputError: There is no such problem or method.
+    """
+    if problem not in study.search:
+        raise InputError(
+            f"The study has no design problem {problem!r}.",
+            value=problem,
+            remedy=f"choose one of {', '.join(study.search)}." if study.search else "add one under `search`.",
+        )
+    config = study.search[problem]
+    name = name or (config.shortlist.method if config.shortlist else "")
+    generative = {key: method for key, method in config.methods.items() if method.model}
+    if name not in generative:
+        raise InputError(
+            f"The design problem {problem!r} has no generative method {name!r}.",
+            value=name,
+            remedy=f"choose one of {', '.join(generative)}." if generative else "add one under `methods`.",
+        )
+    return generative[name]

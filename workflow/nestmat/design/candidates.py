@@ -12,12 +12,12 @@ from nestmat.search.problem import Problem
 
 
 def candidate_table(problem: Problem, x: NDArray[np.float64], table: pd.DataFrame) -> pd.DataFrame:
-    """Materials with formula, numbers and what is predicted, a row a material.
+    """Table of materials: formula, numbers of the space and predictions, a row each.
 
     Args:
         problem: The problem.
         x: Materials (n, columns).
-        table: What `Problem.evaluate` says of them.
+        table: What `Problem.evaluate` returns for them.
     """
     numbers = pd.DataFrame(x, columns=list(problem.space.columns))
     return pd.concat([pd.Series(problem.space.formulas(x), name="formula"), numbers, table], axis=1)
@@ -34,23 +34,23 @@ RUNS: tables.Schema = {
 }
 
 
-def proposed_rows(problem: Problem, found: Candidates, count: int) -> NDArray[np.int64]:
+def proposed_rows(problem: Problem, candidates: Candidates, count: int) -> NDArray[np.int64]:
     """Rows of candidates to propose: with one target the best; with several the front first.
 
     Where the front has more than ``count``, it is thinned evenly along the first target.
 
     Args:
-        problem: What is wanted, with the predictor that was searched.
-        found: What was found, best first.
+        problem: Targets and constraints, with the predictor that was searched.
+        candidates: What a search has found, best first.
         count: How many to propose.
 
     Returns:
         At most ``count``, best first.
     """
-    rows = np.arange(len(found.x))
+    rows = np.arange(len(candidates.x))
     if len(problem.targets) > 1:
-        front = problem.front(found.table)
-        ranked = rows[front][np.argsort(problem.distances(found.table)[front, 0], kind="stable")]
+        front = problem.front(candidates.table)
+        ranked = rows[front][np.argsort(problem.distances(candidates.table)[front, 0], kind="stable")]
         if len(ranked) > count:
             ranked = ranked[np.linspace(0, len(ranked) - 1, count).round().astype(int)]
         rows = np.concatenate([ranked, rows[~front]])

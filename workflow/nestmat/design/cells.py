@@ -1,4 +1,4 @@
-"""Verification by DFT of designed cells: which of a shortlist are calculated, and how they compare."""
+"""Cells of a design problem for DFT: which of a shortlist are calculated, and how predictions compare."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def farthest(space: DesignSpace, x: NDArray[np.float64], count: int) -> NDArray[
     """Materials that are far from each other: the first, then always the one farthest from all so far.
 
     Args:
-        space: Says how different materials are.
+        space: Space that defines the distance between materials.
         x: Materials (n, columns).
         count: How many to choose.
 
@@ -45,7 +45,7 @@ def farthest(space: DesignSpace, x: NDArray[np.float64], count: int) -> NDArray[
 
 
 def select_cells(design: Design, shortlist: str | Path, path: str | Path, csv: str | Path) -> None:
-    """Cells of a shortlist that keep what is wanted and are far from each other.
+    """Select hits of a shortlist that are far from each other.
 
     Args:
         design: The problem, whose space is one of cells.
@@ -61,10 +61,10 @@ def select_cells(design: Design, shortlist: str | Path, path: str | Path, csv: s
     hits = frame[frame["hit"]].sort_values("rank")
     if hits.empty:
         raise InputError(
-            "holds no cell that keeps what is wanted.",
+            "The shortlist has no hit, so there is no cell to calculate.",
             file=shortlist,
             column="hit",
-            remedy="look at the shortlist: the search has found nothing to verify.",
+            remedy="search longer, or widen targets and constraints.",
         )
     rows = farthest(design.space, hits[columns].to_numpy(np.float64), design.config.verify.count)
     best = hits.iloc[np.sort(rows)].reset_index(drop=True)
@@ -74,65 +74,67 @@ def select_cells(design: Design, shortlist: str | Path, path: str | Path, csv: s
 
 
 def verify_cells(design: Design, calculated: str | Path, path: str | Path) -> None:
-    """Hold predictions for cells against calculations.
+    """Compare predictions with calculations of cells.
 
     Args:
         design: The problem with members that were trained on every row.
         calculated: Results as `nestmat.dft.layers.cells` makes them, with the variables of the space.
         path: Table to write: `VERIFIED` and the variables of the space. Cells outside of the space, and
-            calculations that failed, are left out, as the log tells.
+            calculations that failed, are left out, and the log reports how many.
 
     Raises:
         InputError: A variable of the space is missing, or no calculated cell is of the space.
     """
-    given, space = design.config.verify, design.space
-    assert given is not None
-    assert given.gap is not None
+    verify, space = design.config.verify, design.space
+    assert verify is not None
+    assert verify.gap is not None
     frame = tables.read(calculated)
     x = _materials(design, frame, calculated)
     inside = np.isclose(space.canonical(x), x).all(axis=1)
     good = (frame["status"] == "converged").to_numpy()
     if not (inside & good).any():
         raise InputError(
-            f"has no calculated cell of the space of {design.name!r}.", file=calculated, column="status"
+            f"The table has no calculated cell of the space of {design.name!r}.",
+            file=calculated,
+            column="status",
         )
     _LOG.info("%d cells: %d failed, %d not of the space", len(x), (~good).sum(), (~inside).sum())
     frame, x = frame[inside & good].reset_index(drop=True), x[inside & good]
     with torch.no_grad():
-        mean, std = design.surrogate(torch.from_numpy(x))[given.gap]
-    found = pd.DataFrame(
+        mean, std = design.surrogate(torch.from_numpy(x))[verify.gap]
+    verified = pd.DataFrame(
         {
             "formula": [_label(row) for row in frame.to_dict("records")],
-            "quantity": given.gap,
-            "wanted": target_value(design, given.gap),
+            "quantity": verify.gap,
+            "wanted": target_value(design, verify.gap),
             "mean": mean.double().numpy(),
             "std": std.double().numpy(),
-            "calculated": np.maximum(0.0, frame["calculated"] + given.offset),
-            "unit": design.units[given.gap],
-            "trained_on": _trained_on(design, given.gap.partition(".")[0], x),
+            "calculated": np.maximum(0.0, frame["calculated"] + verify.offset),
+            "unit": design.units[verify.gap],
+            "trained_on": _trained_on(design, verify.gap.partition(".")[0], x),
             **dict(zip(space.columns, x.T, strict=True)),
         }
     )
     schema = {**VERIFIED, **{column: tables.Column("float64") for column in space.columns}}
-    tables.write(path, found, schema, {"problem": design.name, "offset": given.offset})
+    tables.write(path, verified, schema, {"problem": design.name, "offset": verify.offset})
 
 
 def _materials(design: Design, frame: pd.DataFrame, path: str | Path) -> NDArray[np.float64]:
-    """Calculated cells as materials of the space; what stays as it is need not be told."""
+    """Calculated cells as materials of the space; the table need not have the variables that are fixed."""
     fixed = {f.columns[0]: f.value for f in design.space.factors if isinstance(f, Fixed)}
     full = frame.assign(**{name: value for name, value in fixed.items() if name not in frame})
-    if lacking := [name for name in design.space.columns if name not in full]:
+    if missing := [name for name in design.space.columns if name not in full]:
         raise InputError(
-            "is a variable of the space and not in the table.",
+            f"The table has no column {missing[0]!r}, a variable of the design space.",
             file=path,
-            column=lacking[0],
+            column=missing[0],
             remedy="name it in `layer.columns` of the set in `dft.sets`.",
         )
     return full[list(design.space.columns)].to_numpy(np.float64)
 
 
 def _label(row: dict) -> str:
-    """Formula and cell, short enough to be read."""
+    """Formula and cell of a row, with few digits."""
     numbers = [f"{row[name]:.3f}" for name in CELL[:3]] + [f"{row[name]:.1f}" for name in CELL[3:]]
     return f"{row['formula']} {' '.join(numbers)}"
 
@@ -140,6 +142,6 @@ def _label(row: dict) -> str:
 def _trained_on(design: Design, scale: str, x: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether the members of a scale were trained on materials with the same features, (n,)."""
     feature_map = design.surrogate.maps[scale]
-    known = tables.read(design.members.features[scale], columns=list(feature_map.columns)).to_numpy()
-    mine = feature_map(torch.from_numpy(x)).numpy()
-    return np.array([np.isclose(known, row).all(axis=1).any() for row in mine], dtype=bool)
+    training = tables.read(design.members.features[scale], columns=list(feature_map.columns)).to_numpy()
+    features = feature_map(torch.from_numpy(x)).numpy()
+    return np.array([np.isclose(training, row).all(axis=1).any() for row in features], dtype=bool)

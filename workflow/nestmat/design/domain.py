@@ -18,27 +18,28 @@ from nestmat.search.spaces.simplex import Simplex
 
 
 class ApplicabilityDomain:
-    """Where a model has seen materials: by the kernel density of what it was trained on.
+    """Where a model has been trained: by the kernel density of its training materials.
 
     Descriptors are standardised and the bandwidth is Scott's. A material is inside where its density is not
     below that of the lowest twentieth of the training materials, each estimated without itself (after Schultz
     et al., npj Comput. Mater. 2025).
 
     Args:
-        known: Descriptors of the training materials, (n, descriptors).
+        descriptors: Descriptors of the training materials, (n, descriptors).
     """
 
-    def __init__(self, known: NDArray[np.float64]):
-        self._scaler = StandardScaler().fit(known)
-        points = self._scaler.transform(known)
+    def __init__(self, descriptors: NDArray[np.float64]):
+        self._scaler = StandardScaler().fit(descriptors)
+        points = self._scaler.transform(descriptors)
         n, d = points.shape
         width = n ** (-1.0 / (d + 4))
         self._density = KernelDensity(bandwidth=width).fit(points)
-        # Without itself: its own kernel is taken out of the sum.
-        own = -0.5 * d * np.log(2 * np.pi) - d * np.log(width) - np.log(n)
-        both = self._density.score_samples(points)
-        rest = np.log(np.maximum(-np.expm1(own - both), 1e-300)) + both + np.log(n / (n - 1))
-        self.threshold = float(np.quantile(rest, 0.05))
+        # Each density is estimated without the material itself: its own kernel is taken out of the sum.
+        own_kernel = -0.5 * d * np.log(2 * np.pi) - d * np.log(width) - np.log(n)
+        log_density = self._density.score_samples(points)
+        without_own = np.log(np.maximum(-np.expm1(own_kernel - log_density), 1e-300))
+        left_out = without_own + log_density + np.log(n / (n - 1))
+        self.threshold = float(np.quantile(left_out, 0.05))
 
     def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Logarithm of the density at descriptors (n, descriptors), (n,)."""
@@ -52,14 +53,14 @@ WINDOWS = {
 }
 
 
-DRAWN = 100
+DRAWN_VALUES = 100
 """Values of variables without a grid that are tried for each training material."""
 
 
 def with_novelty_and_domain(design: Design, frame: pd.DataFrame) -> pd.DataFrame:
-    """Candidates with their distance to what was trained on, and whether a model has seen their like.
+    """Candidates with their distance from the training materials, and whether they are in the domain.
 
-    Both are of the finest scale that predicts: ``novelty`` (0 to 1; of the composition, or, where the space
+    Both refer to the finest scale that predicts: ``novelty`` (0 to 1; of the composition, or, where the space
     has none, of all its numbers), ``log_density`` and ``in_domain``.
     """
     x = torch.from_numpy(frame[list(design.space.columns)].to_numpy(np.float64))
@@ -67,8 +68,8 @@ def with_novelty_and_domain(design: Design, frame: pd.DataFrame) -> pd.DataFrame
     if design.space.composition_factors:
         novelty = distance_to_training(scale, design.space, design.members)(x)[0].numpy()
     else:
-        known = _known_numbers(design)
-        novelty = np.array([design.space.distance(known, row).min() for row in x.numpy()])
+        training = _training_numbers(design)
+        novelty = np.array([design.space.distance(training, row).min() for row in x.numpy()])
     feature_map = design.surrogate.maps[scale]
     domain = ApplicabilityDomain(
         training_rows(scale, design.members, feature_map.columns).to_numpy(np.float64)
@@ -78,37 +79,36 @@ def with_novelty_and_domain(design: Design, frame: pd.DataFrame) -> pd.DataFrame
 
 
 def training_designs(design: Design) -> NDArray[np.float64]:
-    """Materials of the space that the finest scale was trained on, with all values of its variables.
+    """Materials of the space that the finest scale was trained on, with all values of the variables.
 
     Returns:
-        (n, columns); where variables have no grid, or a large one, `DRAWN` values of them are drawn. Of a
-        space without composition they are the training rows.
+        (n, columns); where variables have no grid, or a large one, `DRAWN_VALUES` of them are drawn. In a
+        space without composition these are the training rows.
     """
     space = design.space
     if not space.composition_factors:
-        return _inside(space, _known_numbers(design))
+        return _inside(space, _training_numbers(design))
     shares = composition_columns(training_formulas(design.scales[0], design.members), space)
     sites = space.composition_factors
     sums = [np.sum([shares[column] for column in site.columns], axis=0) for site in sites]
     inside = np.isclose(sums, 1).all(axis=0)
-    known = pd.DataFrame({column: values[inside] for column, values in shares.items()})
-    others = [factor for factor in space.factors if not isinstance(factor, Simplex)]
-    for factor in others:
+    materials = pd.DataFrame({column: values[inside] for column, values in shares.items()})
+    for factor in (factor for factor in space.factors if not isinstance(factor, Simplex)):
         count = factor.n_grid_points
-        if count is None or count > DRAWN:
-            values = factor.sample(DRAWN, np.random.default_rng(0))
+        if count is None or count > DRAWN_VALUES:
+            values = factor.sample(DRAWN_VALUES, np.random.default_rng(0))
         else:
             values = factor.from_index(np.arange(count))
-        known = known.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
-    return _inside(space, known[list(space.columns)].to_numpy(np.float64))
+        materials = materials.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
+    return _inside(space, materials[list(space.columns)].to_numpy(np.float64))
 
 
-def _known_numbers(design: Design) -> NDArray[np.float64]:
+def _training_numbers(design: Design) -> NDArray[np.float64]:
     """Numbers of the space of the rows that the finest scale was trained on, (n, columns)."""
     rows = training_rows(design.scales[0], design.members, design.space.columns)
     return rows.to_numpy(np.float64)
 
 
 def _inside(space: Product, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Materials (n, columns) in their one form, without those off the grid or outside the limits."""
+    """Canonical forms of materials (n, columns), without those off the grid or outside the limits."""
     return space.canonical(x[np.isclose(Product.canonical(space, x), x).all(axis=1)])

@@ -34,19 +34,19 @@ def export_candidates(
 
     Args:
         design: The problem.
-        shortlist: What `make_shortlist` wrote.
+        shortlist: Table that `make_shortlist` wrote.
         csv: Comma-separated values to write, units in the header.
-        jsonl: The same, one JSON object a line, with the units in the first.
-        cif: Folder to make, one file a candidate: idealised prototypes, labelled so. Empty where the
-            materials are no ABX3.
+        jsonl: The same, one JSON object on each line, with the units in the first.
+        cif: Folder to write, one file for each candidate: idealised prototypes, labelled as such. Empty
+            where the materials are no ABX3.
     """
     frame = tables.read(shortlist)
     units = {name: column.unit for name, column in tables.schema(shortlist).items()}
     headers = {name: f"{name} ({unit})" for name, unit in units.items() if unit}
     write_text(csv, frame.rename(columns=headers).to_csv(index=False, lineterminator="\n"))
-    about = {"problem": design.name, "units": {name: unit for name, unit in units.items() if unit}}
+    header = {"problem": design.name, "units": {name: unit for name, unit in units.items() if unit}}
     rows = json.loads(frame.to_json(orient="records", double_precision=10))
-    write_text(jsonl, "".join(json.dumps(line) + "\n" for line in [about, *rows]))
+    write_text(jsonl, "".join(json.dumps(line) + "\n" for line in [header, *rows]))
     cif.mkdir(parents=True, exist_ok=True)
     if isinstance(design.space, ABX3Alloy):
         for row in frame.to_dict("records"):
@@ -61,13 +61,13 @@ def _cif(design: Design, row: dict[Any, Any]) -> str:
     for site in SITES:
         occupants: dict[Any, float] = {}
         for symbol, share in site_occupancies(design, site, row):
-            found = ion(symbol)
-            if found.molecular:
+            species = ion(symbol)
+            if species.molecular:
                 # CIF has no symbol for a molecule: Xa, Xb, ... stand for its centre.
                 molecules.setdefault(symbol, f"X{chr(ord('a') + len(molecules))}")
-                occupants[DummySpecies(molecules[symbol], found.charge)] = share
+                occupants[DummySpecies(molecules[symbol], species.charge)] = share
             else:
-                occupants[Species(symbol, found.charge)] = share
+                occupants[Species(symbol, species.charge)] = share
         sites += [occupants] * len(POSITIONS[site])
         positions += POSITIONS[site]
     structure = Structure(Lattice.cubic(lattice_constant(design, row)), sites, positions)

@@ -1,4 +1,4 @@
-"""Generative models of a study: from its configuration to training and back."""
+"""Generators of a study: built from their configuration, trained, and loaded for a search."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pandas as pd
 from torch import Tensor
 
 from nestmat import tables
-from nestmat.config import generative as config_generative
-from nestmat.config import problems
+from nestmat.config.generative import GeneratorSpec
+from nestmat.config.problems import Method
 from nestmat.config.study import Study
 from nestmat.design.members import Members, training_rows
 from nestmat.design.problem import surrogate_of
@@ -30,17 +30,17 @@ from nestmat.training.trainer import pick_device
 _LOG = logging.getLogger(__name__)
 
 
-def _options(given: config_generative.GeneratorSpec) -> GeneratorOptions:
-    return validate_settings(GENERATORS[given.kind], given.options, f"generative model {given.kind!r}")
+def _options(config: GeneratorSpec) -> GeneratorOptions:
+    return validate_settings(GENERATORS[config.kind], config.options, f"the generator {config.kind!r}")
 
 
-def build_generator(given: config_generative.GeneratorSpec, seed: int) -> GenerativeModel:
-    """A model as it is before training.
+def build_generator(config: GeneratorSpec, seed: int) -> GenerativeModel:
+    """A generator before training.
 
     Raises:
-        InputError: A setting is unknown, or the space is not one for this kind.
+        InputError: An option is unknown, or the kind does not take the space.
     """
-    return _options(given).build(design_space(given.space), seed)
+    return _options(config).build(design_space(config.space), seed)
 
 
 def train_generative(
@@ -56,78 +56,78 @@ def train_generative(
     Args:
         study: The study.
         name: Name of the model.
-        members: Features and folds of its scale; of a model that is taught also the weights of the chain
-            that teaches.
+        members: Features and folds of its scale; with pseudo labels also the weights of the chain that
+            predicts them.
         weights: File to write, safetensors.
         history: Table to write: learning curves, `HISTORY`.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        InputError: A setting is unknown, or the training diverged.
+        InputError: An option is unknown, no row lies in the space, or the training diverged.
     """
-    given = study.generative[name]
-    space = design_space(given.space)
-    frame = training_rows(given.scale, members, [*space.columns, given.condition], each=True)
-    x, y = frame[list(space.columns)].to_numpy(np.float64), frame[given.condition].to_numpy(np.float64)
+    config = study.generative[name]
+    space = design_space(config.space)
+    frame = training_rows(config.scale, members, [*space.columns, config.condition], repeats=True)
+    x, y = frame[list(space.columns)].to_numpy(np.float64), frame[config.condition].to_numpy(np.float64)
     outside = ~np.isclose(space.canonical(x), x).all(axis=1)
     if outside.all():
         raise InputError(
-            "has no row in the space of the model.",
-            file=members.features[given.scale],
-            column=f"generative.{name}.space",
+            f"No row of scale {config.scale!r} lies in the space of the generator {name!r}.",
+            file=members.features[config.scale],
+            key=f"generative.{name}.space",
         )
     if outside.any():
         _LOG.info("%d of %d rows lie outside of the space and are left out", outside.sum(), len(x))
     x, y = x[~outside], y[~outside]
-    taught = _teaching(study, given, members, space) if given.pseudo_labels else None
+    label = _pseudo_labels(study, config, members, space) if config.pseudo_labels else None
     models, curves = [], []
-    for seed in range(given.seeds):
+    for seed in range(config.seeds):
         rows = x, y
-        if taught:
-            more = taught(x, y, seed)
-            _LOG.info("%d rows from the teacher", len(more[1]))
-            rows = np.concatenate([x, more[0]]), np.concatenate([y, more[1]])
-        model = build_generator(given, seed)
+        if label:
+            labelled = label(x, y, seed)
+            _LOG.info("%d rows from the teacher", len(labelled[1]))
+            rows = np.concatenate([x, labelled[0]]), np.concatenate([y, labelled[1]])
+        model = build_generator(config, seed)
         start = time.perf_counter()
         curve = model.fit(*rows, pick_device(device))
         _LOG.info("%s, seed %d: %d rows, %.1f s", name, seed, len(rows[0]), time.perf_counter() - start)
         models.append(model)
         curves.append(curve.assign(seed=seed))
-    facts = {"generative": name, "kind": given.kind, "protocol": members.protocol, "rows": len(x)}
+    facts = {"generative": name, "kind": config.kind, "protocol": members.protocol, "rows": len(x)}
     write_generators(models, weights, facts)
     tables.write(history, pd.concat(curves, ignore_index=True), HISTORY, facts)
 
 
-def _teaching(
-    study: Study, given: config_generative.GeneratorSpec, members: Members, space: Product
+def _pseudo_labels(
+    study: Study, config: GeneratorSpec, members: Members, space: Product
 ) -> Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]:
-    """What gives further rows, with what the teaching model says of them, for training rows and a seed."""
-    assert given.pseudo_labels is not None
-    teaching = given.pseudo_labels.model_dump()
-    stems = study.chain(given.scale, teaching.pop("model"), members.protocol)
-    surrogate, teacher = surrogate_of(study, stems, members, space), Teacher(**teaching)
+    """Function of training rows and a seed that returns further rows, labelled by a trained model."""
+    assert config.pseudo_labels is not None
+    options = config.pseudo_labels.model_dump()
+    stems = study.chain(config.scale, options.pop("model"), members.protocol)
+    surrogate, teacher = surrogate_of(study, stems, members, space), Teacher(**options)
 
     def predict(rows: Tensor) -> tuple[Tensor, Tensor]:
-        return surrogate(rows)[f"{given.scale}.{given.condition}"]
+        return surrogate(rows)[f"{config.scale}.{config.condition}"]
 
     return lambda x, y, seed: teacher(space, x, y, predict, seed)
 
 
 def load_generators(
-    study: Study, given: problems.Method, files: Sequence[str | Path]
+    study: Study, config: Method, files: Sequence[str | Path]
 ) -> list[GenerativeModel] | None:
-    """The models, one a seed, that a method samples from; None where it does not.
+    """The generators, one for each seed, that a method samples from; None where it samples from none.
 
     Args:
         study: The study.
-        given: Configuration of the method.
-        files: What `train_generative` wrote for its model, or nothing.
+        config: Configuration of the method.
+        files: File that `train_generative` wrote for its generator, or none.
 
     Raises:
-        InputError: The file is not of this model.
+        InputError: The file is not of this generator.
     """
-    if given.model is None:
+    if config.model is None:
         return None
-    model = study.generative[given.model]
+    model = study.generative[config.model]
     [weights] = files
     return read_generators(weights, design_space(model.space), _options(model))

@@ -1,4 +1,4 @@
-"""Ways between two named materials of a design problem, with what the judges say of them."""
+"""Paths between two named materials of a design problem, with predictions of the judges."""
 
 from __future__ import annotations
 
@@ -36,15 +36,17 @@ def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float
     Grid and rules of the space may change `ROUNDED` of the atoms.
 
     Raises:
-        InputError: A formula cannot be read, or is none of the space.
+        InputError: A formula cannot be read, or is no material of the space.
     """
-
-    def fail(formula: str, message: str, remedy: str) -> None:
-        raise InputError(message, column="between", value=formula, remedy=remedy)
-
+    key = "interpolate.between"
     for text, parsed in zip(formulas, parse_many(list(formulas)).formulas, strict=True):
         if parsed is None:
-            fail(text, "is not a formula.", "write it as in a data set: Al10Co45Ni45, CsPbI3.")
+            raise InputError(
+                f"The formula {text!r} cannot be read.",
+                key=key,
+                value=text,
+                remedy="write it as in a data set: Al10Co45Ni45, CsPbI3.",
+            )
     shares = composition_columns(formulas, space)
     parts = [
         np.stack([shares[column] for column in factor.columns], axis=1)
@@ -53,20 +55,25 @@ def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float
         for factor in space.factors
         if isinstance(factor, Simplex | Fixed)
     ]
-    given = np.concatenate(parts, axis=1)
-    x = space.canonical(given)
+    x = space.canonical(np.concatenate(parts, axis=1))
     for factor, old, new in zip(space.factors, parts, space.split(x), strict=True):
         if isinstance(factor, Simplex):
             far = (factor.distance(old, new) > ROUNDED) | ~np.isclose(old.sum(axis=1), 1)
-            for text in (text for text, off in zip(formulas, far, strict=True) if off):
-                fail(text, "is no material of the space.", "choose one that keeps its rules.")
+            if far.any():
+                text = formulas[int(far.argmax())]
+                raise InputError(
+                    f"{text!r} is no material of the design space.",
+                    key=key,
+                    value=text,
+                    remedy="choose one that keeps its rules.",
+                )
     return x
 
 
 def interpolate_materials(
     design: Design, data: Mapping[str, str | Path], points: str | Path, measures: str | Path
 ) -> None:
-    """Go from one material to another, and let the judges say what they think of the way.
+    """Follow paths from one material to another, with predictions of the judges along them.
 
     Args:
         design: The problem with the searched members; judges are trained on what their fold held out.
@@ -78,17 +85,17 @@ def interpolate_materials(
     Raises:
         InputError: As `named_materials`, and as `nestmat.search.interpolation.interpolate`.
     """
-    given = design.config.interpolate
-    assert given is not None
-    first, last = named_materials(given.between, design.space)
-    found = interpolate(design.problem, first, last, given.steps)
-    x = found.points[list(design.space.columns)].to_numpy(np.float64)
-    frame = found.points.assign(formula=design.space.formulas(x))
+    config = design.config.interpolate
+    assert config is not None
+    first, last = named_materials(config.between, design.space)
+    paths = interpolate(design.problem, first, last, config.steps)
+    x = paths.points[list(design.space.columns)].to_numpy(np.float64)
+    frame = paths.points.assign(formula=design.space.formulas(x))
     if design.config.judges:
         for judge, predicted in judge_materials(design, data, frame).items():
             frame = pd.concat([frame, pd.DataFrame(prediction_columns(predicted, judge))], axis=1)
     schema = candidate_schema(frame.columns, design.units)
     schema |= {"path": MEASURES["path"], "step": tables.Column("int32")}
-    facts = {"problem": design.name, "between": list(given.between)}
+    facts = {"problem": design.name, "between": list(config.between)}
     tables.write(points, frame, schema, facts)
-    tables.write(measures, found.measures, MEASURES, facts)
+    tables.write(measures, paths.measures, MEASURES, facts)

@@ -1,4 +1,4 @@
-"""Judge the candidates of a design problem: all methods by the same judges, beside two plain baselines."""
+"""Judge the candidates of a design problem: all methods and two plain baselines by the same judges."""
 
 from __future__ import annotations
 
@@ -41,27 +41,27 @@ def judge_candidates(
     judged: str | Path,
     metrics: str | Path,
 ) -> None:
-    """Judge what all methods propose for a problem.
+    """Judge the candidates that all methods propose for a problem.
 
     Args:
         design: The problem with the searched members; judges are trained on what their fold held out.
         data: Data set of each scale that predicts, read.
         candidates: Candidates of each method.
         runs: Records of their searches, in the same order.
-        judged: Table to write: the candidates with what the judges say of them.
+        judged: Table to write: the candidates with predictions and verdicts of the judges.
         metrics: Table to write, `DESIGN_METRICS`.
 
     Raises:
         InputError: A table is missing, or a judge cannot be trained.
     """
-    given, space, problem = design.config, design.space, design.problem
-    best = training_designs(design)
-    found = {
-        UNIFORM: space.canonical(space.sample(given.proposals * given.seeds, seed=0)),
-        TRAINING: best[order(problem.evaluate(best))[: given.proposals]],
+    config, space, problem = design.config, design.space, design.problem
+    training = training_designs(design)
+    baselines = {
+        UNIFORM: space.canonical(space.sample(config.proposals * config.seeds, seed=0)),
+        TRAINING: training[order(problem.evaluate(training))[: config.proposals]],
     }
     parts = [tables.read(path) for path in candidates]
-    for baseline, x in found.items():
+    for baseline, x in baselines.items():
         part = candidate_table(problem, x, problem.evaluate(x))
         parts.append(part.assign(method=baseline, seed=0, rank=np.arange(1, len(part) + 1)))
     frame = with_novelty_and_domain(design, pd.concat(parts, ignore_index=True))
@@ -69,7 +69,7 @@ def judge_candidates(
         frame = pd.concat([frame, _judge_columns(design, judge, quantities, frame)], axis=1)
     facts = {"problem": design.name}
     tables.write(judged, frame, candidate_schema(frame.columns, design.units), facts)
-    measured = assess(
+    assessed = assess(
         frame,
         pd.concat([tables.read(path) for path in runs], ignore_index=True),
         space,
@@ -77,7 +77,7 @@ def judge_candidates(
         targets={target: design.units[target.quantity] for target in problem.targets},
         windows={key: window for key, window in WINDOWS.items() if CandidateTable(frame).predicts(key)},
     )
-    tables.write(metrics, measured, DESIGN_METRICS, facts)
+    tables.write(metrics, assessed, DESIGN_METRICS, facts)
 
 
 def build_judges(design: Design) -> dict[str, Judge]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.errors import InputError
+from nestmat.materials.formulas import parse_many
 
 
 @dataclass(frozen=True)
@@ -31,20 +32,38 @@ class Members:
     features: Mapping[str, str | Path]
     folds: Mapping[str, str | Path]
 
+    @classmethod
+    def in_results(cls, results: Path, stems: Mapping[str, str], protocol: str, fold: int) -> Members:
+        """Members of a study that has been run.
 
-def load_members(given: Mapping[str, Any], files: Sequence[str]) -> Members:
+        Args:
+            results: Folder of its results.
+            stems: ``<scale>/<protocol>/<model>`` of the chain's models by scale; see `Study.chain`.
+            protocol: Protocol that they were trained in.
+            fold: Fold that they left out; -1 for those trained on every row.
+        """
+        return cls(
+            protocol,
+            fold,
+            {scale: results / f"models/{stem}.safetensors" for scale, stem in stems.items()},
+            {scale: results / f"features/{scale}.parquet" for scale in stems},
+            {scale: results / f"folds/{scale}.parquet" for scale in stems},
+        )
+
+
+def load_members(choice: Mapping[str, Any], files: Sequence[str]) -> Members:
     """The members that a rule names.
 
     Args:
-        given: Protocol, fold and scales.
+        choice: Protocol, fold and scales.
         files: Weights, features and folds of each scale in turn.
     """
-    weights, features, folds = (dict(zip(given["scales"], files[k::3], strict=True)) for k in range(3))
-    return Members(given["protocol"], given["fold"], weights, features, folds)
+    weights, features, folds = (dict(zip(choice["scales"], files[k::3], strict=True)) for k in range(3))
+    return Members(choice["protocol"], choice["fold"], weights, features, folds)
 
 
 def training_rows(
-    scale: str, members: Members, columns: Sequence[str], *, each: bool = False
+    scale: str, members: Members, columns: Sequence[str], *, repeats: bool = False
 ) -> pd.DataFrame:
     """Rows that members were trained on at a scale, some columns of its features.
 
@@ -52,28 +71,33 @@ def training_rows(
         scale: The scale.
         members: The members.
         columns: The columns.
-        each: Whether to take every row; by default the first of each material.
+        repeats: Whether to take every row of a material; by default the first.
 
     Raises:
         InputError: The features lack a column.
     """
     file = members.features[scale]
-    if lacking := [name for name in columns if name not in tables.schema(file)]:
+    if missing := [name for name in columns if name not in tables.schema(file)]:
         raise InputError(
-            "is a number of the design space that the features lack.",
+            f"The features of scale {scale!r} have no column {missing[0]!r}, a number of the design space.",
             file=file,
-            column=lacking[0],
+            column=missing[0],
             remedy=f"add a block of `columns` that holds it to scales.{scale}.features.",
         )
     frame = tables.read(file, columns=[*dict.fromkeys(["row_id", "material", *columns])])
     if members.fold >= 0:
-        mine = tables.read(
+        folds = tables.read(
             members.folds[scale], columns=["row_id", "fold"], protocol=members.protocol, repeat=0
         )
-        frame = frame.merge(mine[mine["fold"] != members.fold], on="row_id", validate="one_to_one")
-    return (frame if each else frame.drop_duplicates("material"))[list(columns)]
+        frame = frame.merge(folds[folds["fold"] != members.fold], on="row_id", validate="one_to_one")
+    return (frame if repeats else frame.drop_duplicates("material"))[list(columns)]
 
 
 def training_formulas(scale: str, members: Members) -> list[str]:
     """Formulas of the materials that members were trained on at a scale, each once."""
     return training_rows(scale, members, ["formula"])["formula"].tolist()
+
+
+def training_keys(scale: str, members: Members) -> set[str]:
+    """Keys of the compositions that members were trained on at a scale."""
+    return {formula.key for formula in parse_many(training_formulas(scale, members)).formulas if formula}

@@ -1,4 +1,4 @@
-"""How good designed materials are, by judges that the search never saw: rates with intervals, not scores."""
+"""Metrics of designed materials by judges that the search never saw: rates with intervals, not scores."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat import tables
+from nestmat.scales.predictions import NORMAL_95
 from nestmat.search.candidate_table import MODEL, CandidateTable
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Target
@@ -47,8 +48,11 @@ DESIGN_METRICS: tables.Schema = {
 }
 
 
-def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(hits: int, n: int, z: float = NORMAL_95) -> tuple[float, float]:
     """Interval of a rate (Wilson, J. Am. Stat. Assoc. 22, 209 (1927), doi 10.1080/01621459.1927.10502953).
+
+    As `scipy.stats.binomtest`, but with the interval of a rate without trials, and with the quantile to six
+    digits that tables have been written with.
 
     Args:
         hits: Number of successes.
@@ -60,7 +64,7 @@ def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
     rate, square = hits / n, z**2 / n
     middle = (rate + square / 2) / (1 + square)
     half = z * np.sqrt(rate * (1 - rate) / n + square / (4 * n)) / (1 + square)
-    # Exact where rounding would leave the rate itself outside.
+    # Rounding must not leave the rate itself outside.
     return min(max(0.0, middle - half), rate), max(min(1.0, middle + half), rate)
 
 
@@ -76,12 +80,12 @@ def assess(
     """Rates and distances of each method's candidates, over each seed and over all distinct ones.
 
     Args:
-        judged: Candidates with what the model and the judges say of them.
+        judged: Candidates with predictions and verdicts of the model and the judges.
         runs: Seconds and evaluations of each method and seed.
         space: The space.
         judges: Names of the judges.
-        targets: What is wanted, with the unit of each quantity.
-        windows: Range of a geometric criterion by name, as far as it is known of the candidates.
+        targets: Targets, with the unit of each quantity.
+        windows: Range of each geometric criterion that the candidates have.
 
     Returns:
         `DESIGN_METRICS`.
@@ -92,25 +96,23 @@ def assess(
         distinct = part.drop_duplicates(list(space.columns))
         unique = _number("unique", MODEL, len(distinct) / len(part))
         rows.append({"method": method, "seed": -1, **unique})
-        for seed, mine in [(-1, distinct), *part.groupby("seed")]:
+        for seed, candidates in [(-1, distinct), *part.groupby("seed")]:
             searches = runs[(runs["method"] == method) & ((runs["seed"] == seed) | (seed == -1))]
             seconds = float(searches["seconds"].sum()) if len(searches) else np.nan
-            found = [
-                *_measures(mine, space, judges, targets, windows, seconds),
-                *_sampled(mine, searches, judges),
-                *_inverted(searches),
+            metrics = [
+                *_candidate_metrics(candidates, space, judges, targets, windows, seconds),
+                *_sampling_metrics(candidates, searches, judges),
+                *_inversion_metrics(searches),
             ]
-            rows += [{"method": method, "seed": int(seed), **row} for row in found]
             for judge, volume in volumes.items():
-                rows.append(
-                    {"method": method, "seed": int(seed), **_number("hypervolume", judge, volume(mine))}
-                )
+                metrics.append(_number("hypervolume", judge, volume(candidates)))
+            rows += [{"method": method, "seed": int(seed), **metric} for metric in metrics]
     frame = pd.DataFrame(rows, columns=list(DESIGN_METRICS))
     return frame.astype({"seed": "int32"})
 
 
 class Volume:
-    """Share of what can be had that the front of some candidates dominates, as a judge says.
+    """Share of the attainable volume of targets that the front of some candidates dominates, by a judge.
 
     The volume lies between the worst distance of each target in a uniform sample of the space and the best
     of all candidates; those that break a constraint do not count.
@@ -118,14 +120,13 @@ class Volume:
     Args:
         judged: All candidates, those of the uniform sample among them.
         judge: Name of the judge.
-        targets: What is wanted.
+        targets: Targets of the problem.
     """
 
     def __init__(self, judged: pd.DataFrame, judge: str, targets: Sequence[Target]):
         self.judge, self.targets = judge, targets
-        every = self._distances(judged)
         self._worst = self._distances(judged[judged["method"] == UNIFORM]).max(axis=0)
-        self._best = np.minimum(every.min(axis=0), self._worst)
+        self._best = np.minimum(self._distances(judged).min(axis=0), self._worst)
 
     def _distances(self, part: pd.DataFrame) -> NDArray[np.float64]:
         table = CandidateTable(part)
@@ -145,7 +146,7 @@ def _rate(metric: str, judge: str, met: NDArray[np.bool_], at: float = np.nan) -
 
 
 def _share(metric: str, judge: str, hits: int, n: int, at: float = np.nan) -> dict:
-    low, high = wilson(hits, n)
+    low, high = wilson_interval(hits, n)
     value = hits / n if n else np.nan
     return {
         "judge": judge,
@@ -170,7 +171,7 @@ def _number(metric: str, judge: str, value: Any, unit: str = "") -> dict:
     }
 
 
-def _measures(
+def _candidate_metrics(
     part: pd.DataFrame,
     space: DesignSpace,
     judges: Sequence[str],
@@ -219,30 +220,30 @@ def _measures(
         yield _rate("hit_new_in_domain", ALL, by_all_judges & new & inside)
 
 
-def _sampled(part: pd.DataFrame, searches: pd.DataFrame, judges: Sequence[str]) -> Iterator[dict]:
-    """What became of the samples of a generative method: inside the space, kept, and hits by all judges."""
-    told = [json.loads(details) for details in searches["details"]]
-    if not told or "sampled" not in told[0]:
+def _sampling_metrics(part: pd.DataFrame, searches: pd.DataFrame, judges: Sequence[str]) -> Iterator[dict]:
+    """Shares of samples of a generative method that lie in the space, are kept, and hit by all judges."""
+    runs = [json.loads(details) for details in searches["details"]]
+    if not runs or "sampled" not in runs[0]:
         return
-    sampled = sum(each["sampled"] for each in told)
-    yield _share("inside", MODEL, sum(each["inside"] for each in told), sampled)
-    yield _share("kept", MODEL, sum(each["kept"] for each in told), sampled)
+    n_sampled, n_inside, n_kept = (sum(run[key] for run in runs) for key in ("sampled", "inside", "kept"))
+    yield _share("inside", MODEL, n_inside, n_sampled)
+    yield _share("kept", MODEL, n_kept, n_sampled)
     if judges:
         hits = np.logical_and.reduce([CandidateTable(part).hit(judge).to_numpy() for judge in judges])
-        # Of many that are kept, only some are proposed and judged: they stand for the others.
-        yield _share("yield", ALL, round(hits.mean() * sum(each["kept"] for each in told)), sampled)
+        # Only some of the kept samples are proposed and judged: they stand for the others.
+        yield _share("yield", ALL, round(hits.mean() * n_kept), n_sampled)
 
 
-def _inverted(searches: pd.DataFrame) -> Iterator[dict]:
-    """How many of the materials that an inversion started from reached what is wanted, and at what change."""
-    told = [json.loads(details) for details in searches["details"]]
-    if not told or "reached" not in told[0]:
+def _inversion_metrics(searches: pd.DataFrame) -> Iterator[dict]:
+    """Share of the materials of an inversion that reached the targets, with their mean change and steps."""
+    runs = [json.loads(details) for details in searches["details"]]
+    if not runs or "reached" not in runs[0]:
         return
-    reached = sum(each["reached"] for each in told)
-    yield _share("reached", MODEL, reached, sum(each["started"] for each in told))
+    reached = sum(run["reached"] for run in runs)
+    yield _share("reached", MODEL, reached, sum(run["started"] for run in runs))
     for name in ("moved", "steps") if reached else ():
-        whole = sum(each["reached"] * each.get(name, 0.0) for each in told)
-        yield _number(name, MODEL, whole / reached)
+        total = sum(run["reached"] * run.get(name, 0.0) for run in runs)
+        yield _number(name, MODEL, total / reached)
 
 
 def _pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -33,7 +33,7 @@ TABULATED_GAPS_EV = np.linspace(0.3, 4.0, 371)
 def feature_maps(
     study: Study, stems: Mapping[str, str], features: Mapping[str, str | Path], space: Product
 ) -> dict[str, FeatureMap]:
-    """How the features that a chain reads follow from the numbers of a material, by scale.
+    """Maps from the numbers of a material to the features that a chain reads, by scale.
 
     Args:
         study: The study.
@@ -42,17 +42,17 @@ def feature_maps(
         space: The space.
 
     Raises:
-        InputError: A block cannot be computed of the numbers of the space.
+        InputError: A block cannot be computed from the numbers of the space.
     """
-    found = {}
+    maps = {}
     for scale, stem in stems.items():
         config = study.scales[scale]
         inputs = config.models[stem.rpartition("/")[2]].specification.inputs
         trained = tables.provenance(features[scale])["blocks"]
         blocks = {name: config.features[name] for name in inputs if name in config.features}
         columns = {name: trained[name]["columns"] for name in blocks}
-        found[scale] = feature_map(blocks, columns, space.columns)
-    return found
+        maps[scale] = feature_map(blocks, columns, space.columns)
+    return maps
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Design:
         name: Name of the problem.
         members: The members.
         space: The materials that may be proposed.
-        surrogate: What the members predict of them.
-        problem: What is wanted of them.
+        surrogate: Predictions of the members for these materials.
+        problem: Targets and constraints.
         data: Data set of each scale that predicts, read, where candidates are judged.
     """
 
@@ -85,7 +85,7 @@ class Design:
     @property
     def scales(self) -> list[str]:
         """Scales of the chain that predict, finer ones first."""
-        return [s for s in self.study.lineage(self.config.scale) if self.study.scales[s].targets]
+        return [name for name in self.study.lineage(self.config.scale) if self.study.scales[name].targets]
 
     @property
     def units(self) -> dict[str, str]:
@@ -100,17 +100,17 @@ def surrogate_of(
     space: Product,
     extras: Mapping[str, quantities.Extra] | None = None,
 ) -> Surrogate:
-    """What members predict of the materials of a space.
+    """Predictions of members for the materials of a space.
 
     Args:
         study: The study.
         stems: Models of the chain by scale; see `Study.chain`.
         members: The members.
         space: The space.
-        extras: Further quantities.
+        extras: Quantities that follow from the predictions or from the material.
 
     Raises:
-        InputError: A scale reads what the space does not give.
+        InputError: A scale reads a feature that the space does not have.
     """
     maps = feature_maps(study, {scale: stems[scale] for scale in members.weights}, members.features, space)
     return Surrogate(Chain(members.weights, fold=members.fold), maps, extras)
@@ -122,66 +122,69 @@ def build_design(study: Study, name: str, members: Members) -> Design:
     Raises:
         InputError: The parts of the configuration do not fit each other or the trained models.
     """
-    given = study.search[name]
-    space = design_space(given.space)
-    stems = study.chain(given.scale, given.model, members.protocol)
-    extras = {key: _derived_quantity(quantity, space, members) for key, quantity in given.quantities.items()}
+    config = study.search[name]
+    space = design_space(config.space)
+    stems = study.chain(config.scale, config.model, members.protocol)
+    extras = {key: _derived_quantity(quantity, space, members) for key, quantity in config.quantities.items()}
     surrogate = surrogate_of(study, stems, members, space, extras)
     problem = Problem(
         space,
         surrogate,
-        [_target(wanted) for wanted in given.targets],
-        [Constraint(b.quantity, b.low, b.high, b.sigmas, b.tolerance, b.of) for b in given.constraints],
+        [_target(target) for target in config.targets],
+        [
+            Constraint(bound.quantity, bound.low, bound.high, bound.sigmas, bound.tolerance, bound.of)
+            for bound in config.constraints
+        ],
     )
     return Design(study, name, members, space, surrogate, problem)
 
 
-def _target(given: problems.Target) -> Target:
-    if given.value is not None:
-        return Target(given.quantity, "value", given.value, tolerance=given.tolerance)
-    if given.between is not None:
-        return Target(given.quantity, "range", *given.between, tolerance=given.tolerance)
-    assert given.goal is not None
-    return Target(given.quantity, given.goal, tolerance=given.tolerance, enough=given.enough)
+def _target(config: problems.Target) -> Target:
+    if config.value is not None:
+        return Target(config.quantity, "value", config.value, tolerance=config.tolerance)
+    if config.between is not None:
+        return Target(config.quantity, "range", *config.between, tolerance=config.tolerance)
+    assert config.goal is not None
+    return Target(config.quantity, config.goal, tolerance=config.tolerance, enough=config.enough)
 
 
-def _derived_quantity(given: problems.Quantity, space: Product, members: Members) -> quantities.Extra:
-    if given.detailed_balance is not None:
+def _derived_quantity(config: problems.Quantity, space: Product, members: Members) -> quantities.Extra:
+    if config.detailed_balance is not None:
         return quantities.interpolated(
-            given.detailed_balance, TABULATED_GAPS_EV, limit(TABULATED_GAPS_EV).pce
+            config.detailed_balance, TABULATED_GAPS_EV, limit(TABULATED_GAPS_EV).pce
         )
-    if given.perovskite is not None:
+    if config.perovskite is not None:
         return quantities.logistic("tau", PROBABILITY_MIDDLE, PROBABILITY_WIDTH)
-    if given.training_distance is not None:
-        return distance_to_training(given.training_distance, space, members)
-    return quantities.weighted(_weights(given.weights or {}, space))
+    if config.training_distance is not None:
+        return distance_to_training(config.training_distance, space, members)
+    return quantities.weighted(_column_weights(config.weights or {}, space))
 
 
 def distance_to_training(scale: str, space: Product, members: Members) -> quantities.Distance:
-    """Distance of a material to the nearest that the members of a scale were trained on.
+    """Distance of a material to the nearest one that the members of a scale were trained on.
 
     Raises:
         InputError: The scale is not one of the searched chain.
     """
     if scale not in members.features:
         raise InputError(
-            "is not a scale of the searched chain.",
-            column="quantities.training_distance",
+            f"The searched chain has no scale {scale!r}, so it has no training materials of it.",
+            key="quantities.training_distance",
             value=scale,
             remedy=f"choose one of {', '.join(members.features)}.",
         )
     return quantities.Distance(space, composition_columns(training_formulas(scale, members), space))
 
 
-def _weights(given: Mapping[str, float], space: Product) -> list[float]:
-    """A weight of each column: that of its species times the atoms of its site."""
+def _column_weights(by_species: Mapping[str, float], space: Product) -> list[float]:
+    """Weight of each column: that of its species times the atoms of its site in a formula unit."""
     ratio = {column: SITES.get(f.site, 1) for f in space.composition_factors for column in f.columns}
     species = {column: column.rpartition(":")[2] for column in ratio}
-    if unknown := sorted(set(given) - set(species.values())):
+    if unknown := sorted(set(by_species) - set(species.values())):
         raise InputError(
-            "is not a species of the space.",
-            column="quantities.weights",
+            f"The design space has no species {unknown[0]!r}.",
+            key="quantities.weights",
             value=unknown[0],
             remedy=f"choose from {', '.join(dict.fromkeys(species.values()))}.",
         )
-    return [given.get(species.get(column, ""), 0.0) * ratio.get(column, 0) for column in space.columns]
+    return [by_species.get(species.get(column, ""), 0.0) * ratio.get(column, 0) for column in space.columns]

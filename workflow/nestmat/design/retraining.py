@@ -1,4 +1,4 @@
-"""A second round of learning: the calculated candidates join the training rows, and the error is measured."""
+"""Retraining on calculated candidates: they join the training rows, and the errors are compared."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.scales.chain import predict_chain
+from nestmat.scales.predictions import ENSEMBLE, Predictions
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import train_scale
 from nestmat.training.inner_folds import LABELLED
 
 PROTOCOL = "second_round"
 GROUPS = 2
-"""The calculated materials are halved: what one half teaches is tested on the other."""
+"""The calculated materials are halved: members trained with one half are tested on the other."""
 
-ROUNDS: tables.Schema = {
+RETRAINED: tables.Schema = {
     "formula": tables.Column("string"),
     "target": tables.Column("string"),
     "calculated": tables.Column("float64", description="in the unit of the row"),
@@ -36,14 +37,16 @@ ROUNDS: tables.Schema = {
 }
 
 
-def second_round(design: Design, data: str | Path, calculated: str | Path, rounds: str | Path) -> None:
+def retrain_on_calculated(
+    design: Design, data: str | Path, calculated: str | Path, retrained: str | Path
+) -> None:
     """Train the finest scale that predicts on its rows and half of the calculated ones; test on the others.
 
     Args:
         design: The problem with members that were trained on every row.
         data: Data set of the scale, read.
         calculated: Rows of calculated candidates, with the columns of the data set's file.
-        rounds: Table to write, `ROUNDS`: one row a calculated row and target.
+        retrained: Table to write, `RETRAINED`: one row for each calculated row and target.
 
     Raises:
         InputError: The calculated rows cannot be read as rows of the data set, are of materials that the
@@ -83,17 +86,17 @@ def second_round(design: Design, data: str | Path, calculated: str | Path, round
             predictions=f"{stem}.predictions.parquet",
             latents=f"{stem}.latents.parquet",
         )
-        second = tables.read(f"{stem}.predictions.parquet", split="validation", seed=-1)
+        second = Predictions.read([f"{stem}.predictions.parquet"], split="validation", seed=ENSEMBLE)
         new = frame[frame["row_id"].isin(group)].reset_index(drop=True)
         lineage = study.lineage(scale)
         inputs = {scale: new}
         for parent in lineage[:-1]:
-            theirs = tables.read(Path(folder) / f"{parent}__{scale}.parquet").set_index("row_id")
-            inputs[parent] = theirs.loc[new["row_id"]].reset_index()
+            features_of_parent = tables.read(Path(folder) / f"{parent}__{scale}.parquet").set_index("row_id")
+            inputs[parent] = features_of_parent.loc[new["row_id"]].reset_index()
     first = predict_chain({name: design.members.weights[name] for name in lineage}, inputs)[scale]
     parts = []
     for target in config.targets:
-        mine = second[second["target"] == target].set_index("row_id").loc[new["row_id"]]
+        retrained_prediction = second.where(target=target).by_row(new["row_id"])
         mean, std = first.targets[target]
         part = {
             "formula": new["formula"],
@@ -101,39 +104,39 @@ def second_round(design: Design, data: str | Path, calculated: str | Path, round
             "calculated": new[target],
             "first": mean,
             "first_std": std,
-            "second": mine["mean"].to_numpy(),
-            "second_std": mine["std"].to_numpy(),
+            "second": retrained_prediction["mean"].to_numpy(),
+            "second_std": retrained_prediction["std"].to_numpy(),
             "unit": first.units[target],
         }
         parts.append(pd.DataFrame(part))
     tables.write(
-        rounds, pd.concat(parts, ignore_index=True), ROUNDS, {"problem": design.name, "scale": scale}
+        retrained, pd.concat(parts, ignore_index=True), RETRAINED, {"problem": design.name, "scale": scale}
     )
 
 
 def _join(design: Design, data: str | Path, calculated: str | Path, rows: Path) -> dict[int, int]:
-    """Write the rows of the data set and the calculated ones as one table; give the half of each of these."""
+    """Write the rows of the data set and the calculated ones as one table; return the half of each."""
     scale = design.study.scales[design.scales[0]]
     old = tables.read(data)
     spec = resolve(design.study.datasets[scale.dataset])
-    own: dict[str, Any] = {
+    source: dict[str, Any] = {
         "file": str(calculated),
         "generator": None,
         "url": None,
         "sha256": None,
         "options": {},
     }
-    new = read(spec.model_copy(update=own), calculated, name="candidates", targets=scale.targets).frame
-    if known := sorted(set(new["material"]) & set(old["material"])):
+    new = read(spec.model_copy(update=source), calculated, name="candidates", targets=scale.targets).frame
+    if repeated := sorted(set(new["material"]) & set(old["material"])):
         raise InputError(
-            "holds a material that the members were trained on.",
+            f"The members were trained on the material {repeated[0]!r}.",
             file=calculated,
-            value=known[0],
-            remedy="leave it out: its error would not be one of a prediction.",
+            value=repeated[0],
+            remedy="remove its row: its error would not be one of a prediction.",
         )
     order = {material: place for place, material in enumerate(dict.fromkeys(new["material"]))}
     if len(order) < GROUPS:
-        raise InputError(f"has {len(order)} materials, too few for two halves.", file=calculated)
+        raise InputError(f"The table has {len(order)} material, too few for two halves.", file=calculated)
     new = new.assign(row_id=new["row_id"] + old["row_id"].max() + 1, row=new["row"] + old["row"].max())
     facts = {"rows_read": len(old) + len(new)}
     tables.write(rows, pd.concat([old, new[old.columns]], ignore_index=True), tables.schema(data), facts)
@@ -145,7 +148,7 @@ def _join(design: Design, data: str | Path, calculated: str | Path, rows: Path) 
 
 def _propagate(design: Design, scale: str, rows: Path, folder: Path) -> dict[str, Path]:
     """Latents of the finer scales for the rows, by scale."""
-    study, found = design.study, {}
+    study, latents = design.study, {}
     lineage = study.lineage(scale)
     for parent in lineage[:-1]:
         features = folder / f"{parent}__{scale}.parquet"
@@ -157,12 +160,12 @@ def _propagate(design: Design, scale: str, rows: Path, folder: Path) -> dict[str
             folder / f"{parent}.rejects.parquet",
             features={name: block.model_dump(exclude_none=True) for name, block in blocks.items()},
         )
-        found[parent] = folder / f"{parent}.latents.parquet"
+        latents[parent] = folder / f"{parent}.latents.parquet"
         propagate_latents(
             design.members.weights[parent],
             features,
-            found[parent],
-            parents={name: found[name] for name in study.scales[parent].parents},
+            latents[parent],
+            parents={name: latents[name] for name in study.scales[parent].parents},
             pass_prediction=study.takes_prediction(parent, scale),
         )
-    return found
+    return latents

@@ -36,53 +36,55 @@ _LOG = logging.getLogger(__name__)
 _SETTINGS = ConfigDict(extra="forbid", strict=True)
 
 
-def validate_settings(settings: type, options: Mapping[str, Any], what: str) -> Any:
+def validate_settings(settings: type, options: Mapping[str, Any], owner: str) -> Any:
     """Settings with some that differ from the defaults.
 
     Args:
         settings: Dataclass of the settings.
         options: Those that differ.
-        what: Of what, for messages.
+        owner: What has these settings, for messages.
 
     Raises:
         InputError: A setting is unknown or of another type.
     """
     try:
         checked: Any = pydantic.dataclasses.dataclass(settings, frozen=True, config=_SETTINGS)
-        found = checked(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        validated = checked(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
     except ValidationError as error:
         fault = error.errors()[0]
         option = str(fault["loc"][0])
         raise InputError(
-            f"does not fit {what}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
-            column=f"options.{option}",
+            f"The option {option!r} does not fit {owner}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
+            key=f"options.{option}",
             value=options.get(option),
             remedy=f"its settings are {', '.join(inspect.signature(settings).parameters) or 'none'}.",
         ) from error
-    return found
+    return validated
 
 
 def build_method(
-    given: problems.Method,
+    config: problems.Method,
     models: Sequence[GenerativeModel] | None = None,
-    known: Callable[[], NDArray[np.float64]] | None = None,
+    known_materials: Callable[[], NDArray[np.float64]] | None = None,
 ) -> SearchMethod:
     """A method with its settings.
 
     Args:
-        given: Its configuration.
+        config: Its configuration.
         models: Trained models of a generative one.
-        known: Gives the known materials (n, columns) that an inversion starts from.
+        known_materials: Returns the materials (n, columns) that the searched model was trained on.
 
     Raises:
         InputError: A setting is unknown or of another type.
     """
-    search = validate_settings(METHODS[given.kind], given.options, f"method {given.kind!r}")
+    search = validate_settings(METHODS[config.kind], config.options, f"the method {config.kind!r}")
     context = SearchContext(models or ())
-    return search.bind(dataclasses.replace(context, known_materials=known) if known else context)
+    if known_materials is not None:
+        context = dataclasses.replace(context, known_materials=known_materials)
+    return search.bind(context)
 
 
-def known_materials(design: Design) -> NDArray[np.float64]:
+def training_materials(design: Design) -> NDArray[np.float64]:
     """Materials that the members were trained on at the finest scale that predicts, moved into the space.
 
     Returns:
@@ -97,12 +99,12 @@ def known_materials(design: Design) -> NDArray[np.float64]:
             parts.append(np.stack([shares[column] for column in factor.columns], axis=1))
         else:
             parts.append(factor.sample(len(parts[0]), np.random.default_rng(0)))
-    given = np.concatenate(parts, axis=1)
-    x = space.canonical(given)
+    numbers = np.concatenate(parts, axis=1)
+    x = space.canonical(numbers)
     near = np.ones(len(x), dtype=bool)
-    for factor, old, new in zip(space.factors, space.split(given), space.split(x), strict=True):
+    for factor, old, new in zip(space.factors, space.split(numbers), space.split(x), strict=True):
         if isinstance(factor, Simplex):
-            # What the space lacks is missing from the sum as well.
+            # A species that the space does not have is missing from the sum as well.
             near &= (factor.distance(old, new) <= ROUNDED) & np.isclose(old.sum(axis=1), 1)
     return np.unique(x[near], axis=0)
 
@@ -122,27 +124,29 @@ def search_candidates(
         method_name: Name of the method in the problem.
         candidates: Table to write, `candidate_schema`.
         runs: Table to write, `RUNS`.
-        problem: The problem with another predictor than the members; they are asked about what it finds.
+        problem: The problem with another predictor than the members, which predict the candidates in the
+            end; by default that of the design.
         models: Trained models of a generative method.
 
     Raises:
-        InputError: As `method` and the method itself.
+        InputError: As `build_method` and the method itself.
     """
-    given, chosen = design.config, design.config.methods[method_name]
-    search = build_method(chosen, models, lambda: known_materials(design))
+    config, method = design.config, design.config.methods[method_name]
+    problem = problem or design.problem
+    search = build_method(method, models, lambda: training_materials(design))
     parts, records = [], []
-    for seed in range(chosen.seeds or given.seeds):
+    for seed in range(method.seeds or config.seeds):
         start = time.perf_counter()
-        found = search.propose(problem or design.problem, chosen.budget or given.budget, seed)
+        proposed = search.propose(problem, method.budget or config.budget, seed)
         seconds = time.perf_counter() - start
-        best = found.x[proposed_rows(problem or design.problem, found, given.proposals)]
+        best = proposed.x[proposed_rows(problem, proposed, config.proposals)]
         part = candidate_table(design.problem, best, design.problem.evaluate(best))
         _LOG.info(
             "%s, seed %d: %d materials predicted in %.1f s; %d of the best %d are hits",
-            *(method_name, seed, found.evaluations, seconds, part["hit"].sum(), len(part)),
+            *(method_name, seed, proposed.evaluations, seconds, part["hit"].sum(), len(part)),
         )
         parts.append(part.assign(method=method_name, seed=seed, rank=np.arange(1, len(part) + 1)))
-        records.append((method_name, seed, found.evaluations, seconds, json.dumps(found.details)))
+        records.append((method_name, seed, proposed.evaluations, seconds, json.dumps(proposed.details)))
     frame = pd.concat(parts, ignore_index=True)
     facts = {"problem": design.name}
     tables.write(candidates, frame, candidate_schema(frame.columns, design.units), facts)

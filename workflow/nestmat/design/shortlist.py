@@ -12,9 +12,9 @@ import pandas as pd
 from nestmat import tables
 from nestmat.design.candidates import candidate_table
 from nestmat.design.domain import WINDOWS, with_novelty_and_domain
-from nestmat.design.members import training_formulas
+from nestmat.design.members import training_keys
 from nestmat.design.problem import Design
-from nestmat.design.search import build_method, known_materials
+from nestmat.design.search import build_method, training_materials
 from nestmat.materials.formulas import parse_many
 from nestmat.search.candidate_table import candidate_schema, mean_column
 from nestmat.search.generators.base import GenerativeModel
@@ -34,15 +34,15 @@ def make_shortlist(
     Raises:
         InputError: As the method.
     """
-    given = design.config
-    assert given.shortlist is not None
-    chosen = given.methods[given.shortlist.method]
-    search = build_method(chosen, models, lambda: known_materials(design))
-    found = search.propose(design.problem, chosen.budget or given.budget, seed)
-    best = candidate_table(design.problem, found.x, found.table)
-    best = best.drop_duplicates("formula").head(given.shortlist.top).reset_index(drop=True)
-    best = best.assign(method=given.shortlist.method, seed=seed, rank=np.arange(1, len(best) + 1))
-    write_shortlist(design, best, path, {"method": given.shortlist.method, "evaluations": found.evaluations})
+    config, shortlist = design.config, design.config.shortlist
+    assert shortlist is not None
+    method = config.methods[shortlist.method]
+    search = build_method(method, models, lambda: training_materials(design))
+    proposed = search.propose(design.problem, method.budget or config.budget, seed)
+    best = candidate_table(design.problem, proposed.x, proposed.table)
+    best = best.drop_duplicates("formula").head(shortlist.top).reset_index(drop=True)
+    best = best.assign(method=shortlist.method, seed=seed, rank=np.arange(1, len(best) + 1))
+    write_shortlist(design, best, path, {"method": shortlist.method, "evaluations": proposed.evaluations})
 
 
 def write_shortlist(design: Design, frame: pd.DataFrame, path: str | Path, facts: dict[str, Any]) -> None:
@@ -56,9 +56,9 @@ def write_shortlist(design: Design, frame: pd.DataFrame, path: str | Path, facts
     """
     frame = with_novelty_and_domain(design, frame)
     if design.space.composition_factors:
-        known = {f.key for f in parse_many(training_formulas(design.scales[0], design.members)).formulas if f}
-        candidates = parse_many(frame["formula"].tolist()).formulas
-        frame["known"] = [f is not None and f.key in known for f in candidates]
+        keys = training_keys(design.scales[0], design.members)
+        formulas = parse_many(frame["formula"].tolist()).formulas
+        frame["known"] = [formula is not None and formula.key in keys for formula in formulas]
     else:
         frame["known"] = frame["novelty"] == 0
     frame["flags"] = [_flags(design, row) for row in frame.to_dict("records")]
@@ -67,17 +67,17 @@ def write_shortlist(design: Design, frame: pd.DataFrame, path: str | Path, facts
 
 
 def _flags(design: Design, row: dict[Any, Any]) -> str:
-    """What a reader should know of a candidate, in words."""
-    found = []
+    """Remarks on a candidate for a reader, in words."""
+    remarks = []
     if row["violation"] > 0:
-        found.append("breaks a constraint")
+        remarks.append("breaks a constraint")
     if row["known"]:
-        found.append("in the training data")
+        remarks.append("in the training data")
     elif not row["in_domain"]:
-        found.append("unlike the training data")
+        remarks.append("unlike the training data")
     for name, (low, high) in WINDOWS.items():
         if not low <= row.get(mean_column(name), low if np.isfinite(low) else high) <= high:
-            found.append(f"{name.replace('_', ' ')} not that of a perovskite")
+            remarks.append(f"{name.replace('_', ' ')} not that of a perovskite")
     for name, quantity in design.config.quantities.items():
         if quantity.detailed_balance:
             for target in design.problem.targets:
@@ -85,5 +85,5 @@ def _flags(design: Design, row: dict[Any, Any]) -> str:
                     design.units[target.quantity] == "%"
                     and row[mean_column(target.quantity)] > row[mean_column(name)]
                 ):
-                    found.append("above the detailed-balance limit")
-    return "; ".join(found)
+                    remarks.append("above the detailed-balance limit")
+    return "; ".join(remarks)

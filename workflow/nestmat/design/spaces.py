@@ -1,4 +1,4 @@
-"""The design space of a configuration, and the compositions of formulas on its columns."""
+"""Design spaces from their configuration, and the compositions of formulas on their columns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nestmat.config import spaces
-from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
+from nestmat.materials.ions import ion
 from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
 from nestmat.search.spaces.base import Factor
 from nestmat.search.spaces.box import Box
@@ -18,68 +18,72 @@ from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
 
 
-def design_space(given: spaces.DesignSpace) -> Product:
-    """The space of a configuration.
+def design_space(config: spaces.DesignSpace) -> Product:
+    """The design space of a configuration.
 
     Raises:
         InputError: Its parts contradict each other, or an ion is unknown.
     """
-    others = [_variable(name, variable) for name, variable in given.variables.items()]
-    if given.sites is not None:
-        sites: dict[str, Simplex] = {site: _shares(shares, site) for site, shares in given.sites.items()}
-        charges = {name: ions.ion(name).charge for site in sites.values() for name in site.species}
-        return ABX3Alloy(sites, charges, others)
-    if given.elements is not None:
-        return Alloy(_shares(given.elements), others)
-    intervals = [part for part in others if isinstance(part, Interval)]
-    return Box(intervals, given.symmetries) if len(intervals) == len(others) else Product(others)
+    variables = [_variable(name, variable) for name, variable in config.variables.items()]
+    if config.sites is not None:
+        sites: dict[str, Simplex] = {site: _simplex(simplex, site) for site, simplex in config.sites.items()}
+        charges = {name: ion(name).charge for site in sites.values() for name in site.species}
+        return ABX3Alloy(sites, charges, variables)
+    if config.elements is not None:
+        return Alloy(_simplex(config.elements), variables)
+    intervals = [factor for factor in variables if isinstance(factor, Interval)]
+    return Box(intervals, config.symmetries) if len(intervals) == len(variables) else Product(variables)
 
 
-def _shares(given: spaces.Simplex, site: str = "") -> Simplex:
-    bounds = dict(given.bounds)
-    if given.greatest < 1:
-        own = {name: given.bounds.get(name, (0.0, 1.0)) for name in given.species}
-        bounds |= {name: (low, min(high, given.greatest)) for name, (low, high) in own.items()}
+def _simplex(config: spaces.Simplex, site: str = "") -> Simplex:
+    bounds = dict(config.bounds)
+    if config.greatest < 1:
+        ranges = {name: config.bounds.get(name, (0.0, 1.0)) for name in config.species}
+        bounds |= {name: (low, min(high, config.greatest)) for name, (low, high) in ranges.items()}
     return Simplex(
-        given.species,
-        given.grid,
+        config.species,
+        config.grid,
         site=site,
-        fewest=given.fewest,
-        most=given.most,
-        least=given.least,
+        fewest=config.fewest,
+        most=config.most,
+        least=config.least,
         bounds=bounds,
     )
 
 
-def _variable(name: str, given: spaces.Factor) -> Factor:
-    if given.levels is not None:
-        return Choice(name, given.levels)
-    if given.between is not None:
-        return Interval(name, *given.between, given.grid, periodic=given.periodic)
-    assert given.value is not None
-    return Fixed(name, given.value)
+def _variable(name: str, config: spaces.Factor) -> Factor:
+    if config.levels is not None:
+        return Choice(name, config.levels)
+    if config.between is not None:
+        return Interval(name, *config.between, config.grid, periodic=config.periodic)
+    assert config.value is not None
+    return Fixed(name, config.value)
 
 
 def composition_columns(formulas: Sequence[str], space: Product) -> dict[str, NDArray[np.float64]]:
-    """Shares of formulas on the columns of a space.
+    """Fractions of the species of formulas on the columns of a space.
 
     Args:
         formulas: Formulas (n) that the reader of data sets has accepted.
         space: A space of sites or of elements.
 
     Returns:
-        (n,) by column. What the space lacks is left out, so that the shares of a site may add up to less
-        than 1.
+        (n,) by column. Species that the space does not have are left out, so that the fractions of a
+        site may add up to less than 1.
     """
-    found = {name: np.zeros(len(formulas)) for site in space.composition_factors for name in site.columns}
+    fractions = {name: np.zeros(len(formulas)) for site in space.composition_factors for name in site.columns}
     for row, formula in enumerate(parse_many(list(formulas)).formulas):
         assert formula is not None
         parts = (
-            {f"{site}:{ion}": share for site, mine in formula.sites().items() for ion, share in mine.items()}
+            {
+                f"{site}:{name}": share
+                for site, species in formula.sites().items()
+                for name, share in species.items()
+            }
             if isinstance(space, ABX3Alloy)
             else {name: float(n / sum(formula.amounts.values())) for name, n in formula.amounts.items()}
         )
         for name, share in parts.items():
-            if name in found:
-                found[name][row] = share
-    return found
+            if name in fractions:
+                fractions[name][row] = share
+    return fractions

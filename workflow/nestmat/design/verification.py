@@ -1,32 +1,11 @@
-"""Verification by DFT of compounds: which are calculated, and how they compare."""
+"""Tables of predictions that are verified by DFT."""
 
 from __future__ import annotations
 
-import itertools
-import logging
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
-import torch
-from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.design.candidates import candidate_table
-from nestmat.design.lattice import lattice_constant
-from nestmat.design.members import training_formulas
 from nestmat.design.problem import Design
-from nestmat.design.shortlist import write_shortlist
-from nestmat.design.spaces import composition_columns
-from nestmat.errors import InputError
-from nestmat.files import write_text
-from nestmat.materials.formulas import parse_many
-from nestmat.search.problem import order
-from nestmat.search.spaces.alloys import ABX3Alloy
-from nestmat.search.spaces.simplex import Simplex
-
-_LOG = logging.getLogger(__name__)
 
 VERIFIED: tables.Schema = {
     "formula": tables.Column("string"),
@@ -40,132 +19,8 @@ VERIFIED: tables.Schema = {
 }
 
 
-def approximants(space: ABX3Alloy) -> Iterator[dict[str, float]]:
-    """Compositions of a space that fit into an ordered cell of ten atoms, as shares by column.
-
-    Each site has one species, or two in equal parts.
-    """
-    choices = [
-        [{column: 1.0} for column in simplex.columns]
-        + [dict.fromkeys(pair, 0.5) for pair in itertools.combinations(simplex.columns, 2)]
-        for simplex in space.sites.values()
-    ]
-    for parts in itertools.product(*choices):
-        yield {column: share for part in parts for column, share in part.items()}
-
-
-def select_for_dft(design: Design, path: str | Path, csv: str | Path) -> None:
-    """The best materials of a space that fit into ten atoms and were not calculated yet.
-
-    Args:
-        design: The problem with members that were trained on every row.
-        path: Table to write, like a shortlist.
-        csv: Table of structures to write: formula and predicted lattice constant, in angstrom.
-
-    Raises:
-        InputError: The space holds no such material.
-    """
-    space, given = design.space, design.config
-    assert isinstance(space, ABX3Alloy)
-    assert given.verify is not None
-    x = _approximants(design)
-    # What the limits of the space leave out is no material of it.
-    x = x[(space.canonical(x) == x).all(axis=1)]
-    known = set(training_formulas(design.scales[0], design.members))
-    keys = {f.key for f in parse_many(sorted(known)).formulas if f}
-    fresh = np.array([f is not None and f.key not in keys for f in parse_many(space.formulas(x)).formulas])
-    x = x[fresh]
-    found = design.problem.evaluate(x)
-    best = order(found)
-    table = candidate_table(design.problem, x[best], found.iloc[best].reset_index(drop=True))
-    table = table.drop_duplicates("formula").head(given.verify.count).reset_index(drop=True)
-    if table.empty:
-        raise InputError(
-            "has no material of ten atoms that was not calculated yet.",
-            column=f"search.{design.name}.space",
-            remedy="allow more species, or leave verify out.",
-        )
-    table = table.assign(method="approximants", seed=0, rank=np.arange(1, len(table) + 1))
-    write_shortlist(design, table, path, {})
-    lattices = [lattice_constant(design, row) for row in table.to_dict("records")]
-    listed = pd.DataFrame({"formula": table["formula"], "lattice": np.round(lattices, 2)})
-    write_text(csv, listed.to_csv(index=False, lineterminator="\n"))
-
-
-def _approximants(design: Design) -> NDArray[np.float64]:
-    """Approximants with every value of the other variables that has a grid, as materials of the space."""
-    space = design.space
-    assert isinstance(space, ABX3Alloy)
-    found = pd.DataFrame(list(approximants(space))).fillna(0.0)
-    for factor in space.factors:
-        if not isinstance(factor, Simplex):
-            count = factor.n_grid_points
-            values = factor.from_index(np.arange(count)) if count else factor.snap(np.zeros((1, 1)))
-            found = found.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
-    return found[list(space.columns)].to_numpy(np.float64)
-
-
-def verify(design: Design, calculated: str | Path, path: str | Path) -> None:
-    """Hold predictions against calculations.
-
-    Args:
-        design: The problem with members that were trained on every row.
-        calculated: Compounds with ``formula``, ``gap`` (eV), ``lattice`` (angstrom) and ``formation_energy``
-            (eV), as `nestmat.dft.reference_set.compounds` makes them.
-        path: Table to write, `VERIFIED`; compounds outside of the space are left out, as the log tells.
-
-    Raises:
-        InputError: No compound is of the space.
-    """
-    given = design.config.verify
-    assert given is not None
-    compounds = tables.read(calculated)
-    every = _materials(design, compounds["formula"].tolist())
-    inside = np.all(np.isclose(design.space.canonical(every), every), axis=1)
-    if not inside.any():
-        raise InputError(
-            f"has no compound of the space of {design.name!r}.", file=calculated, column="formula"
-        )
-    if not inside.all():
-        _LOG.info("%d of %d compounds are not of the space", (~inside).sum(), len(inside))
-    compounds, x = compounds.loc[inside].reset_index(drop=True), torch.from_numpy(every[inside])
-    with torch.no_grad():
-        found = design.surrogate(x)
-    known = {f.key for f in parse_many(training_formulas(design.scales[0], design.members)).formulas if f}
-    trained = [f is not None and f.key in known for f in parse_many(compounds["formula"].tolist()).formulas]
-    quantities = {"gap": given.gap, "lattice": given.lattice, "formation_energy": given.formation_energy}
-    parts = [
-        pd.DataFrame(
-            {
-                "formula": compounds["formula"],
-                "quantity": quantity,
-                "wanted": target_value(design, quantity),
-                "mean": found[quantity][0].double().numpy(),
-                "std": found[quantity][1].double().numpy(),
-                "calculated": compounds[column],
-                "unit": design.units[quantity],
-                "trained_on": trained,
-            }
-        )
-        for column, quantity in quantities.items()
-        if quantity is not None
-    ]
-    tables.write(path, pd.concat(parts, ignore_index=True), VERIFIED, {"problem": design.name})
-
-
 def target_value(design: Design, quantity: str) -> float:
-    """The value that a problem asks for of a quantity; NaN where it asks for none."""
-    values = [t.value for t in design.config.targets if t.quantity == quantity and t.value is not None]
+    """Value that a problem has as target of a quantity; NaN where it has none."""
+    targets = design.config.targets
+    values = [t.value for t in targets if t.quantity == quantity and t.value is not None]
     return values[0] if values else np.nan
-
-
-def _materials(design: Design, formulas: list[str]) -> NDArray[np.float64]:
-    """Formulas as materials of the space, with the first value of every other variable."""
-    shares = composition_columns(formulas, design.space)
-    columns = []
-    for factor in design.space.factors:
-        if isinstance(factor, Simplex):
-            columns += [shares[name] for name in factor.columns]
-        else:
-            columns += list(np.repeat(factor.from_index(np.array([0])), len(formulas), axis=0).T)
-    return np.column_stack(columns)

@@ -13,6 +13,8 @@ from nestmat import tables
 
 ENSEMBLE = -1
 """Seed of rows that hold the ensemble over all seeds."""
+NORMAL_95 = 1.959964
+"""Standard deviations from the mean to an end of the 95 % interval, with six digits."""
 STATISTICS = ("mean", "std")
 """What is predicted of a quantity: mean and standard deviation."""
 

@@ -20,12 +20,12 @@ JudgedQuantities = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 class FittedJudge(Protocol):
     """A judge that can predict."""
 
-    def predict(self, table: pd.DataFrame, others: Mapping[str, JudgedQuantities]) -> JudgedQuantities:
+    def predict(self, table: pd.DataFrame, judged: Mapping[str, JudgedQuantities]) -> JudgedQuantities:
         """Predict quantities of materials.
 
         Args:
             table: Rows as `nestmat.features.table.featurize` takes them.
-            others: Predictions of the judges that this one needs, by kind.
+            judged: Predictions of the judges that this one needs, by kind.
 
         Returns:
             By ``<scale>.<target>``.

@@ -104,7 +104,7 @@ class TargetModels:
 
     scales: Mapping[str, _ScaleModels]
 
-    def predict(self, table: pd.DataFrame, others: Mapping[str, JudgedQuantities]) -> JudgedQuantities:
+    def predict(self, table: pd.DataFrame, judged: Mapping[str, JudgedQuantities]) -> JudgedQuantities:
         """As `nestmat.design.judges.base.FittedJudge`; no other judge is needed.
 
         Raises:

@@ -70,10 +70,10 @@ class DeviceSimulator:
     efficiency: str
     headers: Mapping[str, str]
 
-    def predict(self, table: pd.DataFrame, others: Mapping[str, JudgedQuantities]) -> JudgedQuantities:
+    def predict(self, table: pd.DataFrame, judged: Mapping[str, JudgedQuantities]) -> JudgedQuantities:
         """As `nestmat.design.judges.base.FittedJudge`."""
-        percent = simulated_efficiency(table, others[TREES][self.gap][0], self.headers)
-        return {**others[TREES], self.efficiency: (percent, np.full_like(percent, np.nan))}
+        percent = simulated_efficiency(table, judged[TREES][self.gap][0], self.headers)
+        return {**judged[TREES], self.efficiency: (percent, np.full_like(percent, np.nan))}
 
 
 def process_columns(spec: DatasetSpec, space: Product) -> dict[str, str]:
