@@ -7,25 +7,26 @@ fold, in the units of the targets.
 from typing import Any
 
 from nestmat.logs import job_log
-from nestmat.scales.sweep import sweep_latents
+from nestmat.models.keys import ModelKey
+from nestmat.models.specification import specification_from
+from nestmat.scales.sweep import SweepJob, sweep_latents
 
 
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.scales.sweep.sweep_latents`."""
     with job_log(snakemake):
         sweep = dict(snakemake.params.sweep)
-        sweep_latents(
-            snakemake.input.features,
-            snakemake.input.folds,
-            snakemake.output.sweep,
-            scale=snakemake.wildcards.scale,
-            protocol=sweep["protocol"],
-            name=sweep["model"],
-            specification=snakemake.params.specification,
+        job = SweepJob(
+            key=ModelKey(snakemake.wildcards.scale, sweep["protocol"], sweep["model"]),
+            specification=specification_from(snakemake.params.specification),
+            features=snakemake.input.features,
+            folds=snakemake.input.folds,
+            sweep=snakemake.output.sweep,
             sizes=sweep["latents"],
             epochs=sweep["epochs"],
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
         )
+        sweep_latents(job)
 
 
 if "snakemake" in globals():

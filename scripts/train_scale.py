@@ -8,8 +8,10 @@ weights (safetensors) with their card (JSON), learning curves, predictions in th
 from typing import Any
 
 from nestmat.logs import job_log
+from nestmat.models.keys import ModelKey
+from nestmat.models.specification import specification_from
 from nestmat.scales.joint import joint_parents
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 
 OUTPUTS = ("weights", "card", "history", "predictions", "latents")
 
@@ -17,19 +19,18 @@ OUTPUTS = ("weights", "card", "history", "predictions", "latents")
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.scales.train.train_scale`."""
     with job_log(snakemake):
-        train_scale(
-            snakemake.input.features,
-            snakemake.input.folds,
-            scale=snakemake.wildcards.scale,
-            protocol=snakemake.wildcards.protocol,
-            name=snakemake.wildcards.model,
-            specification=snakemake.params.specification,
+        job = TrainingJob(
+            key=ModelKey(snakemake.wildcards.scale, snakemake.wildcards.protocol, snakemake.wildcards.model),
+            specification=specification_from(snakemake.params.specification),
+            features=snakemake.input.features,
+            folds=snakemake.input.folds,
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
             joint=joint_parents(snakemake.params.joint, snakemake.input.joint),
             inner_folds=snakemake.params.inner_folds,
             teacher=next(iter(snakemake.input.teacher), None),
             **{name: snakemake.output[name] for name in OUTPUTS},
         )
+        train_scale(job)
 
 
 if "snakemake" in globals():

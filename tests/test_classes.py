@@ -21,14 +21,15 @@ from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, document, recommend_predictor
 from nestmat.models.autoencoder.network import Autoencoder
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.keys import ModelKey
 from nestmat.models.losses import binary_cross_entropy
 from nestmat.models.specification import Encoder, Head, Shapes, Training
 from nestmat.plan.jobs import Jobs
 from nestmat.scales.chain import predict_chain
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
-from nestmat.training.inner_folds import Division
+from nestmat.training.inner_folds import RowSplit
 from nestmat.training.scale_data import ScaleData
 
 CLASSES = ["several phases", "single phase"]
@@ -75,15 +76,16 @@ def trained(scale, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     files = {name: folder / f"s.{name}.parquet" for name in ("history", "predictions", "latents")}
     train_scale(
-        *scale,
-        scale="s",
-        protocol="half",
-        name="ae",
-        specification=SPECIFICATION,
-        weights=folder / "s.safetensors",
-        card=folder / "s.json",
-        inner_folds=3,
-        **files,
+        TrainingJob(
+            key=ModelKey("s", "half", "ae"),
+            specification=SPECIFICATION,
+            features=scale[0],
+            folds=scale[1],
+            weights=folder / "s.safetensors",
+            card=folder / "s.json",
+            inner_folds=3,
+            **files,
+        )
     )
     return folder
 
@@ -227,7 +229,7 @@ def test_a_class_is_predicted_by_classifiers_without_residuals(scale, tmp_path):
     assert ((held["mean"] > 0.5) == held["true"]).mean() > 0.7
     row_id = tables.read(scale[0])["row_id"].to_numpy()
     for repeat in (0, 1):
-        train = Division.of(tables.read(scale[1], protocol="half"), repeat, row_id).train(0)
+        train = RowSplit.of(tables.read(scale[1], protocol="half"), repeat, row_id).train(0)
         share = tables.read(scale[0])["phase"][train].mean()
         mine = found[(found["model"] == "share") & (found["repeat"] == repeat) & (found["fold"] == 0)]
         np.testing.assert_allclose(mine["mean"], share)

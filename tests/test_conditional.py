@@ -24,10 +24,11 @@ from nestmat.features.differentiable import feature_map
 from nestmat.features.table import featurize
 from nestmat.materials.formulas import parse_many
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.keys import ModelKey
 from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
 from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.chain import Chain
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.search.interpolation import interpolate
 from nestmat.search.methods.base import SearchContext
 from nestmat.search.methods.conditional_decoder import ROUNDED, ConditionalDecoder, target_value
@@ -117,15 +118,15 @@ def surrogates(space, known, tmp_path_factory):
     found = {}
     for name, specification in MODELS.items():
         train_scale(
-            folder / "phase.parquet",
-            folder / "folds.parquet",
-            scale="phase",
-            protocol="strict",
-            name=name,
-            specification=specification,
-            weights=folder / f"{name}.safetensors",
-            card=folder / f"{name}.json",
-            **{key: folder / f"{name}.{key}.parquet" for key in ("history", "predictions", "latents")},
+            TrainingJob(
+                key=ModelKey("phase", "strict", name),
+                specification=specification,
+                features=folder / "phase.parquet",
+                folds=folder / "folds.parquet",
+                weights=folder / f"{name}.safetensors",
+                card=folder / f"{name}.json",
+                **{key: folder / f"{name}.{key}.parquet" for key in ("history", "predictions", "latents")},
+            )
         )
         columns = {block: made.blocks[block]["columns"] for block in BLOCKS}
         maps = {"phase": feature_map(BLOCKS, columns, space.columns)}

@@ -15,10 +15,11 @@ from nestmat.features.table import featurize
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.propagate import propagate_latents
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.search.methods.gradient import Gradient
 from nestmat.search.methods.random_search import RandomSearch
 from nestmat.search.problem import Constraint, Problem, Target
@@ -151,16 +152,16 @@ def trained(featurized, tmp_path_factory):
             )
         weights[scale] = folder / f"{scale}.safetensors"
         train_scale(
-            folder / f"{scale}.parquet",
-            folder / f"{scale}.folds.parquet",
-            scale=scale,
-            protocol="strict",
-            name="nested",
-            specification=model(f"{scale}_y", *parents),
-            parents={parent: folder / f"{parent}__{scale}.parquet" for parent in parents},
-            weights=weights[scale],
-            card=folder / f"{scale}.json",
-            **{key: folder / f"{scale}.{key}.parquet" for key in ("history", "predictions", "latents")},
+            TrainingJob(
+                key=ModelKey(scale, "strict", "nested"),
+                specification=model(f"{scale}_y", *parents),
+                features=folder / f"{scale}.parquet",
+                folds=folder / f"{scale}.folds.parquet",
+                parents={parent: folder / f"{parent}__{scale}.parquet" for parent in parents},
+                weights=weights[scale],
+                card=folder / f"{scale}.json",
+                **{key: folder / f"{scale}.{key}.parquet" for key in ("history", "predictions", "latents")},
+            )
         )
     return weights
 

@@ -31,11 +31,12 @@ from nestmat.interpretation.families import encode_families, equimolar
 from nestmat.interpretation.interpret import ATTRIBUTIONS, interpret_scale
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import latent_symbol
+from nestmat.models.keys import ModelKey
 from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
 from nestmat.models.specification import Encoder, Head, Training
 from nestmat.paths import ROOT
 from nestmat.report.findings.latents import disentanglement, latents_tables
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.checkpoints import Trained
 
 SEEDS = 2
@@ -62,15 +63,15 @@ def trained(tmp_path_factory) -> Path:
     files = {name: folder / f"{name}.parquet" for name in ("history", "predictions", "latents")}
     write_alloys(folder, data)
     train_scale(
-        folder / "alloys.parquet",
-        write_folds(folder, data),
-        scale="alloys",
-        protocol="half",
-        name="m2",
-        specification=MODEL,
-        weights=folder / "m2.safetensors",
-        card=folder / "m2.json",
-        **files,
+        TrainingJob(
+            key=ModelKey("alloys", "half", "m2"),
+            specification=MODEL,
+            features=folder / "alloys.parquet",
+            folds=write_folds(folder, data),
+            weights=folder / "m2.safetensors",
+            card=folder / "m2.json",
+            **files,
+        )
     )
     measure_latents(
         folder / "m2.safetensors",
@@ -247,15 +248,15 @@ def shares_only(folder: Path) -> tuple[Path, Path]:
     features = write_alloys(folder, data)
     files = {name: folder / f"{name}.parquet" for name in ("history", "predictions", "latents")}
     train_scale(
-        features,
-        write_folds(folder, data),
-        scale="alloys",
-        protocol="half",
-        name="m2",
-        specification=specification,
-        weights=folder / "m2.safetensors",
-        card=folder / "m2.json",
-        **files,
+        TrainingJob(
+            key=ModelKey("alloys", "half", "m2"),
+            specification=specification,
+            features=features,
+            folds=write_folds(folder, data),
+            weights=folder / "m2.safetensors",
+            card=folder / "m2.json",
+            **files,
+        )
     )
     return folder / "m2.safetensors", features
 

@@ -18,10 +18,11 @@ from nestmat.features.table import featurize
 from nestmat.materials import ions
 from nestmat.materials.formulas import parse_many
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.chain import Chain
 from nestmat.scales.propagate import propagate_latents
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.search.generators.conditional_vae import ConditionalVAE, ConditionalVAESettings
 from nestmat.search.interpolation import interpolate
 from nestmat.search.methods.latent import Latent, LatentSpace, chi_square_quantile
@@ -105,16 +106,16 @@ def surrogate(space, tmp_path_factory):
             )
         weights[scale] = folder / f"{scale}.safetensors"
         train_scale(
-            folder / f"{scale}.parquet",
-            folder / f"{scale}.folds.parquet",
-            scale=scale,
-            protocol="strict",
-            name="nested",
-            specification=MODELS[scale],
-            parents={"ions": folder / "ions__cell.parquet"} if scale == "cell" else {},
-            weights=weights[scale],
-            card=folder / f"{scale}.json",
-            **{key: folder / f"{scale}.{key}.parquet" for key in ("history", "predictions", "latents")},
+            TrainingJob(
+                key=ModelKey(scale, "strict", "nested"),
+                specification=MODELS[scale],
+                features=folder / f"{scale}.parquet",
+                folds=folder / f"{scale}.folds.parquet",
+                parents={"ions": folder / "ions__cell.parquet"} if scale == "cell" else {},
+                weights=weights[scale],
+                card=folder / f"{scale}.json",
+                **{key: folder / f"{scale}.{key}.parquet" for key in ("history", "predictions", "latents")},
+            )
         )
         columns = {name: made.blocks[name]["columns"] for name in blocks}
         maps[scale] = feature_map(blocks, columns, space.columns)

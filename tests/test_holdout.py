@@ -21,7 +21,7 @@ from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds, hold_out_rows
 from nestmat.report.findings.scale import _split_in_words
 from nestmat.scales.joint import _parent_members
-from nestmat.training.inner_folds import Division
+from nestmat.training.inner_folds import RowSplit
 from nestmat.training.members import Members
 
 PUBLISHED = Split(kind="holdout", test=0.1, hidden=0.3, unused=0.2, seed=42)
@@ -203,7 +203,7 @@ def test_members_see_each_row_as_its_role_says(assigned):
 def test_inner_folds_keep_together_what_the_test_rows_have_apart(assigned, disjoint):
     features, folds = assigned(disjoint=disjoint)
     frame = tables.read(features)
-    division = Division.of(tables.read(folds, protocol="half"), 0, frame["row_id"].to_numpy())
+    division = RowSplit.of(tables.read(folds, protocol="half"), 0, frame["row_id"].to_numpy())
     inner, count = division.inner(0, 4, 1)
     keys = frame["formula"]
     if disjoint == "elements":
@@ -217,7 +217,7 @@ def test_inner_folds_keep_together_what_the_test_rows_have_apart(assigned, disjo
 
 def test_more_inner_folds_than_groups_are_refused(assigned):
     _, folds = assigned(labelled=0.03)
-    division = Division.of(tables.read(folds, protocol="half"), 0, np.arange(120))
+    division = RowSplit.of(tables.read(folds, protocol="half"), 0, np.arange(120))
     with pytest.raises(InputError, match="groups of training rows cannot make 5 inner folds"):
         division.inner(0, 5, 1)
 

@@ -27,7 +27,8 @@ from nestmat.interpretation.interpret import (
     shapley_table,
 )
 from nestmat.interpretation.members import Explained, players
-from nestmat.scales.train import LATENT_KEYS, train_scale
+from nestmat.models.keys import ModelKey
+from nestmat.scales.train import LATENT_KEYS, TrainingJob, train_scale
 from nestmat.tables import Column
 
 
@@ -414,16 +415,16 @@ def write_scale(folder):
     )
     outputs = {name: folder / f"{name}.parquet" for name in ("history", "predictions", "latents")}
     train_scale(
-        folder / "features.parquet",
-        folder / "folds.parquet",
-        scale="toy",
-        protocol="strict",
-        name="toy",
-        specification=SPECIFICATION,
-        weights=folder / "toy.safetensors",
-        card=folder / "toy.json",
-        parents={"fine": folder / "fine.parquet"},
-        **outputs,
+        TrainingJob(
+            key=ModelKey("toy", "strict", "toy"),
+            specification=SPECIFICATION,
+            features=folder / "features.parquet",
+            folds=folder / "folds.parquet",
+            weights=folder / "toy.safetensors",
+            card=folder / "toy.json",
+            parents={"fine": folder / "fine.parquet"},
+            **outputs,
+        )
     )
 
 

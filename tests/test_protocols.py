@@ -13,7 +13,7 @@ from nestmat.config.splits import Split
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds, shared_folds, split_folds
-from nestmat.training.inner_folds import count_folds, inner_labels
+from nestmat.training.inner_folds import count_folds, merged_inner_folds
 
 chains = st.lists(
     st.lists(st.integers(0, 40).map("m{}".format), min_size=1, max_size=120), min_size=1, max_size=3
@@ -123,7 +123,7 @@ def test_scales_that_share_the_outer_folds_share_the_inner_ones(present):
     of_parent, of_child = np.repeat([0, 1, 2, 3, 4], [9, 2, 4, 4, 7]), np.repeat(present, 3)
     for fold in range(-1, 5):
         theirs, ours = (
-            inner_labels(o, repeat=1, fold=fold, folds=3, outer_folds=5) for o in (of_parent, of_child)
+            merged_inner_folds(o, repeat=1, fold=fold, folds=3, outer_folds=5) for o in (of_parent, of_child)
         )
         for outer in present:
             assert set(theirs[of_parent == outer]) == set(ours[of_child == outer])
@@ -150,17 +150,17 @@ def test_the_number_of_folds_is_that_of_the_protocol_where_a_scale_has_no_row_in
 
 def test_inner_folds_divide_the_training_rows_by_whole_outer_folds():
     outer = np.repeat([-1, 0, 1, 2, 3, 4, 5], 10)
-    found = inner_labels(outer, repeat=0, fold=2, folds=4, outer_folds=6)
+    found = merged_inner_folds(outer, repeat=0, fold=2, folds=4, outer_folds=6)
     assert (found[(outer == 2) | (outer == -1)] == -1).all()
     inside = (outer >= 0) & (outer != 2)
     assert set(found[inside]) == {0, 1, 2, 3}
     assert pd.Series(found[inside]).groupby(outer[inside]).nunique().eq(1).all()
-    assert (inner_labels(outer, repeat=0, fold=-1, folds=3, outer_folds=6)[outer >= 0] >= 0).all()
+    assert (merged_inner_folds(outer, repeat=0, fold=-1, folds=3, outer_folds=6)[outer >= 0] >= 0).all()
 
 
 def test_two_outer_folds_have_no_inner_ones():
     with pytest.raises(InputError, match="too few to divide"):
-        inner_labels(np.array([0, 1, 0, 1]), repeat=0, fold=0, folds=3, outer_folds=2)
+        merged_inner_folds(np.array([0, 1, 0, 1]), repeat=0, fold=0, folds=3, outer_folds=2)
 
 
 def test_assigned_folds_cover_every_row_once_and_match_along_the_chain(tmp_path):

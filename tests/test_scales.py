@@ -15,16 +15,17 @@ from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Encoder, Head, Specification, Training
 from nestmat.plan.jobs import Jobs
 from nestmat.scales.chain import Chain, predict_chain
 from nestmat.scales.joint import JointParent, joint_parents
 from nestmat.scales.propagate import propagate_latents
-from nestmat.scales.sweep import SWEEP, sweep_latents
-from nestmat.scales.train import train_scale
+from nestmat.scales.sweep import SWEEP, SweepJob, sweep_latents
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
-from nestmat.training.inner_folds import inner_labels
+from nestmat.training.inner_folds import merged_inner_folds
 from nestmat.training.scale_data import ScaleData
 
 FOLDS = 3
@@ -74,14 +75,14 @@ def outputs(folder: Path, name: str) -> dict[str, Path]:
 
 def train(folder: Path, name: str, specification: Specification, **options) -> Trained:
     return train_scale(
-        folder / f"{name}.parquet",
-        folder / f"{name}.folds.parquet",
-        scale=name,
-        protocol="strict",
-        name="nae",
-        specification=specification,
-        **outputs(folder, options.pop("into", name)),
-        **options,
+        TrainingJob(
+            key=ModelKey(name, "strict", "nae"),
+            specification=specification,
+            features=folder / f"{name}.parquet",
+            folds=folder / f"{name}.folds.parquet",
+            **outputs(folder, options.pop("into", name)),
+            **options,
+        )
     )
 
 
@@ -301,7 +302,7 @@ def test_a_material_left_out_of_a_fold_or_inner_fold_does_not_change_its_latents
     frame = tables.read(chain / "fine.parquet")
     folds = tables.read(chain / "fine.folds.parquet")
     out = folds["fold"].to_numpy() == 1
-    [inner] = set(inner_labels(folds["fold"].to_numpy(), 0, 0, 2, FOLDS)[out])
+    [inner] = set(merged_inner_folds(folds["fold"].to_numpy(), 0, 0, 2, FOLDS)[out])
     frame.loc[out, "fine_y"] = -50.0
     facts, schema = tables.provenance(chain / "fine.parquet"), tables.schema(chain / "fine.parquet")
     tables.write(tmp_path / "fine.parquet", frame, schema, {"blocks": facts["blocks"]})
@@ -375,16 +376,16 @@ def test_features_that_are_not_finite_are_an_error(tmp_path):
 
 def test_sweep_gives_every_size_on_every_fold(chain, tmp_path):
     sweep_latents(
-        chain / "middle.parquet",
-        chain / "middle.folds.parquet",
-        tmp_path / "sweep.parquet",
-        scale="middle",
-        protocol="strict",
-        name="nae",
-        specification=model("middle_y", "fine", heads={"fine": Head()}),
-        sizes=[1, 3],
-        epochs=3,
-        parents={"fine": chain / "fine__middle.parquet"},
+        SweepJob(
+            key=ModelKey("middle", "strict", "nae"),
+            specification=model("middle_y", "fine", heads={"fine": Head()}),
+            features=chain / "middle.parquet",
+            folds=chain / "middle.folds.parquet",
+            sweep=tmp_path / "sweep.parquet",
+            sizes=[1, 3],
+            epochs=3,
+            parents={"fine": chain / "fine__middle.parquet"},
+        )
     )
     found = tables.read(tmp_path / "sweep.parquet")
     assert list(found) == list(SWEEP)
@@ -454,7 +455,7 @@ def test_joint_parents_come_in_threes():
 
 def test_joint_needs_its_parents(joint):
     folder, child, _ = joint
-    with pytest.raises(InputError, match="joint: true needs"):
+    with pytest.raises(InputError, match="A joint training needs"):
         train(folder, "coarse", child)
 
 

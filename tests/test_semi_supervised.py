@@ -18,15 +18,16 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.base import Batch, is_labelled
+from nestmat.models.keys import ModelKey
 from nestmat.models.losses import dependence
 from nestmat.models.noise import Noise
 from nestmat.models.semi_supervised.network import COMPARED, SemiSupervisedAutoencoder
 from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
 from nestmat.models.specification import Encoder, Head, Shapes, Specification, Training
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.chunks import train_members
 from nestmat.training.members import Members
-from nestmat.training.scale_data import ScaleData, TaughtLabels
+from nestmat.training.scale_data import PseudoLabels, ScaleData
 from nestmat.training.trainer import penalty_share
 
 MEMBERS, ROWS, LATENTS = 2, 12, 2
@@ -507,14 +508,14 @@ def test_a_scale_is_trained_on_rows_with_and_without_labels(tmp_path):
         penalties={"independence": 0.1},
     )
     trained = train_scale(
-        write_alloys(tmp_path, data),
-        write_folds(tmp_path, data),
-        scale="alloys",
-        protocol="half",
-        name="m2",
-        specification=specification,
-        card=tmp_path / "weights.json",
-        **outputs,
+        TrainingJob(
+            key=ModelKey("alloys", "half", "m2"),
+            specification=specification,
+            features=write_alloys(tmp_path, data),
+            folds=write_folds(tmp_path, data),
+            card=tmp_path / "weights.json",
+            **outputs,
+        )
     )
     predictions, latents = tables.read(outputs["predictions"]), tables.read(outputs["latents"])
     assert latents.groupby("repeat")["split"].value_counts().loc[1].to_dict() == {
@@ -594,7 +595,7 @@ def test_what_a_teacher_says_reaches_the_rows_it_was_asked_of(tmp_path):
     other = rows.assign(repeat=0, split="validation", **{**about, "model": "another"})
     table = pd.concat([*parts, other]).assign(true=1.0, std=np.nan)[list(tables.PREDICTIONS)]
     tables.write(tmp_path / "baselines.parquet", table, tables.PREDICTIONS)
-    taught = TaughtLabels.read(tmp_path / "baselines.parquet", "forest", data.row_id)
+    taught = PseudoLabels.read(tmp_path / "baselines.parquet", "forest", data.row_id)
     found = taught.of("phase", members.repeat, members.fold)
     for member in range(len(members)):
         if members.fold[member] < 0:
@@ -604,9 +605,9 @@ def test_what_a_teacher_says_reaches_the_rows_it_was_asked_of(tmp_path):
             np.testing.assert_array_equal(found[member][asked], rows["mean"])
     free = model(training=Training(epochs=3, batch_size=16))
     specification = replace(free, teacher="forest")
-    first = learned(replace(data, taught=taught), members, specification)
+    first = learned(replace(data, pseudo_labels=taught), members, specification)
     opposite = replace(taught, values={"phase": 1 - taught.values["phase"]})
-    second = learned(replace(data, taught=opposite), members, specification)
+    second = learned(replace(data, pseudo_labels=opposite), members, specification)
     changed = [not torch.equal(one, other) for one, other in zip(first, second, strict=True)]
     assert changed == [bool(rows.any()) for rows in members.unlabelled]
 

@@ -13,9 +13,10 @@ import pytest
 
 from nestmat import tables
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.propagate import propagate_latents
-from nestmat.scales.train import ensemble, train_scale
+from nestmat.scales.train import TrainingJob, ensemble, train_scale
 from nestmat.tables import Column
 from nestmat.tracking import store as tracking_store
 from nestmat.training.checkpoints import Trained
@@ -89,19 +90,19 @@ def trained_results(tmp_path_factory):
         _folds(root / f"folds/{scale}.parquet")
         stem = root / f"models/{scale}/strict/nested"
         train_scale(
-            root / f"features/{scale}.parquet",
-            root / f"folds/{scale}.parquet",
-            scale=scale,
-            protocol="strict",
-            name="nested",
-            specification=specification,
-            weights=stem.with_suffix(".safetensors"),
-            card=stem.with_suffix(".json"),
-            history=stem.with_suffix(".history.parquet"),
-            predictions=root / f"predictions/{scale}/strict/nested.parquet",
-            latents=root / f"latents/{scale}/strict/nested.parquet",
-            parents=parents,
-            device="cpu",
+            TrainingJob(
+                key=ModelKey(scale, "strict", "nested"),
+                specification=specification,
+                features=root / f"features/{scale}.parquet",
+                folds=root / f"folds/{scale}.parquet",
+                weights=stem.with_suffix(".safetensors"),
+                card=stem.with_suffix(".json"),
+                history=stem.with_suffix(".history.parquet"),
+                predictions=root / f"predictions/{scale}/strict/nested.parquet",
+                latents=root / f"latents/{scale}/strict/nested.parquet",
+                parents=parents,
+                device="cpu",
+            )
         )
         _metrics(root / f"metrics/{scale}.parquet", scale, ["nested", "ridge", "recommended"])
         # The rows of the two scales are the same here, so the fine features are those of the coarse rows too.
@@ -215,18 +216,18 @@ def test_a_model_without_targets_gives_latents(store, tmp_path):
     _features(tmp_path / "features/space.parquet", rng)
     _folds(tmp_path / "folds.parquet")
     trained = train_scale(
-        tmp_path / "features/space.parquet",
-        tmp_path / "folds.parquet",
-        scale="space",
-        protocol="strict",
-        name="nested",
-        specification=replace(FINE, heads={"x": Head(loss="mse")}),
-        weights=stem.with_suffix(".safetensors"),
-        card=stem.with_suffix(".json"),
-        history=stem.with_suffix(".history.parquet"),
-        predictions=tmp_path / "predictions.parquet",
-        latents=tmp_path / "latents.parquet",
-        device="cpu",
+        TrainingJob(
+            key=ModelKey("space", "strict", "nested"),
+            specification=replace(FINE, heads={"x": Head(loss="mse")}),
+            features=tmp_path / "features/space.parquet",
+            folds=tmp_path / "folds.parquet",
+            weights=stem.with_suffix(".safetensors"),
+            card=stem.with_suffix(".json"),
+            history=stem.with_suffix(".history.parquet"),
+            predictions=tmp_path / "predictions.parquet",
+            latents=tmp_path / "latents.parquet",
+            device="cpu",
+        )
     )
     _metrics(tmp_path / "metrics/space.parquet", "space", ["nested"])
     found = tracking_store.track("space", tmp_path, store)

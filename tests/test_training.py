@@ -14,6 +14,7 @@ from nestmat import progress
 from nestmat.errors import InputError
 from nestmat.models.autoencoder.network import Autoencoder
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Encoder, Head, Specification, Training, specification_from
 from nestmat.training.batches import Rows, pack
 from nestmat.training.checkpoints import Trained
@@ -343,7 +344,7 @@ def test_early_stopping_keeps_the_best_weights_and_frees_stopped_members():
     def spy(holdout, epoch):
         score = np.full(len(found), np.inf)
         with torch.no_grad():
-            score[trainer.alive.numpy()] = trainer.model.loss(holdout.whole())["gap"].numpy()
+            score[trainer.alive.numpy()] = trainer.model.loss(holdout.full_batch())["gap"].numpy()
         scores.append(score)
         judge(holdout, epoch)
 
@@ -352,7 +353,7 @@ def test_early_stopping_keeps_the_best_weights_and_frees_stopped_members():
     scores = np.array(scores)
     assert (curves.stopped < 400).all()
     assert len(set(curves.stopped)) > 1
-    final = network.loss(rows(held).whole())["gap"].numpy()
+    final = network.loss(rows(held).full_batch())["gap"].numpy()
     for member in range(len(found)):
         until = scores[: curves.stopped[member], member]
         assert final[member] == pytest.approx(until.min(), rel=1e-5)
@@ -421,7 +422,7 @@ def test_a_parent_of_another_protocol_is_read_by_its_members_of_all_rows():
 def trained(data: ScaleData, specification: Specification) -> Trained:
     found = members(data)
     flat, scalers, _ = train_members(specification, data, found)
-    return Trained.of(data, found, flat, scalers, specification, scale="fine", name="nae", protocol="strict")
+    return Trained.of(data, found, flat, scalers, specification, ModelKey("fine", "strict", "nae"))
 
 
 def test_checkpoint_round_trip(tmp_path):
@@ -489,7 +490,7 @@ def test_a_floor_is_kept_in_value_and_left_by_the_slope(loss):
         heads={"gap": Head(hidden=(8,), loss=loss, floor=floor)},
     )
     flat, scalers, _ = train_members(specification, data, parts, device="cpu")
-    done = Trained.of(data, parts, flat, scalers, specification, scale="s", name="m", protocol="p")
+    done = Trained.of(data, parts, flat, scalers, specification, ModelKey("s", "p", "m"))
     blocks = {name: torch.from_numpy(data.x[name]).requires_grad_(True) for name in specification.inputs}
     predicted = done.forward(blocks, np.arange(len(parts)))[1]["gap"][0]
     assert predicted.min().item() == floor

@@ -24,12 +24,13 @@ from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.figures import style
 from nestmat.labels.numbers import NO_BREAK
 from nestmat.labels.scales import Labels
+from nestmat.models.keys import ModelKey
 from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import efficiency
 from nestmat.report.findings import scale as findings
 from nestmat.scales.propagate import propagate_latents
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.checkpoints import Trained
 
 STRAINS = np.array([-0.06, -0.02, 0.0, 0.03])
@@ -159,18 +160,18 @@ def traced(tmp_path_factory) -> Traced:
             )  # fmt: skip
             propagate_latents(weights["electronic"], theirs, latents["electronic"])
         train_scale(
-            features[name],
-            folds[name],
-            scale=name,
-            protocol="strict",
-            name="nested",
-            specification=scale.models["nested"].specification,
-            parents=latents,
-            weights=weights[name],
-            card=stem.with_suffix(".json"),
-            history=folder / "history.parquet",
-            predictions=folder / f"{name}.predictions.parquet",
-            latents=folder / "latents.parquet",
+            TrainingJob(
+                key=ModelKey(name, "strict", "nested"),
+                specification=scale.models["nested"].specification,
+                features=features[name],
+                folds=folds[name],
+                parents=latents,
+                weights=weights[name],
+                card=stem.with_suffix(".json"),
+                history=folder / "history.parquet",
+                predictions=folder / f"{name}.predictions.parquet",
+                latents=folder / "latents.parquet",
+            )
         )
 
     def trace(**changes) -> pd.DataFrame:

@@ -15,10 +15,11 @@ from nestmat.data.registry import resolve
 from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.features.table import write_features, write_features_for_parent
+from nestmat.models.keys import ModelKey
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.predictions import ENSEMBLE, Predictions
 from nestmat.scales.propagate import propagate_latents
-from nestmat.scales.train import train_scale
+from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.inner_folds import LABELLED
 
 PROTOCOL = "second_round"
@@ -73,18 +74,18 @@ def retrain_on_calculated(
         propagated = _propagate(design, scale, rows, Path(folder))
         stem = str(Path(folder) / scale)
         train_scale(
-            features,
-            folds,
-            scale=scale,
-            protocol=PROTOCOL,
-            name="second",
-            specification=model.as_dict(),
-            parents={name: path for name, path in propagated.items() if name in model.inputs},
-            weights=f"{stem}.safetensors",
-            card=f"{stem}.json",
-            history=f"{stem}.history.parquet",
-            predictions=f"{stem}.predictions.parquet",
-            latents=f"{stem}.latents.parquet",
+            TrainingJob(
+                key=ModelKey(scale, PROTOCOL, "second"),
+                specification=model,
+                features=features,
+                folds=folds,
+                parents={name: path for name, path in propagated.items() if name in model.inputs},
+                weights=f"{stem}.safetensors",
+                card=f"{stem}.json",
+                history=f"{stem}.history.parquet",
+                predictions=f"{stem}.predictions.parquet",
+                latents=f"{stem}.latents.parquet",
+            )
         )
         second = Predictions.read([f"{stem}.predictions.parquet"], split="validation", seed=ENSEMBLE)
         new = frame[frame["row_id"].isin(group)].reset_index(drop=True)

@@ -30,7 +30,7 @@ from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.materials.formulas import elements
 from nestmat.plugins import load_plugins
-from nestmat.training.inner_folds import UNLABELLED, Division, count_folds
+from nestmat.training.inner_folds import UNLABELLED, RowSplit, count_folds
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class _Task:
 
 
 def _outer_folds(
-    divisions: Sequence[Division], inner_folds: int, count: int
+    divisions: Sequence[RowSplit], inner_folds: int, count: int
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """(repeat, fold, train, validation, unlabelled, inner), rows (n,), of every fold and of fold -1."""
     for division in divisions:
@@ -316,7 +316,7 @@ def _list_tasks(
         )
     count = count_folds(folds, protocol)
     repeats = sorted(map(int, outer["repeat"].unique()))
-    divisions = [Division.of(outer, repeat, inputs.row_id) for repeat in repeats]
+    divisions = [RowSplit.of(outer, repeat, inputs.row_id) for repeat in repeats]
     divisible = count > 2 or all(division.holdout for division in divisions)
     tasks = []
     for name, config in configs.items():

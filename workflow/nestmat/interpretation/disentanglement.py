@@ -147,7 +147,7 @@ def measure_latents(
         scale=trained.scale, protocol=trained.protocol, model=trained.model, seed=-1
     )
     table["unit"] = np.where(table["metric"] == TOTAL_VARIATION, "at%", "")
-    facts = {"scale": trained.scale, "protocol": trained.protocol, "model": trained.model}
+    facts = trained.key.provenance
     tables.write(metrics, table[list(tables.METRICS)], tables.METRICS, facts)
     every = pd.concat(parts, ignore_index=True)[list(LATENT_ERRORS)]
     tables.write(errors, every, LATENT_ERRORS, facts)

@@ -42,9 +42,9 @@ def discrepancy(a: Tensor, b: Tensor, kernels: Sequence[tuple[float, float]]) ->
         kernels: Width and exponent of each kernel.
     """
     total = a.new_zeros(())
-    for one, other, sign in ((a, a, 1.0), (b, b, 1.0), (a, b, -2.0)):
+    for first, second, sign in ((a, a, 1.0), (b, b, 1.0), (a, b, -2.0)):
         square = (
-            one.square().sum(dim=1)[:, None] + other.square().sum(dim=1)[None] - 2 * one @ other.T
+            first.square().sum(dim=1)[:, None] + second.square().sum(dim=1)[None] - 2 * first @ second.T
         ).clamp_min(0.0)
         for width, exponent in kernels:
             kernel = (width * exponent / (width + square)) ** exponent
@@ -73,14 +73,14 @@ class Invertible(nn.Module):
         """Weighted sum of the three losses for numbers (n, features) and targets (n, conditions)."""
         settings, width = self.settings, y.shape[1]
         transform = self.flow().transform
-        made = transform(x)
+        predicted = transform(x)
         noise = torch.randn(len(x), self.features - width, generator=random).to(x)
-        wanted = torch.cat([y, noise], dim=1)
-        fit = (made[:, :width] - y).square().mean()
+        target = torch.cat([y, noise], dim=1)
+        fit = (predicted[:, :width] - y).square().mean()
         # Targets have their own loss: here they only say which latents belong to them.
-        output = torch.cat([made[:, :width].detach(), made[:, width:]], dim=1)
-        forward = discrepancy(output, wanted, FORWARD_KERNELS)
-        backward = discrepancy(transform.inv(wanted), x, BACKWARD_KERNELS)
+        output = torch.cat([predicted[:, :width].detach(), predicted[:, width:]], dim=1)
+        forward = discrepancy(output, target, FORWARD_KERNELS)
+        backward = discrepancy(transform.inv(target), x, BACKWARD_KERNELS)
         return settings.fit * fit + settings.forward * forward + settings.backward * backward
 
     def sample(self, y: Tensor, random: torch.Generator) -> Tensor:

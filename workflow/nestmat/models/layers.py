@@ -162,14 +162,14 @@ class Perceptrons:
         if self.depth:
             first = self._hide(first, noise)
         parts = first.split(self.widths, dim=1) if len(self.widths) > 1 else (first,)
-        found = {}
-        for (key, output), part in zip(self.outputs.items(), parts, strict=True):
+        outputs = {}
+        for (key, output), hidden in zip(self.outputs.items(), parts, strict=True):
             for depth in range(1, self.depth + 1):
-                part = _linear(weights, f"{self.name}.{depth}.{key}", part)
+                hidden = _linear(weights, f"{self.name}.{depth}.{key}", hidden)
                 if depth < self.depth:
-                    part = self._hide(part, noise)
-            found[key] = ACTIVATIONS[output.activation](part)
-        return found
+                    hidden = self._hide(hidden, noise)
+            outputs[key] = ACTIVATIONS[output.activation](hidden)
+        return outputs
 
     def _hide(self, x: Tensor, noise: Noise | None) -> Tensor:
         x = self.activation(x)

@@ -71,9 +71,12 @@ def censored(name: LossName, output: Tensor, target: Tensor, weight: Tensor, at_
     if name != "gaussian_nll":
         return LOSSES[name](torch.where(at_floor > 0, output.maximum(target), output), target, weight)
     mean, log_variance = split_gaussian(output)
-    away = (target - mean) * torch.exp(-0.5 * log_variance)
+    standardised = (target - mean) * torch.exp(-0.5 * log_variance)
     return _weighted_mean(
-        torch.where(at_floor > 0, -torch.special.log_ndtr(away), 0.5 * (away**2 + log_variance)), weight
+        torch.where(
+            at_floor > 0, -torch.special.log_ndtr(standardised), 0.5 * (standardised**2 + log_variance)
+        ),
+        weight,
     )
 
 
@@ -177,19 +180,28 @@ def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
         return torch.baddbmm(square[:, :, None] + square[:, None], values.transpose(1, 2), values, alpha=-2)
 
     pairs = weight[:, :, None] * weight[:, None]
-    other = torch.exp(-0.5 * squared(targets))
-    mean = torch.bmm(other, weight.unsqueeze(2))
-    other = other - mean - mean.transpose(1, 2) + torch.bmm(weight.unsqueeze(1), mean)
-    alone = (pairs * other.square()).sum(dim=(1, 2))
+    target_kernel = torch.exp(-0.5 * squared(targets))
+    target_mean = torch.bmm(target_kernel, weight.unsqueeze(2))
+    target_kernel = (
+        target_kernel
+        - target_mean
+        - target_mean.transpose(1, 2)
+        + torch.bmm(weight.unsqueeze(1), target_mean)
+    )
+    target_dependence = (pairs * target_kernel.square()).sum(dim=(1, 2))
     # What is left of targets that do not vary is rounding.
-    other = torch.where((alone > 1e-9)[:, None, None], other / alone.clamp_min(1e-9)[:, None, None], 0.0)
+    target_kernel = torch.where(
+        (target_dependence > 1e-9)[:, None, None],
+        target_kernel / target_dependence.clamp_min(1e-9)[:, None, None],
+        0.0,
+    )
     # Where one of two kernels is centred, the other need not be. The mean squared distance of pairs follows
     # from the variances.
     latents = _whitened(latents, weight)
-    typical = 2 * torch.bmm(latents.square(), weight.unsqueeze(2)).sum(dim=1, keepdim=True)
-    distance, share = squared(latents), (pairs * other).detach()
-    found = latents.new_zeros(len(latents))
+    mean_square_distance = 2 * torch.bmm(latents.square(), weight.unsqueeze(2)).sum(dim=1, keepdim=True)
+    distance, share = squared(latents), (pairs * target_kernel).detach()
+    total = latents.new_zeros(len(latents))
     for scale in _SCALES:
-        width = scale * typical.clamp_min(1e-12)
-        found = found + (share * (width / (width + distance))).sum(dim=(1, 2))
-    return found / len(_SCALES)
+        width = scale * mean_square_distance.clamp_min(1e-12)
+        total = total + (share * (width / (width + distance))).sum(dim=(1, 2))
+    return total / len(_SCALES)

@@ -79,5 +79,5 @@ class MixtureDensity(nn.Module):
         chosen = torch.multinomial(log_weight.exp().cpu(), 1, generator=random)[:, 0].to(c.device)
         rows = torch.arange(len(c), device=c.device)
         noise = torch.randn(len(c), self.features, 1, generator=random).to(c)
-        away = torch.linalg.solve_triangular(factor[rows, chosen], noise, upper=False)
-        return mean[rows, chosen] + away[..., 0]
+        deviation = torch.linalg.solve_triangular(factor[rows, chosen], noise, upper=False)
+        return mean[rows, chosen] + deviation[..., 0]

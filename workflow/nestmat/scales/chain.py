@@ -105,22 +105,22 @@ class Chain:
         Returns:
             What the members of each scale say, in the precision and on the device of the features.
         """
-        found: dict[str, Output] = {}
+        outputs: dict[str, Output] = {}
         for scale in self._links:
-            found[scale] = self._output(scale, features, found)
-        return found
+            outputs[scale] = self._output(scale, features, outputs)
+        return outputs
 
-    def _output(self, scale: str, features: Mapping[str, Tensor], found: Mapping[str, Output]) -> Output:
+    def _output(self, scale: str, features: Mapping[str, Tensor], outputs: Mapping[str, Output]) -> Output:
         """What the members of a scale say, given what those of its parents have said."""
         link, like = self._links[scale], next(iter(features.values()))
         trained = link.trained
         blocks = _blocks(trained, features[scale]) if scale in self.columns else {}
         for parent in link.parents:
             if parent in trained.joint:
-                theirs = trained.joint[parent]
-                latents = theirs.forward(_blocks(theirs, features[parent]), link.index)[0]
+                parent_model = trained.joint[parent]
+                latents = parent_model.forward(_blocks(parent_model, features[parent]), link.index)[0]
             else:
-                latents = _parent_block(found[parent], trained.columns[parent], link.seeds)
+                latents = _parent_block(outputs[parent], trained.columns[parent], link.seeds)
             blocks[parent] = latents.to(like)
         z, predicted = trained.forward(blocks, link.index)
         return Output(z, {name: mixture(means, stds) for name, (means, stds) in predicted.items()})
@@ -141,12 +141,12 @@ class Chain:
 
     def encode(self, scale: str, features: Mapping[str, Tensor]) -> Tensor:
         """Latents of one scale, (members, n, latents), of features as for predictions."""
-        found: dict[str, Output] = {}
+        outputs: dict[str, Output] = {}
         for name in self._links:
-            found[name] = self._output(name, features, found)
+            outputs[name] = self._output(name, features, outputs)
             if name == scale:
                 break
-        return found[scale].latents
+        return outputs[scale].latents
 
     def conditions(self, scale: str) -> tuple[int, int] | None:
         """Number of z among the latents of a scale, before its targets, and number of its members.
@@ -178,13 +178,13 @@ class Chain:
             )
         return network
 
-    def with_targets(self, scale: str, z: Tensor, wanted: Mapping[str, float], member: int = 0) -> Tensor:
+    def with_targets(self, scale: str, z: Tensor, targets: Mapping[str, float], member: int = 0) -> Tensor:
         """Latents of a scale whose targets are part of its latents, and are set.
 
         Args:
             scale: The scale.
             z: (n, latents).
-            wanted: Target by name, a class or a value in its unit; what is not named is at its mean, or at
+            targets: Target by name, a class or a value in its unit; what is not named is at its mean, or at
                 half where it is a class.
             member: Number of the member.
 
@@ -198,7 +198,7 @@ class Chain:
             scaler = trained.scalers[name]
             mean, std = float(scaler.mean[place, 0]), float(scaler.std[place, 0])
             default = 0.5 if name in network.classes else mean
-            values.append((wanted.get(name, default) - mean) / std)
+            values.append((targets.get(name, default) - mean) / std)
         return torch.cat([z, z.new_tensor(values).expand(len(z), -1)], dim=1)
 
     def decode(self, scale: str, z: Tensor, first: int = 0) -> dict[str, Tensor]:
@@ -256,9 +256,9 @@ def _parent_block(parent: Output, columns: Sequence[str], seeds: np.ndarray) -> 
     latents = parent.latents.transpose(1, 2)
     parts = []
     for column in columns:
-        target, _, what = column.rpartition(".")
-        if target in parent.targets and what in ("mean", "std"):
-            parts.append(parent.targets[target][what == "std"].expand(len(members), -1))
+        target, _, statistic = column.rpartition(".")
+        if target in parent.targets and statistic in ("mean", "std"):
+            parts.append(parent.targets[target][statistic == "std"].expand(len(members), -1))
         else:
             parts.append(latents[members, int(column.removeprefix("z"))])
     return torch.stack(parts, dim=1).transpose(1, 2)
@@ -312,7 +312,7 @@ def predict_chain(
         chain({scale: array[start : start + ROWS] for scale, array in values.items()})
         for start in range(0, max(rows, 1), ROWS)
     ]
-    found = {}
+    predictions = {}
     for scale in parts[0]:
         targets = {}
         for target in parts[0][scale].targets:
@@ -321,14 +321,14 @@ def predict_chain(
             )
             targets[target] = (mean, std)
         latents = np.concatenate([part[scale].latents.numpy() for part in parts], axis=1)
-        found[scale] = ScalePrediction(latents, targets, chain.units[scale])
-    return found
+        predictions[scale] = ScalePrediction(latents, targets, chain.units[scale])
+    return predictions
 
 
 def _values(frame: pd.DataFrame, columns: list[str], path: str | Path) -> np.ndarray:
-    if lacking := [name for name in columns if name not in frame]:
+    if missing := [name for name in columns if name not in frame]:
         raise InputError(
-            f"reads the columns {lacking}, which the new rows lack.",
+            f"reads the columns {missing}, which the new rows lack.",
             file=path,
             remedy="compute the features as for the training rows, with the same levels.",
         )

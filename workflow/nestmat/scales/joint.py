@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import cycle
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from nestmat.models.autoencoder.network import Autoencoder
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.base import Batch
 from nestmat.models.joint import JointBatch, JointModel
+from nestmat.models.keys import ModelKey
 from nestmat.models.noise import Noise
 from nestmat.models.specification import Specification, specification_from
 from nestmat.training.batches import Rows, pack
 from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import CHUNK_BYTES, Start, chunk_members, held_out, train_chunks
-from nestmat.training.inner_folds import LABELLED, Division
+from nestmat.training.inner_folds import LABELLED, RowSplit
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ParentLatents, ScaleData
 from nestmat.training.scaling import Scaler, Scalers, fit_scalers
@@ -94,7 +96,7 @@ class _Parent:
                 column="specification.joint",
                 remedy="set joint: false, or leave the grandparents out.",
             )
-        theirs = _parent_members(tables.read(source.folds, protocol=protocol), data.row_id, members)
+        parent_members = _parent_members(tables.read(source.folds, protocol=protocol), data.row_id, members)
         on_child = ScaleData.read(source.child_features, targets=False)
         if not np.array_equal(on_child.row_id, child.row_id):
             raise InputError(
@@ -103,8 +105,8 @@ class _Parent:
                 remedy="delete it and run the workflow again.",
             )
         inputs = on_child.renamed({block: data.columns[block] for block in specification.inputs})
-        scalers = fit_scalers(specification, data, theirs)
-        return cls(specification, data, theirs, scalers, replace(on_child, x=inputs))
+        scalers = fit_scalers(specification, data, parent_members)
+        return cls(specification, data, parent_members, scalers, replace(on_child, x=inputs))
 
     def features(self, chunk: np.ndarray, chosen: np.ndarray, device: torch.device) -> Tensor:
         """Scaled inputs of the parent's encoder for rows of the child, (members, features, n)."""
@@ -126,14 +128,14 @@ def _parent_members(folds: pd.DataFrame, row_id: np.ndarray, members: Members) -
 
     A parent that does not know the protocol trains on every row.
     """
-    known = {int(repeat): Division.of(folds, int(repeat), row_id) for repeat in folds["repeat"].unique()}
-    every = Division(0, *(np.full(len(row_id), value) for value in (-1, LABELLED, -1)))
+    splits = {int(repeat): RowSplit.of(folds, int(repeat), row_id) for repeat in folds["repeat"].unique()}
+    unsplit = RowSplit(0, *(np.full(len(row_id), value) for value in (-1, LABELLED, -1)))
     rows: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "unlabelled": []}
     for repeat, fold in zip(members.repeat.tolist(), members.fold.tolist(), strict=True):
-        division = known.get(repeat, every)
-        for name, found in rows.items():
-            found.append(getattr(division, name)(fold))
-    return replace(members, **{name: np.array(found) for name, found in rows.items()})
+        split = splits.get(repeat, unsplit)
+        for name, row_sets in rows.items():
+            row_sets.append(getattr(split, name)(fold))
+    return replace(members, **{name: np.array(row_sets) for name, row_sets in rows.items()})
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,15 @@ class _JointRows:
     child: Rows
     parents: Mapping[str, Rows]
 
-    def some(self, members: Tensor) -> _JointRows:
+    def select_members(self, members: Tensor) -> _JointRows:
         return _JointRows(
-            self.child.some(members), {name: rows.some(members) for name, rows in self.parents.items()}
+            self.child.select_members(members),
+            {name: rows.select_members(members) for name, rows in self.parents.items()},
         )
 
-    def whole(self, noise: Noise | None = None) -> JointBatch:
+    def full_batch(self, noise: Noise | None = None) -> JointBatch:
         return self._batch(
-            self.child.whole(noise), {k: rows.whole(noise) for k, rows in self.parents.items()}
+            self.child.full_batch(noise), {k: rows.full_batch(noise) for k, rows in self.parents.items()}
         )
 
     def batches(self, size: int | None, keys: Tensor, epoch: int) -> Iterator[JointBatch]:
@@ -168,15 +171,104 @@ class _JointRows:
         return JointBatch(child, parents, {name: child.targets[f"{name}/features"] for name in parents})
 
 
+@dataclass(frozen=True)
+class _JointTraining:
+    """A child and its parents before they are trained.
+
+    Attributes:
+        specification: The child with its parents among inputs and heads.
+        own: The child without its parents.
+        data: Rows of the child, with empty blocks of the parents.
+        members: Members of the child.
+        parents: Parents by name.
+        device: Where the tensors go.
+    """
+
+    specification: Specification
+    own: Specification
+    data: ScaleData
+    members: Members
+    parents: Mapping[str, _Parent]
+    device: torch.device
+
+    @cached_property
+    def scalers(self) -> Scalers:
+        """Scalers of the child's own blocks and targets."""
+        return fit_scalers(self.own, self.data, self.members)
+
+    @cached_property
+    def stopping_rows(self) -> np.ndarray:
+        """Training rows that each member is stopped by, (members, n)."""
+        return held_out(self.specification, self.data, self.members)
+
+    def models(self, seeds: Sequence[int]) -> tuple[Autoencoder, dict[str, Autoencoder]]:
+        """Child and parents of some members, with first weights."""
+        return (
+            Autoencoder(self.specification, self.data.shapes, seeds),
+            {name: Autoencoder(p.specification, p.data.shapes, seeds) for name, p in self.parents.items()},
+        )
+
+    def start(self, chunk: np.ndarray) -> Start:
+        """A chunk of members before training."""
+        members = self.members[chunk]
+        model = JointModel(*self.models(self.members.keys()[chunk].tolist()))
+        model.flat = model.flat.to(self.device)
+        train = {name: p.rows(chunk, p.members.train, self.device) for name, p in self.parents.items()}
+        validation = {
+            name: p.rows(chunk, p.members.validation, self.device) for name, p in self.parents.items()
+        }
+        stopping = self.stopping_rows
+        return Start(
+            model,
+            self._rows(chunk, members.train & ~stopping[chunk], train),
+            self._rows(chunk, stopping[chunk], train) if stopping.any() else None,
+            self._rows(chunk, members.validation, validation) if members.validation.any() else None,
+        )
+
+    def _rows(self, chunk: np.ndarray, chosen: np.ndarray, parents: Mapping[str, Rows]) -> _JointRows:
+        scalers = {name: scaler[chunk] for name, scaler in self.scalers.items()}
+        child = pack(self.own, self.data, self.members[chunk], scalers, chosen, self.device)
+        features = {
+            f"{name}/features": parent.features(chunk, chosen, self.device)
+            for name, parent in self.parents.items()
+        }
+        return _JointRows(replace(child, targets={**child.targets, **features}), parents)
+
+    def trained(self, flat: Tensor, key: ModelKey) -> Trained:
+        """The trained members with their parents.
+
+        Args:
+            flat: Parameters of the child and its parents, (members, parameters).
+            key: Scale, protocol and name of the child.
+        """
+        child, parents = self.models([])
+        sizes = [model.layout.size for model in (child, *parents.values())]
+        child_flat, *parent_flats = flat.split(sizes, dim=1)
+        joint = {
+            name: Trained.of(
+                parent.data,
+                self.members,
+                parent_flat,
+                parent.scalers,
+                parent.specification,
+                key._replace(scale=name),
+            )
+            for (name, parent), parent_flat in zip(self.parents.items(), parent_flats, strict=True)
+        }
+        identities = {
+            name: Scaler.identity(len(self.members), len(self.data.columns[name])) for name in self.parents
+        }
+        scalers = {**self.scalers, **identities}
+        return Trained.of(self.data, self.members, child_flat, scalers, self.specification, key, joint)
+
+
 def train_jointly(
     specification: Specification,
     data: ScaleData,
     members: Members,
     parents: Mapping[str, JointParent],
+    key: ModelKey,
     *,
-    scale: str,
-    name: str,
-    protocol: str,
     device: str = "auto",
     budget: int = CHUNK_BYTES,
 ) -> tuple[Trained, pd.DataFrame, np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
@@ -191,9 +283,7 @@ def train_jointly(
         data: Rows of the child, without the blocks of ``parents``.
         members: Members of the child.
         parents: Its parents by name.
-        scale: Name of the child's scale.
-        name: Name of the model.
-        protocol: Protocol of the folds.
+        key: Scale, protocol and name of the child.
         device: ``auto``, ``cpu`` or ``cuda``.
         budget: Bytes a chunk of members may take.
 
@@ -204,71 +294,28 @@ def train_jointly(
     Raises:
         InputError: A parent does not fit, or training diverged.
     """
-    target = pick_device(device)
-    read = {key: _Parent.read(key, source, protocol, data, members) for key, source in parents.items()}
-    for key, parent in read.items():
+    parent_rows = {
+        name: _Parent.read(name, source, key.protocol, data, members) for name, source in parents.items()
+    }
+    for name, parent in parent_rows.items():
         latents = parent.specification.encoder.latents
         empty = ParentLatents(
             members.repeat, members.fold, members.inner, members.seed, np.empty((0, len(data), latents))
         )
-        data = data.with_parent(key, empty, [f"z{i}" for i in range(latents)])
+        data = data.with_parent(name, empty, [f"z{i}" for i in range(latents)])
     own = replace(
         specification,
-        inputs=tuple(block for block in specification.inputs if block not in read),
-        heads={key: head for key, head in specification.heads.items() if key not in read},
+        inputs=tuple(block for block in specification.inputs if block not in parents),
+        heads={name: head for name, head in specification.heads.items() if name not in parents},
     )
-    scalers, held = fit_scalers(own, data, members), held_out(specification, data, members)
-
-    def start(chunk: np.ndarray) -> Start:
-        part, scaled = members[chunk], {key: scaler[chunk] for key, scaler in scalers.items()}
-        seeds = members.keys()[chunk].tolist()
-        model = JointModel(
-            Autoencoder(specification, data.shapes, seeds),
-            {key: Autoencoder(p.specification, p.data.shapes, seeds) for key, p in read.items()},
-        )
-        model.flat = model.flat.to(target)
-        theirs = {key: p.rows(chunk, p.members.train, target) for key, p in read.items()}
-        unseen = {key: p.rows(chunk, p.members.validation, target) for key, p in read.items()}
-
-        def rows(chosen: np.ndarray, theirs: Mapping[str, Rows] = theirs) -> _JointRows:
-            child = pack(own, data, part, scaled, chosen, target)
-            riding = {f"{key}/features": p.features(chunk, chosen, target) for key, p in read.items()}
-            return _JointRows(replace(child, targets={**child.targets, **riding}), theirs)
-
-        return Start(
-            model,
-            rows(part.train & ~held[chunk]),
-            rows(held[chunk]) if held.any() else None,
-            rows(part.validation, unseen) if part.validation.any() else None,
-        )
-
+    training = _JointTraining(specification, own, data, members, parent_rows, pick_device(device))
     # Parents' rows and features are stored and computed beside the child's.
-    share = budget // (1 + 2 * len(read))
-    flat, history = train_chunks(
-        specification.training, members, chunk_members(own, data, members, share), start, name
-    )
-    sizes = [Autoencoder(specification, data.shapes, []).layout.size]
-    sizes += [Autoencoder(p.specification, p.data.shapes, []).layout.size for p in read.values()]
-    child_flat, *parent_flats = flat.split(sizes, dim=1)
-    theirs = {
-        key: Trained.of(
-            p.data, members, part, p.scalers, p.specification, scale=key, name=name, protocol=protocol
-        )
-        for (key, p), part in zip(read.items(), parent_flats, strict=True)
-    }
-    scalers |= {key: Scaler.identity(len(members), len(data.columns[key])) for key in read}
-    trained = Trained.of(
-        data,
-        members,
-        child_flat,
-        scalers,
-        specification,
-        scale=scale,
-        name=name,
-        protocol=protocol,
-        joint=theirs,
-    )
-    every = np.arange(len(members))
-    blocks = {key: data.x[key] for key in own.inputs}
-    blocks |= {key: theirs[key].apply(parent.on_child.x, every)[0] for key, parent in read.items()}
-    return trained, history, *trained.apply(blocks, every)
+    share = budget // (1 + 2 * len(parents))
+    chunks = chunk_members(own, data, members, share)
+    flat, history = train_chunks(specification.training, members, chunks, training.start, key.model)
+    trained = training.trained(flat, key)
+    all_members = np.arange(len(members))
+    blocks = {name: data.x[name] for name in own.inputs}
+    for name, parent in parent_rows.items():
+        blocks[name] = trained.joint[name].apply(parent.on_child.x, all_members)[0]
+    return trained, history, *trained.apply(blocks, all_members)

@@ -31,7 +31,7 @@ def blocks_for(trained: Trained, data: ScaleData, members: pd.DataFrame) -> dict
     Raises:
         InputError: A block or a column that the members read is missing.
     """
-    found = data.renamed(trained.inputs)
+    blocks = data.renamed(trained.inputs)
     for name in set(trained.specification.inputs) & set(trained.parents):
         if name not in data.parents or data.columns[name] != trained.columns[name]:
             raise InputError(
@@ -39,8 +39,8 @@ def blocks_for(trained: Trained, data: ScaleData, members: pd.DataFrame) -> dict
                 remedy="propagate the parent of the same model first.",
             )
         keys = (members[key].to_numpy(np.int64) for key in MEMBER_KEYS)
-        found[name] = data.block(name, *keys)
-    return found
+        blocks[name] = data.block(name, *keys)
+    return blocks
 
 
 def propagate_latents(
@@ -97,5 +97,4 @@ def propagate_latents(
         **LATENT_KEYS,
         **{name: tables.Column("float32", unit=units[name], role="latent") for name in columns},
     }
-    provenance = {"scale": trained.scale, "protocol": trained.protocol, "model": trained.model}
-    tables.write(latents, frame, schema, provenance)
+    tables.write(latents, frame, schema, trained.key.provenance)

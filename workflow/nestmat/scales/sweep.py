@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.specification import Specification, specification_from
+from nestmat.models.keys import ModelKey
+from nestmat.models.specification import Specification
 from nestmat.scales.train import ensemble, read_scale
 from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
-
-log = logging.getLogger(__name__)
 
 SWEEP: tables.Schema = {
     "latents": tables.Column("int32", description="number of latent variables"),
@@ -33,61 +31,66 @@ SWEEP: tables.Schema = {
 }
 
 
-def sweep_latents(
-    features: str | Path,
-    folds: str | Path,
-    sweep: str | Path,
-    *,
-    scale: str,
-    protocol: str,
-    name: str,
-    specification: Specification | Mapping[str, Any],
-    sizes: Sequence[int],
-    epochs: int | None = None,
-    parents: Mapping[str, str | Path] | None = None,
-    device: str = "auto",
-) -> None:
-    """Train a model with each latent size on the first repeat of a protocol.
+@dataclass(frozen=True, kw_only=True)
+class SweepJob:
+    """The training of one model with several numbers of latents.
 
-    Args:
+    Attributes:
+        key: Scale, protocol and name of the model.
+        specification: What the model is made of.
         features: Features of the scale.
         folds: Folds of the scale.
         sweep: Output: MAE and RMSE, of a class the accuracy, of the ensemble over seeds on each validation
             fold by latent size, and the loss of every head there (metric ``loss``, scaled, mean over seeds).
-        scale: Name of the scale.
-        protocol: Protocol of the folds.
-        name: Name of the model.
-        specification: The model, also as plain dictionaries.
         sizes: Numbers of latents.
         epochs: Epochs, where they differ from the model's.
         parents: Propagated latents of each parent scale for the rows of this one.
         device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    key: ModelKey
+    specification: Specification
+    features: str | Path
+    folds: str | Path
+    sweep: str | Path
+    sizes: Sequence[int]
+    epochs: int | None = None
+    parents: Mapping[str, str | Path] = field(default_factory=dict)
+    device: str = "auto"
+
+
+def sweep_latents(job: SweepJob) -> None:
+    """Train a model with each latent size on the first repeat of a protocol.
+
+    Args:
+        job: The model, its inputs and its output.
 
     Raises:
         InputError: The protocol has no validation rows.
     """
-    if not isinstance(specification, Specification):
-        specification = specification_from(specification)
-    if epochs is not None:
-        specification = replace(specification, training=replace(specification.training, epochs=epochs))
-    data = read_scale(features, specification, parents, protocol)
-    table = tables.read(folds, protocol=protocol, repeat=0)
+    specification, protocol = job.specification, job.key.protocol
+    if job.epochs is not None:
+        training = replace(specification.training, epochs=job.epochs)
+        specification = replace(specification, training=training)
+    data = read_scale(job.features, specification, job.parents, protocol)
+    table = tables.read(job.folds, protocol=protocol, repeat=0)
     members = Members.build(table, data.row_id, specification.training.seeds)
     members = members[np.flatnonzero(members.fold >= 0)]
     if not len(members):
-        raise InputError("has no validation folds to sweep on.", file=folds, value=protocol)
-    parts = []
-    for latents in sorted(set(sizes)):
-        tried = replace(specification, encoder=replace(specification.encoder, latents=latents))
-        flat, scalers, curves = train_members(
-            tried, data, members, device=device, title=f"{name}, {latents} latents"
+        raise InputError(
+            f"The protocol {protocol!r} has no validation folds to sweep on.", file=job.folds, value=protocol
         )
-        trained = Trained.of(data, members, flat, scalers, tried, scale=scale, name=name, protocol=protocol)
-        _, predicted = trained.predict_rows(data, members)
-        part = pd.DataFrame([*_errors(data, members, predicted), *_losses(curves, members, specification)])
+    parts = []
+    for latents in sorted(set(job.sizes)):
+        resized = replace(specification, encoder=replace(specification.encoder, latents=latents))
+        flat, scalers, curves = train_members(
+            resized, data, members, device=job.device, title=f"{job.key.model}, {latents} latents"
+        )
+        trained = Trained.of(data, members, flat, scalers, resized, job.key)
+        _, predictions = trained.predict_rows(data, members)
+        part = pd.DataFrame([*_errors(data, members, predictions), *_losses(curves, members, specification)])
         parts.append(part.assign(latents=latents))
-    frame = pd.concat(parts, ignore_index=True)
-    tables.write(sweep, frame, SWEEP, {"scale": scale, "protocol": protocol, "model": name})
+    tables.write(job.sweep, pd.concat(parts, ignore_index=True), SWEEP, job.key.provenance)
 
 
 def _errors(
@@ -114,8 +117,12 @@ def _errors(
 
 
 def _losses(curves: pd.DataFrame, members: Members, specification: Specification) -> Iterator[dict[str, Any]]:
-    seen = curves[(curves["split"] == "validation") & curves["term"].isin([*specification.heads])]
-    last = seen[seen["epoch"] == seen.groupby("member")["epoch"].transform("max")]
+    validation_losses = curves[
+        (curves["split"] == "validation") & curves["term"].isin([*specification.heads])
+    ]
+    last = validation_losses[
+        validation_losses["epoch"] == validation_losses.groupby("member")["epoch"].transform("max")
+    ]
     last = last.assign(fold=members.fold[last["member"]])
     mean = last.groupby(["fold", "term"], as_index=False)["loss"].mean()
     for fold, term, value in zip(mean["fold"], mean["term"], mean["loss"], strict=True):

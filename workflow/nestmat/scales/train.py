@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ import torch
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.specification import Specification, specification_from
+from nestmat.models.keys import ModelKey
+from nestmat.models.specification import Specification
 from nestmat.scales.chain import mixture
 from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
 from nestmat.training.inner_folds import UNLABELLED, UNUSED, count_folds
 from nestmat.training.members import MEMBER_COLUMNS, Members
-from nestmat.training.scale_data import ScaleData, TaughtLabels
+from nestmat.training.scale_data import PseudoLabels, ScaleData
 
 log = logging.getLogger(__name__)
 
@@ -117,107 +118,125 @@ LATENT_KEYS: dict[str, tables.Column] = {
 def read_scale(
     features: str | Path,
     specification: Specification,
-    parents: Mapping[str, str | Path] | None,
+    parents: Mapping[str, str | Path],
     protocol: str,
 ) -> ScaleData:
     """Features of a scale with the propagated latents of those parents that a model uses."""
     data = ScaleData.read(features)
-    for name, path in (parents or {}).items():
+    for name, path in parents.items():
         if name in {*specification.inputs, *specification.heads}:
             data = data.with_propagated(name, path, protocol)
     return data
 
 
-def train_scale(
-    features: str | Path,
-    folds: str | Path,
-    *,
-    scale: str,
-    protocol: str,
-    name: str,
-    specification: Specification | Mapping[str, Any],
-    weights: str | Path,
-    card: str | Path,
-    history: str | Path,
-    predictions: str | Path,
-    latents: str | Path,
-    parents: Mapping[str, str | Path] | None = None,
-    joint: Mapping[str, JointParent] | None = None,
-    inner_folds: int = 0,
-    teacher: str | Path | None = None,
-    device: str = "auto",
-) -> Trained:
-    """Train one model of a scale in one protocol and write what comes of it.
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """The training of one model of a scale in one protocol.
 
-    Args:
+    Attributes:
+        key: Scale, protocol and name of the model.
+        specification: What the model is made of.
         features: Features of the scale.
         folds: Folds of the scale.
-        scale: Name of the scale.
-        protocol: Protocol of the folds.
-        name: Name of the model.
-        specification: The model, also as plain dictionaries.
         weights: Output, safetensors.
         card: Output, JSON: all that is needed to apply the weights.
         history: Output, learning curves.
         predictions: Output, in physical units.
         latents: Output, latents of members without an inner fold.
         parents: Propagated latents of each parent scale for the rows of this one.
-        joint: Parent scales to train together with this one, where the specification says ``joint: true``.
+        joint: Parent scales to train together with this one, where the specification has ``joint: true``.
         inner_folds: Inner folds to train on as well; 0 for none, as in a joint training.
-        teacher: Predictions of baselines in the protocol, where one of them teaches a semi-supervised model.
+        teacher: Predictions of baselines in the protocol, where one of them teaches the model.
         device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        InputError: The parents or the inner folds do not fit the specification.
+    """
+
+    key: ModelKey
+    specification: Specification
+    features: str | Path
+    folds: str | Path
+    weights: str | Path
+    card: str | Path
+    history: str | Path
+    predictions: str | Path
+    latents: str | Path
+    parents: Mapping[str, str | Path] = field(default_factory=dict)
+    joint: Mapping[str, JointParent] = field(default_factory=dict)
+    inner_folds: int = 0
+    teacher: str | Path | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.specification.joint != bool(self.joint):
+            raise InputError(
+                "A joint training needs the features and folds of its parents; other trainings take none.",
+                key="specification.joint",
+                value=self.specification.joint,
+            )
+        if self.joint and self.inner_folds:
+            raise InputError(
+                "A parent that is trained with its child would see the rows of the child's inner folds.",
+                key="specification.joint",
+                remedy="keep models that are trained jointly out of the stack.",
+            )
+
+    def read(self) -> tuple[ScaleData, Members]:
+        """Rows of the scale, and the members of the model.
+
+        Raises:
+            InputError: A file is not readable or lacks rows.
+        """
+        data = read_scale(self.features, self.specification, self.parents, self.key.protocol)
+        if self.teacher is not None and self.specification.teacher is not None:
+            pseudo_labels = PseudoLabels.read(self.teacher, self.specification.teacher, data.row_id)
+            data = replace(data, pseudo_labels=pseudo_labels)
+        members = Members.build(
+            tables.read(self.folds, protocol=self.key.protocol),
+            data.row_id,
+            self.specification.training.seeds,
+            self.inner_folds,
+            count_folds(self.folds, self.key.protocol) if self.inner_folds else 0,
+        )
+        return data, members
+
+
+def train_scale(job: TrainingJob) -> Trained:
+    """Train one model of a scale in one protocol and write its weights, curves, predictions and latents.
+
+    Args:
+        job: The model, its inputs and its outputs.
+
+    Returns:
+        The trained members.
 
     Raises:
         InputError: The configuration does not fit the features, or training diverged.
     """
-    if not isinstance(specification, Specification):
-        specification = specification_from(specification)
-    if specification.joint != bool(joint):
-        raise InputError(
-            "joint: true needs the features and folds of the parents, and joint: false takes none.",
-            column="specification.joint",
-            value=specification.joint,
+    data, members = job.read()
+    log.info("%s: %d members on %d rows", job.key.model, len(members), len(data))
+    if job.joint:
+        trained, curves, z, predictions = train_jointly(
+            job.specification, data, members, job.joint, job.key, device=job.device
         )
-    if joint and inner_folds:
-        raise InputError(
-            "a parent that is trained with its child would see the rows of the child's inner folds.",
-            column="specification.joint",
-            remedy="keep models that are trained jointly out of the stack.",
-        )
-    data = read_scale(features, specification, parents, protocol)
-    if teacher is not None and specification.teacher is not None:
-        taught = TaughtLabels.read(teacher, specification.teacher, data.row_id)
-        data = replace(data, taught=taught)
-    members = Members.build(
-        tables.read(folds, protocol=protocol),
-        data.row_id,
-        specification.training.seeds,
-        inner_folds,
-        count_folds(folds, protocol) if inner_folds else 0,
-    )
-    log.info("%s: %d members on %d rows", name, len(members), len(data))
-    if joint:
-        result = train_jointly(
-            specification, data, members, joint, scale=scale, name=name, protocol=protocol, device=device
-        )
-        trained, curves, z, predicted = result
     else:
-        flat, scalers, curves = train_members(specification, data, members, device=device, title=name)
-        trained = Trained.of(
-            data, members, flat, scalers, specification, scale=scale, name=name, protocol=protocol
+        flat, scalers, curves = train_members(
+            job.specification, data, members, device=job.device, title=job.key.model
         )
-        z, predicted = trained.predict_rows(data, members)
+        trained = Trained.of(data, members, flat, scalers, job.specification, job.key)
+        z, predictions = trained.predict_rows(data, members)
     trained.facts["reconstruction"] = trained.reconstruction(data, members, z)
-    provenance = {"scale": scale, "protocol": protocol, "model": name}
-    trained.save(weights, card)
-    tables.write(history, curves, tables.HISTORY, provenance)
+    provenance = job.key.provenance
+    trained.save(job.weights, job.card)
+    tables.write(job.history, curves, tables.HISTORY, provenance)
     tables.write(
-        predictions,
-        predictions_table(protocol, name, data, members, predicted),
+        job.predictions,
+        predictions_table(job.key.protocol, job.key.model, data, members, predictions),
         tables.PREDICTIONS,
         provenance,
     )
-    _write_latents(latents, data, members, z, provenance)
+    _write_latents(job.latents, data, members, z, provenance)
     return trained
 
 
@@ -226,8 +245,8 @@ def _write_latents(
 ) -> None:
     whole = np.flatnonzero(members.inner == -1)
     frame = member_rows(members.frame().loc[whole], data.row_id)
-    seen = [part[whole].ravel() for part in (members.train, members.validation, members.unlabelled)]
-    frame["split"] = np.select(seen, ["train", "validation", UNLABELLED], UNUSED)
+    row_sets = [part[whole].ravel() for part in (members.train, members.validation, members.unlabelled)]
+    frame["split"] = np.select(row_sets, ["train", "validation", UNLABELLED], UNUSED)
     columns = [f"z{i}" for i in range(z.shape[-1])]
     values = z[whole].reshape(-1, z.shape[-1])
     frame = pd.concat([frame, pd.DataFrame(values, columns=columns)], axis=1)

@@ -23,13 +23,13 @@ from nestmat.training.scaling import Scalers
 class RowSource(Protocol):
     """What the trainer takes batches from."""
 
-    def whole(self, noise: Noise | None = None) -> Any:
+    def full_batch(self, noise: Noise | None = None) -> Any:
         """One batch of all rows."""
 
     def batches(self, size: int | None, keys: Tensor, epoch: int) -> Iterator[Any]:
         """The batches of an epoch, shuffled by the members' keys, of all rows where ``size`` is None."""
 
-    def some(self, members: Tensor) -> Any:
+    def select_members(self, members: Tensor) -> Any:
         """The rows of some of the members."""
 
 
@@ -51,7 +51,7 @@ class Rows:
     def _full_weight(self) -> Tensor:
         return self._weight(self.inputs.shape[2])
 
-    def some(self, members: Tensor) -> Rows:
+    def select_members(self, members: Tensor) -> Rows:
         """The rows of some of the members."""
         targets = {name: value[members] for name, value in self.targets.items()}
         return Rows(self.inputs[members], targets, self.count[members])
@@ -67,7 +67,7 @@ class Rows:
         share = (place < self.count[:, None]) / in_batch
         return share.masked_fill(self.count[:, None] == 0, torch.nan)
 
-    def whole(self, noise: Noise | None = None) -> Batch:
+    def full_batch(self, noise: Noise | None = None) -> Batch:
         """One batch of all rows."""
         return Batch(self.inputs, self.targets, self._full_weight, noise)
 
@@ -82,7 +82,7 @@ class Rows:
         n = self.inputs.shape[2]
         noise = Noise(keys, epoch, n)
         if size is None or size >= n:
-            yield self.whole(noise)
+            yield self.full_batch(noise)
             return
         order = random_bits(keys, epoch, 0, 1, n)[:, 0].long()
         # Padding stays behind the rows, so that a member's batches do not depend on the longest member.
@@ -136,28 +136,28 @@ def pack(
 
     blocks = {name: scaled(name) for name in {*specification.inputs, *specification.heads}}
     # A joint child may have no inputs of its own: the empty tensor gives them their shape.
-    none = torch.empty(len(index), 0, index.shape[1], device=device)
-    inputs = torch.cat([none, *(blocks[name] for name in specification.inputs)], dim=1)
+    empty = torch.empty(len(index), 0, index.shape[1], device=device)
+    inputs = torch.cat([empty, *(blocks[name] for name in specification.inputs)], dim=1)
     targets = {name: blocks[name] for name in specification.heads}
     for name, head in specification.heads.items():
         if head.floor is not None:
-            if (least := data.y[name].min()) < head.floor:
+            if (smallest := data.y[name].min()) < head.floor:
                 raise InputError(
                     "is a floor that targets lie below.",
                     column=f"heads.{name}.floor",
                     value=head.floor,
-                    remedy=f"lower it: the smallest is {least:g}.",
+                    remedy=f"lower it: the smallest is {smallest:g}.",
                 )
             picked = (data.y[name] == head.floor)[index].astype(np.float32)
             targets[at_detection_limit(name)] = torch.from_numpy(picked[:, None]).to(device)
     if specification.hides_labels:
         hidden = np.take_along_axis(members.unlabelled & chosen, index, axis=1)[:, None]
-        known = torch.from_numpy((~hidden).astype(np.float32)).to(device)
+        labelled = torch.from_numpy((~hidden).astype(np.float32)).to(device)
         for name in specification.heads.keys() & data.y.keys() if hidden.any() else ():
-            given = targets[name] * known
-            if data.taught:
-                taught = data.taught.of(name, members.repeat, members.fold)
-                picked = np.take_along_axis(taught, index, axis=1)[:, None].astype(np.float32)
-                given = torch.where(known > 0, given, torch.from_numpy(picked).to(device))
-            targets |= {name: given, is_labelled(name): known}
+            labels = targets[name] * labelled
+            if data.pseudo_labels:
+                pseudo_labels = data.pseudo_labels.of(name, members.repeat, members.fold)
+                picked = np.take_along_axis(pseudo_labels, index, axis=1)[:, None].astype(np.float32)
+                labels = torch.where(labelled > 0, labels, torch.from_numpy(picked).to(device))
+            targets |= {name: labels, is_labelled(name): labelled}
     return Rows(inputs, targets, torch.from_numpy(count).to(device))

@@ -19,6 +19,7 @@ import nestmat
 from nestmat.errors import InputError
 from nestmat.files import replacing, write_text
 from nestmat.models.base import Network
+from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Shapes, Specification, specification_from
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
@@ -77,17 +78,12 @@ class Trained:
         flat: torch.Tensor,
         scalers: Scalers,
         specification: Specification,
-        *,
-        scale: str,
-        name: str,
-        protocol: str,
+        key: ModelKey,
         joint: Mapping[str, Trained] | None = None,
     ) -> Trained:
         """Put trained parameters together with what is needed to apply them."""
         return cls(
-            scale=scale,
-            model=name,
-            protocol=protocol,
+            **key.provenance,
             specification=specification,
             flat=flat,
             scalers=scalers,
@@ -104,6 +100,11 @@ class Trained:
         )
 
     @property
+    def key(self) -> ModelKey:
+        """Scale, protocol and name of the model."""
+        return ModelKey(self.scale, self.protocol, self.model)
+
+    @property
     def shapes(self) -> Shapes:
         """Widths and names that the model is built from."""
         widths = {name: len(names) for name, names in self.columns.items()}
@@ -112,8 +113,8 @@ class Trained:
     @property
     def inputs(self) -> dict[str, list[str]]:
         """Columns of the feature blocks that the encoder reads, parents left out."""
-        wanted = self.specification.inputs
-        return {name: self.columns[name] for name in wanted if name not in self.parents}
+        blocks = self.specification.inputs
+        return {name: self.columns[name] for name in blocks if name not in self.parents}
 
     def network(self, index: np.ndarray) -> Network:
         """The network of some members."""
@@ -139,22 +140,24 @@ class Trained:
             physical units, (members, n) each, in the precision of the inputs; the standard deviation is NaN
             where the model states none.
         """
-        applied, scaled = self.network(index), []
+        network, scaled = self.network(index), []
         for name in self.specification.inputs:
             # Rows along the last axis, as the network wants them.
             block = blocks[name].transpose(-1, -2).contiguous()
             mean, std = (part.transpose(1, 2).to(block) for part in self.scalers[name][index].tensors())
             scaled.append(((block - mean) / std).float())
-        applied.flat = applied.flat.to(scaled[0].device)
-        z, _ = applied.encode(torch.cat(scaled, dim=1).transpose(1, 2))
+        network.flat = network.flat.to(scaled[0].device)
+        z, _ = network.encode(torch.cat(scaled, dim=1).transpose(1, 2))
         predicted = {}
-        for name, (value, spread) in applied.predict(z).items():
+        for name, (value, spread) in network.predict(z).items():
             mean, std = (part[:, :, 0].to(block) for part in self.scalers[name][index].tensors())
-            found = value.to(block) * std + mean
+            prediction = value.to(block) * std + mean
             if (floor := self.specification.heads[name].floor) is not None:
                 # In value alone: without a slope below the floor no search would leave it.
-                found = torch.where(found < floor, floor + (found - found.detach()), found)
-            predicted[name] = (found, spread.to(block) * std)
+                prediction = torch.where(
+                    prediction < floor, floor + (prediction - prediction.detach()), prediction
+                )
+            predicted[name] = (prediction, spread.to(block) * std)
         return z, predicted
 
     def decode(self, z: torch.Tensor, index: np.ndarray) -> dict[str, torch.Tensor]:
@@ -167,35 +170,40 @@ class Trained:
         Returns:
             For each block that a head gives its unscaled columns, (members, n, width), float64.
         """
-        found = {}
+        decoded = {}
         for name, value in self.network(index).decode(z.float()).items():
             mean, std = self.scalers[name][index].tensors()
-            found[name] = value.double() * std + mean
-        return found
+            decoded[name] = value.double() * std + mean
+        return decoded
 
     @torch.no_grad()
     def apply(
         self, blocks: Mapping[str, np.ndarray], index: np.ndarray
     ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
         """As `forward`, with arrays, some members at a time to bound the memory."""
-        latents, parts = [], []
+        latents, predictions_by_chunk = [], []
         rows = next(iter(blocks.values())).shape[-2]
         width = sum(len(names) for names in self.inputs.values()) + 4 * _widest(self.specification)
-        some = max(1, _NUMBERS // max(1, rows * width))
-        for start in range(0, len(index), some):
-            place = np.arange(start, min(start + some, len(index)))
-            given = {
+        chunk_size = max(1, _NUMBERS // max(1, rows * width))
+        for start in range(0, len(index), chunk_size):
+            place = np.arange(start, min(start + chunk_size, len(index)))
+            inputs = {
                 name: torch.from_numpy(
                     blocks[name] if blocks[name].ndim == 2 else blocks[name][place]
                 ).double()
                 for name in self.specification.inputs
             }
-            z, predicted = self.forward(given, index[place])
+            z, predicted = self.forward(inputs, index[place])
             latents.append(z.numpy())
-            parts.append({name: (mean.numpy(), std.numpy()) for name, (mean, std) in predicted.items()})
+            predictions_by_chunk.append(
+                {name: (mean.numpy(), std.numpy()) for name, (mean, std) in predicted.items()}
+            )
         predictions = {
-            name: (np.concatenate([p[name][0] for p in parts]), np.concatenate([p[name][1] for p in parts]))
-            for name in parts[0]
+            name: (
+                np.concatenate([p[name][0] for p in predictions_by_chunk]),
+                np.concatenate([p[name][1] for p in predictions_by_chunk]),
+            )
+            for name in predictions_by_chunk[0]
         }
         return np.concatenate(latents), predictions
 
@@ -223,18 +231,18 @@ class Trained:
             1 - sum (x - x')^2 / sum (x - mean x)^2 over validation rows and scaled columns; None for a member
             without validation rows, for one with an inner fold, and where the block does not vary.
         """
-        found: dict[str, list[float | None]] = {
+        scores: dict[str, list[float | None]] = {
             name: [None] * len(members) for name in self.specification.heads if name in data.x
         }
-        for i in np.flatnonzero((members.inner == -1) & members.validation.any(axis=1)) if found else ():
+        for i in np.flatnonzero((members.inner == -1) & members.validation.any(axis=1)) if scores else ():
             rows, index = members.validation[i], np.array([i])
             decoded = self.network(index).decode(torch.from_numpy(z[index][:, rows]))
-            for name in found:
+            for name in scores:
                 true = self.scalers[name][index].transform(data.x[name][rows])
                 variation = np.square(true - true.mean(axis=1, keepdims=True)).sum()
-                left = np.square(true - decoded[name].double().numpy()).sum()
-                found[name][i] = float(1 - left / variation) if variation > 0 else None
-        return found
+                residual = np.square(true - decoded[name].double().numpy()).sum()
+                scores[name][i] = float(1 - residual / variation) if variation > 0 else None
+        return scores
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         layout = self.specification.network(self.shapes, []).layout
@@ -274,16 +282,16 @@ class Trained:
             InputError: A file is missing, is not of its format, or the two do not belong together.
         """
         card = Path(weights).with_suffix(".json") if card is None else Path(card)
-        again = "delete both files and train again."
+        remedy = "delete both files and train again."
         try:
             content = json.loads(card.read_text(encoding="utf-8"))
             with safetensors.safe_open(weights, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return cls._from(content, tensors)
         except (FileNotFoundError, json.JSONDecodeError, safetensors.SafetensorError) as error:
-            raise InputError(f"is not a readable model: {error}.", file=weights, remedy=again) from error
+            raise InputError(f"is not a readable model: {error}.", file=weights, remedy=remedy) from error
         except KeyError as error:
-            raise InputError(f"and {card} do not agree on {error}.", file=weights, remedy=again) from error
+            raise InputError(f"and {card} do not agree on {error}.", file=weights, remedy=remedy) from error
 
     @classmethod
     def _from(cls, content: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Trained:

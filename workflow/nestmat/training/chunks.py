@@ -52,12 +52,12 @@ def chunk_members(
     hidden = sum(specification.encoder.hidden) + sum(sum(h.hidden) for h in heads)
     rows = int(count.max()) if size is None else size
     numbers = 3 * len(data) * stored + 8 * rows * (hidden + stored) + 8 * hidden * (stored + 30)
-    most = max(1, budget // (4 * numbers))
+    largest = max(1, budget // (4 * numbers))
     chunks = []
     for value in np.unique(steps):
-        same = np.flatnonzero(steps == value)
-        same = same[np.argsort(count[same], kind="stable")]
-        chunks += np.array_split(same, -(-len(same) // most))
+        members_of_length = np.flatnonzero(steps == value)
+        members_of_length = members_of_length[np.argsort(count[members_of_length], kind="stable")]
+        chunks += np.array_split(members_of_length, -(-len(members_of_length) // largest))
     return chunks
 
 
@@ -88,7 +88,7 @@ def train_members(
     """
     target = pick_device(device)
     scalers = fit_scalers(specification, data, members)
-    held = held_out(specification, data, members)
+    held_out_rows = held_out(specification, data, members)
 
     def start(chunk: np.ndarray) -> Start:
         part, scaled = members[chunk], {name: scaler[chunk] for name, scaler in scalers.items()}
@@ -100,8 +100,10 @@ def train_members(
 
         return Start(
             model,
-            rows(part.train & ~held[chunk] | (part.unlabelled & specification.takes_unlabelled_rows)),
-            rows(held[chunk]) if held.any() else None,
+            rows(
+                part.train & ~held_out_rows[chunk] | (part.unlabelled & specification.takes_unlabelled_rows)
+            ),
+            rows(held_out_rows[chunk]) if held_out_rows.any() else None,
             rows(part.validation) if part.validation.any() else None,
         )
 
@@ -173,37 +175,37 @@ def train_chunks(
     """
     keep_freed_memory()
     keys = torch.from_numpy(members.keys().astype(np.uint32).view(np.int32).copy())
-    found: list[torch.Tensor | None] = [None] * len(members)
+    parameters_by_member: list[torch.Tensor | None] = [None] * len(members)
     history, done = [], 0
     epochs = training.epochs
     with reporting(f"{title}: {len(members)} members", len(members) * epochs, "member epochs") as report:
 
-        def tell(done: int, size: int, epoch: int, loss: Callable[[], float]) -> None:
+        def report_epoch(done: int, size: int, epoch: int, loss: Callable[[], float]) -> None:
             report(
                 done * epochs + size * epoch,
                 lambda: f"epoch {epoch}/{epochs} of members {done + 1}-{done + size}, loss {loss():.4g}",
             )
 
         for chunk in chunks:
-            begin = start(chunk)
-            model = begin.model
+            chunk_start = start(chunk)
+            model = chunk_start.model
             trainer = Trainer(
                 model,
                 training,
                 keys[torch.from_numpy(chunk)].to(model.flat.device),
-                begin.train,
-                begin.holdout,
-                begin.validation,
+                chunk_start.train,
+                chunk_start.holdout,
+                chunk_start.validation,
             )
-            curves = trainer.fit(partial(tell, done, len(chunk)))
+            curves = trainer.fit(partial(report_epoch, done, len(chunk)))
             history.append(curves.frame(chunk))
             for member, parameters in zip(chunk, model.flat.cpu(), strict=True):
-                found[member] = parameters
+                parameters_by_member[member] = parameters
             done += len(chunk)
-    flat = torch.stack([parameters for parameters in found if parameters is not None])
-    if bad := int((~torch.isfinite(flat)).any(dim=1).sum()):
+    flat = torch.stack([parameters for parameters in parameters_by_member if parameters is not None])
+    if diverged := int((~torch.isfinite(flat)).any(dim=1).sum()):
         raise InputError(
-            f"{bad} of {len(flat)} members diverged.",
+            f"{diverged} of {len(flat)} members diverged.",
             column="training.learning_rate",
             value=training.learning_rate,
             remedy="lower the learning rate.",

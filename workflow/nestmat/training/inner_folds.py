@@ -16,7 +16,7 @@ LABELLED, UNLABELLED, UNUSED = "labelled", "unlabelled", "unused"
 
 
 @dataclass(frozen=True)
-class Division:
+class RowSplit:
     """How a repeat of a protocol divides the rows of a scale.
 
     Attributes:
@@ -32,7 +32,7 @@ class Division:
     together: np.ndarray
 
     @classmethod
-    def of(cls, folds: pd.DataFrame, repeat: int, row_id: np.ndarray) -> Division:
+    def of(cls, folds: pd.DataFrame, repeat: int, row_id: np.ndarray) -> RowSplit:
         """The division of some rows by one protocol of a folds table.
 
         Raises:
@@ -77,9 +77,9 @@ class Division:
             of those without a row.
         """
         if self.holdout:
-            return dealt_labels(self.train(fold), self.together, self.repeat, fold, folds), folds
-        found = inner_labels(self.fold, self.repeat, fold, folds, outer_folds)
-        return found, min(folds, outer_folds - (fold >= 0))
+            return inner_folds_of_holdout(self.train(fold), self.together, self.repeat, fold, folds), folds
+        labels = merged_inner_folds(self.fold, self.repeat, fold, folds, outer_folds)
+        return labels, min(folds, outer_folds - (fold >= 0))
 
 
 def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
@@ -129,7 +129,7 @@ def count_folds(path: str | Path, protocol: str) -> int:
     return int(counts[protocol])
 
 
-def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int, outer_folds: int) -> np.ndarray:
+def merged_inner_folds(outer: np.ndarray, repeat: int, fold: int, folds: int, outer_folds: int) -> np.ndarray:
     """Inner folds of the rows that train in one outer fold.
 
     Whole outer folds are merged into inner ones. So the inner split has the character of the protocol,
@@ -153,14 +153,16 @@ def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int, outer_fo
         InputError: All rows outside ``fold`` are in one inner fold: nothing is left to train on.
     """
     outer = np.asarray(outer)
-    inside = (outer != fold) & (outer >= 0)
-    others = np.array([number for number in range(outer_folds) if number != fold], dtype=np.int64)
-    dealt = np.full(outer_folds, -1, dtype=np.int64)
-    dealt[others] = np.random.default_rng(1000 * repeat + fold + 7).permutation(len(others)) % folds
+    is_divided = (outer != fold) & (outer >= 0)
+    other_folds = np.array([number for number in range(outer_folds) if number != fold], dtype=np.int64)
+    inner_fold_of = np.full(outer_folds, -1, dtype=np.int64)
+    inner_fold_of[other_folds] = (
+        np.random.default_rng(1000 * repeat + fold + 7).permutation(len(other_folds)) % folds
+    )
     labels = np.full(len(outer), -1, dtype=np.int64)
-    labels[inside] = dealt[outer[inside]]
-    if len(np.unique(labels[inside])) < 2:
-        count = len(np.unique(outer[inside]))
+    labels[is_divided] = inner_fold_of[outer[is_divided]]
+    if len(np.unique(labels[is_divided])) < 2:
+        count = len(np.unique(outer[is_divided]))
         raise InputError(
             f"outside fold {fold} of the protocol are rows of {count} folds, too few to divide into {folds} "
             "inner ones.",
@@ -171,7 +173,9 @@ def inner_labels(outer: np.ndarray, repeat: int, fold: int, folds: int, outer_fo
     return labels
 
 
-def dealt_labels(train: np.ndarray, together: np.ndarray, repeat: int, fold: int, folds: int) -> np.ndarray:
+def inner_folds_of_holdout(
+    train: np.ndarray, together: np.ndarray, repeat: int, fold: int, folds: int
+) -> np.ndarray:
     """Inner folds of the training rows of a holdout, whose single outer fold leaves none to merge.
 
     Rows that the holdout divides together stay together. Rows that do not train take no part.

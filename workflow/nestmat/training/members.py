@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nestmat.errors import InputError
-from nestmat.training.inner_folds import Division
+from nestmat.training.inner_folds import RowSplit
 
 MEMBER_KEYS = ("repeat", "fold", "inner", "seed")
 """What a member is."""
@@ -77,24 +77,24 @@ class Members:
         validation: list[np.ndarray] = []
         unlabelled: list[np.ndarray] = []
         for repeat in sorted(set(folds["repeat"].tolist())):
-            division = Division.of(folds, repeat, row_id)
-            left_out = range(outer_folds) if inner_folds else sorted(set(division.fold.tolist()) - {-1})
-            for fold in [*[-1] * (repeat == 0), *left_out]:
-                held_out = [division.validation(fold)]
+            division = RowSplit.of(folds, repeat, row_id)
+            outer = range(outer_folds) if inner_folds else sorted(set(division.fold.tolist()) - {-1})
+            for fold in [*[-1] * (repeat == 0), *outer]:
+                rows_by_inner = [division.validation(fold)]
                 if inner_folds:
                     inner, count = division.inner(fold, inner_folds, outer_folds)
-                    held_out += [inner == k for k in range(count)]
-                for k, held in enumerate(held_out, start=-1):
+                    rows_by_inner += [inner == k for k in range(count)]
+                for k, held_out in enumerate(rows_by_inner, start=-1):
                     for seed in range(seeds):
                         keys.append((repeat, fold, k, seed))
-                        train.append(division.train(fold) & ~held)
-                        validation.append(held)
+                        train.append(division.train(fold) & ~held_out)
+                        validation.append(held_out)
                         unlabelled.append(division.unlabelled(fold))
         if not keys:
             raise InputError("the protocol has no folds.", remedy="check the protocol's name.")
-        repeats, left, inners, numbers = np.array(keys).T
+        repeats, folds_left_out, inners, numbers = np.array(keys).T
         rows = (np.array(part) for part in (train, validation, unlabelled))
-        return cls(repeats, left, inners, numbers, *rows)
+        return cls(repeats, folds_left_out, inners, numbers, *rows)
 
     def keys(self, root: int = 0) -> np.ndarray:
         """Random seed of each member, (members,): a function of what the member is, not of its place."""
@@ -127,7 +127,7 @@ def hold_out(train: np.ndarray, groups: np.ndarray, share: float, keys: np.ndarr
         InputError: A member trains on a single group.
     """
     _, label = np.unique(groups, return_inverse=True)
-    held = np.zeros_like(train)
+    held_out = np.zeros_like(train)
     for member, key in enumerate(keys):
         present, counts = np.unique(label[train[member]], return_counts=True)
         if len(present) < 2:
@@ -137,7 +137,7 @@ def hold_out(train: np.ndarray, groups: np.ndarray, share: float, keys: np.ndarr
                 remedy="use stop: last, or more materials.",
             )
         order = np.random.default_rng([int(key), 1]).permutation(len(present))
-        taken = np.searchsorted(np.cumsum(counts[order]), share * counts.sum()) + 1
-        chosen = present[order[: min(taken, len(present) - 1)]]
-        held[member] = train[member] & np.isin(label, chosen)
-    return held
+        group_count = np.searchsorted(np.cumsum(counts[order]), share * counts.sum()) + 1
+        chosen = present[order[: min(group_count, len(present) - 1)]]
+        held_out[member] = train[member] & np.isin(label, chosen)
+    return held_out

@@ -48,16 +48,16 @@ class ParentLatents:
             InputError: The parent has neither, or left out the fold and not the inner fold: its member would
                 have seen what the child's holds out.
         """
-        found = np.empty(len(repeat), dtype=np.int64)
+        indices = np.empty(len(repeat), dtype=np.int64)
         splits = bool((self.fold >= 0).any())
         for i, (r, f, k, s) in enumerate(zip(repeat, fold, inner, seed, strict=True)):
-            here = (self.repeat == r) & (self.fold == f)
+            of_fold = (self.repeat == r) & (self.fold == f)
             # Where the protocol is not the parent's, fold -1 is no fold of it either.
-            known = splits and bool(here.any())
+            knows_fold = splits and bool(of_fold.any())
             pool = np.flatnonzero(
-                here & (self.inner == k) if known else (self.fold == -1) & (self.inner == -1)
+                of_fold & (self.inner == k) if knows_fold else (self.fold == -1) & (self.inner == -1)
             )
-            if not len(pool) and known:
+            if not len(pool) and knows_fold:
                 raise InputError(
                     f"the parent's latents have members for repeat {r}, fold {f}, none for inner fold {k}.",
                     remedy="train the parent on the inner folds of this scale and propagate it again; where "
@@ -69,12 +69,12 @@ class ParentLatents:
                     remedy="propagate the parent again.",
                 )
             pool = pool[np.argsort(self.seed[pool], kind="stable")]
-            found[i] = pool[s % len(pool)]
-        return found
+            indices[i] = pool[s % len(pool)]
+        return indices
 
 
 @dataclass(frozen=True)
-class TaughtLabels:
+class PseudoLabels:
     """What a teacher that never saw them says of rows without a label.
 
     Attributes:
@@ -86,7 +86,7 @@ class TaughtLabels:
     values: dict[str, np.ndarray]
 
     @classmethod
-    def read(cls, path: str | Path, teacher: str, row_id: np.ndarray) -> TaughtLabels:
+    def read(cls, path: str | Path, teacher: str, row_id: np.ndarray) -> PseudoLabels:
         """What a baseline says of unlabelled rows, from its predictions.
 
         Args:
@@ -105,12 +105,12 @@ class TaughtLabels:
 
     def of(self, target: str, repeat: np.ndarray, fold: np.ndarray) -> np.ndarray:
         """Probabilities for some members, (members, n); NaN where they have no such row."""
-        known = self.values[target]
-        place = [
+        values = self.values[target]
+        fits = [
             np.flatnonzero((self.members == [r, f]).all(axis=1)) for r, f in zip(repeat, fold, strict=True)
         ]
-        nothing = np.full(known.shape[1], np.nan)
-        return np.stack([known[found[0]] if len(found) else nothing for found in place])
+        no_values = np.full(values.shape[1], np.nan)
+        return np.stack([values[fit[0]] if len(fit) else no_values for fit in fits])
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class ScaleData:
         parents: Latents of parent scales, by name.
         source: Provenance of the features file.
         classes: Names of the classes of each target that is classified; such a target holds 0 and 1.
-        taught: What a teacher says of rows without a label, where there is one.
+        pseudo_labels: What a teacher says of rows without a label, where there is one.
     """
 
     row_id: np.ndarray
@@ -143,7 +143,7 @@ class ScaleData:
     parents: dict[str, ParentLatents] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     classes: dict[str, list[str]] = field(default_factory=dict)
-    taught: TaughtLabels | None = None
+    pseudo_labels: PseudoLabels | None = None
 
     def __len__(self) -> int:
         return len(self.row_id)
@@ -171,10 +171,10 @@ class ScaleData:
                 "has no rows.", file=path, remedy="see the reject table beside it for the reasons."
             )
         # Not from the schema, which gives a column to one block where several share it.
-        kinds = {block: about["kind"] for block, about in facts["blocks"].items()}
-        columns = {block: about["columns"] for block, about in facts["blocks"].items()}
+        kinds = {block: block_facts["kind"] for block, block_facts in facts["blocks"].items()}
+        columns = {block: block_facts["columns"] for block, block_facts in facts["blocks"].items()}
         x = {block: _finite(frame, names, path) for block, names in columns.items()}
-        wanted = [name for name, column in schema.items() if column.role == "target"] if targets else []
+        target_names = [name for name, column in schema.items() if column.role == "target"] if targets else []
         return cls(
             row_id=frame["row_id"].to_numpy(np.int64),
             material=frame["material"].to_numpy(str),
@@ -182,10 +182,10 @@ class ScaleData:
             x=x,
             kinds=kinds,
             columns=columns,
-            y={name: _finite(frame, [name], path)[:, 0] for name in wanted},
+            y={name: _finite(frame, [name], path)[:, 0] for name in target_names},
             units={name: column.unit for name, column in schema.items() if name not in _NOT_BLOCKS},
             source=facts,
-            classes={name: list(schema[name].classes) for name in wanted if schema[name].classes},
+            classes={name: list(schema[name].classes) for name in target_names if schema[name].classes},
         )
 
     def with_parent(self, name: str, parent: ParentLatents, columns: Sequence[str]) -> ScaleData:
@@ -257,20 +257,20 @@ class ScaleData:
         Raises:
             InputError: A block or a column is missing.
         """
-        found = {}
+        blocks = {}
         for block, names in columns.items():
             if block not in self.x:
                 raise InputError(
                     f"has no feature block {block!r}, which the trained model reads.",
                     remedy="use the features of the scale that the model was trained on.",
                 )
-            if lacking := [name for name in names if name not in self.columns[block]]:
+            if missing := [name for name in names if name not in self.columns[block]]:
                 raise InputError(
-                    f"block {block!r} lacks the columns {lacking} that the trained model reads.",
+                    f"block {block!r} lacks the columns {missing} that the trained model reads.",
                     remedy="compute the features with the levels of the trained model.",
                 )
-            found[block] = self.x[block][:, [self.columns[block].index(name) for name in names]]
-        return found
+            blocks[block] = self.x[block][:, [self.columns[block].index(name) for name in names]]
+        return blocks
 
 
 def is_latent(column: str) -> bool:

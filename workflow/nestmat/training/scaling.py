@@ -41,12 +41,12 @@ class Scaler:
         mean, std = [], []
         for member, chosen in enumerate(rows):
             # Nothing of the other rows may enter, not even by rounding: changed labels must not change a bit.
-            seen = (values[member] if values.ndim == 3 else values)[chosen]
-            spread = seen.std(axis=0)
+            member_values = (values[member] if values.ndim == 3 else values)[chosen]
+            spread = member_values.std(axis=0)
             if alike is not None:
                 spread[alike] = np.maximum(spread[alike], LEAST_SHARE * spread[alike].max())
-            mean.append(seen.mean(axis=0))
-            std.append(np.where(spread > 1e-9 * np.abs(seen).max(axis=0), spread, 1.0))
+            mean.append(member_values.mean(axis=0))
+            std.append(np.where(spread > 1e-9 * np.abs(member_values).max(axis=0), spread, 1.0))
         return cls(np.array(mean), np.array(std))
 
     @classmethod
@@ -85,16 +85,18 @@ def fit_scalers(specification: Specification, data: ScaleData, members: Members)
     Classes, fractions and targets with ``standardise: false`` pass unchanged.
     """
     rows = members.train if specification.training.scale_on == "train" else np.ones_like(members.train)
-    found = {}
+    scalers = {}
     for name in needed_blocks(specification, data.columns):
         if data.kinds[name] == "continuous":
             values = data.block(name, members.repeat, members.fold, members.inner, members.seed)
             latents = np.array([is_latent(column) for column in data.columns[name]])
-            found[name] = Scaler.fit(values, rows, latents if name in data.parents else None)
+            scalers[name] = Scaler.fit(values, rows, latents if name in data.parents else None)
         else:
-            found[name] = Scaler.identity(len(members), len(data.columns[name]))
+            scalers[name] = Scaler.identity(len(members), len(data.columns[name]))
     for name, values in data.y.items():
         if name in specification.heads:
-            wanted = specification.heads[name].standardise and name not in data.classes
-            found[name] = Scaler.fit(values[:, None], rows) if wanted else Scaler.identity(len(members), 1)
-    return found
+            is_standardised = specification.heads[name].standardise and name not in data.classes
+            scalers[name] = (
+                Scaler.fit(values[:, None], rows) if is_standardised else Scaler.identity(len(members), 1)
+            )
+    return scalers

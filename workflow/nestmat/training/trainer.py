@@ -111,8 +111,8 @@ def learning_rate(training: Training, share: float, epoch: float) -> float:
         return training.learning_rate * min(1.0, (share + epoch) / training.warmup)
     if training.schedule == "constant":
         return training.learning_rate
-    rest = (share - training.warmup) / (1 - training.warmup)
-    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * rest))
+    share_of_decay = (share - training.warmup) / (1 - training.warmup)
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * share_of_decay))
 
 
 def penalty_share(training: Training, share: float) -> float:
@@ -219,7 +219,7 @@ class Trainer:
     @torch.no_grad()
     def _terms(self, rows: RowSource) -> Tensor:
         """Terms of all rows without dropout, (members, terms)."""
-        return torch.stack(list(self.model.loss(rows.whole()).values()), dim=1)
+        return torch.stack(list(self.model.loss(rows.full_batch()).values()), dim=1)
 
     def _record(self, curves: Curves, epoch: int) -> None:
         sources = {"train": self.train, "holdout": self.holdout, "validation": self.validation}
@@ -255,13 +255,13 @@ class Trainer:
         curves.stopped[self.alive[done].cpu().numpy()] = self.stop_epoch[done].cpu().numpy()
         if share == 1.0:
             return False
-        left = torch.nonzero(~done)[:, 0]
+        remaining = torch.nonzero(~done)[:, 0]
         for name in ("alive", "best", "best_flat", "best_epoch", "stop_epoch", "keys"):
-            setattr(self, name, getattr(self, name)[left])
+            setattr(self, name, getattr(self, name)[remaining])
         for name in ("train", "holdout", "validation"):
             if (rows := getattr(self, name)) is not None:
-                setattr(self, name, rows.some(left))
-        self.adam.keep(left)
-        self.flat = self.flat.detach()[left].requires_grad_()
+                setattr(self, name, rows.select_members(remaining))
+        self.adam.keep(remaining)
+        self.flat = self.flat.detach()[remaining].requires_grad_()
         self.model.flat = self.flat
         return True

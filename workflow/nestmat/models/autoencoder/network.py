@@ -80,11 +80,11 @@ class Autoencoder:
         return self.layout.views(self.flat)
 
     def _outputs(
-        self, z: Tensor, wanted: Iterable[str], weights: Mapping[str, Tensor], noise: Noise | None
+        self, z: Tensor, heads: Iterable[str], weights: Mapping[str, Tensor], noise: Noise | None
     ) -> dict[str, Tensor]:
         """Outputs of the heads that are wanted, and of those beside them."""
-        names = set(wanted)
-        bundles = [bundle for bundle in self.heads if names & set(bundle.outputs)]
+        head_names = set(heads)
+        bundles = [bundle for bundle in self.heads if head_names & set(bundle.outputs)]
         return {name: output for bundle in bundles for name, output in bundle(z, weights, noise).items()}
 
     def encode(self, x: Tensor) -> tuple[Tensor, None]:
@@ -95,27 +95,27 @@ class Autoencoder:
         """Scaled blocks (members, n, width) of latents; probabilities for categorical and simplex blocks."""
         heads = self.specification.heads
         blocks = [name for name in heads if name in self.shapes.blocks and name not in self.targets]
-        outputs, found = self._outputs(z.transpose(1, 2), blocks, self.weights, None), {}
+        outputs, scaled_blocks = self._outputs(z.transpose(1, 2), blocks, self.weights, None), {}
         for name in blocks:
             value = outputs[name]
             if heads[name].loss == "gaussian_nll":
                 value = split_gaussian(value)[0]
             value = torch.softmax(value, dim=1) if heads[name].loss == "cross_entropy" else value
-            found[name] = value.transpose(1, 2)
-        return found
+            scaled_blocks[name] = value.transpose(1, 2)
+        return scaled_blocks
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Mean, of a class its probability, and standard deviation of scaled targets, (members, n) each."""
-        outputs, found = self._outputs(z.transpose(1, 2), self.targets, self.weights, None), {}
+        outputs, predictions = self._outputs(z.transpose(1, 2), self.targets, self.weights, None), {}
         for name in self.targets:
             value = outputs[name]
             if self.specification.heads[name].loss == "gaussian_nll":
                 mean, log_variance = split_gaussian(value)
-                found[name] = (mean[:, 0], torch.exp(0.5 * log_variance)[:, 0])
+                predictions[name] = (mean[:, 0], torch.exp(0.5 * log_variance)[:, 0])
             else:
                 mean = torch.sigmoid(value[:, 0]) if name in self.shapes.classes else value[:, 0]
-                found[name] = (mean, torch.full_like(mean, torch.nan))
-        return found
+                predictions[name] = (mean, torch.full_like(mean, torch.nan))
+        return predictions
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Unweighted terms, (members,) each: one a head, one a penalty."""
@@ -124,32 +124,34 @@ class Autoencoder:
         outputs = self._outputs(z, self.specification.heads, weights, batch.noise)
         terms = {}
         for name, head in self.specification.heads.items():
-            given = outputs[name], batch.targets[name], batch.weight
+            arguments = outputs[name], batch.targets[name], batch.weight
             terms[name] = (
-                LOSSES[head.loss](*given)
+                LOSSES[head.loss](*arguments)
                 if head.floor is None
-                else censored(head.loss, *given, batch.targets[at_detection_limit(name)])
+                else censored(head.loss, *arguments, batch.targets[at_detection_limit(name)])
             )
         return terms | self.penalties(z, batch, weights)
 
     def penalties(self, z: Tensor, batch: Batch, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The penalties of the specification on latents (members, latents, n) and parameters."""
-        wanted = self.specification.penalties
-        found = {}
-        if "l1" in wanted:
-            found["l1"] = self.flat.abs().sum(dim=1)
-        if "l2" in wanted:
-            found["l2"] = self.flat.square().sum(dim=1)
-        if "l1_encoder" in wanted:
+        penalty_weights = self.specification.penalties
+        terms = {}
+        if "l1" in penalty_weights:
+            terms["l1"] = self.flat.abs().sum(dim=1)
+        if "l2" in penalty_weights:
+            terms["l2"] = self.flat.square().sum(dim=1)
+        if "l1_encoder" in penalty_weights:
             matrices = [
                 value for name, value in weights.items() if name.startswith("encoder") and "weight" in name
             ]
-            found["l1_encoder"] = torch.stack([value.abs().sum(dim=(1, 2)) for value in matrices]).sum(dim=0)
-        if "input_relevance" in wanted:
+            terms["l1_encoder"] = torch.stack([value.abs().sum(dim=(1, 2)) for value in matrices]).sum(dim=0)
+        if "input_relevance" in penalty_weights:
             # Group lasso on what leaves each input (Yuan & Lin 2006): an input that does not help loses all.
-            found["input_relevance"] = weights["encoder.0.weight"].norm(dim=1).sum(dim=1)
-        if any(name in wanted for name in CORRELATIONS):
+            terms["input_relevance"] = weights["encoder.0.weight"].norm(dim=1).sum(dim=1)
+        if any(name in penalty_weights for name in CORRELATIONS):
             targets = [batch.targets[name] for name in self.targets]
             pair = latent_correlations(z, torch.cat(targets, dim=1) if targets else None, batch.weight)
-            found |= {name: term for name, term in zip(CORRELATIONS, pair, strict=True) if name in wanted}
-        return found
+            terms |= {
+                name: term for name, term in zip(CORRELATIONS, pair, strict=True) if name in penalty_weights
+            }
+        return terms

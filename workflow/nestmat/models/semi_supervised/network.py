@@ -110,8 +110,8 @@ class SemiSupervisedAutoencoder:
 
     def _encode(self, x: Tensor, y: Tensor, weights: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation of q(z | x, y), (members, latents, n) each."""
-        seen = x.clamp_min(0.0).sqrt() if self.specification.roots else self.specification.atoms * x
-        mean, raw = self.encoder(torch.cat([seen, y], dim=1), weights, None)["latents"].chunk(2, dim=1)
+        fractions = x.clamp_min(0.0).sqrt() if self.specification.roots else self.specification.atoms * x
+        mean, raw = self.encoder(torch.cat([fractions, y], dim=1), weights, None)["latents"].chunk(2, dim=1)
         return mean, LOG_STD_LIMIT * torch.tanh(raw / LOG_STD_LIMIT)
 
     def _decode(self, z: Tensor, y: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
@@ -126,10 +126,10 @@ class SemiSupervisedAutoencoder:
             return self.specification.atoms * (x * functional.log_softmax(logits, dim=1)).sum(dim=1)
         share, presence = logits.chunk(2, dim=1)
         # Of elements that are absent the shares say nothing.
-        among = functional.log_softmax(share.masked_fill(~present, -torch.inf), dim=1)
-        shares = (x * among.masked_fill(~present, 0.0)).sum(dim=1)
-        there = functional.logsigmoid(torch.where(present, presence, -presence)).sum(dim=1)
-        return self.specification.atoms * shares + self.specification.presence * there
+        log_shares = functional.log_softmax(share.masked_fill(~present, -torch.inf), dim=1)
+        share_term = (x * log_shares.masked_fill(~present, 0.0)).sum(dim=1)
+        presence_term = functional.logsigmoid(torch.where(present, presence, -presence)).sum(dim=1)
+        return self.specification.atoms * share_term + self.specification.presence * presence_term
 
     def encode(self, x: Tensor) -> tuple[Tensor, None]:
         """Latents (members, n, latents + targets) of scaled inputs (members, n, features).
@@ -146,9 +146,9 @@ class SemiSupervisedAutoencoder:
 
         As `encode`, with ``y`` (members, n, targets) in place of what the classifier says.
         """
-        given = y.transpose(1, 2)
-        z = self._encode(x.transpose(1, 2), self._likely(given), self.weights)[0]
-        return torch.cat([z, given], dim=1).transpose(1, 2)
+        targets = y.transpose(1, 2)
+        z = self._encode(x.transpose(1, 2), self._likely(targets), self.weights)[0]
+        return torch.cat([z, targets], dim=1).transpose(1, 2)
 
     def _means(self, outputs: Mapping[str, Tensor]) -> Tensor:
         """Probability of class 1, or mean, of each target, (members, targets, n)."""
@@ -177,13 +177,13 @@ class SemiSupervisedAutoencoder:
     def _shares(self, y: Tensor) -> list[Tensor]:
         """Probability of each choice of classes, (members, n) each, for the probabilities in ``y``."""
         probabilities = [y[:, self.targets.index(name)] for name in self.classes]
-        found = []
+        shares = []
         for choice in self._choices:
             share = torch.ones_like(y[:, 0])
             for value, probability in zip(choice, probabilities, strict=True):
                 share = share * (probability if value else 1 - probability)
-            found.append(share)
-        return found
+            shares.append(share)
+        return shares
 
     def decode(self, z: Tensor) -> dict[str, Tensor]:
         """Fractions (members, n, elements) of latents (members, n, latents + targets), of sum 1.
@@ -196,11 +196,13 @@ class SemiSupervisedAutoencoder:
         if not self._presence:
             return {self.composition: torch.softmax(logits, dim=1).transpose(1, 2)}
         share, presence = logits.chunk(2, dim=1)
-        soft = torch.softmax(share + functional.logsigmoid(presence), dim=1)
-        kept = presence >= presence.amax(dim=1, keepdim=True).clamp_max(0.0)
-        hard = torch.softmax(share.masked_fill(~kept, -torch.inf), dim=1)
+        soft_shares = torch.softmax(share + functional.logsigmoid(presence), dim=1)
+        is_present = presence >= presence.amax(dim=1, keepdim=True).clamp_max(0.0)
+        hard_shares = torch.softmax(share.masked_fill(~is_present, -torch.inf), dim=1)
         # Exactly 0 in value where it is absent: the soft shares cancel before they are added.
-        return {self.composition: (hard.detach() + (soft - soft.detach())).transpose(1, 2)}
+        return {
+            self.composition: (hard_shares.detach() + (soft_shares - soft_shares.detach())).transpose(1, 2)
+        }
 
     def presence(self, z: Tensor) -> Tensor:
         """How likely each element is there (members, n, elements), for latents as of `decode`.
@@ -208,12 +210,16 @@ class SemiSupervisedAutoencoder:
         The share of it where presence is not modelled.
         """
         logits = self._logits(z)
-        found = torch.sigmoid(logits.chunk(2, dim=1)[1]) if self._presence else torch.softmax(logits, dim=1)
-        return found.transpose(1, 2)
+        probability = (
+            torch.sigmoid(logits.chunk(2, dim=1)[1]) if self._presence else torch.softmax(logits, dim=1)
+        )
+        return probability.transpose(1, 2)
 
     def _logits(self, z: Tensor) -> Tensor:
-        given = z.transpose(1, 2)
-        return self._decode(given[:, : self.latents], self._likely(given[:, self.latents :]), self.weights)
+        latents = z.transpose(1, 2)
+        return self._decode(
+            latents[:, : self.latents], self._likely(latents[:, self.latents :]), self.weights
+        )
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """What the latents say of each target, (members, n); no standard deviation is stated (NaN)."""
@@ -233,32 +239,40 @@ class SemiSupervisedAutoencoder:
         weights, options = self.weights, self.specification
         x = self._composition(batch.inputs)
         outputs = self._classify(batch.inputs, weights, batch.noise)
-        sure = is_labelled(self.targets[0]) not in batch.targets
-        known = {
-            name: torch.ones_like(batch.targets[name]) if sure else batch.targets[is_labelled(name)]
+        all_labelled = is_labelled(self.targets[0]) not in batch.targets
+        labelled_by_target = {
+            name: torch.ones_like(batch.targets[name]) if all_labelled else batch.targets[is_labelled(name)]
             for name in self.targets
         }
         # What a teacher says stands for the label.
-        told = {name: torch.ones_like(seen) for name, seen in known.items()} if options.teacher else known
-        terms = {name: self._auxiliary(name, outputs[name], told[name], batch) for name in self.targets}
-        y, surplus = self._labels(outputs, told, batch)
-        labelled = torch.stack([known[name] for name in self.targets]).amin(dim=0)[:, 0]
+        taught_by_target = (
+            {name: torch.ones_like(labelled) for name, labelled in labelled_by_target.items()}
+            if options.teacher
+            else labelled_by_target
+        )
+        terms = {
+            name: self._auxiliary(name, outputs[name], taught_by_target[name], batch) for name in self.targets
+        }
+        y, label_divergence = self._labels(outputs, taught_by_target, batch)
+        labelled = torch.stack([labelled_by_target[name] for name in self.targets]).amin(dim=0)[:, 0]
         weight = batch.weight * torch.where(labelled > 0, 1.0, options.unlabelled)
         noise = batch.noise.normal(self.latents) if batch.noise is not None else None
-        lost, divergence = torch.zeros_like(weight), torch.zeros_like(weight)
+        reconstruction, divergence = torch.zeros_like(weight), torch.zeros_like(weight)
         mean = weight.new_zeros(len(weight), self.latents, weight.shape[1])
         # Where every label is known, that is the one choice: half the work or less.
-        cases = [y] if sure else [self._with_classes(y, choice) for choice in self._choices]
-        shares = [torch.ones_like(weight)] if sure else self._shares(y)
-        for chosen, share in zip(cases, shares, strict=True):
-            centre, log_std = self._encode(x, chosen, weights)
+        label_choices = [y] if all_labelled else [self._with_classes(y, choice) for choice in self._choices]
+        shares = [torch.ones_like(weight)] if all_labelled else self._shares(y)
+        for labels, share in zip(label_choices, shares, strict=True):
+            centre, log_std = self._encode(x, labels, weights)
             z = centre if noise is None else centre + log_std.exp() * noise
-            lost = lost - share * self._log_likelihood(self._decode(z, chosen, weights), x)
+            reconstruction = reconstruction - share * self._log_likelihood(
+                self._decode(z, labels, weights), x
+            )
             divergence = divergence + share * self._divergence(centre, log_std)
             mean = mean + share.detach().unsqueeze(1) * centre
-        terms[self.composition] = (weight * lost).sum(dim=1)
+        terms[self.composition] = (weight * reconstruction).sum(dim=1)
         terms["latent_divergence"] = (weight * divergence).sum(dim=1)
-        terms["label_divergence"] = (weight * surplus).sum(dim=1)
+        terms["label_divergence"] = (weight * label_divergence).sum(dim=1)
         if "independence" in self.specification.penalties:
             # Of z alone: targets would be predicted worse to make it small.
             terms["independence"] = self._dependence(mean, y.detach(), batch)
@@ -275,19 +289,19 @@ class SemiSupervisedAutoencoder:
         rows = batch.weight.shape[1]
         shuffled = batch.noise is not None and batch.noise.rows > rows
         step = 1 if shuffled else max(1, rows // COMPARED)
-        some = slice(0, COMPARED * step, step)
-        weight = batch.weight[:, some]
+        compared = slice(0, COMPARED * step, step)
+        weight = batch.weight[:, compared]
         share = weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-12)
-        return dependence(mean[..., some], y[..., some], share)
+        return dependence(mean[..., compared], y[..., compared], share)
 
-    def _auxiliary(self, name: str, output: Tensor, known: Tensor, batch: Batch) -> Tensor:
-        weight = batch.weight * known[:, 0]
+    def _auxiliary(self, name: str, output: Tensor, labelled: Tensor, batch: Batch) -> Tensor:
+        weight = batch.weight * labelled[:, 0]
         # A member may have no labelled row in a batch: then there is no loss.
         share = weight / weight.sum(dim=1, keepdim=True).clamp_min(1e-12)
         return LOSSES[self.specification.heads[name].loss](output, batch.targets[name], share)
 
     def _labels(
-        self, outputs: Mapping[str, Tensor], known: Mapping[str, Tensor], batch: Batch
+        self, outputs: Mapping[str, Tensor], labelled_by_target: Mapping[str, Tensor], batch: Batch
     ) -> tuple[Tensor, Tensor]:
         """Targets where they are known, and what q(y | e) says of them where they are not.
 
@@ -295,26 +309,28 @@ class SemiSupervisedAutoencoder:
             Values, (members, targets, n): of a number that is not known one draw; and what they cost by the
             prior, (members, n): -log p(y), or the divergence of q(y | e) from p(y).
         """
-        values, surplus = [], torch.zeros_like(batch.weight)
+        values, divergence = [], torch.zeros_like(batch.weight)
         for name in self.targets:
-            output, seen = outputs[name], known[name]
+            output, labelled = outputs[name], labelled_by_target[name]
             if name in self.classes:
                 value, prior = torch.sigmoid(output), self.specification.prior.get(name, 0.5)
                 log_one, log_none = functional.logsigmoid(output), functional.logsigmoid(-output)
-                more = value * (log_one - math.log(prior)) + (1 - value) * (log_none - math.log(1 - prior))
+                unlabelled_cost = value * (log_one - math.log(prior)) + (1 - value) * (
+                    log_none - math.log(1 - prior)
+                )
                 # Of a row with a label only the prior is left.
                 label = batch.targets[name]
-                fixed = -label * math.log(prior) - (1 - label) * math.log(1 - prior)
+                labelled_cost = -label * math.log(prior) - (1 - label) * math.log(1 - prior)
             else:
                 mean, log_variance = split_gaussian(output)
                 value = mean
                 if batch.noise is not None:
                     value = value + torch.exp(0.5 * log_variance) * batch.noise.normal(1)
-                more = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
-                fixed = 0.5 * batch.targets[name].square()
-            values.append(torch.where(seen > 0, batch.targets[name], value))
-            surplus = surplus + torch.where(seen > 0, fixed, more)[:, 0]
-        return torch.cat(values, dim=1), surplus
+                unlabelled_cost = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1)
+                labelled_cost = 0.5 * batch.targets[name].square()
+            values.append(torch.where(labelled > 0, batch.targets[name], value))
+            divergence = divergence + torch.where(labelled > 0, labelled_cost, unlabelled_cost)[:, 0]
+        return torch.cat(values, dim=1), divergence
 
     def _divergence(self, mean: Tensor, log_std: Tensor) -> Tensor:
         """KL of q(z | x, y) from the prior, (members, n)."""
