@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.features.table.write_features_for_parent`."""
     with job_log(snakemake):
         write_features_for_parent(
-            snakemake.input.table,
+            str(snakemake.input.table),
             snakemake.input.parent,
             snakemake.output.features,
             snakemake.output.rejects,

@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.features.table.write_features`."""
     with job_log(snakemake):
         write_features(
-            snakemake.input.table,
+            str(snakemake.input.table),
             snakemake.output.features,
             snakemake.output.rejects,
             threads=snakemake.threads,

@@ -18,7 +18,7 @@ def main(snakemake: Any) -> None:
         blocks = {name: entry["blocks"] for name, entry in settings.pop("representations").items()}
         search_pool(
             snakemake.input.features,
-            snakemake.input.data,
+            str(snakemake.input.data),
             snakemake.output.pool,
             snakemake.output.order,
             scale=snakemake.wildcards.scale,

@@ -19,7 +19,7 @@ def main(snakemake: Any) -> None:
         trace_truth(
             dict(zip(params.models, snakemake.input.weights, strict=True)),
             dict(zip(params.blocks, snakemake.input.features, strict=True)),
-            snakemake.input.data,
+            str(snakemake.input.data),
             str(snakemake.input.predictions),
             snakemake.output.truth,
             scale=snakemake.wildcards.scale,

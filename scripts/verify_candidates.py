@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.structures.verify_candidates`."""
     with job_log(snakemake):
         design = open_design(snakemake)
-        verify_candidates(design, snakemake.input.calculated, snakemake.output.verified)
+        verify_candidates(design, str(snakemake.input.calculated), snakemake.output.verified)
 
 
 if "snakemake" in globals():
