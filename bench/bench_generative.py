@@ -39,9 +39,7 @@ class Bench:
         from nestmat.design.judging import fit_judges
         from nestmat.design.members import Members
         from nestmat.design.problem import build_design
-        from nestmat.design.search import validate_settings
         from nestmat.paths import ROOT
-        from nestmat.search.methods.generative import Generative
 
         study = load_study(ROOT / STUDY)
         given = study.search[problem]
@@ -51,7 +49,7 @@ class Bench:
         assert given.shortlist
         chosen = given.methods[given.shortlist.method]
         weights = results / f"generative/{given.protocol}/{chosen.model}.safetensors"
-        self.settings = validate_settings(Generative, chosen.options, "the method")
+        self.settings = chosen.build()
         models = load_generators(study, chosen, [weights])
         assert models
         self.models = models

@@ -48,11 +48,11 @@ ELEMENTS = [
 ]
 QUANTITY = "phase.single"
 METHODS = {
-    "decode": {"kind": "decode", "title": "Decoded prior", "options": {"samples": 40}},
-    "sure": {"kind": "decode", "title": "Filtered", "options": {"samples": 50, "near": 0.1, "accept": 0.9}},
-    "scan": {"kind": "scan", "title": "Scan", "seeds": 1, "options": {"points": 2}},
+    "decode": {"kind": "decode", "title": "Decoded prior", "samples": 40},
+    "sure": {"kind": "decode", "title": "Filtered", "samples": 50, "near": 0.1, "accept": 0.9},
+    "scan": {"kind": "scan", "title": "Scan", "seeds": 1, "points": 2},
     "inversion": {"kind": "inversion", "title": "Inversion"},
-    "short": {"kind": "inversion", "title": "Short way", "options": {"within": 0.25, "accept": 0.8}},
+    "short": {"kind": "inversion", "title": "Short way", "within": 0.25, "accept": 0.8},
     "gradient": {"kind": "gradient", "title": "Gradient"},
 }
 HITS = {"decode": 0.5, "sure": 0.95, "scan": 0.5, "inversion": 0.7, "short": 0.8, "gradient": 0.1}

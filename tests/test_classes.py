@@ -216,7 +216,7 @@ def test_a_stump_finds_the_threshold_on_the_number_of_elements(scale, tmp_path):
 
 def test_a_class_is_predicted_by_classifiers_without_residuals(scale, tmp_path):
     chosen = {
-        "forest": {"kind": "random_forest", "inputs": ["inputs"], "options": {"n_estimators": 20}},
+        "forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20},
         "share": {"kind": "mean", "inputs": ["inputs"]},
     }
     found = compare_baselines(
@@ -270,7 +270,7 @@ def test_learned_weights_lessen_the_brier_score_and_prefer_the_informed_member()
 
 
 def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(scale, trained, tmp_path):
-    chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "options": {"n_estimators": 20}}}
+    chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20}}
     baselines = compare_baselines(*scale, "half", chosen, tmp_path / "b.parquet")
     files = [trained / "s.predictions.parquet", tmp_path / "b.parquet"]
     written = tmp_path / "r.parquet", tmp_path / "r.json"
@@ -292,7 +292,7 @@ def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(scale, trained, tmp_p
 
 
 def test_a_learned_stack_of_a_class_keeps_probabilities(scale, trained, tmp_path):
-    chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "options": {"n_estimators": 20}}}
+    chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20}}
     compare_baselines(*scale, "half", chosen, tmp_path / "b.parquet", stacked=["forest"], inner_folds=3)
     files = [trained / "s.predictions.parquet", tmp_path / "b.parquet"]
     found, combinations = recommend_predictor(

@@ -13,6 +13,7 @@ import torch
 
 from nestmat import tables
 from nestmat.config.features import FeatureBlock
+from nestmat.config.kinds import UNCHECKED
 from nestmat.config.problems import Method
 from nestmat.config.spaces import DesignSpace
 from nestmat.design.candidates import candidate_table
@@ -403,7 +404,7 @@ def test_constraints_hold_of_what_is_accepted(problem):
 
 
 def test_a_configured_method_asks_for_known_materials_only_where_it_needs_them():
-    given = Method.model_validate({"kind": "inversion", "options": {"shares": [1.0], "within": 0.2}})
+    given = Method.model_validate({"kind": "inversion", "shares": [1.0], "within": 0.2})
     known = np.ones((2, 3))
     found = build_method(given, known_materials=lambda: known)
     assert (found.settings.shares, found.settings.within) == ((1.0,), 0.2)
@@ -413,14 +414,11 @@ def test_a_configured_method_asks_for_known_materials_only_where_it_needs_them()
     def none():
         raise AssertionError("is not asked")
 
-    assert (
-        build_method(
-            Method.model_validate({"kind": "decode", "options": {"near": 0.1}}), known_materials=none
-        ).near
-        == 0.1
-    )
-    with pytest.raises(InputError, match="its settings are samples, near, accept"):
-        build_method(Method.model_validate({"kind": "decode", "options": {"steps": 3}}))
+    decode = Method.model_validate({"kind": "decode", "near": 0.1})
+    assert build_method(decode, known_materials=none).near == 0.1
+    unchecked = Method.model_validate({"kind": "decode", "steps": 3}, context=UNCHECKED)
+    with pytest.raises(InputError, match="its options are samples, near, accept"):
+        build_method(unchecked)
 
 
 def test_the_largest_share_of_any_species_is_one_more_bound():

@@ -29,9 +29,9 @@ from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixt
 
 QUICK = {
     "ridge": {"kind": "ridge", "inputs": ["a", "b"]},
-    "nusvr": {"kind": "nusvr", "inputs": ["a"], "options": {"C": 1.0, "gamma": 0.1}},
-    "forest": {"kind": "extra_trees", "inputs": ["a", "b"], "options": {"n_estimators": 10}},
-    "xgboost": {"kind": "xgboost", "inputs": ["b"], "options": {"n_estimators": 5, "max_depth": 1}},
+    "nusvr": {"kind": "nusvr", "inputs": ["a"], "C": 1.0, "gamma": 0.1},
+    "forest": {"kind": "extra_trees", "inputs": ["a", "b"], "n_estimators": 10},
+    "xgboost": {"kind": "xgboost", "inputs": ["b"], "n_estimators": 5, "max_depth": 1},
     "process": {"kind": "gaussian_process", "inputs": ["a"]},
 }
 STACK = ["ridge", "nusvr", "forest", "process"]

@@ -95,12 +95,12 @@ def test_faulty_spaces_are_told_by_their_key(given, message):
 
 
 def test_a_method_takes_its_own_settings_and_no_others():
-    found = build_method(Method(kind="genetic", options={"population": 50}))
-    assert found.population == 50
-    with pytest.raises(InputError, match=r"options\.populations"):
-        build_method(Method(kind="genetic", options={"populations": 50}))
-    with pytest.raises(InputError, match=r"options\.population"):
-        build_method(Method(kind="genetic", options={"population": "many"}))
+    method = build_method(Method.model_validate({"kind": "genetic", "population": 50}))
+    assert method.population == 50
+    with pytest.raises(ValueError, match=r"populations: Extra inputs"):
+        Method.model_validate({"kind": "genetic", "populations": 50})
+    with pytest.raises(ValueError, match=r"population: Input should be a valid integer"):
+        Method.model_validate({"kind": "genetic", "population": "many"})
 
 
 def test_shares_of_formulas_are_those_of_the_space():
@@ -411,7 +411,7 @@ def test_a_searched_model_does_not_read_whole_compositions():
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("methods", {"genetic": {"kind": "genetic", "options": {"populaton": 50}}}, r"options\.populaton"),
+        ("methods", {"genetic": {"kind": "genetic", "populaton": 50}}, r"methods\.genetic\.populaton"),
         ("methods", {"genetic": {"kind": "ranking"}}, "cannot rank 50400 materials"),
         ("space", {"sites": {**SITES, "B": {"species": ["Zz"]}}}, "Zz"),
     ],

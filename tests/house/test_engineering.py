@@ -68,6 +68,9 @@ def test_the_rule_graph_in_the_documentation_is_that_of_the_rules():
 def test_every_key_of_a_study_has_a_description():
     schema = Study.model_json_schema()
     groups = {"Study": schema, **schema["$defs"]}
+    for name, group in schema["$defs"].items():
+        groups |= {f"{name}: {kind['title']}": kind for kind in group.get("oneOf", [])}
+    assert all(group["description"] for group in groups.values())
     bare = [
         f"{name}.{key}"
         for name, group in groups.items()

@@ -76,7 +76,7 @@ def study() -> dict:
                         "title": "Random forest",
                         "kind": "random_forest",
                         "inputs": ["shares", "number_of_elements"],
-                        "options": {"n_estimators": 30},
+                        "n_estimators": 30,
                     },
                     "rule": {"title": "Few elements", "kind": "stump", "inputs": ["number_of_elements"]},
                 },

@@ -25,8 +25,8 @@ def small_study():
     study["published"] = []
     problem = study["search"]["gap_050"]
     problem["methods"] = {name: problem["methods"][name] for name in METHODS}
-    problem["methods"]["taught_localised"]["options"] = {"steps": 10, "accept": 0.1}
-    problem["methods"]["uniform_filtered"]["options"] = {"samples": 2000, "accept": 0.1}
+    problem["methods"]["taught_localised"] |= {"steps": 10, "accept": 0.1}
+    problem["methods"]["uniform_filtered"] |= {"samples": 2000, "accept": 0.1}
     problem["constraints"][0]["high"] = 0.5
     problem["judges"]["gaussian_process"]["rows"] = 200
     problem |= {"seeds": 2, "shortlist": {"method": "taught_localised", "top": 20}, "verify": None}
@@ -35,7 +35,7 @@ def small_study():
     study["generative"] = {name: study["generative"][name] for name in models}
     for given in study["generative"].values():
         if given["kind"] == "flow":
-            given["options"] |= {"steps": 60, "width": 32, "batch": 128}
+            given |= {"steps": 60, "width": 32, "batch": 128}
         given["seeds"] = 2
     study["generative"]["taught"]["pseudo_labels"] |= {"rows": 4000, "spread": 0.5}
     study["dft"] = None

@@ -187,7 +187,7 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
     for name, given in study.generative.items():
         with _at(file, f"generative.{name}"):
             build_generator(given, seed=0)
-        networks = f", {given.seeds} networks" if given.kind not in ("retrieval", "uniform") else ""
+        networks = f", {given.seeds} networks" if not given.registered.is_reference else ""
         yield f"  generative model {name}: {given.kind}{networks}"
     for name, problem in study.search.items():
         with _at(file, f"search.{name}.space"):
@@ -200,7 +200,7 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
             with _at(file, f"search.{name}.methods.{key}"):
                 build_method(entry)
                 budget = entry.budget or problem.budget
-                if entry.kind == "ranking" and (count is None or count > budget):
+                if entry.registered.enumerates_space and (count is None or count > budget):
                     raise InputError(
                         f"cannot rank {'endless' if count is None else count} materials.",
                         column="budget",

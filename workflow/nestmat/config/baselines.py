@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from nestmat.config.base import Part
 from nestmat.config.competitors import Competitor
+from nestmat.config.kinds import Choice
 
 
-class Baseline(Competitor):
-    """A model without latents to compare with."""
+class Baseline(Competitor, Choice):
+    """A model without latents to compare with; its other keys are the options of its kind."""
 
-    kind: Literal[
-        "ridge",
-        "lasso",
-        "nusvr",
-        "random_forest",
-        "extra_trees",
-        "xgboost",
-        "gaussian_process",
-        "mean",
-        "logistic",
-        "svm",
-        "hist_gradient_boosting",
-        "mlp",
-        "stump",
-    ] = Field(
-        description=(
-            "Estimator. ridge, lasso and nusvr predict numbers alone; logistic, svm, hist_gradient_boosting, "
-            "mlp (an ensemble) and stump (one threshold on one input) predict classes alone; of a class, "
-            "mean is its share in the training rows."
-        )
-    )
+    registry: ClassVar[str] = "nestmat.evaluation.estimators.registry:BASELINES"
+
+    kind: str = Field(description="Kind of the estimator.")
     inputs: list[str] = Field(
         description="Feature blocks it reads; `number_of_elements` is one that every formula has."
-    )
-    options: dict[str, Any] = Field(
-        {}, description="Arguments of the estimator that differ from its defaults here."
     )
 
 

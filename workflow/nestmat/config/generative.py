@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from nestmat.config.base import Name, Part
+from nestmat.config.kinds import Choice
 from nestmat.config.spaces import DesignSpace
 
 
@@ -29,20 +30,19 @@ class PseudoLabels(Part):
     )
 
 
-class GeneratorSpec(Part):
-    """Materials of a space, drawn so that they have a value of one target of a scale."""
+class GeneratorSpec(Choice):
+    """Materials of a space, drawn so that they have a value of one target of a scale.
 
+    The other keys are the options of its kind.
+    """
+
+    registry: ClassVar[str] = "nestmat.search.generators.registry:GENERATORS"
+
+    kind: str = Field(description="Kind of the generator.")
     title: str = Field("", description="Name in tables and figures; the key by default.")
-    kind: Literal["flow", "invertible", "mixture_density", "conditional_vae", "retrieval", "uniform"] = Field(
-        description=(
-            "flow: conditional normalising flow; invertible: invertible network with latents; "
-            "mixture_density and conditional_vae; retrieval and uniform: no model, to compare with."
-        )
-    )
     scale: Name = Field(description="Scale whose rows it is trained on.")
     condition: str = Field(description="Target of the scale that is asked for.")
     space: DesignSpace = Field(description="The materials: its columns are columns of the scale.")
-    options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
     seeds: int = Field(1, ge=1, description="Networks to train; searches take them in turn.")
     pseudo_labels: PseudoLabels | None = Field(
         None, description="Rows beside those of the data set; by default there are none."

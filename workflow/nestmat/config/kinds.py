@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import inspect
 import re
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import (
@@ -14,79 +16,93 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     TypeAdapter,
+    ValidationError,
     ValidationInfo,
     create_model,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from nestmat.config.base import Part
+from nestmat.errors import InputError
 from nestmat.plugins import Registry
 
 UNCHECKED = {"check_options": False}
 """Validation context under which options of kinds are not checked, and so no module of a kind is imported."""
+OPTIONS_FAULT = "options_of_kind"
+"""Type of the validation error that holds what is wrong with the options of a kind."""
+
+
+def options_are_checked(info: ValidationInfo) -> bool:
+    """Whether a validator may import the modules of kinds, see `UNCHECKED`."""
+    return bool((info.context or {}).get("check_options", True))
 
 
 @functools.cache
-def described_options(settings: type) -> dict[str, str]:
-    """Descriptions of the fields of a dataclass, from `Attributes` in its docstring and its bases'.
+def described_options(entry: Any) -> dict[str, str]:
+    """Descriptions of options, from the docstring of a dataclass, with its bases, or of a function.
 
     Args:
-        settings: The dataclass.
+        entry: The dataclass, whose docstring has a section `Attributes`, or the function, with `Args`.
     """
     descriptions: dict[str, str] = {}
-    for base in reversed(settings.__mro__):
-        text = inspect.cleandoc(base.__dict__.get("__doc__") or "")
-        section = re.search(r"^Attributes:\n((?:    .*\n?|\n)+)", text, flags=re.MULTILINE)
-        for entry in re.split(r"^    (?=\w)", section.group(1) if section else "", flags=re.MULTILINE)[1:]:
-            name, _, description = entry.partition(":")
-            descriptions[name.strip()] = " ".join(description.split())
+    for part in reversed(entry.__mro__) if isinstance(entry, type) else (entry,):
+        own = vars(part).get("__doc__") if isinstance(part, type) else part.__doc__
+        text = inspect.cleandoc(own or "")
+        section = re.search(r"^(?:Attributes|Args):\n((?:    .*\n?|\n)+)", text, flags=re.MULTILINE)
+        for line in re.split(r"^    (?=\w)", section.group(1) if section else "", flags=re.MULTILINE)[1:]:
+            name, _, description = line.partition(":")
+            descriptions[name.strip()] = " ".join(description.split()).replace("``", "`")
     return descriptions
 
 
+def _declared_options(entry: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Name, default and limits of each option; the default is `...` where the option is required."""
+    if dataclasses.is_dataclass(entry):
+        for field in dataclasses.fields(entry):
+            default: Any = field.default
+            if field.default_factory is not dataclasses.MISSING:
+                default = field.default_factory()
+            if field.init:
+                yield field.name, ... if default is dataclasses.MISSING else default, dict(field.metadata)
+    else:
+        for parameter in inspect.signature(entry).parameters.values():
+            required = parameter.default is inspect.Parameter.empty
+            yield parameter.name, ... if required else parameter.default, {}
+
+
 @functools.cache
-def options_model(settings: type) -> type[Part]:
-    """Pydantic model of the options of a kind, from the dataclass that holds them.
+def options_model(entry: Callable[..., Any]) -> type[Part]:
+    """Pydantic model of the options of a kind.
 
     Args:
-        settings: A dataclass. Fields without ``init`` are no options; descriptions are those of its
-            docstring; ``metadata`` of a field may hold limits of `pydantic.Field`: ``{"gt": 0}``.
+        entry: A dataclass, or a function whose parameters are the options. Fields without ``init`` are no
+            options; descriptions are those of the docstring; ``metadata`` of a field may hold limits of
+            `pydantic.Field`: ``{"gt": 0}``.
     """
-    descriptions, fields = described_options(settings), {}
-    hints = inspect.get_annotations(settings, eval_str=False)
-    adapter_types = _types(settings)
-    for field in dataclasses.fields(settings):
-        if not field.init:
-            continue
-        default: Any = field.default
-        if field.default_factory is not dataclasses.MISSING:
-            default = field.default_factory()
-        limits = {key: value for key, value in field.metadata.items() if isinstance(key, str)}
-        info = Field(
-            ... if default is dataclasses.MISSING else default,
-            description=descriptions.get(field.name, ""),
-            **limits,
-        )
-        fields[field.name] = (adapter_types.get(field.name, hints.get(field.name, Any)), info)
-    return create_model(f"{settings.__name__}Options", __base__=Part, **fields)  # type: ignore[call-overload]
-
-
-def _types(settings: type) -> dict[str, Any]:
-    from typing import get_type_hints
-
-    return get_type_hints(settings, include_extras=True)
+    descriptions = described_options(entry)
+    hints = typing.get_type_hints(entry, include_extras=True)
+    fields = {
+        name: (hints.get(name, Any), Field(default, description=descriptions.get(name, ""), **limits))
+        for name, default, limits in _declared_options(entry)
+    }
+    return create_model(f"{entry.__name__}Options", __base__=Part, **fields)  # type: ignore[call-overload]
 
 
 class Choice(Part):
     """A part with a kind of a registry; its other keys are common to all kinds, or options of the kind.
 
-    A subclass sets `registry`. Options are kept as they are written, and checked against the dataclass that
-    the registry holds, unless the validation context is `UNCHECKED`.
+    A subclass names its registry. Options are kept as they are written, and checked against what the
+    registry holds, unless the validation context is `UNCHECKED`.
+
+    Attributes:
+        registry: Module and name of the registry: ``nestmat.search.methods.registry:METHODS``. It is named
+            and not imported, so that the keys of a study do not depend on the packages that read them.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    registry: ClassVar[Registry[Any]]
+    registry: ClassVar[str]
 
     kind: str
 
@@ -96,19 +112,53 @@ class Choice(Part):
         return dict(self.__pydantic_extra__ or {})
 
     @classmethod
-    def settings_of(cls, kind: str) -> type:
-        """Dataclass of the options of a kind; the registered class itself by default."""
-        return cls.registry[kind]
+    def kinds(cls) -> Registry[Any]:
+        """The registry of the kinds."""
+        module, _, name = cls.registry.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+    @classmethod
+    def options_entry(cls, kind: str) -> Callable[..., Any]:
+        """Dataclass or function whose fields or parameters are the options of a kind."""
+        return cls.kinds()[kind]
+
+    @classmethod
+    def model_of(cls, kind: str) -> type[Part]:
+        """Pydantic model of the options of a kind.
+
+        Raises:
+            InputError: An option has the name of a key that all kinds have.
+        """
+        model = options_model(cls.options_entry(kind))
+        if clash := sorted(set(model.model_fields) & set(cls.model_fields)):
+            raise InputError(
+                f"The {cls.kinds().noun} {kind!r} has an option {clash[0]!r}, which is a key of every "
+                f"{cls.kinds().noun}.",
+                remedy="rename the option.",
+            )
+        return model
+
+    @property
+    def registered(self) -> Any:
+        """What the registry holds for the kind: a class that answers for itself, or a function."""
+        return self.kinds()[self.kind]
 
     @model_validator(mode="after")
     def _check_kind(self, info: ValidationInfo) -> Choice:
-        if self.kind not in self.registry:
+        if not options_are_checked(info):
+            return self
+        if self.kind not in self.kinds():
             raise ValueError(
-                f"There is no {self.registry.noun} {self.kind!r}; choose one of "
-                f"{', '.join(self.registry)}, or name its file under `plugins`"
+                f"There is no {self.kinds().noun} {self.kind!r}; choose one of "
+                f"{', '.join(self.kinds())}, or name its file under `plugins`"
             )
-        if (info.context or {}).get("check_options", True):
+        try:
             self.validated_options()
+        except ValidationError as error:
+            faults = error.errors()
+            raise PydanticCustomError(
+                OPTIONS_FAULT, "{text}", {"text": explain_options(faults), "faults": faults}
+            ) from error
         return self
 
     def validated_options(self) -> dict[str, Any]:
@@ -117,16 +167,27 @@ class Choice(Part):
         Raises:
             pydantic.ValidationError: An option is unknown or does not fit.
         """
-        model = options_model(self.settings_of(self.kind)).model_validate(self.options)
-        return {name: getattr(model, name) for name in type(model).model_fields}
+        options = self.model_of(self.kind).model_validate(self.options)
+        return {name: getattr(options, name) for name in type(options).model_fields}
 
     def build(self, **further: Any) -> Any:
-        """The registered dataclass with the options.
+        """The registered class with the options, or what the registered function returns for them.
 
         Args:
-            further: Fields that are no options of a study.
+            further: Fields or arguments that are no options of a study.
+
+        Raises:
+            InputError: An option is unknown or does not fit.
         """
-        return self.settings_of(self.kind)(**self.validated_options(), **further)
+        try:
+            options = self.validated_options()
+        except ValidationError as error:
+            raise InputError(
+                f"Options of the {self.kinds().noun} {self.kind!r} do not fit: "
+                f"{explain_options(error.errors())}.",
+                remedy=f"its options are {', '.join(self.model_of(self.kind).model_fields) or 'none'}.",
+            ) from error
+        return self.registered(**options, **further)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -134,13 +195,12 @@ class Choice(Part):
         plain = {**plain, "additionalProperties": False}
         common = plain.get("properties", {})
         kinds = []
-        for kind in cls.registry:
-            settings = options_model(cls.settings_of(kind))
-            schema = TypeAdapter(settings).json_schema()
+        for kind in cls.kinds():
+            schema = TypeAdapter(cls.model_of(kind)).json_schema()
             kinds.append(
                 {
                     "title": kind,
-                    "description": _summary(cls.settings_of(kind)),
+                    "description": _summary(cls.kinds()[kind]),
                     "type": "object",
                     "properties": {
                         **common,
@@ -154,14 +214,20 @@ class Choice(Part):
         return {
             "title": plain.get("title", cls.__name__),
             "description": plain.get("description", ""),
+            "type": "object",
+            "properties": common,
+            "required": plain.get("required", []),
             "oneOf": kinds,
         }
 
 
-def _summary(settings: type) -> str:
-    return inspect.cleandoc(settings.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+def _summary(entry: Any) -> str:
+    return inspect.cleandoc(entry.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
 
 
-def tagged(entries: Mapping[str, Choice]) -> dict[str, str]:
-    """Kind by name of entries."""
-    return {name: entry.kind for name, entry in entries.items()}
+def explain_options(faults: Sequence[Mapping[str, Any]]) -> str:
+    """What is wrong with options, in one line: ``population: Input should be greater than 0``."""
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" if fault["loc"] else fault["msg"]
+        for fault in faults
+    )

@@ -8,33 +8,46 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nestmat.config.kinds import OPTIONS_FAULT, UNCHECKED
 from nestmat.config.study import Study
 from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
 
 
 def _explain(error: ValidationError) -> list[str]:
-    found = []
+    """Each fault with its dotted key: ``scales.gap.sweep.latents: Field required``."""
+    lines = []
     for fault in error.errors():
         # Of the two forms of a data set, a name or an entry, an entry is only held against the second.
         if fault["loc"][::2] == ("datasets", "str") and isinstance(fault["input"], dict):
             continue
-        key = ".".join(str(part) for part in fault["loc"] if "DatasetSpec" not in str(part)) or "(top level)"
-        hint = (
-            "; is it misspelt?" if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument") else ""
-        )
-        found.append(f"{key}: {fault['msg']}{hint}")
-    return found
+        parts = [part for part in fault["loc"] if "DatasetSpec" not in str(part)]
+        faults: list[Any] = [{**fault, "loc": ()}]
+        if fault["type"] == OPTIONS_FAULT:
+            faults = fault["ctx"]["faults"]
+        for part in faults:
+            key = ".".join(map(str, [*parts, *part["loc"]])) or "(top level)"
+            misspelt = part["type"] in ("extra_forbidden", "unexpected_keyword_argument")
+            lines.append(f"{key}: {part['msg']}{'; is it misspelt?' if misspelt else ''}")
+    return lines
 
 
-def study_from(data: Mapping[str, Any], file: str | Path | None = None) -> Study:
+def study_from(
+    config: Mapping[str, Any], file: str | Path | None = None, check_options: bool = True
+) -> Study:
     """Validate a configuration.
 
+    Args:
+        config: Keys and values of the study.
+        file: The study's file, for messages.
+        check_options: Whether options of kinds are checked, which imports what defines the kinds. Jobs of a
+            study that has been checked leave it out.
+
     Raises:
-        InputError: Naming the file and every faulty key.
+        InputError: Names the file and every faulty key.
     """
     try:
-        return Study.model_validate(dict(data))
+        return Study.model_validate(dict(config), context=None if check_options else UNCHECKED)
     except ValidationError as error:
         faults = "\n  ".join(_explain(error))
         raise InputError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from nestmat.config.base import Name, Part, one_of
 from nestmat.config.features import FeatureBlock
+from nestmat.config.kinds import Choice, options_are_checked
 from nestmat.config.spaces import DesignSpace
 from nestmat.materials.geometry import CELL
 
@@ -74,27 +75,16 @@ class Constraint(Part):
         return self
 
 
-class Method(Part):
-    """A search method with its settings."""
+class Method(Choice):
+    """A search method; its other keys are the options of its kind. docs/search.md says when to use what."""
 
-    kind: Literal[
-        "random",
-        "ranking",
-        "genetic",
-        "gradient",
-        "latent",
-        "vae",
-        "nsga",
-        "generative",
-        "decode",
-        "scan",
-        "inversion",
-    ] = Field(description="Which; docs/search.md says when to use what.")
+    registry: ClassVar[str] = "nestmat.search.methods.registry:METHODS"
+
+    kind: str = Field(description="Kind of the search method.")
     title: str = Field("", description="Name in tables and figures; the key by default.")
     model: Name | None = Field(
-        None, description="generative: the generative model of the study whose samples are taken."
+        None, description="generative: the generator of the study whose samples are taken."
     )
-    options: dict[str, Any] = Field({}, description="Settings that differ from the defaults.")
     budget: int | None = Field(None, ge=1, description="Its own budget; that of the problem by default.")
     predictor: Literal["model", "trees"] = Field(
         "model",
@@ -106,9 +96,9 @@ class Method(Part):
     seeds: int | None = Field(None, ge=1, description="Its own number of searches: 1 where nothing is drawn.")
 
     @model_validator(mode="after")
-    def _complete(self) -> Method:
-        if (self.kind == "generative") != (self.model is not None):
-            raise ValueError("model goes with kind generative, and with no other")
+    def _check_model(self, info: ValidationInfo) -> Method:
+        if options_are_checked(info) and self.registered.needs_generator != (self.model is not None):
+            raise ValueError("model goes with kinds that sample a generator, and with no other")
         return self
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,14 +111,23 @@ def _reached(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[
 
 def _group(name: str, group: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     lines = [f"## {name}", "", " ".join(group.get("description", "").split()), ""]
-    lines += ["| key | value | default | meaning |", "|---|---|---|---|"]
-    required = group.get("required", [])
-    for key, field in group["properties"].items():
+    lines += _table(group["properties"], group.get("required", []), definitions)
+    for kind in group.get("oneOf", []):
+        lines += ["", f"### {name}: {kind['title']}", "", kind["description"]]
+        options = {key: field for key, field in kind["properties"].items() if key not in group["properties"]}
+        if options:
+            lines += ["", *_table(options, kind["required"], definitions)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(keys: Mapping[str, Any], required: Sequence[str], definitions: Mapping[str, Any]) -> list[str]:
+    lines = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    for key, field in keys.items():
         default = "required" if key in required else _default(field.get("default"), field)
         meaning = " ".join(field.get("description", "").split())
         cells = (f"`{key}`", _type(field, definitions), default, meaning)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _default(value: Any, field: Mapping[str, Any]) -> str:

@@ -17,21 +17,15 @@ from nestmat.config.problems import Method
 from nestmat.config.study import Study
 from nestmat.design.members import Members, training_rows
 from nestmat.design.problem import surrogate_of
-from nestmat.design.search import validate_settings
 from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
-from nestmat.search.generators.base import HISTORY, GenerativeModel, GeneratorOptions
+from nestmat.search.generators.base import HISTORY, GenerativeModel
 from nestmat.search.generators.files import read_generators, write_generators
-from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.generators.teacher import Teacher
 from nestmat.search.spaces.product import Product
 from nestmat.training.trainer import pick_device
 
 _LOG = logging.getLogger(__name__)
-
-
-def _options(config: GeneratorSpec) -> GeneratorOptions:
-    return validate_settings(GENERATORS[config.kind], config.options, f"the generator {config.kind!r}")
 
 
 def build_generator(config: GeneratorSpec, seed: int) -> GenerativeModel:
@@ -40,7 +34,7 @@ def build_generator(config: GeneratorSpec, seed: int) -> GenerativeModel:
     Raises:
         InputError: An option is unknown, or the kind does not take the space.
     """
-    return _options(config).build(design_space(config.space), seed)
+    return config.build().build(design_space(config.space), seed)
 
 
 def train_generative(
@@ -130,4 +124,4 @@ def load_generators(
         return None
     model = study.generative[config.model]
     [weights] = files
-    return read_generators(weights, design_space(model.space), _options(model))
+    return read_generators(weights, design_space(model.space), model.build())

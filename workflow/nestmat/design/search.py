@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pydantic.dataclasses
 from numpy.typing import NDArray
-from pydantic import ConfigDict, ValidationError
 
 from nestmat import tables
 from nestmat.config import problems
@@ -23,43 +19,14 @@ from nestmat.design.candidates import RUNS, candidate_table, proposed_rows
 from nestmat.design.members import training_formulas
 from nestmat.design.problem import Design
 from nestmat.design.spaces import composition_columns
-from nestmat.errors import InputError
 from nestmat.search.candidate_table import candidate_schema
 from nestmat.search.generators.base import GenerativeModel
 from nestmat.search.methods.base import SearchContext, SearchMethod
 from nestmat.search.methods.conditional_decoder import ROUNDED
-from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
 from nestmat.search.spaces.simplex import Simplex
 
 _LOG = logging.getLogger(__name__)
-_SETTINGS = ConfigDict(extra="forbid", strict=True)
-
-
-def validate_settings(settings: type, options: Mapping[str, Any], owner: str) -> Any:
-    """Settings with some that differ from the defaults.
-
-    Args:
-        settings: Dataclass of the settings.
-        options: Those that differ.
-        owner: What has these settings, for messages.
-
-    Raises:
-        InputError: A setting is unknown or of another type.
-    """
-    try:
-        checked: Any = pydantic.dataclasses.dataclass(settings, frozen=True, config=_SETTINGS)
-        validated = checked(**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
-    except ValidationError as error:
-        fault = error.errors()[0]
-        option = str(fault["loc"][0])
-        raise InputError(
-            f"The option {option!r} does not fit {owner}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
-            key=f"options.{option}",
-            value=options.get(option),
-            remedy=f"its settings are {', '.join(inspect.signature(settings).parameters) or 'none'}.",
-        ) from error
-    return validated
 
 
 def build_method(
@@ -77,7 +44,7 @@ def build_method(
     Raises:
         InputError: A setting is unknown or of another type.
     """
-    search = validate_settings(METHODS[config.kind], config.options, f"the method {config.kind!r}")
+    search: SearchMethod = config.build()
     context = SearchContext(models or ())
     if known_materials is not None:
         context = dataclasses.replace(context, known_materials=known_materials)

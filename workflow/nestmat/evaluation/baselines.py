@@ -154,8 +154,7 @@ def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKi
     Raises:
         InputError: The kind does not predict such a target.
     """
-    kind = BASELINES[baseline.kind]
-    if not kind.predicts(classes):
+    if not baseline.registered.predicts(classes):
         fitting = sorted(name for name in BASELINES if BASELINES[name].predicts(classes))
         target_type = "classes" if classes else "numbers"
         raise InputError(
@@ -164,7 +163,7 @@ def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKi
             value=baseline.kind,
             remedy=f"choose one of {', '.join(fitting)}.",
         )
-    return kind(**baseline.options)
+    return baseline.build()
 
 
 def _fit_fold(

@@ -89,7 +89,7 @@ class Jobs:
         """Baselines of a scale that run in a protocol, as plain values."""
         scale = self.study.scales[wildcards.scale]
         return {
-            name: {"kind": entry.kind, "inputs": entry.inputs, "options": entry.options}
+            name: {"kind": entry.kind, "inputs": entry.inputs, **entry.options}
             for name, entry in scale.baselines.items()
             if wildcards.protocol in scale.runs(name)
         }
