@@ -16,7 +16,7 @@ if "study" not in config:
     configfile: "config.yaml"
 
 
-STUDY = study_from(config, file="the configuration")
+STUDY = study_from(config, "the configuration", check_options=workflow.is_main_process)
 RESULTS = f"results/{STUDY.study}"
 COMMAND = f"snakemake --cores all {CHOSEN}".strip()
 

@@ -14,7 +14,7 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule's tables onto `nestmat.figures.draw`."""
     with job_log(snakemake):
-        study, subject = study_from(snakemake.params.study), snakemake.wildcards.subject
+        study, subject = study_from(snakemake.params.study, check_options=False), snakemake.wildcards.subject
         folder = Path(snakemake.output.figures)
         for kind in (kind for name, kind in figures.available(study) if name == subject):
             needs = figures.needs(study, subject, kind)

@@ -16,7 +16,7 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.generative.train_generative`."""
     with job_log(snakemake):
         train_generative(
-            study_from(snakemake.params.study),
+            study_from(snakemake.params.study, check_options=False),
             snakemake.wildcards.generative,
             members_of(snakemake, snakemake.wildcards.protocol, snakemake.params.scales),
             snakemake.output.weights,

@@ -6,7 +6,7 @@ In: tables, model cards and figures of the study. Out: one self-contained HTML f
 from pathlib import Path
 from typing import Any
 
-from nestmat.config.study import Study
+from nestmat.config.loading import study_from
 from nestmat.logs import job_log
 from nestmat.report.write import write_report
 
@@ -14,7 +14,7 @@ from nestmat.report.write import write_report
 def main(snakemake: Any) -> None:
     """Map the rule's results folder onto `nestmat.report.write.write_report`."""
     with job_log(snakemake):
-        study, output = Study.model_validate(snakemake.params.study), Path(snakemake.output.report)
+        study, output = study_from(snakemake.params.study, check_options=False), Path(snakemake.output.report)
         write_report(study, output.parent, output, command=snakemake.params.command)
 
 

@@ -22,7 +22,7 @@ def open_design(snakemake: Any) -> Design:
     Raises:
         InputError: The parts of the configuration do not fit each other or the trained models.
     """
-    study, name = study_from(snakemake.params.study), snakemake.wildcards.problem
+    study, name = study_from(snakemake.params.study, check_options=False), snakemake.wildcards.problem
     config = study.search[name]
     protocol = "strict" if snakemake.params.fold < 0 else config.protocol
     scales = list(study.chain(config.scale, config.model, protocol))
