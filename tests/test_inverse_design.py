@@ -411,7 +411,6 @@ def test_a_searched_model_does_not_read_whole_compositions():
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("methods", {"genetic": {"kind": "genetic", "populaton": 50}}, r"methods\.genetic\.populaton"),
         ("methods", {"genetic": {"kind": "ranking"}}, "cannot rank 50400 materials"),
         ("space", {"sites": {**SITES, "B": {"species": ["Zz"]}}}, "Zz"),
     ],

@@ -148,18 +148,19 @@ class Choice(Part):
         if not options_are_checked(info):
             return self
         if self.kind not in self.kinds():
-            raise ValueError(
-                f"There is no {self.kinds().noun} {self.kind!r}; choose one of "
-                f"{', '.join(self.kinds())}, or name its file under `plugins`"
-            )
+            raise _options_error([self._unknown_kind()])
         try:
             self.validated_options()
         except ValidationError as error:
-            faults = error.errors()
-            raise PydanticCustomError(
-                OPTIONS_FAULT, "{text}", {"text": explain_options(faults), "faults": faults}
-            ) from error
+            raise _options_error(error.errors()) from error
         return self
+
+    def _unknown_kind(self) -> dict[str, Any]:
+        noun, choices = self.kinds().noun, ", ".join(self.kinds())
+        message = (
+            f"There is no {noun} {self.kind!r}; choose one of {choices}, or name its file under `plugins`"
+        )
+        return {"type": "unknown_kind", "loc": ("kind",), "msg": message}
 
     def validated_options(self) -> dict[str, Any]:
         """All options of the kind, with defaults where the study states none.
@@ -231,3 +232,8 @@ def explain_options(faults: Sequence[Mapping[str, Any]]) -> str:
         f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" if fault["loc"] else fault["msg"]
         for fault in faults
     )
+
+
+def _options_error(faults: Sequence[Mapping[str, Any]]) -> PydanticCustomError:
+    """An error with all that is wrong with the options of a part."""
+    return PydanticCustomError(OPTIONS_FAULT, "{text}", {"text": explain_options(faults), "faults": faults})
