@@ -17,7 +17,6 @@ from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.geometry import CELL
 from nestmat.search.spaces.base import DesignSpace
-from nestmat.search.spaces.factors import Fixed
 
 _LOG = logging.getLogger(__name__)
 
@@ -121,8 +120,8 @@ def verify_cells(design: Design, calculated: str | Path, path: str | Path) -> No
 
 def _materials(design: Design, frame: pd.DataFrame, path: str | Path) -> NDArray[np.float64]:
     """Calculated cells as materials of the space; the table need not have the variables that are fixed."""
-    fixed = {f.columns[0]: f.value for f in design.space.factors if isinstance(f, Fixed)}
-    full = frame.assign(**{name: value for name, value in fixed.items() if name not in frame})
+    fixed = {name: value for name, value in design.space.fixed_values.items() if name not in frame}
+    full = frame.assign(**fixed)
     if missing := [name for name in design.space.columns if name not in full]:
         raise InputError(
             f"The table has no column {missing[0]!r}, a variable of the design space.",

@@ -24,14 +24,13 @@ from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.formulas import parse_many
 from nestmat.search.problem import order
-from nestmat.search.spaces.alloys import ABX3Alloy
-from nestmat.search.spaces.simplex import Simplex
+from nestmat.search.spaces.product import Product
 
 _LOG = logging.getLogger(__name__)
 
 
-def approximants(space: ABX3Alloy) -> Iterator[dict[str, float]]:
-    """Compositions of a space that fit into an ordered cell of ten atoms, as shares by column.
+def approximants(space: Product) -> Iterator[dict[str, float]]:
+    """Compositions of a space of sites that fit into an ordered cell of ten atoms, as fractions by column.
 
     Each site has one species, or two in equal parts.
     """
@@ -41,7 +40,7 @@ def approximants(space: ABX3Alloy) -> Iterator[dict[str, float]]:
         for simplex in space.sites.values()
     ]
     for parts in itertools.product(*choices):
-        yield {column: share for part in parts for column, share in part.items()}
+        yield {column: fraction for part in parts for column, fraction in part.items()}
 
 
 def select_compounds(design: Design, path: str | Path, csv: str | Path) -> None:
@@ -56,7 +55,6 @@ def select_compounds(design: Design, path: str | Path, csv: str | Path) -> None:
         InputError: The space holds no such material.
     """
     space, verify = design.space, design.config.verify
-    assert isinstance(space, ABX3Alloy)
     assert verify is not None
     x = _approximants(design)
     # Materials that the limits of the space exclude are left out.
@@ -84,13 +82,11 @@ def select_compounds(design: Design, path: str | Path, csv: str | Path) -> None:
 def _approximants(design: Design) -> NDArray[np.float64]:
     """Approximants with every value of the other variables that has a grid, as materials of the space."""
     space = design.space
-    assert isinstance(space, ABX3Alloy)
     table = pd.DataFrame(list(approximants(space))).fillna(0.0)
-    for factor in space.factors:
-        if not isinstance(factor, Simplex):
-            count = factor.n_grid_points
-            values = factor.from_index(np.arange(count)) if count else factor.snap(np.zeros((1, 1)))
-            table = table.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
+    for factor in space.other_factors:
+        count = factor.n_grid_points
+        values = factor.from_index(np.arange(count)) if count else factor.snap(np.zeros((1, 1)))
+        table = table.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
     return table[list(space.columns)].to_numpy(np.float64)
 
 
@@ -110,7 +106,8 @@ def verify_compounds(design: Design, calculated: str | Path, path: str | Path) -
     verify = design.config.verify
     assert verify is not None
     compounds = tables.read(calculated)
-    numbers = _materials(design, compounds["formula"].tolist())
+    fractions = composition_columns(compounds["formula"].tolist(), design.space)
+    numbers = design.space.with_composition(fractions)
     inside = np.all(np.isclose(design.space.canonical(numbers), numbers), axis=1)
     if not inside.any():
         raise InputError(
@@ -142,15 +139,3 @@ def verify_compounds(design: Design, calculated: str | Path, path: str | Path) -
         if quantity is not None
     ]
     tables.write(path, pd.concat(parts, ignore_index=True), VERIFIED, {"problem": design.name})
-
-
-def _materials(design: Design, formulas: list[str]) -> NDArray[np.float64]:
-    """Formulas as materials of the space, with the first value of every other variable."""
-    shares = composition_columns(formulas, design.space)
-    columns = []
-    for factor in design.space.factors:
-        if isinstance(factor, Simplex):
-            columns += [shares[name] for name in factor.columns]
-        else:
-            columns += list(np.repeat(factor.from_index(np.array([0])), len(formulas), axis=0).T)
-    return np.column_stack(columns)

@@ -14,7 +14,6 @@ from nestmat.design.problem import Design, distance_to_training
 from nestmat.design.spaces import composition_columns
 from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
 from nestmat.search.spaces.product import Product
-from nestmat.search.spaces.simplex import Simplex
 
 
 class ApplicabilityDomain:
@@ -88,12 +87,14 @@ def training_designs(design: Design) -> NDArray[np.float64]:
     space = design.space
     if not space.composition_factors:
         return _inside(space, _training_numbers(design))
-    shares = composition_columns(training_formulas(design.scales[0], design.members), space)
-    sites = space.composition_factors
-    sums = [np.sum([shares[column] for column in site.columns], axis=0) for site in sites]
+    fractions = composition_columns(training_formulas(design.scales[0], design.members), space)
+    sums = [
+        np.sum([fractions[column] for column in factor.columns], axis=0)
+        for factor in space.composition_factors
+    ]
     inside = np.isclose(sums, 1).all(axis=0)
-    materials = pd.DataFrame({column: values[inside] for column, values in shares.items()})
-    for factor in (factor for factor in space.factors if not isinstance(factor, Simplex)):
+    materials = pd.DataFrame({column: values[inside] for column, values in fractions.items()})
+    for factor in space.other_factors:
         count = factor.n_grid_points
         if count is None or count > DRAWN_VALUES:
             values = factor.sample(DRAWN_VALUES, np.random.default_rng(0))

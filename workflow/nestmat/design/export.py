@@ -15,7 +15,7 @@ from nestmat.design.lattice import lattice_constant, site_occupancies
 from nestmat.design.problem import Design
 from nestmat.files import write_text
 from nestmat.materials.ions import ion
-from nestmat.search.spaces.alloys import SITES, ABX3Alloy
+from nestmat.search.spaces.alloys import SITES
 
 PROTOTYPE = "idealised cubic prototype Pm-3m with mixed sites, not relaxed and not calculated"
 
@@ -48,7 +48,7 @@ def export_candidates(
     rows = json.loads(frame.to_json(orient="records", double_precision=10))
     write_text(jsonl, "".join(json.dumps(line) + "\n" for line in [header, *rows]))
     cif.mkdir(parents=True, exist_ok=True)
-    if isinstance(design.space, ABX3Alloy):
+    if design.space.sites:
         for row in frame.to_dict("records"):
             name = f"{row['rank']:03d}_{row['formula']}"
             write_text(cif / f"{name}.cif", _cif(design, row))

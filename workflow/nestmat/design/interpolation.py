@@ -18,9 +18,7 @@ from nestmat.materials.formulas import parse_many
 from nestmat.search.candidate_table import candidate_schema, prediction_columns
 from nestmat.search.interpolation import interpolate
 from nestmat.search.methods.conditional_decoder import ROUNDED
-from nestmat.search.spaces.factors import Fixed
 from nestmat.search.spaces.product import Product
-from nestmat.search.spaces.simplex import Simplex
 
 MEASURES: tables.Schema = {
     "path": tables.Column("string", description="line, slerp or mixing"),
@@ -47,26 +45,17 @@ def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float
                 value=text,
                 remedy="write it as in a data set: Al10Co45Ni45, CsPbI3.",
             )
-    shares = composition_columns(formulas, space)
-    parts = [
-        np.stack([shares[column] for column in factor.columns], axis=1)
-        if isinstance(factor, Simplex)
-        else np.full((len(formulas), 1), factor.value)
-        for factor in space.factors
-        if isinstance(factor, Simplex | Fixed)
-    ]
-    x = space.canonical(np.concatenate(parts, axis=1))
-    for factor, old, new in zip(space.factors, parts, space.split(x), strict=True):
-        if isinstance(factor, Simplex):
-            far = (factor.distance(old, new) > ROUNDED) | ~np.isclose(old.sum(axis=1), 1)
-            if far.any():
-                text = formulas[int(far.argmax())]
-                raise InputError(
-                    f"{text!r} is no material of the design space.",
-                    key=key,
-                    value=text,
-                    remedy="choose one that keeps its rules.",
-                )
+    numbers = space.with_composition(composition_columns(formulas, space))
+    x = space.canonical(numbers)
+    same = space.same_composition(numbers, x, ROUNDED)
+    if not same.all():
+        text = formulas[int(same.argmin())]
+        raise InputError(
+            f"{text!r} is no material of the design space.",
+            key=key,
+            value=text,
+            remedy="choose one that keeps its rules.",
+        )
     return x
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,9 +29,7 @@ from nestmat.search.candidate_table import (
     verdict_column,
 )
 from nestmat.search.problem import Problem, Quantities, order
-from nestmat.search.spaces.factors import Choice
 from nestmat.search.spaces.product import Product
-from nestmat.search.spaces.simplex import Simplex
 
 
 def judge_candidates(
@@ -153,14 +152,10 @@ def material_rows(frame: pd.DataFrame, space: Product) -> pd.DataFrame:
     """Candidates as rows of a data set: formula, material, numbers, and levels as categories."""
     formulas = frame["formula"].tolist() if space.composition_factors else [""] * len(frame)
     parsed = parse_many(formulas).formulas
-    numbers = {c: frame[c] for f in space.factors if not isinstance(f, Simplex | Choice) for c in f.columns}
-    levels = {
-        factor.columns[0].partition("=")[0]: [
-            factor.columns[k].partition("=")[2] for k in frame[list(factor.columns)].to_numpy().argmax(axis=1)
-        ]
-        for factor in space.factors
-        if isinstance(factor, Choice)
-    }
+    parts = space.split(frame[list(space.columns)].to_numpy(np.float64))
+    columns: dict[str, Any] = {}
+    for factor, numbers in zip(space.factors, parts, strict=True):
+        columns |= factor.data_columns(numbers)
     count = np.arange(len(frame))
     return pd.DataFrame(
         {
@@ -168,8 +163,7 @@ def material_rows(frame: pd.DataFrame, space: Product) -> pd.DataFrame:
             "row": count + 1,
             "formula": formulas,
             "material": [formula.key if formula else f"row {k}" for k, formula in enumerate(parsed)],
-            **numbers,
-            **levels,
+            **columns,
         }
     )
 

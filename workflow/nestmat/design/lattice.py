@@ -10,7 +10,7 @@ from nestmat.design.problem import Design
 from nestmat.dft.structures import radius_rule
 from nestmat.materials.ions import ion
 from nestmat.search.candidate_table import mean_column
-from nestmat.search.spaces.alloys import SITES, ABX3Alloy
+from nestmat.search.spaces.alloys import SITES
 
 
 def lattice_constant(design: Design, row: dict[Any, Any]) -> float:
@@ -29,7 +29,6 @@ def lattice_constant(design: Design, row: dict[Any, Any]) -> float:
 
 def site_occupancies(design: Design, site: str, row: dict[Any, Any]) -> list[tuple[str, float]]:
     """Ions on a site of an ABX3 candidate with the share of each, those that are present."""
-    assert isinstance(design.space, ABX3Alloy)
     simplex = design.space.sites[site]
     pairs = zip(simplex.species, simplex.columns, strict=True)
     return [(symbol, float(row[column])) for symbol, column in pairs if row[column] > 0]

@@ -16,11 +16,7 @@ from nestmat.scales.predictions import NORMAL_95
 from nestmat.search.candidate_table import MODEL, CandidateTable
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Target
-from nestmat.search.spaces.alloys import Alloy
-from nestmat.search.spaces.base import DesignSpace
-from nestmat.search.spaces.factors import Interval
 from nestmat.search.spaces.product import Product
-from nestmat.search.spaces.simplex import Simplex
 
 ALL = "all"
 """All judges but the model together."""
@@ -71,7 +67,7 @@ def wilson_interval(hits: int, n: int, z: float = NORMAL_95) -> tuple[float, flo
 def assess(
     judged: pd.DataFrame,
     runs: pd.DataFrame,
-    space: DesignSpace,
+    space: Product,
     *,
     judges: Sequence[str],
     targets: Mapping[Target, str],
@@ -173,7 +169,7 @@ def _number(metric: str, judge: str, value: Any, unit: str = "") -> dict:
 
 def _candidate_metrics(
     part: pd.DataFrame,
-    space: DesignSpace,
+    space: Product,
     judges: Sequence[str],
     targets: Mapping[Target, str],
     windows: Mapping[str, tuple[float, float]],
@@ -183,14 +179,14 @@ def _candidate_metrics(
     x = table.numbers(space.columns)
     yield _number("candidates", MODEL, len(part))
     yield _number("diversity", MODEL, diversity(x, space))
-    if isinstance(space, Product) and all(isinstance(factor, Interval) for factor in space.factors):
+    if space.is_box:
         yield _number("pair_distance", MODEL, pair_distance(x, space))
     new, inside = part["novelty"].to_numpy() >= NEW, part["in_domain"].to_numpy(bool)
-    if isinstance(space, Alloy):
-        [shares] = (space.split(x)[k] for k, f in enumerate(space.factors) if isinstance(f, Simplex))
-        yield _rate("pure", MODEL, shares.max(axis=1) > PURE)
-        yield _rate("five_elements", MODEL, (shares >= SUBSTANTIAL - 1e-9).sum(axis=1) >= 5)
-        yield _number("elements", MODEL, (shares > 0).sum(axis=1).mean())
+    fractions = space.element_fractions(x)
+    if fractions is not None:
+        yield _rate("pure", MODEL, fractions.max(axis=1) > PURE)
+        yield _rate("five_elements", MODEL, (fractions >= SUBSTANTIAL - 1e-9).sum(axis=1) >= 5)
+        yield _number("elements", MODEL, (fractions > 0).sum(axis=1).mean())
     for at in NOVELTY:
         yield _rate("novel", MODEL, part["novelty"].to_numpy() >= at, at)
     yield _rate("in_domain", MODEL, inside)
@@ -265,7 +261,7 @@ def pair_distance(x: NDArray[np.float64], space: Product) -> float:
     return float(np.linalg.norm(2 * (x[first] - x[second]) / (high - low), axis=1).mean())
 
 
-def diversity(x: NDArray[np.float64], space: DesignSpace) -> float:
+def diversity(x: NDArray[np.float64], space: Product) -> float:
     """Mean distance of pairs of materials (n, columns), over `PAIRS` of them; NaN for one material."""
     if len(x) < 2:
         return float("nan")

@@ -24,7 +24,6 @@ from nestmat.search.generators.base import GenerativeModel
 from nestmat.search.methods.base import SearchContext, SearchMethod
 from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.problem import Problem
-from nestmat.search.spaces.simplex import Simplex
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,21 +58,10 @@ def training_materials(design: Design) -> NDArray[np.float64]:
         less.
     """
     space = design.space
-    shares = composition_columns(training_formulas(design.scales[0], design.members), space)
-    parts = []
-    for factor in space.factors:
-        if isinstance(factor, Simplex):
-            parts.append(np.stack([shares[column] for column in factor.columns], axis=1))
-        else:
-            parts.append(factor.sample(len(parts[0]), np.random.default_rng(0)))
-    numbers = np.concatenate(parts, axis=1)
+    fractions = composition_columns(training_formulas(design.scales[0], design.members), space)
+    numbers = space.with_composition(fractions, lambda factor, n: factor.sample(n, np.random.default_rng(0)))
     x = space.canonical(numbers)
-    near = np.ones(len(x), dtype=bool)
-    for factor, old, new in zip(space.factors, space.split(numbers), space.split(x), strict=True):
-        if isinstance(factor, Simplex):
-            # A species that the space does not have is missing from the sum as well.
-            near &= (factor.distance(old, new) <= ROUNDED) & np.isclose(old.sum(axis=1), 1)
-    return np.unique(x[near], axis=0)
+    return np.unique(x[space.same_composition(numbers, x, ROUNDED)], axis=0)
 
 
 def search_candidates(

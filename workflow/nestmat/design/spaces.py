@@ -74,16 +74,7 @@ def composition_columns(formulas: Sequence[str], space: Product) -> dict[str, ND
     fractions = {name: np.zeros(len(formulas)) for site in space.composition_factors for name in site.columns}
     for row, formula in enumerate(parse_many(list(formulas)).formulas):
         assert formula is not None
-        parts = (
-            {
-                f"{site}:{name}": share
-                for site, species in formula.sites().items()
-                for name, share in species.items()
-            }
-            if isinstance(space, ABX3Alloy)
-            else {name: float(n / sum(formula.amounts.values())) for name, n in formula.amounts.items()}
-        )
-        for name, share in parts.items():
+        for name, fraction in space.fractions_of(formula).items():
             if name in fractions:
-                fractions[name][row] = share
+                fractions[name][row] = fraction
     return fractions
