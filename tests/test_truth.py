@@ -146,7 +146,7 @@ def traced(tmp_path_factory) -> Traced:
     nothing = {name: {} for name in study.scales}
     assign_folds(features, folds, study.strict, nothing, {n: s.targets for n, s in study.scales.items()})
     stems = {
-        name: results / "models" / stem for name, stem in study.chain("device", "nested", "strict").items()
+        name: results / "models" / str(key) for name, key in study.chain("device", "nested", "strict").items()
     }
     weights = {name: stem.with_suffix(".safetensors") for name, stem in stems.items()}
     latents = {}

@@ -53,8 +53,8 @@ def draw_materials(
     """
     method = _generative_method(study, problem, method_name)
     config = study.search[problem]
-    stems = study.chain(config.scale, config.model, "strict")
-    design = build_design(study, problem, Members.in_results(results, stems, "strict", -1))
+    model_keys = study.chain(config.scale, config.model, "strict")
+    design = build_design(study, problem, Members.in_results(results, model_keys, "strict", -1))
     weights = results / f"generative/strict/{method.model}.safetensors"
     if not weights.is_file():
         raise InputError(

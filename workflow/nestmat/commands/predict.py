@@ -22,6 +22,7 @@ from nestmat.evaluation.classification import DECISION_THRESHOLD
 from nestmat.evaluation.stack import deployed
 from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
+from nestmat.models.keys import RECOMMENDED
 from nestmat.scales.chain import ScalePrediction, predict_chain
 
 PREDICTED: tables.Schema = {
@@ -160,7 +161,7 @@ def _of_scale(
     """Predictions of each target of a scale that its predictor gives."""
     scale = study.scales[name]
     members = scale.recommended.stack if scale.recommended else [next(iter(scale.models))]
-    runs = scale.runs("recommended") if scale.recommended else scale.runs(members[0])
+    runs = scale.runs(RECOMMENDED) if scale.recommended else scale.runs(members[0])
     protocol = "strict" if "strict" in runs else runs[0]
     single = {
         member: _model(study, results, name, member, protocol, features)

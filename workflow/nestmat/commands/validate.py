@@ -22,6 +22,7 @@ from nestmat.data.reading import read
 from nestmat.data.registry import closest, resolve
 from nestmat.data.targets import check_classes
 from nestmat.errors import InputError
+from nestmat.models.keys import RECOMMENDED
 from nestmat.paths import ROOT
 
 
@@ -233,7 +234,7 @@ def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]
             levels = frame[column].nunique() if column and frame is not None else None
             learned = scale.recommended is not None and scale.recommended.weights == "learned"
             few = learned and levels is not None and levels < 3
-            if few and name in stack and protocol in scale.runs("recommended"):
+            if few and name in stack and protocol in scale.runs(RECOMMENDED):
                 raise InputError(
                     f"has {levels} levels, and 3 or more are needed to learn the weights of the stack.",
                     column=column,

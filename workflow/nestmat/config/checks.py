@@ -16,6 +16,7 @@ from nestmat.config.pool import PoolSearch
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale, ScaleModelSpec
 from nestmat.config.splits import Split, Strict
+from nestmat.models.keys import RECOMMENDED
 
 Datasets = Mapping[str, "str | DatasetSpec"]
 Scales = Mapping[str, Scale]
@@ -143,7 +144,7 @@ def _check_recommended(key: str, recommended: Recommended, scale: Scale) -> None
                 f"{key}.stack: {member!r} is trained jointly, and the parent that it trains would see the "
                 "rows that the weights are learned on; combine other models"
             )
-    if not scale.targets or not scale.runs("recommended"):
+    if not scale.targets or not scale.runs(RECOMMENDED):
         raise ValueError(f"{key}: needs a target, and a protocol that all of the stack run in")
 
 
@@ -201,7 +202,7 @@ def _check_pool(key: str, pool: PoolSearch, name: str, scales: Scales) -> None:
 def check_folds(name: str, scale: Scale, strict: Strict) -> None:
     """Check that every protocol of a stack with learned weights has folds enough to learn them."""
     learned = scale.recommended is not None and scale.recommended.weights == "learned"
-    for protocol in scale.runs("recommended") if learned else []:
+    for protocol in scale.runs(RECOMMENDED) if learned else []:
         folds = scale.splits.get(protocol, strict).folds
         if folds is not None and folds < 3:
             raise ValueError(
@@ -347,8 +348,7 @@ def check_problem(name: str, problem: DesignProblem, scales: Scales, datasets: D
 
 
 def _check_searched_inputs(key: str, problem: DesignProblem, scales: Scales) -> None:
-    for stem in chain(scales, problem.scale, problem.model, "strict").values():
-        name, _, model = stem.split("/")
+    for name, _, model in chain(scales, problem.scale, problem.model, "strict").values():
         for block_name in scales[name].models[model].specification.inputs:
             block = scales[name].features.get(block_name)
             if block and (block.composition or block.matminer):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from nestmat.config.scales import Scale
 from nestmat.errors import InputError
+from nestmat.models.keys import RECOMMENDED, ModelKey
 
 
 def ancestors(scales: Mapping[str, Scale], scale: str) -> set[str]:
@@ -50,15 +51,15 @@ def parent_protocol(scales: Mapping[str, Scale], parent: str, protocol: str) -> 
     return protocol if protocol in scales[parent].protocols else "strict"
 
 
-def chain(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) -> dict[str, str]:
-    """The models that a prediction needs, ``<scale>/<protocol>/<model>`` by scale, parents first.
+def chain(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) -> dict[str, ModelKey]:
+    """The models that a prediction needs, by scale, parents first.
 
     Parents that were trained jointly with a child are in the child's own files.
 
     Raises:
         InputError: A scale is read along two paths, by different models.
     """
-    stems: dict[str, str] = {}
+    keys: dict[str, ModelKey] = {}
 
     def add(scale_name: str, model_name: str, protocol_name: str) -> None:
         specification = scales[scale_name].models[model_name].specification
@@ -69,16 +70,16 @@ def chain(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) ->
                     parent_model(scales, scale_name, model_name),
                     parent_protocol(scales, parent, protocol_name),
                 )
-        stem = f"{scale_name}/{protocol_name}/{model_name}"
-        if stems.setdefault(scale_name, stem) != stem:
+        key = ModelKey(scale_name, protocol_name, model_name)
+        if keys.setdefault(scale_name, key) != key:
             raise InputError(
-                f"{scale} reads {scale_name} along two paths, by different models: {stems[scale_name]} and "
-                f"{stem}.",
+                f"{scale} reads {scale_name} along two paths, by different models: {keys[scale_name]} and "
+                f"{key}.",
                 remedy="let both paths read the same model of that scale.",
             )
 
     add(scale, model, protocol)
-    return stems
+    return keys
 
 
 def inner_fold_counts(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) -> set[int]:
@@ -91,7 +92,7 @@ def inner_fold_counts(scales: Mapping[str, Scale], scale: str, model: str, proto
     counts: set[int] = set()
     learned = recommended is not None and recommended.weights == "learned"
     stack = recommended.stack if recommended and learned else []
-    if recommended and model in stack and protocol in scales[scale].runs("recommended"):
+    if recommended and model in stack and protocol in scales[scale].runs(RECOMMENDED):
         counts.add(recommended.inner_folds)
     for child, config in scales.items():
         for name, entry in config.models.items() if scale in config.parents else ():
@@ -113,10 +114,9 @@ def trained_on_labels(scales: Mapping[str, Scale], scale: str, representation: s
     latents = pool.representations[representation].latents if pool else None
     if pool is None or latents is None:
         return False
-    models = chain(scales, latents.scale, latents.model, latents.protocol).values()
     heads = {
-        (scales[name].dataset, head)
-        for name, _, model in (stem.split("/") for stem in models)
-        for head in scales[name].models[model].specification.heads
+        (scales[key.scale].dataset, head)
+        for key in chain(scales, latents.scale, latents.model, latents.protocol).values()
+        for head in scales[key.scale].models[key.model].specification.heads
     }
     return (scales[scale].dataset, pool.target) in heads

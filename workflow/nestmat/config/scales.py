@@ -15,6 +15,7 @@ from nestmat.config.interpretation import Interpretation
 from nestmat.config.networks import SpecificationPart
 from nestmat.config.pool import PoolSearch
 from nestmat.config.splits import Split
+from nestmat.models.keys import RECOMMENDED
 
 
 class ScaleModelSpec(Competitor):
@@ -74,7 +75,7 @@ class Scale(Part):
 
     def runs(self, name: str) -> list[str]:
         """Protocols that a model or baseline of the scale runs in."""
-        if name == "recommended":
+        if name == RECOMMENDED:
             members = self.recommended.stack if self.recommended else []
             return [p for p in self.protocols if all(p in self.runs(m) for m in members)]
         entry = self.competitors[name]

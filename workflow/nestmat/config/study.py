@@ -13,6 +13,7 @@ from nestmat.config.generative import GeneratorSpec
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale
 from nestmat.config.splits import Strict
+from nestmat.models.keys import ModelKey
 
 
 class Study(Part):
@@ -64,7 +65,7 @@ class Study(Part):
         """Whether a parent's predictions accompany its latents where they are made for rows of a child."""
         return lineage.takes_prediction(self.scales, parent, child)
 
-    def chain(self, scale: str, model: str, protocol: str) -> dict[str, str]:
+    def chain(self, scale: str, model: str, protocol: str) -> dict[str, ModelKey]:
         """The models that a prediction needs, ``<scale>/<protocol>/<model>`` by scale, parents first.
 
         Raises:

@@ -98,8 +98,8 @@ def _pseudo_labels(
     """Function of training rows and a seed that returns further rows, labelled by a trained model."""
     assert config.pseudo_labels is not None
     options = config.pseudo_labels.model_dump()
-    stems = study.chain(config.scale, options.pop("model"), members.protocol)
-    surrogate, teacher = surrogate_of(study, stems, members, space), Teacher(**options)
+    model_keys = study.chain(config.scale, options.pop("model"), members.protocol)
+    surrogate, teacher = surrogate_of(study, model_keys, members, space), Teacher(**options)
 
     def predict(rows: Tensor) -> tuple[Tensor, Tensor]:
         return surrogate(rows)[f"{config.scale}.{config.condition}"]

@@ -12,6 +12,7 @@ import pandas as pd
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse_many
+from nestmat.models.keys import ModelKey
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,23 @@ class Members:
     folds: Mapping[str, str | Path]
 
     @classmethod
-    def in_results(cls, results: Path, stems: Mapping[str, str], protocol: str, fold: int) -> Members:
+    def in_results(
+        cls, results: Path, model_keys: Mapping[str, ModelKey], protocol: str, fold: int
+    ) -> Members:
         """Members of a study that has been run.
 
         Args:
             results: Folder of its results.
-            stems: ``<scale>/<protocol>/<model>`` of the chain's models by scale; see `Study.chain`.
+            model_keys: The models of the chain by scale; see `Study.chain`.
             protocol: Protocol that they were trained in.
             fold: Fold that they left out; -1 for those trained on every row.
         """
         return cls(
             protocol,
             fold,
-            {scale: results / f"models/{stem}.safetensors" for scale, stem in stems.items()},
-            {scale: results / f"features/{scale}.parquet" for scale in stems},
-            {scale: results / f"folds/{scale}.parquet" for scale in stems},
+            {scale: results / f"models/{key}.safetensors" for scale, key in model_keys.items()},
+            {scale: results / f"features/{scale}.parquet" for scale in model_keys},
+            {scale: results / f"folds/{scale}.parquet" for scale in model_keys},
         )
 
 

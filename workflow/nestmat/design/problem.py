@@ -18,6 +18,7 @@ from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.feature_map import FeatureMap
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
+from nestmat.models.keys import ModelKey
 from nestmat.physics.detailed_balance import limit
 from nestmat.scales.chain import Chain
 from nestmat.search import quantities
@@ -31,13 +32,13 @@ TABULATED_GAPS_EV = np.linspace(0.3, 4.0, 371)
 
 
 def feature_maps(
-    study: Study, stems: Mapping[str, str], features: Mapping[str, str | Path], space: Product
+    study: Study, model_keys: Mapping[str, ModelKey], features: Mapping[str, str | Path], space: Product
 ) -> dict[str, FeatureMap]:
     """Maps from the numbers of a material to the features that a chain reads, by scale.
 
     Args:
         study: The study.
-        stems: ``<scale>/<protocol>/<model>`` of the chain's models by scale; see `Study.chain`.
+        model_keys: The models of the chain by scale; see `Study.chain`.
         features: Features that each scale was trained on.
         space: The space.
 
@@ -45,9 +46,9 @@ def feature_maps(
         InputError: A block cannot be computed from the numbers of the space.
     """
     maps = {}
-    for scale, stem in stems.items():
+    for scale, key in model_keys.items():
         config = study.scales[scale]
-        inputs = config.models[stem.rpartition("/")[2]].specification.inputs
+        inputs = config.models[key.model].specification.inputs
         trained = tables.provenance(features[scale])["blocks"]
         blocks = {name: config.features[name] for name in inputs if name in config.features}
         columns = {name: trained[name]["columns"] for name in blocks}
@@ -95,7 +96,7 @@ class Design:
 
 def surrogate_of(
     study: Study,
-    stems: Mapping[str, str],
+    model_keys: Mapping[str, ModelKey],
     members: Members,
     space: Product,
     extras: Mapping[str, quantities.Extra] | None = None,
@@ -104,7 +105,7 @@ def surrogate_of(
 
     Args:
         study: The study.
-        stems: Models of the chain by scale; see `Study.chain`.
+        model_keys: Models of the chain by scale; see `Study.chain`.
         members: The members.
         space: The space.
         extras: Quantities that follow from the predictions or from the material.
@@ -112,7 +113,9 @@ def surrogate_of(
     Raises:
         InputError: A scale reads a feature that the space does not have.
     """
-    maps = feature_maps(study, {scale: stems[scale] for scale in members.weights}, members.features, space)
+    maps = feature_maps(
+        study, {scale: model_keys[scale] for scale in members.weights}, members.features, space
+    )
     return Surrogate(Chain(members.weights, fold=members.fold), maps, extras)
 
 
@@ -124,9 +127,9 @@ def build_design(study: Study, name: str, members: Members) -> Design:
     """
     config = study.search[name]
     space = design_space(config.space)
-    stems = study.chain(config.scale, config.model, members.protocol)
+    model_keys = study.chain(config.scale, config.model, members.protocol)
     extras = {key: _derived_quantity(quantity, space, members) for key, quantity in config.quantities.items()}
-    surrogate = surrogate_of(study, stems, members, space, extras)
+    surrogate = surrogate_of(study, model_keys, members, space, extras)
     problem = Problem(
         space,
         surrogate,

@@ -55,8 +55,8 @@ def retrain_on_calculated(
     """
     study, scale = design.study, design.scales[0]
     config = study.scales[scale]
-    stems = study.chain(design.config.scale, design.config.model, design.members.protocol)
-    model = config.models[stems[scale].rpartition("/")[2]].specification
+    model_keys = study.chain(design.config.scale, design.config.model, design.members.protocol)
+    model = config.models[model_keys[scale].model].specification
     with TemporaryDirectory() as folder:
         rows, folds = Path(folder) / "rows.parquet", Path(folder) / "folds.parquet"
         group = _join(design, data, calculated, rows)

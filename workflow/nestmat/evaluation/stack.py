@@ -22,6 +22,7 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation.calibration import ONE_SIGMA
 from nestmat.files import write_text
+from nestmat.models.keys import RECOMMENDED
 
 PRIOR_SPREAD = 0.1
 """Standard deviation of a weight around 1 / members before any row is seen."""
@@ -261,7 +262,7 @@ def recommend_predictor(
         parts.append(rows.iloc[outer].assign(mean=mean, std=std))
         combinations.append(combination)
     protocol = frame["protocol"].iloc[0]
-    combined = pd.concat(parts, ignore_index=True).assign(protocol=protocol, model="recommended", seed=-1)
+    combined = pd.concat(parts, ignore_index=True).assign(protocol=protocol, model=RECOMMENDED, seed=-1)
     combined = combined[list(tables.PREDICTIONS)]
     tables.write(output, combined, tables.PREDICTIONS, {"stack": list(stack)})
     write_text(weights, json.dumps(document(protocol, stack, combinations), indent=1) + "\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from nestmat.config.study import Study
 from nestmat.data.targets import class_targets, number_targets
+from nestmat.models.keys import RECOMMENDED, ModelKey
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ BOTH = {"inner": -1, "seed": -1}
 def headline(study: Study, scale: str) -> str:
     """The predictor whose errors are shown first: the recommended one, or else the first model."""
     config = study.scales[scale]
-    return "recommended" if config.recommended else next(iter(config.models))
+    return RECOMMENDED if config.recommended else next(iter(config.models))
 
 
 def autoencoder(study: Study, scale: str) -> str:
@@ -80,12 +81,12 @@ def autoencoder(study: Study, scale: str) -> str:
     return config.interpret.model if config.interpret else next(iter(config.models))
 
 
-def conditional_model(study: Study, scale: str) -> str | None:
-    """``<scale>/<protocol>/<model>`` of the interpreted model, where its targets are part of the latents."""
+def conditional_model(study: Study, scale: str) -> ModelKey | None:
+    """The interpreted model, where its targets are part of the latents."""
     interpret = study.scales[scale].interpret
     if interpret is None or not study.scales[scale].models[interpret.model].specification.conditional:
         return None
-    return f"{scale}/{interpret.protocol}/{interpret.model}"
+    return ModelKey(scale, interpret.protocol, interpret.model)
 
 
 def features(scale: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from nestmat.config.study import Study
 from nestmat.data.targets import check_classes, class_targets
+from nestmat.models.keys import RECOMMENDED
 
 
 class Jobs:
@@ -98,7 +99,7 @@ class Jobs:
         """Members and inner folds of a stack whose weights are learned in a protocol; none elsewhere."""
         scale = self.study.scales[wildcards.scale]
         stack = scale.recommended
-        if stack is None or stack.weights != "learned" or wildcards.protocol not in scale.runs("recommended"):
+        if stack is None or stack.weights != "learned" or wildcards.protocol not in scale.runs(RECOMMENDED):
             return {"members": [], "inner_folds": 0}
         return {"members": stack.stack, "inner_folds": stack.inner_folds}
 
@@ -129,10 +130,10 @@ class Jobs:
         return {
             scale: {
                 key: blocks[scale][key]
-                for key in self.study.scales[scale].models[stem.split("/")[2]].specification.inputs
+                for key in self.study.scales[scale].models[model_key.model].specification.inputs
                 if key in blocks[scale]
             }
-            for scale, stem in chain.items()
+            for scale, model_key in chain.items()
         }
 
     def designs_cells(self, wildcards: Any) -> bool:

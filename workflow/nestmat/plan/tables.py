@@ -12,6 +12,7 @@ from nestmat.config.datasets import DatasetSpec
 from nestmat.config.dft import DFT_TABLES
 from nestmat.config.study import Study
 from nestmat.data.registry import READS, resolve
+from nestmat.models.keys import RECOMMENDED
 from nestmat.plan.code import resource
 
 
@@ -82,8 +83,8 @@ def predictions(study: Study) -> pd.DataFrame:
         yield from (name for name in scale.models if protocol in scale.runs(name))
         if any(protocol in scale.runs(name) for name in scale.baselines):
             yield "baselines"
-        if scale.recommended and protocol in scale.runs("recommended"):
-            yield "recommended"
+        if scale.recommended and protocol in scale.runs(RECOMMENDED):
+            yield RECOMMENDED
 
     return _table(
         "scale protocol name",
@@ -144,8 +145,8 @@ def chains(study: Study) -> pd.DataFrame:
     """
 
     def chain(use: str, subject: str, scale: str, model: str, protocol: str) -> Iterator[tuple[str, ...]]:
-        for name, stem in study.chain(scale, model, protocol).items():
-            yield use, subject, protocol, name, stem
+        for name, key in study.chain(scale, model, protocol).items():
+            yield use, subject, protocol, name, str(key)
 
     def rows() -> Iterator[tuple[str, ...]]:
         for name, scale in study.scales.items():

@@ -14,6 +14,7 @@ from nestmat.labels import comparisons
 from nestmat.labels.numbers import format_spread, format_value
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import lower_first, prettify, with_unit
+from nestmat.models.keys import RECOMMENDED
 from nestmat.report.findings import classes as findings_classes
 
 COLUMNS = {
@@ -109,8 +110,8 @@ def _metric_table(
 
 def family(model: str, labels: Labels) -> str:
     """What a model is: recommended, autoencoder or baseline."""
-    if model == "recommended":
-        return "recommended"
+    if model == RECOMMENDED:
+        return RECOMMENDED
     return "autoencoder" if model in labels.config.models else "baseline"
 
 

@@ -26,6 +26,7 @@ from nestmat.figures import kind
 from nestmat.labels import comparisons as measures
 from nestmat.labels.numbers import format_percent, format_spread, format_value
 from nestmat.labels.scales import Labels
+from nestmat.models.keys import RECOMMENDED, ModelKey
 from nestmat.models.specification import specification_from
 from nestmat.report import classes as chapters_classes
 from nestmat.report.findings import classes as findings_classes
@@ -414,7 +415,7 @@ def _model_card(source: Source, scale: str, model: str) -> dict[str, Any]:
     labels = source.labels(scale)
     runs, cards = [], []
     for protocol in labels.config.runs(model):
-        stem = f"models/{scale}/{protocol}/{model}"
+        stem = f"models/{ModelKey(scale, protocol, model)}"
         cards.append(json.loads(source.path(f"{stem}.json").read_text(encoding="utf-8")))
         members, parameters = _size(source.path(f"{stem}.safetensors"))
         benchmark = source.results / f"benchmarks/train_scale/{scale}.{protocol}.{model}.tsv"
@@ -480,8 +481,8 @@ def _stack(source: Source, scale: str) -> list[dict[str, Any]]:
     if recommended is None:
         return []
     found = []
-    for protocol in labels.config.runs("recommended"):
-        file = source.path(f"predictions/{scale}/{protocol}/recommended.json")
+    for protocol in labels.config.runs(RECOMMENDED):
+        file = source.path(f"predictions/{ModelKey(scale, protocol, RECOMMENDED)}.json")
         learned = json.loads(file.read_text(encoding="utf-8"))["combinations"]
         for target in labels.config.targets:
             mine = [c for c in learned if c["target"] == target and c["fold"] >= 0]

@@ -10,6 +10,7 @@ from nestmat import figures
 from nestmat.config.study import Study
 from nestmat.files import write_text
 from nestmat.labels.text import lower_first
+from nestmat.models.keys import RECOMMENDED, ModelKey
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def needs(study: Study) -> dict[str, list[str]]:
     """Files that the report is made from, by name, relative to the study's results."""
     trained = [
-        f"models/{name}/{protocol}/{model}"
+        f"models/{ModelKey(name, protocol, model)}"
         for name, scale in study.scales.items()
         for model in scale.models
         for protocol in scale.runs(model)
@@ -36,10 +37,10 @@ def needs(study: Study) -> dict[str, list[str]]:
         "truths": [f"truth/{name}.parquet" for name, scale in study.scales.items() if scale.device_physics],
         "pools": [f"pool/{name}.parquet" for name, scale in study.scales.items() if scale.pool],
         "stacks": [
-            f"predictions/{name}/{protocol}/recommended.json"
+            f"predictions/{ModelKey(name, protocol, RECOMMENDED)}.json"
             for name, scale in study.scales.items()
             if scale.recommended
-            for protocol in scale.runs("recommended")
+            for protocol in scale.runs(RECOMMENDED)
         ],
         "cards": [f"{stem}.json" for stem in trained],
         "weights": [f"{stem}.safetensors" for stem in trained],

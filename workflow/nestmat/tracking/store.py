@@ -33,6 +33,7 @@ import pandas as pd
 import nestmat
 from nestmat import tables
 from nestmat.files import replacing
+from nestmat.models.keys import RECOMMENDED, ModelKey
 from nestmat.versions import commit
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Record:
     @property
     def key(self) -> str:
         """Name of the run, unique in its study."""
-        return f"{self.scale}/{self.protocol}/{self.model}"
+        return str(ModelKey(self.scale, self.protocol, self.model))
 
     @property
     def history(self) -> Path | None:
@@ -422,7 +423,7 @@ def _headline(to_copy: list[Record]) -> list[tuple[str, float, int]]:
     return [
         (f"{record.scale}/{record.protocol}/{key.removeprefix('validation/')}", value, step)
         for record in to_copy
-        if record.model == "recommended"
+        if record.model == RECOMMENDED
         for key, value, step in _points(record.metrics)
         if key.startswith("validation/")
     ]

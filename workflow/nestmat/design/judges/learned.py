@@ -55,10 +55,10 @@ class LearnedJudge(Judge):
             InputError: The fold holds no row out, or a block cannot be computed.
         """
         study, config, members = design.study, design.config, design.members
-        stems = study.chain(config.scale, config.model, members.protocol)
+        model_keys = study.chain(config.scale, config.model, members.protocol)
         scales = {}
         for name in design.scales:
-            heads = study.scales[name].models[stems[name].rpartition("/")[2]].specification.heads
+            heads = study.scales[name].models[model_keys[name].model].specification.heads
             floors = {
                 target: heads[target].floor if target in heads else None
                 for target in study.scales[name].targets

@@ -9,6 +9,7 @@ from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
+from nestmat.models.keys import RECOMMENDED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
 
 
 def _key(summary: pd.DataFrame, published: pd.DataFrame) -> list[Artist]:
-    handles = [style.marker("recommended", color=style.VERMILLION)] * ("recommended" in set(summary["model"]))
+    handles = [style.marker("recommended", color=style.VERMILLION)] * (RECOMMENDED in set(summary["model"]))
     handles += [style.marker("autoencoder", color=style.BLUE), style.marker("baseline", color=style.GREY)]
     tick = {"marker": "|", "markersize": 7, "markeredgewidth": 1.4}
     handles.append(style.marker("training rows", color=style.INK, **tick))
@@ -103,7 +104,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, published: pd.DataFrame, labels: Labels
 
 
 def _colour(model: str, labels: Labels) -> str:
-    if model == "recommended":
+    if model == RECOMMENDED:
         return style.VERMILLION
     return style.BLUE if model in labels.config.models else style.GREY
 

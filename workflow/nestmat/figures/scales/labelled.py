@@ -11,6 +11,7 @@ from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
+from nestmat.models.keys import RECOMMENDED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,13 +85,13 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
 def _lines(ax: Axes, validation: pd.DataFrame, labelled: pd.Series, labels: Labels) -> None:
     colours = [colour for colour in style.CYCLE if colour != style.VERMILLION]
     names = comparisons.ordered(
-        validation["model"], ["recommended", *labels.config.models, *labels.config.baselines]
+        validation["model"], [RECOMMENDED, *labels.config.models, *labels.config.baselines]
     )
-    competitors = [name for name in names if name != "recommended"]
+    competitors = [name for name in names if name != RECOMMENDED]
     for name in names:
         rows = validation[validation["model"] == name].assign(x=lambda part: part["protocol"].map(labelled))
         rows = rows.sort_values("x")
-        first = name == "recommended"
+        first = name == RECOMMENDED
         colour = style.VERMILLION if first else colours[competitors.index(name) % len(colours)]
         line = "--" if name in labels.config.baselines else "-"
         look: dict[str, Any] = {"color": colour, "label": labels.model(name), "marker": "o", "markersize": 3}
