@@ -214,7 +214,7 @@ def test_the_front_holds_the_hits_that_none_is_better_than_in_both():
     )
     rows = pd.DataFrame({"efficiency.PCE.mean": [20.0, 18.0, 19.0, 15.0], "price.mean": [3.0, 1.0, 3.0, 2.0]})
     figure, axes = style.panels(1, 1, height=2)
-    front._front(axes[0, 0], rows, labels, "price", "efficiency.PCE")
+    front._draw_front(axes[0, 0], rows, labels, "price", "efficiency.PCE")
     assert figure.axes
     [line] = axes[0, 0].lines
     assert line.get_xydata().tolist() == [[1.0, 18.0], [3.0, 20.0]]
