@@ -7,15 +7,15 @@ the folder of the PAW data sets.
 import json
 from typing import Any
 
-from nestmat.dft.structure_sets import check
+from nestmat.dft.interpreter import check_interpreter
 from nestmat.files import write_text
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.dft.structure_sets.check`."""
+    """Map the rule's files and parameters to `nestmat.dft.interpreter.check_interpreter`."""
     with job_log(snakemake):
-        found = check(snakemake.params.python)
+        found = check_interpreter(snakemake.params.python)
         write_text(snakemake.output.json, json.dumps(found, indent=2) + "\n")
         write_text(snakemake.output.interpreter, found["interpreter"] + "\n")
 

@@ -6,12 +6,12 @@ and message.
 
 from typing import Any
 
-from nestmat.dft.structure_sets import read_parts, write_records
+from nestmat.dft.records import read_parts, write_records
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files to `nestmat.dft.structure_sets.write_records`."""
+    """Map the rule's files to `nestmat.dft.records.write_records`."""
     with job_log(snakemake):
         write_records(read_parts(snakemake.input.parts), snakemake.output.table, set=snakemake.wildcards.set)
 

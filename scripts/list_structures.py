@@ -8,7 +8,8 @@ from typing import Any
 
 from nestmat import tables
 from nestmat.config.dft import StructureSet
-from nestmat.dft.structure_sets import list_structures, read_records, write_structures
+from nestmat.dft.records import read_records
+from nestmat.dft.structure_sets import list_structures, write_structures
 from nestmat.logs import job_log
 
 

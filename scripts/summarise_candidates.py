@@ -7,12 +7,12 @@ strain.
 
 from typing import Any
 
-from nestmat.dft.structure_sets import summarise_candidates
+from nestmat.dft.summaries import summarise_candidates
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.dft.structure_sets.summarise_candidates`."""
+    """Map the rule's files and parameters to `nestmat.dft.summaries.summarise_candidates`."""
     with job_log(snakemake):
         summarise_candidates(
             snakemake.input.table,

@@ -7,12 +7,12 @@ lengths (angstrom) and angles (degrees) of the cell, height, gap and energy (eV)
 from typing import Any
 
 from nestmat.config.dft import StructureSet
-from nestmat.dft.structure_sets import summarise_cells
+from nestmat.dft.summaries import summarise_cells
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.dft.structure_sets.summarise_cells`."""
+    """Map the rule's files and parameters to `nestmat.dft.summaries.summarise_cells`."""
     with job_log(snakemake):
         [table] = snakemake.input.file
         summarise_cells(

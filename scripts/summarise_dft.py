@@ -7,14 +7,14 @@ minimum; one row a perovskite, with lattice constant (angstrom), bulk modulus (G
 
 from typing import Any
 
-from nestmat.dft.structure_sets import summarise
+from nestmat.dft.summaries import summarise_sets
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.dft.structure_sets.summarise`."""
+    """Map the rule's files and parameters to `nestmat.dft.summaries.summarise_sets`."""
     with job_log(snakemake):
-        summarise(
+        summarise_sets(
             snakemake.input.tables,
             dict(snakemake.output.items()),
             study=snakemake.params.study,

@@ -23,7 +23,9 @@ import yaml
 from nestmat import cli, tables
 from nestmat.config.dft import DFT_TABLES, StructureSet
 from nestmat.config.loading import study_from
-from nestmat.dft import reference_set, structure_sets, structures
+from nestmat.dft import interpreter, reference_set, structure_sets, structures, summaries
+from nestmat.dft import records as dft_records
+from nestmat.dft.registry import STRUCTURE_SETS
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 
@@ -54,7 +56,7 @@ RbCaF3,wide
 def gpaw():
     """An interpreter with GPAW."""
     try:
-        return structure_sets.check(PYTHON)["interpreter"]
+        return interpreter.check_interpreter(PYTHON)["interpreter"]
     except InputError as error:
         pytest.skip(f"needs GPAW: {error}")
 
@@ -128,7 +130,7 @@ def test_a_faulty_block_is_told_by_its_key(sets, message):
 
 def test_the_sets_of_the_configuration_are_those_there_are():
     literal = typing.get_args(StructureSet.model_fields["set"].annotation)[0]
-    assert set(typing.get_args(literal)) == set(reference_set.SETS)
+    assert set(typing.get_args(literal)) == set(STRUCTURE_SETS)
 
 
 # structures
@@ -172,7 +174,7 @@ def test_a_users_table_gives_structures_and_a_reason_for_every_other_row(csv_fil
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("compound\nCsPbI3\n", "has no such column"),
+        ("compound\nCsPbI3\n", "has no column"),
         ("formula\nNaCl\n", "no structure to calculate"),
         ("", "is empty"),
     ],
@@ -196,14 +198,14 @@ def test_options_are_handed_on_or_named_as_unknown(csv_file):
         StructureSet(set="alloys", after=["t"], options={"cont": 3}),
         StructureSet(set="ternaries", options={"count": 3}),
     ):
-        with pytest.raises(InputError, match="is not an option of this set"):
+        with pytest.raises(InputError, match="has no option"):
             structure_sets.list_structures(spec, "mine")
 
 
 def test_the_documentation_lists_the_keys_of_a_structure():
     text = (ROOT / "docs/dft.md").read_text(encoding="utf-8").split("### A structure")[1].split("\n## ")[0]
     told = dict(re.findall(r"^\| `(\w+)`(\*?) \|", text, re.MULTILINE))
-    alloy = structures.wanted("ordered_perovskite", "", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.0)
+    alloy = structures.structure_record("ordered_perovskite", "", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.0)
     assert set(told) == {*alloy, *alloy["settings"]}
     options = {"kpoints", "probes", "strains", *alloy["settings"]}
     assert {name for name, star in told.items() if star} == options
@@ -257,7 +259,7 @@ def program(loaded, monkeypatch):
 @pytest.fixture
 def call(program, tmp_path, monkeypatch):
     """Run the program on three structures; the records of its output."""
-    wanted = [structures.wanted("rocksalt", f"{a}Cl", (a, "Cl"), 6.0) for a in ("K", "Rb", "Pb")]
+    wanted = [structures.structure_record("rocksalt", f"{a}Cl", (a, "Cl"), 6.0) for a in ("K", "Rb", "Pb")]
     structure_sets.write_structures(wanted, tmp_path / "wanted.jsonl")
 
     def run(part=0, parts=1):
@@ -271,7 +273,7 @@ def call(program, tmp_path, monkeypatch):
             sys, "argv", ["run_dft.py", *arguments, "--part", str(part), "--parts", str(parts)]
         )
         program.main()
-        return structure_sets.read_parts([tmp_path / f"{part}.jsonl"])
+        return dft_records.read_parts([tmp_path / f"{part}.jsonl"])
 
     return run
 
@@ -345,7 +347,7 @@ def test_a_record_is_written_to_its_last_byte(program, tmp_path):
             return stream.fileno()
 
     journal.stream = Slow()
-    structure = structures.wanted("rocksalt", "KCl", ("K", "Cl"), 6.0)
+    structure = structures.structure_record("rocksalt", "KCl", ("K", "Cl"), 6.0)
     record = journal.calculate(structure, "probe", 1.0, np.array(structure["positions"]))
     assert json.loads((tmp_path / "0.jsonl").read_bytes()) == record
     stream.close()
@@ -405,7 +407,7 @@ def parabola(best):
 
 
 def test_strains_keep_the_relaxed_positions_and_are_apart_from_the_probes(studied):
-    structure = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=True)
+    structure = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=True)
     records, calls = studied(structure, parabola(0.97))
     kinds = [r["kind"] for r in records]
     # The atoms have moved: also the strains where a probe was are calculated; only the relaxation is at 0.
@@ -422,7 +424,7 @@ def test_strains_keep_the_relaxed_positions_and_are_apart_from_the_probes(studie
 
 
 def test_a_relaxation_that_fails_is_the_last_record(studied):
-    structure = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=True)
+    structure = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=True)
     records, _ = studied(structure, parabola(0.97), failed=("relaxation",))
     assert [(r["kind"], r["status"]) for r in records[2:]] == [
         ("probe", "converged"),
@@ -432,7 +434,7 @@ def test_a_relaxation_that_fails_is_the_last_record(studied):
 
 @pytest.mark.parametrize(("best", "added"), [(0.9, [0.905]), (1.08, [1.025, 1.055, 1.085])])
 def test_probes_are_added_downhill(studied, best, added):
-    structure = structures.wanted("rocksalt", "KCl", ("K", "Cl"), 6.0, strains=(0.03,))
+    structure = structures.structure_record("rocksalt", "KCl", ("K", "Cl"), 6.0, strains=(0.03,))
     records, _ = studied(structure, parabola(best))
     assert [r["scale"] for r in records if r["kind"] == "probe"] == [*structures.PROBES, *added]
     assert records[-1]["scale"] == pytest.approx(best * 1.03)
@@ -440,7 +442,7 @@ def test_probes_are_added_downhill(studied, best, added):
 
 @pytest.mark.parametrize("relax", [True, False])
 def test_a_search_that_finds_no_minimum_ends_with_the_reason(studied, relax):
-    structure = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=relax)
+    structure = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=relax)
     records, calls = studied(structure, lambda scale: -scale)
     assert [r["kind"] for r in records] == ["probe"] * 7 + ["search"]
     assert [r["scale"] for r in records[3:7]] == pytest.approx([1.025, 1.055, 1.085, 1.115])
@@ -469,7 +471,7 @@ def test_the_minimum_of_a_curve(loaded):
 
 
 def test_the_key_tells_calculations_apart(loaded):
-    structure = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    structure = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
     cell, positions = np.array(structure["cell"]), np.array(structure["positions"])
     settings = structure["settings"]
 
@@ -494,7 +496,7 @@ def test_the_key_tells_calculations_apart(loaded):
 
 
 def test_the_keys_of_the_reference_set_still_hold(loaded):
-    for record in structure_sets.read_records([REFERENCE.with_name("records.parquet")]):
+    for record in dft_records.read_records([REFERENCE.with_name("records.parquet")]):
         if record["kind"] in ("probe", "strain"):  # the positions before a relaxation are not kept
             cell, positions = np.array(record["cell"]), np.array(record["positions"])
             # The key was made of more digits than the record keeps, which may round another way.
@@ -559,7 +561,7 @@ def attempts(loaded, monkeypatch):
             return types.SimpleNamespace(energy=energy)
 
         monkeypatch.setattr(loaded, "calculator", calculator)
-        structure = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, steps=steps)
+        structure = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, steps=steps)
         return loaded.solve(structure, kind, np.eye(3), np.zeros((5, 3))), made
 
     monkeypatch.setattr(loaded, "Atoms", Crystal)
@@ -660,16 +662,16 @@ def records_of(call):
 
 def test_records_come_back_from_their_table(call, tmp_path):
     records = records_of(call)
-    structure_sets.write_records(records, tmp_path / "t.parquet", set="t")
-    assert structure_sets.read_records([tmp_path / "t.parquet"]) == records
+    dft_records.write_records(records, tmp_path / "t.parquet", set="t")
+    assert dft_records.read_records([tmp_path / "t.parquet"]) == records
     assert tables.schema(tmp_path / "t.parquet")["energy"].unit == "eV"
 
 
 def test_the_summary_keeps_failed_calculations_and_says_what_it_was_made_with(call, tmp_path, capsys):
     records = records_of(call)
-    structure_sets.write_records(records, tmp_path / "t.parquet")
+    dft_records.write_records(records, tmp_path / "t.parquet")
     results = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
-    structure_sets.summarise([tmp_path / "t.parquet"], results, study="small", sets=["t"])
+    summaries.summarise_sets([tmp_path / "t.parquet"], results, study="small", sets=["t"])
     frame = tables.read(results["calculations"])
     assert len(frame) == len(records)
     failed = frame[frame["status"] == "failed"]
@@ -692,8 +694,8 @@ def test_the_summary_keeps_failed_calculations_and_says_what_it_was_made_with(ca
 
 def test_exported_calculations_are_not_made_again(call, tmp_path, capsys):
     records = records_of(call)
-    structure_sets.write_records(records, tmp_path / "t.parquet")
-    structure_sets.summarise(
+    dft_records.write_records(records, tmp_path / "t.parquet")
+    summaries.summarise_sets(
         [tmp_path / "t.parquet"], {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}, sets=["t", "u"]
     )
     capsys.readouterr()
@@ -705,20 +707,20 @@ def test_exported_calculations_are_not_made_again(call, tmp_path, capsys):
 
 
 def test_calculations_of_unknown_sets_cannot_be_restored(call, tmp_path, capsys):
-    structure_sets.write_records(records_of(call), tmp_path / "records.parquet", set="t")
+    dft_records.write_records(records_of(call), tmp_path / "records.parquet", set="t")
     assert cli.main(["dft", "restore", str(tmp_path), str(tmp_path / "dft")]) == 2
     told = capsys.readouterr().err
     assert "records.parquet" in told
-    assert "which sets" in told
+    assert "name the sets of its calculations" in told
 
 
 def test_of_a_structure_in_two_sets_the_first_counts(call, tmp_path):
     records = records_of(call)
-    structure_sets.write_records(records, tmp_path / "one.parquet")
+    dft_records.write_records(records, tmp_path / "one.parquet")
     other = [{**r, "structure": r["structure"].replace("KCl", "NaCl"), "seconds": 99.0} for r in records]
-    structure_sets.write_records(other, tmp_path / "two.parquet")
+    dft_records.write_records(other, tmp_path / "two.parquet")
     results = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
-    structure_sets.summarise([tmp_path / "one.parquet", tmp_path / "two.parquet"], results)
+    summaries.summarise_sets([tmp_path / "one.parquet", tmp_path / "two.parquet"], results)
     frame = tables.read(results["calculations"])
     assert set(frame.loc[frame["seconds"] == 99, "structure"]) == {"NaCl rocksalt"}
     assert frame["structure"].nunique() == 4
@@ -738,7 +740,7 @@ def test_check_says_how_to_get_gpaw(tmp_path, capsys):
     for part in (sys.executable, "has no GPAW", "apt-get install gpaw gpaw-data", "conda-forge"):
         assert part in told
     assert cli.main(["dft", "check", "--python", "no-such-python"]) == 1
-    assert "is not a program" in capsys.readouterr().err
+    assert "no program 'no-such-python'" in capsys.readouterr().err
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(study(python="other-python", sets={"t": TERNARIES})))
     assert cli.main(["dft", "check", "--configfile", str(tmp_path / "study.yaml")]) == 1
     assert "other-python" in capsys.readouterr().err
@@ -756,7 +758,7 @@ def test_a_bare_name_is_not_that_of_the_virtual_environment(monkeypatch):
         pytest.skip("needs a virtual environment")
     own = f"{sys.prefix}/bin"
     monkeypatch.setenv("PATH", f"{own}:/usr/bin:/bin")
-    assert structure_sets.search_path() == "/usr/bin:/bin"
+    assert interpreter.search_path() == "/usr/bin:/bin"
 
 
 # rules
@@ -838,7 +840,7 @@ def test_a_part_that_was_lost_comes_back_from_the_journal(finished, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_goes_on_where_it_was(gpaw, tmp_path):
-    rocksalt = structures.wanted(
+    rocksalt = structures.structure_record(
         "rocksalt",
         "KCl",
         ("K", "Cl"),
@@ -863,7 +865,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(gpaw, tmp_path):
     kept = kept[: kept.rfind(b"\n") + 1]
     assert not (tmp_path / "0.jsonl").exists()
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    records = structure_sets.read_parts([tmp_path / "0.jsonl"])
+    records = dft_records.read_parts([tmp_path / "0.jsonl"])
     assert journal.read_bytes().startswith(kept)
     assert len(records) == len(journal.read_bytes().splitlines()) == 4
     assert len(done.stdout.splitlines()) == len(records) - len(kept.splitlines())
@@ -885,7 +887,7 @@ def test_the_reference_set_comes_out_again(gpaw, tmp_path, formula):
     command = [gpaw, str(PROGRAM), "--structures", "wanted.jsonl", "--journal", "journal/0.jsonl"]
     command += ["--output", "0.jsonl"]
     subprocess.run(command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True)
-    [again] = reference_set.calculations(structure_sets.read_parts([tmp_path / "0.jsonl"])).to_dict("records")
+    [again] = reference_set.calculations(dft_records.read_parts([tmp_path / "0.jsonl"])).to_dict("records")
     assert again["lattice"] == pytest.approx(known["lattice"], abs=1e-6)
     assert again["energy"] == pytest.approx(known["energy"], abs=1e-3)
     assert again["gap"] == pytest.approx(known["gap"], abs=1e-3)

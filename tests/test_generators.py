@@ -203,7 +203,7 @@ def test_formulas_that_a_generator_makes_are_parsed_or_rejected(monkeypatch):
     reading = read_generated(DatasetSpec.model_validate(spec), name="mine")
     assert reading.frame["material"].tolist() == ["Cs=0.2 I=0.6 Pb=0.2"]
     assert reading.rejects[["row", "column"]].to_numpy().tolist() == [[2, "formula"], [3, "gap"]]
-    with pytest.raises(InputError, match=r"has no column 'Formula' \(did you mean 'formula'\)"):
+    with pytest.raises(InputError, match=r"has no column 'Formula' \(did you mean 'formula'\?\)"):
         read_generated(DatasetSpec.model_validate(spec | {"formula": "Formula"}), name="mine")
 
 

@@ -19,7 +19,8 @@ from nestmat.config.loading import load_study, study_from
 from nestmat.design.cells import farthest, select_cells, verify_cells
 from nestmat.design.problem import Design
 from nestmat.design.spaces import design_space
-from nestmat.dft import layers, structure_sets
+from nestmat.dft import interpreter, layers, publish, structure_sets, summaries
+from nestmat.dft import records as dft_records
 from nestmat.errors import InputError
 from nestmat.labels.problems import DesignLabels
 from nestmat.materials.geometry import CELL
@@ -134,11 +135,13 @@ def test_rows_and_settings_are_chosen(csv_file):
     assert found["kpoints"] == [6, 6, 1]
     assert (found["settings"]["cutoff"], found["settings"]["steps"]) == (300, 5)
     assert rejects.empty
-    with pytest.raises(InputError, match="is not an option"):
+    with pytest.raises(InputError, match="has no option"):
         structure_sets.list_structures(spec.model_copy(update={"options": {"strains": [0.1]}}), "mine")
 
 
-@pytest.mark.parametrize(("rows", "message"), [([3], "no row of the table"), ([2], "no cell to calculate")])
+@pytest.mark.parametrize(
+    ("rows", "message"), [([3], "no usable row of the table"), ([2], "no cell to calculate")]
+)
 def test_rows_that_cannot_be_used_are_told(csv_file, rows, message):
     with pytest.raises(InputError, match=message):
         listed(csv_file, rows=rows)
@@ -192,9 +195,9 @@ def records_of(structures, gaps):
 def test_cells_stand_beside_their_results(csv_file, tmp_path):
     spec = StructureSet(file=str(csv_file(CELLS)), layer={"heights": [0.12], "columns": ["field"]})
     found, _ = structure_sets.list_structures(spec, "mine")
-    structure_sets.write_records(records_of(found, [0.0, None]), tmp_path / "mine.parquet")
+    dft_records.write_records(records_of(found, [0.0, None]), tmp_path / "mine.parquet")
     output = tmp_path / "mine.cells.parquet"
-    structure_sets.summarise_cells(tmp_path / "mine.parquet", spec, "mine", spec.file, output, set="mine")
+    summaries.summarise_cells(tmp_path / "mine.parquet", spec, "mine", spec.file, output, set="mine")
     frame = tables.read(output)
     assert frame["field"].tolist() == [0.0, 0.5]
     np.testing.assert_allclose(frame[list(CELL)].iloc[1], TILTED)
@@ -204,7 +207,7 @@ def test_cells_stand_beside_their_results(csv_file, tmp_path):
     assert frame["status"].tolist() == ["converged", "failed"]
     facts = tables.provenance(output)
     assert (facts["failed"], facts["kpoints"], facts["set"]) == (1, list(layers.MESH), "mine")
-    written = structure_sets.export(tmp_path, tmp_path / "out", "command", None, "mine")
+    written = publish.export_tables(tmp_path, tmp_path / "out", "command", None, "mine")
     assert [path.name for path in written] == ["mine.parquet", "mine.cells.parquet"]
 
 
@@ -262,7 +265,7 @@ def test_a_failed_calculation_does_not_calibrate():
 def test_cells_of_other_data_are_refused():
     cells, data = calibrated(height=0.124, offset=0.0)
     for wrong in (data.assign(a=data["a"] + 0.1), data[data["row_id"] != 6]):
-        with pytest.raises(InputError, match="not the cell of this row"):
+        with pytest.raises(InputError, match="not that of this row"):
             layers.calibration(cells, wrong, "gap")
 
 
@@ -481,14 +484,14 @@ def test_height_and_offset_of_the_study_are_those_of_its_calibration(mirror):
 def gpaw():
     """An interpreter with GPAW."""
     try:
-        return structure_sets.check("/usr/bin/python3")["interpreter"]
+        return interpreter.check_interpreter("/usr/bin/python3")["interpreter"]
     except InputError as error:
         pytest.skip(f"needs GPAW: {error}")
 
 
 @pytest.mark.slow
 def test_a_calibrated_cell_comes_out_again(gpaw, tmp_path):
-    [known] = [r for r in structure_sets.read_records([REFERENCE]) if r["structure"] == "MoS2 455 0.127"]
+    [known] = [r for r in dft_records.read_records([REFERENCE]) if r["structure"] == "MoS2 455 0.127"]
     cell = tables.read(REFERENCE.with_suffix(".cells.parquet"), structure=known["structure"])
     cell[list(CELL)].to_csv(tmp_path / "cells.csv", index=False)
     given = configuration()

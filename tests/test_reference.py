@@ -15,10 +15,12 @@ from pymatgen.core import Element
 
 from nestmat import tables
 from nestmat.config.dft import DFT_TABLES
-from nestmat.dft import reference_set, structure_sets, structures
+from nestmat.dft import reference_set, structures, summaries
+from nestmat.dft.equation_of_state import equation_of_state
 from nestmat.dft.summary import summary
 from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES, ROOT
+from nestmat.physics.calculations import with_reference_settings
 
 GPA = 160.21766208
 SHIPPED = RESOURCES / "reference"
@@ -72,7 +74,7 @@ def records(
 @given(e0=st.floats(-50, 0), v0=st.floats(50, 400), b0=st.floats(0.05, 0.6), b1=st.floats(3, 6))
 def test_equation_of_state_recovers_a_birch_murnaghan_curve(e0, v0, b0, b1):
     v = v0 * np.linspace(0.96, 1.05, 7) ** 3
-    fit = reference_set.equation_of_state(v, birch_murnaghan(v, e0, v0, b0, b1))
+    fit = equation_of_state(v, birch_murnaghan(v, e0, v0, b0, b1))
     assert fit.volume == pytest.approx(v0, rel=1e-6)
     assert fit.energy == pytest.approx(e0, abs=1e-6)
     assert fit.bulk_modulus == pytest.approx(b0, rel=1e-4)
@@ -82,19 +84,21 @@ def test_equation_of_state_recovers_a_birch_murnaghan_curve(e0, v0, b0, b1):
 
 def test_three_volumes_give_a_curve_of_second_order():
     v = 200 * np.array([0.97, 1.0, 1.03]) ** 3
-    fit = reference_set.equation_of_state(v, birch_murnaghan(v, -1.0, 201.0, 0.1, 4.0))
+    fit = equation_of_state(v, birch_murnaghan(v, -1.0, 201.0, 0.1, 4.0))
     assert fit.volume == pytest.approx(201.0, rel=1e-9)  # b1 = 4 is the second order, exactly
     assert np.isnan(fit.residual)  # a curve of three coefficients goes through three points
     four = 200 * np.array([0.97, 1.0, 1.03, 1.06]) ** 3
-    assert reference_set.equation_of_state(four, birch_murnaghan(four, -1.0, 201.0, 0.1, 6.0)).residual > 1e-4
+    assert equation_of_state(four, birch_murnaghan(four, -1.0, 201.0, 0.1, 6.0)).residual > 1e-4
     with pytest.raises(ValueError, match="2 volumes"):
-        reference_set.equation_of_state(v[:2], v[:2])
+        equation_of_state(v[:2], v[:2])
     with pytest.raises(ValueError, match="no minimum"):
-        reference_set.equation_of_state(v, [0.0, 1.0, 0.0])
+        equation_of_state(v, [0.0, 1.0, 0.0])
 
 
 def test_calculations_hold_strain_about_the_minimum_and_failures():
-    wanted = structures.wanted("ordered_perovskite", "CsPb0.5Sn0.5I3", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.3)
+    wanted = structures.structure_record(
+        "ordered_perovskite", "CsPb0.5Sn0.5I3", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.3
+    )
     failed = {**records(wanted)[0], "status": "failed", "message": "attempt 1: it diverged"}
     for key in ("energy", "gap", "direct_gap", "direct", "k_valence", "k_conduction"):
         del failed[key]
@@ -109,7 +113,9 @@ def test_calculations_hold_strain_about_the_minimum_and_failures():
 
 
 def test_probes_of_unrelaxed_positions_are_no_points_of_the_curve():
-    wanted = structures.wanted("ordered_perovskite", "CsPb0.5Sn0.5I3", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.3)
+    wanted = structures.structure_record(
+        "ordered_perovskite", "CsPb0.5Sn0.5I3", ("Cs", ("Pb", "Sn"), ("I", "I")), 6.3
+    )
     relaxed = records(wanted, best=1.0)
     relaxed[0]["kind"] = "relaxation"
     probes = [{**r, "kind": "probe", "energy": r["energy"] + 5 * r["scale"]} for r in records(wanted)]
@@ -122,7 +128,7 @@ FAILED = {"status": "failed", "message": "attempt 1: it diverged", "energy": np.
 
 def binary(prototype: str, formula: str, species: tuple[str, str], energy: float) -> list[dict[str, Any]]:
     """Records of a binary with its minimum, at an energy a formula unit, between its volumes."""
-    wanted = structures.wanted(prototype, formula, species, 6.0)
+    wanted = structures.structure_record(prototype, formula, species, 6.0)
     cells = len(wanted["symbols"]) / structures.PROTOTYPES[prototype].atoms
     found = records(wanted, energy=lambda scale: cells * (energy + 40 * (scale**-2 - 1) ** 2))
     if prototype == "rutile":
@@ -142,7 +148,7 @@ BINARIES = {
 
 def reference_records(**binaries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """CsPbI3 and the binaries it decomposes to, in two prototypes each; other records of some prototypes."""
-    perovskite = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    perovskite = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
     found = records(perovskite, gap=lambda scale: 1.5 + 5 * (scale - 1), best=1.0)
     for prototype, described in BINARIES.items():
         found += binaries.get(prototype, binary(*described))
@@ -192,7 +198,7 @@ def test_a_binary_whose_minimum_was_not_met_has_no_energy():
     volumes = [r for r in binary(*BINARIES["fluorite"]) if r["scale"] > 1]
     # 1 % outside of the volumes; so near as a strain is not calculated again, it counts.
     assert np.isnan(formation_energy(fluorite=volumes))
-    wanted = structures.wanted("fluorite", "PbI2", ("Pb", "I"), 6.0)
+    wanted = structures.structure_record("fluorite", "PbI2", ("Pb", "I"), 6.0)
     near = records(wanted, energy=lambda scale: -8.4 + 40 * (scale**-2 - 1.004**-2) ** 2)
     assert formation_energy(fluorite=[r for r in near if r["scale"] > 1]) == pytest.approx(-0.3, abs=1e-6)
 
@@ -210,7 +216,7 @@ def test_energies_of_other_settings_do_not_compare(prototype, change):
 
 
 def test_a_gap_is_direct_where_it_is_the_direct_gap():
-    wanted = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    wanted = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
 
     def compound(gap, direct_gap):
         made = records(wanted, gap=gap, direct=True)
@@ -229,7 +235,7 @@ def test_a_gap_is_direct_where_it_is_the_direct_gap():
     [(1.1, 6, "the minimum is outside of its volumes"), (1.0, 2, "2 volumes do not determine")],
 )
 def test_a_structure_that_is_no_compound_is_logged_with_the_reason(caplog, best, kept, reason):
-    wanted = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    wanted = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
     frame = reference_set.calculations(records(wanted, best=best)[:kept])
     assert reference_set.compounds(frame).empty
     assert f"CsPbI3 perovskite is no compound: {reason}" in caplog.text
@@ -250,7 +256,7 @@ def test_convergence_compares_the_same_volumes():
     for formula, a in lattice.items():
         species = [s for s in parse(formula).sites()["A"]] + [s for s in parse(formula).sites()["B"]]
         x = next(iter(parse(formula).sites()["X"]))
-        base += records(structures.wanted("perovskite", formula, (*species, x), a), best=1.003)
+        base += records(structures.structure_record("perovskite", formula, (*species, x), a), best=1.003)
     frame = reference_set.calculations(base)
     asked = list(reference_set.convergence(frame))
     assert len(asked) == 20
@@ -274,11 +280,11 @@ def test_convergence_compares_the_same_volumes():
     [row] = reference_set.convergence_errors(reference_set.calculations(slope)).to_dict("records")
     assert row["gap"] == pytest.approx(0.01)
     assert row["gap_at_minimum"] == pytest.approx(0.01 + 5 * 0.003, rel=0.1)
-    assert len(reference_set.standard(reference_set.calculations([*base, *finer]))) == len(base)
+    assert len(with_reference_settings(reference_set.calculations([*base, *finer]))) == len(base)
 
 
 def test_volumes_of_one_setting_alone_are_not_compared(caplog):
-    base = structures.wanted("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
+    base = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4)
     finer = [
         {**r, "structure": "CsPbI3 perovskite mesh", "gap": r["gap"] + 5 * r["scale"]}
         for r in records({**base, "cell": (np.array(base["cell"]) * 1.004).tolist()})
@@ -328,7 +334,7 @@ def test_alloys_may_be_cut_anywhere():
     ],
 )
 def test_prototypes_have_their_space_group(prototype, species, group):
-    made = structures.wanted(prototype, "", species, 5.0)
+    made = structures.structure_record(prototype, "", species, 5.0)
     numbers = [Element(symbol).Z for symbol in made["symbols"]]
     found = spglib.get_spacegroup((made["cell"], made["positions"], numbers))
     assert found.endswith(f"({group})")
@@ -435,6 +441,6 @@ def test_the_summary_names_its_sources_and_counts_by_structure(tmp_path):
 
 def test_the_tables_of_the_set_come_from_its_records(tmp_path):
     outputs = {name: tmp_path / f"{name}.parquet" for name in DFT_TABLES}
-    structure_sets.summarise([SHIPPED / "records.parquet"], outputs)
+    summaries.summarise_sets([SHIPPED / "records.parquet"], outputs)
     for name in DFT_TABLES:
         pd.testing.assert_frame_equal(tables.read(outputs[name]), tables.read(SHIPPED / f"{name}.parquet"))

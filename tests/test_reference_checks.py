@@ -43,7 +43,7 @@ def test_a_faulty_file_names_its_key(tmp_path):
     with pytest.raises(InputError) as caught:
         published_checks.load(path)
     assert caught.value.file == path
-    assert "quantity" in caught.value.column
+    assert "quantity" in caught.value.key
     path.write_text(published_checks.PUBLISHED.read_text().replace("citation: gbrv", "citation: nobody"))
     with pytest.raises(InputError, match="nobody"):
         published_checks.load(path)

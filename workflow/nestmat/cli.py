@@ -122,7 +122,7 @@ def design(arguments: argparse.Namespace) -> None:
 
 def dft_check(arguments: argparse.Namespace) -> int:
     """Say whether the interpreter of the DFT calculations has GPAW, or how to get it; exit status 0 or 1."""
-    from nestmat.dft.structure_sets import check
+    from nestmat.dft.interpreter import check_interpreter
 
     python = arguments.python or Dft.model_fields["python"].default
     if arguments.configfile:
@@ -131,7 +131,7 @@ def dft_check(arguments: argparse.Namespace) -> int:
             raise InputError("is not in this study.", file=file, column="dft", remedy="see docs/dft.md.")
         python = study.dft.python
     try:
-        found = check(python)
+        found = check_interpreter(python)
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -143,19 +143,21 @@ def dft_check(arguments: argparse.Namespace) -> int:
 def dft_export(arguments: argparse.Namespace) -> None:
     """Copy the tables of DFT results into a folder, with what is needed to publish them."""
     from nestmat import versions
-    from nestmat.dft.structure_sets import export
+    from nestmat.dft.publish import export_tables
 
     chosen = f" --candidates {arguments.candidates}" if arguments.candidates else ""
     command = f"nestmat dft export {arguments.results} {arguments.folder}{chosen}"
-    for path in export(arguments.results, arguments.folder, command, versions.commit(), arguments.candidates):
+    for path in export_tables(
+        arguments.results, arguments.folder, command, versions.commit(), arguments.candidates
+    ):
         print(path)
 
 
 def dft_restore(arguments: argparse.Namespace) -> None:
     """Put exported calculations back into the journals of a study, which then calculates only what is new."""
-    from nestmat.dft.structure_sets import restore
+    from nestmat.dft.publish import restore_journals
 
-    for path in restore(arguments.folder, arguments.results):
+    for path in restore_journals(arguments.folder, arguments.results):
         print(path)
 
 

@@ -14,10 +14,10 @@ from pydantic import ConfigDict, Field, ValidationError, validate_call
 from nestmat import tables
 from nestmat.config.datasets import DEVICES
 from nestmat.data.registry import READS, closest
-from nestmat.dft.reference_set import PEROVSKITES, branch, standard
 from nestmat.errors import InputError
 from nestmat.materials import perovskite_grid
 from nestmat.paths import RESOURCES
+from nestmat.physics.calculations import PEROVSKITES, converged_curve, with_reference_settings
 from nestmat.physics.devices import GAP_RANGE, device_table, gap_curves
 
 _SEED_OF_NOISE, _SEED_OF_INPUTS = 42, 100
@@ -151,9 +151,9 @@ def calculated_gaps() -> pd.DataFrame:
     [path] = (RESOURCES / name for name in READS[DEVICES])
     if not path.is_file():
         raise InputError("is missing.", file=path, remedy="it is part of the repository: restore it.")
-    points = standard(tables.read(path))
+    points = with_reference_settings(tables.read(path))
     points = points[points["prototype"].isin(PEROVSKITES)]
-    return pd.concat([branch(part) for _, part in points.groupby("structure", sort=False)])
+    return pd.concat([converged_curve(part) for _, part in points.groupby("structure", sort=False)])
 
 
 GENERATORS: Mapping[str, Callable[..., pd.DataFrame]] = {

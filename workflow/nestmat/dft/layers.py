@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pymatgen.core import Lattice
 
 from nestmat import tables
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
@@ -79,18 +80,11 @@ def vectors(cell: Sequence[float]) -> NDArray[np.float64]:
     """
     a, b, c, *angles = map(float, cell)
     alpha, beta, gamma = np.cos(np.radians(angles))
-    # Squared volume of the cell of unit lengths.
-    volume = 1 - alpha**2 - beta**2 - gamma**2 + 2 * alpha * beta * gamma
-    if not (min(a, b, c) > 0 and min(angles) > 0 and max(angles) < 180 and volume > 0):
+    # Of the cell of unit lengths; pymatgen does not refuse angles that make no cell.
+    squared_volume = 1 - alpha**2 - beta**2 - gamma**2 + 2 * alpha * beta * gamma
+    if not (min(a, b, c) > 0 and min(angles) > 0 and max(angles) < 180 and squared_volume > 0):
         raise ValueError("no cell has these lengths and angles")
-    sine = np.sqrt(1 - gamma**2)
-    return np.array(
-        [
-            [a, 0.0, 0.0],
-            [b * gamma, b * sine, 0.0],
-            [c * beta, c * (alpha - beta * gamma) / sine, c * np.sqrt(volume) / sine],
-        ]
-    )
+    return Lattice.from_parameters(a, b, c, *angles, vesta=True).matrix
 
 
 def layer(metal: str, chalcogen: str, cell: Sequence[float], height: float) -> Sites:
@@ -117,10 +111,13 @@ def layer(metal: str, chalcogen: str, cell: Sequence[float], height: float) -> S
 
 
 def shortest_distance(positions: NDArray[np.float64], cell: NDArray[np.float64]) -> float:
-    """Distance of the nearest two atoms of a crystal, images among them, in the unit of the cell vectors."""
+    """Distance of the nearest two atoms of a crystal, in the unit of the cell vectors.
+
+    An atom and its own image count as well, which `pymatgen.core.Structure.distance_matrix` leaves out.
+    """
     shifts = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    between = (positions[:, None] - positions[None, :])[:, :, None] + shifts
-    lengths = np.linalg.norm(between @ cell, axis=-1)
+    displacements = (positions[:, None] - positions[None, :])[:, :, None] + shifts
+    lengths = np.linalg.norm(displacements @ cell, axis=-1)
     return float(lengths[lengths > 1e-8].min())
 
 
@@ -141,21 +138,21 @@ def list_layers(
         `nestmat.tables.REJECTS`.
 
     Raises:
-        InputError: The file cannot be read, lacks a column or a row that is asked for, or has no usable row.
+        InputError: The file cannot be read, lacks a column or a chosen row, or has no usable row.
     """
-    given = spec.layer
-    assert given is not None
+    layer_config = spec.layer
+    assert layer_config is not None
     frame, rejects = _rows(spec, name, Path(table))
-    formula = f"{given.metal}{given.chalcogen}2"
+    formula = f"{layer_config.metal}{layer_config.chalcogen}2"
     structures, listed, rejected = [], [], []
     for row in frame.to_dict("records"):
         cell = [row[column] for column in CELL]
-        for height in given.heights:
-            label = f"{formula} {row['row_id']} {'relaxed' if given.relax else ''}".strip()
-            if len(given.heights) > 1:
+        for height in layer_config.heights:
+            label = f"{formula} {row['row_id']} {'relaxed' if layer_config.relax else ''}".strip()
+            if len(layer_config.heights) > 1:
                 label = f"{label} {height:g}"
             try:
-                sites = layer(given.metal, given.chalcogen, cell, height)
+                sites = layer(layer_config.metal, layer_config.chalcogen, cell, height)
                 if shortest_distance(*sites[1:]) < SHORTEST:
                     raise ValueError(f"atoms are nearer to each other than {SHORTEST:g} Å")
             except ValueError as error:
@@ -168,27 +165,31 @@ def list_layers(
                     *(label, formula, "layer", sites),
                     probes=(),
                     strains=(0.0,),
-                    relax=given.relax,
+                    relax=layer_config.relax,
                     **settings,
                 )
             )
-            about = {column: row[column] for column in (*CELL, *given.columns)}
+            cell_columns = {column: row[column] for column in (*CELL, *layer_config.columns)}
             listed.append(
                 {
                     "structure": label,
                     "row": row["row_id"],
                     "formula": formula,
-                    **about,
+                    **cell_columns,
                     "height": height,
-                    "relaxed": given.relax,
+                    "relaxed": layer_config.relax,
                 }
             )
-    own = pd.DataFrame(rejected, columns=list(tables.REJECTS)).astype({"row": "int64"})
-    parts = [part for part in (rejects, own) if len(part)]
-    rejects = pd.concat(parts, ignore_index=True).sort_values("row", ignore_index=True) if parts else own
+    rejects_of_cells = pd.DataFrame(rejected, columns=list(tables.REJECTS)).astype({"row": "int64"})
+    reject_tables = [reject_table for reject_table in (rejects, rejects_of_cells) if len(reject_table)]
+    rejects = (
+        pd.concat(reject_tables, ignore_index=True).sort_values("row", ignore_index=True)
+        if reject_tables
+        else rejects_of_cells
+    )
     if not structures:
         raise InputError(
-            f"has no cell to calculate: all rows are rejected, the first because "
+            f"The table has no cell to calculate: all rows are rejected, the first because "
             f"{rejects['reason'].iloc[0]}.",
             file=table,
             row=int(rejects["row"].iloc[0]),
@@ -197,49 +198,50 @@ def list_layers(
 
 
 def _rows(spec: StructureSet, name: str, table: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of the table that are asked for, with ``row_id`` and ``row``, and rejects."""
+    """Chosen rows of the table, with ``row_id`` and ``row``, and rejects."""
     assert spec.layer is not None
-    wanted = [*CELL, *spec.layer.columns]
+    names = [*CELL, *spec.layer.columns]
     if spec.dataset is not None:
-        frame = tables.read(table, columns=["row_id", "row", *wanted])
+        frame = tables.read(table, columns=["row_id", "row", *names])
         rejects = pd.DataFrame(columns=list(tables.REJECTS)).astype({"row": "int64"})
     else:
-        columns = {column: ColumnSpec(unit=_UNITS.get(column, "")) for column in wanted}
+        columns = {column: ColumnSpec(unit=_UNITS.get(column, "")) for column in names}
         reading = read(
             DatasetSpec(title=name, file=str(table), columns=columns, duplicates="keep"), table, name=name
         )
         frame, rejects = reading.frame, reading.rejects
     if not spec.rows:
         return frame, rejects
-    if lacking := sorted(set(spec.rows) - set(frame["row_id"])):
+    if missing := sorted(set(spec.rows) - set(frame["row_id"])):
         raise InputError(
-            "is no row of the table, counted from 0, that can be used.",
+            f"Row {missing[0]}, counted from 0, is no usable row of the table.",
             file=table,
-            column=f"dft.sets.{name}.rows",
-            value=lacking[0],
+            key=f"dft.sets.{name}.rows",
         )
-    chosen = frame["row_id"].isin(spec.rows)
-    return frame[chosen].reset_index(drop=True), rejects[rejects["row"].isin(frame["row"][chosen])]
+    is_chosen = frame["row_id"].isin(spec.rows)
+    return frame[is_chosen].reset_index(drop=True), rejects[rejects["row"].isin(frame["row"][is_chosen])]
 
 
-def cells_schema(given: Layer) -> tables.Schema:
+def cells_schema(layer_config: Layer) -> tables.Schema:
     """Schema of the results of a set: `CELLS` and the columns that the set keeps of its table."""
-    kept = {name: tables.Column("float64", description="of the table of cells") for name in given.columns}
-    return {**CELLS, **kept}
+    kept_columns = {
+        name: tables.Column("float64", description="of the table of cells") for name in layer_config.columns
+    }
+    return {**CELLS, **kept_columns}
 
 
 def cells(listed: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """The result of each cell: its single calculation, or the relaxation.
 
     Args:
-        listed: What `list_layers` says of the structures.
+        listed: What `list_layers` returns of the structures.
         records: Records of `scripts/run_dft.py`.
 
     Returns:
         A row a structure, with the columns of ``listed`` and ``calculated``, ``direct``, ``energy``,
         ``status``, ``message`` and ``seconds``; a failed calculation has no numbers.
     """
-    found = {
+    results_by_structure = {
         record["structure"]: {
             "calculated": record.get("gap", np.nan),
             "direct": bool(record.get("direct", False)) and record.get("gap", 0.0) > 0,
@@ -248,18 +250,15 @@ def cells(listed: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.Data
         }
         for record in records
     }
-    results = pd.DataFrame([{"structure": name, **result} for name, result in found.items()])
+    results = pd.DataFrame([{"structure": name, **result} for name, result in results_by_structure.items()])
     return listed.merge(results, on="structure", validate="one_to_one")
-
-
-# calibration
 
 
 def calibration(cells: pd.DataFrame, data: pd.DataFrame, column: str) -> pd.DataFrame:
     """Calculated cells of a data set beside its gaps.
 
     Args:
-        cells: What `cells` gives of a set of rows of a data set.
+        cells: What `cells` returns of a set of rows of a data set.
         data: The data set as read: ``row_id`` and ``column``.
         column: Its gap in eV.
 
@@ -275,13 +274,13 @@ def calibration(cells: pd.DataFrame, data: pd.DataFrame, column: str) -> pd.Data
         how="left",
         suffixes=("", "_data"),
     )
-    theirs = frame[[f"{name}_data" for name in CELL]]
-    same = np.all(np.isclose(frame[list(CELL)], theirs, atol=1e-4), axis=1)
-    if not same.all():
+    data_cells = frame[[f"{name}_data" for name in CELL]]
+    is_same = np.all(np.isclose(frame[list(CELL)], data_cells, atol=1e-4), axis=1)
+    if not is_same.all():
         raise InputError(
-            "is not the cell of this row of the data set.",
+            "The calculated cell is not that of this row of the data set.",
             column="row",
-            value=int(frame["row"].to_numpy()[~same][0]),
+            value=int(frame["row"].to_numpy()[~is_same][0]),
             remedy="give the cells that were calculated for this data set.",
         )
     numbers = np.unique(frame["row"])
@@ -297,44 +296,44 @@ def calibration_errors(table: pd.DataFrame) -> pd.DataFrame:
     the rows; gaps between the calculated heights are interpolated, and no gap is below 0.
 
     Args:
-        table: What `calibration` gives.
+        table: What `calibration` returns.
 
     Returns:
         `CALIBRATION_ERRORS`.
     """
     fixed = table[~table["relaxed"]].pivot(index="row", columns="height", values="calculated").dropna()
-    about = table.drop_duplicates("row").set_index("row")
+    rows = table.drop_duplicates("row").set_index("row")
     relaxed = table[table["relaxed"]].drop_duplicates("row").set_index("row")["calculated"]
-    found = []
+    errors = []
 
     def add(variant: str, height: float, offset: float, gaps: pd.Series) -> None:
-        of = about.loc[gaps.index]
-        error = np.maximum(0.0, gaps + offset) - of["published"]
-        for half, mine in error.groupby(of["half"]):
-            size = mine.abs()
-            numbers = (len(mine), size.mean(), mine.mean(), size.max())
-            found.append((variant, height, offset, half, *numbers))
+        published_rows = rows.loc[gaps.index]
+        error = np.maximum(0.0, gaps + offset) - published_rows["published"]
+        for half, of_half in error.groupby(published_rows["half"]):
+            size = of_half.abs()
+            numbers = (len(of_half), size.mean(), of_half.mean(), size.max())
+            errors.append((variant, height, offset, half, *numbers))
 
     for height in fixed.columns:
         add("fixed height", float(height), 0.0, fixed[height])
     if len(relaxed):
         add("relaxed", np.nan, 0.0, relaxed)
     if len(fixed.columns) > 1:
-        add("fitted height", *_fit(fixed, about, np.zeros(1)))
-        add("fitted height and offset", *_fit(fixed, about, OFFSETS))
-    return pd.DataFrame(found, columns=list(CALIBRATION_ERRORS))
+        add("fitted height", *_fit(fixed, rows, np.zeros(1)))
+        add("fitted height and offset", *_fit(fixed, rows, OFFSETS))
+    return pd.DataFrame(errors, columns=list(CALIBRATION_ERRORS))
 
 
 def _fit(
-    fixed: pd.DataFrame, about: pd.DataFrame, offsets: NDArray[np.float64]
+    fixed: pd.DataFrame, rows: pd.DataFrame, offsets: NDArray[np.float64]
 ) -> tuple[float, float, pd.Series]:
     """Height and offset of least mean absolute error on the half to fit, and the gaps of all rows there."""
-    known = fixed.columns.to_numpy(np.float64)
-    heights = np.arange(known.min(), known.max() + STEP / 2, STEP)
-    gaps = np.array([np.interp(heights, known, row) for row in fixed.to_numpy()])
-    mine = (about["half"].loc[fixed.index] == "fitted").to_numpy()
-    published = about["published"].loc[fixed.index].to_numpy()
-    shifted = np.maximum(0.0, gaps[mine][:, :, None] + offsets)
-    error = np.abs(shifted - published[mine][:, None, None]).mean(axis=0)
+    calculated_heights = fixed.columns.to_numpy(np.float64)
+    heights = np.arange(calculated_heights.min(), calculated_heights.max() + STEP / 2, STEP)
+    gaps = np.array([np.interp(heights, calculated_heights, row) for row in fixed.to_numpy()])
+    is_fitted = (rows["half"].loc[fixed.index] == "fitted").to_numpy()
+    published = rows["published"].loc[fixed.index].to_numpy()
+    shifted = np.maximum(0.0, gaps[is_fitted][:, :, None] + offsets)
+    error = np.abs(shifted - published[is_fitted][:, None, None]).mean(axis=0)
     height, offset = np.unravel_index(error.argmin(), error.shape)
     return float(heights[height]), float(offsets[offset]), pd.Series(gaps[:, height], index=fixed.index)

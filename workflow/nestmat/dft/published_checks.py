@@ -75,7 +75,7 @@ def against_published(compounds: pd.DataFrame, published: pd.DataFrame) -> pd.Da
     Args:
         compounds: ``formula`` and the columns that ``published`` names as ``quantity``: lattice constant in
             angstrom, energies in eV; ``prototype`` where the crystals are not all perovskites.
-        published: What `load` gives.
+        published: What `load` returns.
 
     Returns:
         ``formula`` as published, ``quantity``, ``ours``, ``published``, ``difference`` (ours less published)
@@ -87,11 +87,15 @@ def against_published(compounds: pd.DataFrame, published: pd.DataFrame) -> pd.Da
         calculated["prototype"] = "perovskite"
     keys = ["material", "prototype", "quantity"]
     quantities = [name for name in published["quantity"].unique() if name in calculated]
-    ours = calculated.melt(keys[:2], quantities, "quantity", "ours").dropna(subset="ours")
-    theirs = published.drop(columns="source").rename(columns={"value": "published", "citation": "source"})
-    both = theirs.assign(material=_materials(theirs["formula"])).merge(ours, on=keys)
-    both["difference"] = both["ours"] - both["published"]
-    return both[["formula", "quantity", "ours", "published", "difference", "source"]]
+    calculated_values = calculated.melt(keys[:2], quantities, "quantity", "ours").dropna(subset="ours")
+    published_values = published.drop(columns="source").rename(
+        columns={"value": "published", "citation": "source"}
+    )
+    pairs = published_values.assign(material=_materials(published_values["formula"])).merge(
+        calculated_values, on=keys
+    )
+    pairs["difference"] = pairs["ours"] - pairs["published"]
+    return pairs[["formula", "quantity", "ours", "published", "difference", "source"]]
 
 
 def against_cubic_rows(compounds: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -111,13 +115,15 @@ def against_cubic_rows(compounds: pd.DataFrame, table: pd.DataFrame) -> pd.DataF
         published ones.
     """
     cubic = table[(table["Cubic"] == 1) & table["formula"].map(_unmixed)]
-    renamed = cubic.rename(columns={"Gap": "gap_published", "Decomp": "formation_energy_published"})
+    published = cubic.rename(columns={"Gap": "gap_published", "Decomp": "formation_energy_published"})
     columns = ["material", "row", "gap_published", "formation_energy_published", "flag"]
-    ours = compounds[["formula", "gap", "formation_energy"]]
-    both = ours.assign(material=_materials(ours["formula"])).merge(renamed[columns], on="material")
+    calculated = compounds[["formula", "gap", "formation_energy"]]
+    pairs = calculated.assign(material=_materials(calculated["formula"])).merge(
+        published[columns], on="material"
+    )
     for quantity in ("gap", "formation_energy"):
-        both[f"{quantity}_difference"] = both[quantity] - both[f"{quantity}_published"]
-    return both[["formula", "row", *_SIDE_BY_SIDE, "flag"]]
+        pairs[f"{quantity}_difference"] = pairs[quantity] - pairs[f"{quantity}_published"]
+    return pairs[["formula", "row", *_SIDE_BY_SIDE, "flag"]]
 
 
 def _materials(formulas: pd.Series) -> pd.Series:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 from pymatgen.core import Composition
 from scipy import constants
 from scipy.optimize import linprog
 
 from nestmat.dft import structures
-from nestmat.dft.structures import PROTOTYPES, wanted
+from nestmat.dft.equation_of_state import EquationOfState, equation_of_state
+from nestmat.dft.registry import STRUCTURE_SETS
+from nestmat.dft.structures import PROTOTYPES, structure_record
+from nestmat.physics.calculations import PEROVSKITES, converged_curve, with_reference_settings
 
 _LOG = logging.getLogger(__name__)
-PEROVSKITES = ("perovskite", "ordered_perovskite")
 _GPA = constants.e / constants.angstrom**3 / constants.giga  # in 1 eV per cubic angstrom
 _SAME_EDGE = 1e-3  # eV: a direct gap this near to the gap is the gap, as in `scripts/run_dft.py`
 _SAME_VOLUME = 1e-4  # relative
@@ -39,68 +39,6 @@ CONVERGENCE = (
 _HALOGENS = ("Cl", "Br", "I")
 # An alloy of two of these has a gap far above what a solar cell or an emitter uses.
 _WIDE = frozenset(("Mg", "Ca", "Sr", "Ba"))
-
-
-@dataclass(frozen=True)
-class EquationOfState:
-    """A Birch-Murnaghan curve: of third order from five volumes on, else of second order.
-
-    The second order has a pressure derivative of the bulk modulus of 4.
-
-    Attributes:
-        volume: Volume of the minimum, in the unit of the volumes given.
-        energy: Energy of the minimum.
-        bulk_modulus: In energy per volume.
-        residual: Root mean square deviation of the energies; NaN for three volumes, which any curve of
-            second order goes through.
-        inside: Whether the minimum lies within the volumes given.
-    """
-
-    volume: float
-    energy: float
-    bulk_modulus: float
-    residual: float
-    inside: bool
-
-
-def _roots(c: float, b: float, a: float) -> NDArray[np.float64]:
-    """Roots of a t^2 + b t + c, accurate also where a is next to nothing; not finite where there is none."""
-    q = -(b + np.copysign(np.sqrt(b * b - 4 * a * c), b)) / 2
-    return np.array([q / a, c / q])
-
-
-def equation_of_state(volume: ArrayLike, energy: ArrayLike) -> EquationOfState:
-    """Fit energies over volumes: a polynomial in volume^(-2/3), which is what Birch-Murnaghan curves are.
-
-    Args:
-        volume: Volumes, at least three.
-        energy: Energies.
-
-    Raises:
-        ValueError: There are fewer than three volumes, or the curve has no minimum.
-
-    Source: Birch, Phys. Rev. 71, 809 (1947), doi 10.1103/PhysRev.71.809.
-    """
-    v, e = np.asarray(volume, dtype=np.float64), np.asarray(energy, dtype=np.float64)
-    if len(v) < 3:
-        raise ValueError(f"{len(v)} volumes do not determine an equation of state")
-    x = v ** (-2 / 3)
-    order = 3 if len(v) >= 5 else 2
-    curve = np.polynomial.Polynomial.fit(x, e, order)
-    slope, curvature = curve.deriv(1), curve.deriv(2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        extrema = _roots(*np.pad(slope.coef, (0, 3 - len(slope.coef))))
-    # From the variable of the fit, which is scaled to [-1, 1], to x.
-    offset, factor = slope.mapparms()
-    roots = [r for r in (extrema - offset) / factor if np.isfinite(r) and r > 0 and curvature(r) > 0]
-    if not roots:
-        raise ValueError("the energies have no minimum")
-    best = float(min(roots, key=lambda r: abs(r - x[e.argmin()])))
-    v0 = best**-1.5
-    # d2E/dV2 at the minimum, where dE/dx is zero: E'' (dx/dV)^2.
-    bulk = v0 * float(curvature(best)) * (2 / 3 * v0 ** (-5 / 3)) ** 2
-    residual = float(np.sqrt(np.mean((curve(x) - e) ** 2))) if len(v) > order + 1 else np.nan
-    return EquationOfState(v0, float(curve(best)), bulk, residual, bool(v.min() <= v0 <= v.max()))
 
 
 def calculations(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -153,30 +91,14 @@ def _text(numbers: Iterable[float], mark: str) -> str:
     return mark.join(f"{number:g}" for number in numbers)
 
 
-def branch(points: pd.DataFrame) -> pd.DataFrame:
-    """The converged calculations of one structure that share their atoms' positions, by volume.
-
-    Where positions were relaxed, probes made before do not belong to the curve.
-    """
-    good = points[points["status"] == "converged"]
-    if (points["kind"] == "relaxation").any():
-        good = good[good["kind"] != "probe"]
-    return good.sort_values("volume")
-
-
 def _fit(points: pd.DataFrame) -> EquationOfState:
-    good = branch(points)
+    good = converged_curve(points)
     return equation_of_state(good["volume"], good["energy"])
-
-
-def standard(frame: pd.DataFrame) -> pd.DataFrame:
-    """The calculations with the settings of the reference set: without those that test its convergence."""
-    return frame[frame["structure"] == frame["formula"] + " " + frame["prototype"]]
 
 
 def _minimum_energy(points: pd.DataFrame) -> float:
     """Energy of the minimum of a binary halide, eV per formula unit; NaN where it is not known."""
-    good = branch(points)
+    good = converged_curve(points)
     if points["prototype"].iloc[0] == "rutile":
         # Its atoms are free to move: only the relaxation, at the minimum of the probes, is its energy.
         return good.loc[good["kind"] == "relaxation", "energy"].min()
@@ -196,18 +118,18 @@ def _binary_energies(frame: pd.DataFrame) -> dict[tuple[float, str], dict[str, f
     It is that of the lower of both prototypes; a binary of which one is not known is left out. Energies of
     different cutoffs or functionals do not compare.
     """
-    found: dict[tuple[float, str], dict[str, dict[str, float]]] = {}
+    energies: dict[tuple[float, str], dict[str, dict[str, float]]] = {}
     rows = frame[~frame["prototype"].isin(PEROVSKITES)]
     for name, points in rows.groupby(["structure", "cutoff", "functional"], sort=False):
         first, energy = points.iloc[0], _minimum_energy(points)
         if np.isnan(energy):
             _LOG.info("%s at %g eV with %s has no energy", *name)
             continue
-        binaries = found.setdefault((first["cutoff"], first["functional"]), {})
+        binaries = energies.setdefault((first["cutoff"], first["functional"]), {})
         binaries.setdefault(first["formula"], {})[first["prototype"]] = energy
     return {
         settings: {formula: min(of.values()) for formula, of in sorted(binaries.items()) if len(of) == 2}
-        for settings, binaries in found.items()
+        for settings, binaries in energies.items()
     }
 
 
@@ -250,10 +172,10 @@ def compounds(frame: pd.DataFrame) -> pd.DataFrame:
         minimum outside of their volumes, are left out; the log says which and why.
     """
     binaries = _binary_energies(frame)
-    frame = standard(frame)
+    frame = with_reference_settings(frame)
     rows = []
     for structure, points in frame[frame["prototype"].isin(PEROVSKITES)].groupby("structure", sort=False):
-        good = branch(points)
+        good = converged_curve(points)
         try:
             fit = equation_of_state(good["volume"], good["energy"])
         except ValueError as error:
@@ -264,8 +186,8 @@ def compounds(frame: pd.DataFrame) -> pd.DataFrame:
             continue
         first = points.iloc[0]
         lattice = fit.volume ** (1 / 3)
-        known = binaries.get((first["cutoff"], first["functional"]), {})
-        products, reference = decomposition(first["formula"], known)
+        energies_of_binaries = binaries.get((first["cutoff"], first["functional"]), {})
+        products, reference = decomposition(first["formula"], energies_of_binaries)
         gap, direct_gap = (
             float(np.interp(lattice, good["lattice"], good[name])) for name in ("gap", "direct_gap")
         )
@@ -288,30 +210,47 @@ def compounds(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def electronic(frame: pd.DataFrame, known: pd.DataFrame, strain: float = 0.07) -> pd.DataFrame:
+def electronic(frame: pd.DataFrame, compounds_table: pd.DataFrame, strain: float = 0.07) -> pd.DataFrame:
     """What the electronic scale learns from: every converged volume of every perovskite.
 
     Args:
         frame: What `calculations` makes.
-        known: What `compounds` makes of it.
+        compounds_table: What `compounds` makes of it.
         strain: Largest linear strain of either sign; beyond it lie volumes met on the way to the minimum.
 
     Returns:
         ``formula``, ``strain``, ``gap`` (eV, 0 for a metal) at that strain, and for the compound ``lattice``
         (angstrom) and ``formation_energy`` (eV per formula unit) without strain.
     """
-    if known.empty:
-        return known
-    known = known[["formula", "prototype", "lattice", "formation_energy"]]
-    points = [branch(rows) for _, rows in standard(frame).groupby("structure", sort=False)]
+    if compounds_table.empty:
+        return compounds_table
+    compounds_table = compounds_table[["formula", "prototype", "lattice", "formation_energy"]]
+    points = [
+        converged_curve(rows) for _, rows in with_reference_settings(frame).groupby("structure", sort=False)
+    ]
     rows = pd.concat(points)[["formula", "prototype", "strain", "gap"]]
-    return rows[rows["strain"].abs() <= strain].merge(known, on=["formula", "prototype"])
+    return rows[rows["strain"].abs() <= strain].merge(compounds_table, on=["formula", "prototype"])
 
 
+@STRUCTURE_SETS.register("ternaries")
+def list_ternaries(frame: pd.DataFrame | None) -> Iterator[dict[str, Any]]:
+    """Every cubic ABX3 of the reference set; see `nestmat.dft.structures.ternaries`."""
+    return structures.ternaries()
+
+
+@STRUCTURE_SETS.register("binaries")
+def list_binaries(frame: pd.DataFrame | None) -> Iterator[dict[str, Any]]:
+    """The binary halides of the reference set; see `nestmat.dft.structures.binaries`."""
+    return structures.binaries()
+
+
+@STRUCTURE_SETS.register("convergence")
 def convergence(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Ten ternaries again at four of their volumes, with a higher cutoff and with a denser mesh."""
     for formula in CONVERGENCE:
-        points = branch(standard(frame[frame["structure"] == f"{formula} perovskite"]))
+        points = converged_curve(
+            with_reference_settings(frame[frame["structure"] == f"{formula} perovskite"])
+        )
         if len(points) < 4:
             raise ValueError(f"{formula} has no equation of state to test: calculate the ternaries first")
         near = points.reindex(points["strain"].abs().sort_values().index).head(4).sort_values("scale")
@@ -321,7 +260,7 @@ def convergence(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
         species = tuple(Composition(formula).as_dict())
         cutoff = {"cutoff": 700 if "F" in species else 500}
         for label, change in (("cutoff", cutoff), ("mesh", {"kpoints": (6, 6, 6)})):
-            yield wanted(
+            yield structure_record(
                 "perovskite", formula, species, base, probes=(), strains=strains,
                 name=f"{formula} perovskite {label}", **change,
             )  # fmt: skip
@@ -338,14 +277,14 @@ def convergence_errors(frame: pd.DataFrame) -> pd.DataFrame:
         gap at one volume, eV), ``gap_at_minimum`` (change of the gap from the minimum of one setting to that
         of the other, eV; NaN where one lies outside of the volumes) and ``lattice`` (relative change of the
         lattice constant of the minimum). Both minima are fitted to the volumes that both settings have;
-        volumes of one alone are left out, which the log tells.
+        volumes of one alone are left out, which the log reports.
     """
     rows = []
     for formula in CONVERGENCE:
-        base = branch(frame[frame["structure"] == f"{formula} perovskite"])
+        base = converged_curve(frame[frame["structure"] == f"{formula} perovskite"])
         for change in ("cutoff", "mesh"):
             name = f"{formula} perovskite {change}"
-            finer = branch(frame[frame["structure"] == name])
+            finer = converged_curve(frame[frame["structure"] == name])
             if finer.empty:
                 continue
             pairs = pd.merge_asof(
@@ -380,6 +319,7 @@ def convergence_errors(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@STRUCTURE_SETS.register("alloys")
 def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dict[str, Any]]:
     """Ordered alloys of two B or two X species in equal parts, in an order that may be cut anywhere.
 
@@ -410,9 +350,9 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
         [next(shuffled[kind], None) for kind in (0, 0, 0, 0, 0, 0, 0, 1)]
         for _ in range(len(on_b) + len(on_x))
     )
-    made = 0
+    listed = 0
     for entry in order:
-        if made == count:
+        if listed == count:
             return
         if entry is None:
             continue
@@ -420,18 +360,10 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
         ends = {f"{a}{b}{x}3" for b, x in zip((b1, b2), (x1, x2), strict=True)}
         if not ends <= set(lattice.index):
             continue
-        made += 1
+        listed += 1
         formula = f"{a}{b1}{x1}1.5{x2}1.5" if b1 == b2 else f"{a}{b1}0.5{b2}0.5{x1}3"
         start = float(np.mean([lattice[end] for end in ends]))
         species = (a, (b1, b2), (x1, x2))
-        yield wanted(
+        yield structure_record(
             "ordered_perovskite", formula, species, start, probes=(), strains=(-0.03, 0.0, 0.03), relax=True
         )
-
-
-SETS: Mapping[str, Callable[..., Iterator[dict[str, Any]]]] = {
-    "ternaries": lambda _frame: structures.ternaries(),
-    "binaries": lambda _frame: structures.binaries(),
-    "convergence": convergence,
-    "alloys": alloys,
-}

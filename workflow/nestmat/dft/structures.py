@@ -22,6 +22,10 @@ settings        cutoff (eV), functional, smearing (eV), density (electrons per v
                 (eV^2 per valence electron), empty (number of bands), force (eV/angstrom), steps, edges
                 (further k points at which band edges are looked for, in units of the reciprocal vectors)
 ==============  =====================================================================================
+
+The prototypes are written out and not built by ``pymatgen.core.Structure.from_spacegroup``: this lists the
+atoms of rutile in another order and knows conventional cells alone, and what was calculated is recognised by
+its numbers.
 """
 
 from __future__ import annotations
@@ -145,7 +149,7 @@ PROTOTYPES: Mapping[str, Prototype] = {
 }
 
 
-def wanted(
+def structure_record(
     prototype: str,
     formula: str,
     species: Sequence[Any],
@@ -255,7 +259,7 @@ def ternaries() -> Iterator[dict[str, Any]]:
     """Every cubic ABX3 of `A_SITE`, `B_SITE` and `X_SITE`, started from `radius_rule`."""
     for a, b, x in itertools.product(A_SITE, B_SITE, X_SITE):
         radii = (ion(symbol).radius or np.nan for symbol in (a, b, x))
-        yield wanted("perovskite", f"{a}{b}{x}3", (a, b, x), radius_rule(*radii))
+        yield structure_record("perovskite", f"{a}{b}{x}3", (a, b, x), radius_rule(*radii))
 
 
 def binaries() -> Iterator[dict[str, Any]]:
@@ -269,7 +273,7 @@ def binaries() -> Iterator[dict[str, Any]]:
             ("rocksalt", 2 * distance),
             ("caesium_chloride", 2 / np.sqrt(3) * distance),
         ):
-            usual = wanted(prototype, f"{a}{x}", (a, x), length, strains=(0.0,))
+            usual = structure_record(prototype, f"{a}{x}", (a, x), length, strains=(0.0,))
             yield usual
             if x != "F":
                 cutoff = CUTOFFS["Cd"]
@@ -278,5 +282,7 @@ def binaries() -> Iterator[dict[str, Any]]:
     for b, x in itertools.product(B_SITE, X_SITE):
         distance = (ion(b).radius or np.nan) + (ion(x).radius or np.nan)
         # Eightfold coordination lengthens the bond of the sixfold radii by about 4 %.
-        yield wanted("fluorite", f"{b}{x}2", (b, x), 4 / np.sqrt(3) * 1.06 * distance, strains=(0.0,))
-        yield wanted("rutile", f"{b}{x}2", (b, x), 1.02 * distance / 0.4305, strains=(), relax=True)
+        yield structure_record(
+            "fluorite", f"{b}{x}2", (b, x), 4 / np.sqrt(3) * 1.06 * distance, strains=(0.0,)
+        )
+        yield structure_record("rutile", f"{b}{x}2", (b, x), 1.02 * distance / 0.4305, strains=(), relax=True)

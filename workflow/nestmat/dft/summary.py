@@ -10,7 +10,8 @@ import pandas as pd
 from nestmat import tables
 from nestmat.data import registry
 from nestmat.dft import published_checks
-from nestmat.dft.reference_set import PEROVSKITES, convergence_errors, standard
+from nestmat.dft.reference_set import convergence_errors
+from nestmat.physics.calculations import PEROVSKITES, with_reference_settings
 
 
 def summary(folder: str | Path, published_gaps: pd.DataFrame | None = None) -> str:
@@ -50,8 +51,10 @@ def _contents(calculations: pd.DataFrame, compounds: pd.DataFrame) -> str:
     fitted = compounds["formula"] + " " + compounds["prototype"]
     perovskites = ("ternaries", "ordered alloys")
     kinds = {
-        "ternaries": standard(calculations[calculations["prototype"] == "perovskite"]),
-        "ordered alloys": standard(calculations[calculations["prototype"] == "ordered_perovskite"]),
+        "ternaries": with_reference_settings(calculations[calculations["prototype"] == "perovskite"]),
+        "ordered alloys": with_reference_settings(
+            calculations[calculations["prototype"] == "ordered_perovskite"]
+        ),
         "binary halides": calculations[~calculations["prototype"].isin(PEROVSKITES)],
     }
     kinds["tests of convergence"] = calculations.drop(pd.concat(kinds.values()).index)
@@ -102,22 +105,24 @@ def _convergence(errors: pd.DataFrame) -> str:
 
 def _binaries(calculations: pd.DataFrame) -> pd.DataFrame:
     """The lattice constant of each cubic binary halide with the cutoff of its elements."""
-    rows = standard(calculations[~calculations["prototype"].isin(PEROVSKITES)]).dropna(subset="strain")
+    rows = with_reference_settings(calculations[~calculations["prototype"].isin(PEROVSKITES)]).dropna(
+        subset="strain"
+    )
     rows = rows.assign(lattice=rows["lattice"] / (1 + rows["strain"])).drop_duplicates("structure")
     return rows[["formula", "prototype", "lattice"]]
 
 
 def _lattices(compounds: pd.DataFrame) -> str:
-    both = published_checks.against_published(compounds, published_checks.load())
-    both = both[both["quantity"] == "lattice"]
+    pairs = published_checks.against_published(compounds, published_checks.load())
+    pairs = pairs[pairs["quantity"] == "lattice"]
     columns = {
         "compound": ("formula", ""),
         "ours, Å": ("ours", ".3f"),
         "published, Å": ("published", ".3f"),
         "difference, %": ("relative", "+.2f"),
     }
-    text = _table(both.assign(relative=100 * both["difference"] / both["published"]), columns)
-    return text + "\n\nPublished: " + "; ".join(both["source"].unique()) + "."
+    text = _table(pairs.assign(relative=100 * pairs["difference"] / pairs["published"]), columns)
+    return text + "\n\nPublished: " + "; ".join(pairs["source"].unique()) + "."
 
 
 def _gaps(gaps: pd.DataFrame) -> str:
