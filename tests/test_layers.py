@@ -139,9 +139,7 @@ def test_rows_and_settings_are_chosen(csv_file):
         structure_sets.list_structures(spec.model_copy(update={"options": {"strains": [0.1]}}), "mine")
 
 
-@pytest.mark.parametrize(
-    ("rows", "message"), [([3], "no usable row of the table"), ([2], "no cell to calculate")]
-)
+@pytest.mark.parametrize(("rows", "message"), [([3], "no usable row"), ([2], "no cell to calculate")])
 def test_rows_that_cannot_be_used_are_told(csv_file, rows, message):
     with pytest.raises(InputError, match=message):
         listed(csv_file, rows=rows)
