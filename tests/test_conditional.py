@@ -429,7 +429,7 @@ def test_the_largest_share_of_any_species_is_one_more_bound():
     assert x.max() == pytest.approx(0.35)
     free = design_space(DesignSpace.model_validate({"elements": {**RULES, "greatest": 1.0}}))
     assert free.sample(3000, seed=0).max() > 0.5
-    with pytest.raises(InputError, match="may not reach 1"):
+    with pytest.raises(InputError, match="stay below 1 in total"):
         design_space(DesignSpace.model_validate({"elements": {**RULES, "greatest": 0.15}}))
 
 
