@@ -10,6 +10,7 @@ trained in it as well, and that time is told apart.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import subprocess
 import sys
 import time
@@ -55,7 +56,7 @@ class Bench:
         self.models = models
         before = time.perf_counter()
         data = {name: results / f"data/{study.scales[name].dataset}.parquet" for name in self.design.scales}
-        [self.judge] = fit_judges(self.design, data).values()
+        [self.judge] = fit_judges(dataclasses.replace(self.design, data=data)).values()
         self.fitting = time.perf_counter() - before
 
     def hits(self, x: np.ndarray) -> int:

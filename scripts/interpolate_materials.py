@@ -17,7 +17,6 @@ def main(snakemake: Any) -> None:
         design = open_design(snakemake)
         interpolate_materials(
             design,
-            design.data,
             snakemake.output.points,
             snakemake.output.measures,
         )

@@ -17,7 +17,6 @@ def main(snakemake: Any) -> None:
         design = open_design(snakemake)
         judge_candidates(
             design,
-            design.data,
             snakemake.input.candidates,
             snakemake.input.runs,
             snakemake.output.judged,

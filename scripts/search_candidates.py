@@ -19,7 +19,7 @@ def main(snakemake: Any) -> None:
     with job_log(snakemake):
         design = open_design(snakemake)
         chosen, output = snakemake.wildcards.method, snakemake.output
-        problem = searched_problem(design, chosen, design.data)
+        problem = searched_problem(design, chosen)
         models = load_generators(design.study, design.config.methods[chosen], snakemake.input.generative)
         search_candidates(design, chosen, output.candidates, output.runs, problem, models)
 

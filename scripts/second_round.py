@@ -16,8 +16,7 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.design.retraining.retrain_on_calculated`."""
     with job_log(snakemake):
         design = open_design(snakemake)
-        data, calculated = snakemake.input.data[0], snakemake.input.calculated
-        retrain_on_calculated(design, data, calculated, snakemake.output.rounds)
+        retrain_on_calculated(design, snakemake.input.calculated, snakemake.output.rounds)
 
 
 if "snakemake" in globals():

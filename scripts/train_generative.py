@@ -8,7 +8,7 @@ from typing import Any
 
 from nestmat.config.loading import study_from
 from nestmat.design.generative import train_generative
-from nestmat.design.opening import members_of
+from nestmat.design.opening import members_of_job
 from nestmat.logs import job_log
 
 
@@ -18,7 +18,7 @@ def main(snakemake: Any) -> None:
         train_generative(
             study_from(snakemake.params.study, check_options=False),
             snakemake.wildcards.generative,
-            members_of(snakemake, snakemake.wildcards.protocol, snakemake.params.scales),
+            members_of_job(snakemake, snakemake.wildcards.protocol, snakemake.params.scales),
             snakemake.output.weights,
             snakemake.output.history,
         )

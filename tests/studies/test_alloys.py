@@ -14,7 +14,7 @@ from factories import snakemake
 from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.design.domain import training_designs
-from nestmat.design.members import load_members
+from nestmat.design.members import Members
 from nestmat.design.problem import build_design
 from nestmat.errors import InputError
 from nestmat.features.blocks.alloy import alloy_descriptors
@@ -152,10 +152,9 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def design(folder):
     root = folder / "results/alloys"
-    parts = ("models/hardness/halves/net.safetensors", "features/hardness.parquet", "folds/hardness.parquet")
-    files = [str(root / part) for part in parts]
-    members = load_members({"protocol": "halves", "fold": 0, "scales": ["hardness"]}, files)
-    return build_design(study_from(study()), "hard", members)
+    searched = study_from(study())
+    members = Members.in_results(root, searched.chain("hardness", "net", "halves"), "halves", 0)
+    return build_design(searched, "hard", members)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.design.domain import training_designs, with_novelty_and_domain
 from nestmat.design.judging import judge_materials
-from nestmat.design.members import load_members, training_rows
+from nestmat.design.members import Members, training_rows
 from nestmat.design.problem import build_design
 from nestmat.errors import InputError
 from nestmat.materials.geometry import CELL
@@ -158,11 +159,9 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def design(folder):
-    files = [
-        str(folder / part) for part in ("models/gap/halves/bonds.safetensors", "features/gap.parquet")
-    ] + [str(folder / "folds/gap.parquet")]
-    members = load_members({"protocol": "halves", "fold": 0, "scales": ["gap"]}, files)
-    return build_design(study_from(study()), "half", members)
+    searched = study_from(study())
+    members = Members.in_results(folder, searched.chain("gap", "bonds", "halves"), "halves", 0)
+    return replace(build_design(searched, "half", members), data={"gap": folder / "data/cells.parquet"})
 
 
 @pytest.mark.slow
@@ -200,7 +199,7 @@ def test_a_number_that_the_features_lack_is_named(design):
 def test_the_judge_saw_the_other_half_and_knows_the_floor(folder, design):
     data = tables.read(folder / "data/cells.parquet")
     folds = tables.read(folder / "folds/gap.parquet", protocol="halves").set_index("row_id")["fold"]
-    says = judge_materials(design, {"gap": folder / "data/cells.parquet"}, data)
+    says = judge_materials(design, data)
     assert list(says) == ["gaussian_process"]
     mean, std = says["gaussian_process"]["gap.gap"]
     assert mean.min() == 0

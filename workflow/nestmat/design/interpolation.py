@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,14 +59,11 @@ def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float
     return x
 
 
-def interpolate_materials(
-    design: Design, data: Mapping[str, str | Path], points: str | Path, measures: str | Path
-) -> None:
+def interpolate_materials(design: Design, points: str | Path, measures: str | Path) -> None:
     """Follow paths from one material to another, with predictions of the judges along them.
 
     Args:
         design: The problem with the searched members; judges are trained on what their fold held out.
-        data: Data set of each scale that predicts, read.
         points: Table to write: `nestmat.search.interpolation.Interpolation.points` with formulas, and mean
             and standard deviation of each quantity by each judge.
         measures: Table to write, `MEASURES`.
@@ -81,7 +78,7 @@ def interpolate_materials(
     x = paths.points[list(design.space.columns)].to_numpy(np.float64)
     frame = paths.points.assign(formula=design.space.formulas(x))
     if design.config.judges:
-        for judge, predicted in judge_materials(design, data, frame).items():
+        for judge, predicted in judge_materials(design, frame).items():
             frame = pd.concat([frame, pd.DataFrame(prediction_columns(predicted, judge))], axis=1)
     schema = candidate_schema(frame.columns, design.units)
     schema |= {"path": MEASURES["path"], "step": tables.Column("int32")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ from nestmat.search.spaces.product import Product
 
 def judge_candidates(
     design: Design,
-    data: Mapping[str, str | Path],
     candidates: Sequence[str | Path],
     runs: Sequence[str | Path],
     judged: str | Path,
@@ -44,7 +43,6 @@ def judge_candidates(
 
     Args:
         design: The problem with the searched members; judges are trained on what their fold held out.
-        data: Data set of each scale that predicts, read.
         candidates: Candidates of each method.
         runs: Records of their searches, in the same order.
         judged: Table to write: the candidates with predictions and verdicts of the judges.
@@ -64,7 +62,7 @@ def judge_candidates(
         part = candidate_table(problem, x, problem.evaluate(x))
         parts.append(part.assign(method=baseline, seed=0, rank=np.arange(1, len(part) + 1)))
     frame = with_novelty_and_domain(design, pd.concat(parts, ignore_index=True))
-    for judge, quantities in judge_materials(design, data, frame).items():
+    for judge, quantities in judge_materials(design, frame).items():
         frame = pd.concat([frame, _judge_columns(design, judge, quantities, frame)], axis=1)
     facts = {"problem": design.name}
     tables.write(judged, frame, candidate_schema(frame.columns, design.units), facts)
@@ -90,28 +88,26 @@ def build_judges(design: Design) -> dict[str, Judge]:
     }
 
 
-def fit_judges(design: Design, data: Mapping[str, str | Path]) -> dict[str, FittedJudge]:
+def fit_judges(design: Design) -> dict[str, FittedJudge]:
     """The judges of a problem by kind, trained on what the searched members have not seen.
 
     Args:
         design: The problem with the searched members.
-        data: Data set of each scale that predicts, read.
     """
-    return {kind: judge.fit(design, data) for kind, judge in build_judges(design).items()}
+    return {kind: judge.fit(design) for kind, judge in build_judges(design).items()}
 
 
-def searched_problem(design: Design, method: str, data: Mapping[str, str | Path]) -> Problem:
+def searched_problem(design: Design, method: str) -> Problem:
     """The problem that a method searches: with the chain as predictor, or a judge, which has no gradients.
 
     Args:
         design: The problem with the searched members.
         method: Name of the method.
-        data: Data set of each scale that predicts, read.
     """
     kind = design.config.methods[method].predictor
     if kind == MODEL:
         return design.problem
-    judge = build_judges(design)[kind].fit(design, data)
+    judge = build_judges(design)[kind].fit(design)
 
     def predict(x: torch.Tensor) -> Quantities:
         if x.requires_grad:
@@ -131,19 +127,16 @@ def searched_problem(design: Design, method: str, data: Mapping[str, str | Path]
     return dataclasses.replace(design.problem, predict=predict)
 
 
-def judge_materials(
-    design: Design, data: Mapping[str, str | Path], frame: pd.DataFrame
-) -> dict[str, JudgedQuantities]:
+def judge_materials(design: Design, frame: pd.DataFrame) -> dict[str, JudgedQuantities]:
     """Predictions of each judge for materials, by kind of the judge.
 
     Args:
         design: The problem with the searched members.
-        data: Data set of each scale that predicts, read.
         frame: Formula and numbers of the materials.
     """
     rows = material_rows(frame, design.space)
     judged: dict[str, JudgedQuantities] = {}
-    for kind, judge in fit_judges(design, data).items():
+    for kind, judge in fit_judges(design).items():
         judged[kind] = judge.predict(rows, judged)
     return judged
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -52,17 +51,6 @@ class Members:
             {scale: results / f"features/{scale}.parquet" for scale in model_keys},
             {scale: results / f"folds/{scale}.parquet" for scale in model_keys},
         )
-
-
-def load_members(choice: Mapping[str, Any], files: Sequence[str]) -> Members:
-    """The members that a rule names.
-
-    Args:
-        choice: Protocol, fold and scales.
-        files: Weights, features and folds of each scale in turn.
-    """
-    weights, features, folds = (dict(zip(choice["scales"], files[k::3], strict=True)) for k in range(3))
-    return Members(choice["protocol"], choice["fold"], weights, features, folds)
 
 
 def training_rows(

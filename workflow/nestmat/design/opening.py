@@ -26,12 +26,12 @@ def open_design(snakemake: Any) -> Design:
     config = study.search[name]
     protocol = "strict" if snakemake.params.fold < 0 else config.protocol
     scales = list(study.chain(config.scale, config.model, protocol))
-    design = build_design(study, name, members_of(snakemake, protocol, scales))
+    design = build_design(study, name, members_of_job(snakemake, protocol, scales))
     data = list(snakemake.input.get("data", []))
     return replace(design, data=dict(zip(design.scales, data, strict=False)))
 
 
-def members_of(snakemake: Any, protocol: str, scales: Sequence[str]) -> Members:
+def members_of_job(snakemake: Any, protocol: str, scales: Sequence[str]) -> Members:
     """The members that a rule names by its inputs `weights`, `features` and `folds`.
 
     Args:

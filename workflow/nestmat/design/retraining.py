@@ -38,14 +38,11 @@ RETRAINED: tables.Schema = {
 }
 
 
-def retrain_on_calculated(
-    design: Design, data: str | Path, calculated: str | Path, retrained: str | Path
-) -> None:
+def retrain_on_calculated(design: Design, calculated: str | Path, retrained: str | Path) -> None:
     """Train the finest scale that predicts on its rows and half of the calculated ones; test on the others.
 
     Args:
-        design: The problem with members that were trained on every row.
-        data: Data set of the scale, read.
+        design: The problem with members that were trained on every row, and the data set of the scale.
         calculated: Rows of calculated candidates, with the columns of the data set's file.
         retrained: Table to write, `RETRAINED`: one row for each calculated row and target.
 
@@ -59,7 +56,7 @@ def retrain_on_calculated(
     model = config.models[model_keys[scale].model].specification
     with TemporaryDirectory() as folder:
         rows, folds = Path(folder) / "rows.parquet", Path(folder) / "folds.parquet"
-        group = _join(design, data, calculated, rows)
+        group = _join(design, calculated, rows)
         features = Path(folder) / f"{scale}.parquet"
         blocks = {name: block.model_dump(exclude_none=True) for name, block in config.features.items()}
         write_features(
@@ -115,9 +112,9 @@ def retrain_on_calculated(
     )
 
 
-def _join(design: Design, data: str | Path, calculated: str | Path, rows: Path) -> dict[int, int]:
+def _join(design: Design, calculated: str | Path, rows: Path) -> dict[int, int]:
     """Write the rows of the data set and the calculated ones as one table; return the half of each."""
-    scale = design.study.scales[design.scales[0]]
+    data, scale = design.data[design.scales[0]], design.study.scales[design.scales[0]]
     old = tables.read(data)
     spec = resolve(design.study.datasets[scale.dataset])
     source: dict[str, Any] = {

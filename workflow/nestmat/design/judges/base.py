@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -53,11 +52,10 @@ class Judge:
         """Quantities of the problem that the options name."""
         return ()
 
-    def fit(self, design: Design, data: Mapping[str, str | Path]) -> FittedJudge:
+    def fit(self, design: Design) -> FittedJudge:
         """The judge, trained on what the searched members have not seen.
 
         Args:
-            design: The problem with the searched members, which left out a fold.
-            data: Data set of each scale that predicts, read.
+            design: The problem with the searched members, which left out a fold, and data sets.
         """
         raise NotImplementedError

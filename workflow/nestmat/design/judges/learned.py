@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -48,7 +47,7 @@ class LearnedJudge(Judge):
         """
         raise NotImplementedError
 
-    def fit(self, design: Design, data: Mapping[str, str | Path]) -> TargetModels:
+    def fit(self, design: Design) -> TargetModels:
         """Models of every scale that predicts, trained on the rows that the fold of the members holds out.
 
         Raises:
@@ -63,13 +62,11 @@ class LearnedJudge(Judge):
                 target: heads[target].floor if target in heads else None
                 for target in study.scales[name].targets
             }
-            scales[name] = self._fit_scale(design, name, data[name], floors)
+            scales[name] = self._fit_scale(design, name, floors)
         return TargetModels(scales)
 
-    def _fit_scale(
-        self, design: Design, scale: str, data: str | Path, floors: Mapping[str, float | None]
-    ) -> _ScaleModels:
-        members = design.members
+    def _fit_scale(self, design: Design, scale: str, floors: Mapping[str, float | None]) -> _ScaleModels:
+        members, data = design.members, design.data[scale]
         rows = tables.read(
             members.folds[scale], columns=["row_id"], protocol=members.protocol, repeat=0, fold=members.fold
         )

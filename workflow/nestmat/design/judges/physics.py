@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -44,7 +43,7 @@ class Physics(Judge):
         """The gap."""
         return (self.gap,)
 
-    def fit(self, design: Design, data: Mapping[str, str | Path]) -> DeviceSimulator:
+    def fit(self, design: Design) -> DeviceSimulator:
         """The simulator, with the process variables of the scale's data set.
 
         Raises:
