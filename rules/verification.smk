@@ -15,9 +15,7 @@ rule select_structures:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
-        shortlist=branch(
-            JOBS.designs_cells, then="<results>/search/{problem}/shortlist.parquet", otherwise=[]
-        ),
+        shortlist=branch(JOBS.designs_cells, then=["<results>/search/{problem}/shortlist.parquet"]),
         code=code("select_structures"),
         ions=resource("ions.yaml"),
     output:
