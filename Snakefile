@@ -3,6 +3,7 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
+from nestmat.config.dft import DFT_TABLES
 from nestmat.config.loading import study_from
 
 # Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
@@ -86,12 +87,27 @@ if STUDY.dft:
     rule dft:
         """Calculations with GPAW of every set of compounds and layers."""
         input:
-            tables=lookup("target == 'dft'", within=calculated_tables, cols="path"),
+            tables=branch(
+                lookup("problem == '' and not layer", within=structure_sets),
+                then=expand("<results>/dft/{table}.parquet", table=DFT_TABLES),
+            ),
+            cells=collect(
+                "<results>/dft/{set}.cells.parquet",
+                set=lookup("problem == '' and layer", within=structure_sets, cols="name"),
+            ),
 
     rule verify:
         """Calculations with GPAW of the candidates of design problems."""
         input:
-            tables=lookup("target == 'verify'", within=calculated_tables, cols="path"),
+            cells=collect(
+                "<results>/dft/{set}.cells.parquet",
+                set=lookup("problem != '' and layer", within=structure_sets, cols="name"),
+            ),
+            tables=collect(
+                "<results>/dft/{set}.{table}.parquet",
+                set=lookup("problem != '' and not layer", within=structure_sets, cols="name"),
+                table=["compounds", "electronic"],
+            ),
 
 
 include: "rules/data.smk"

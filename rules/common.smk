@@ -2,9 +2,15 @@
 # In: STUDY, the validated configuration. Out: tables of its jobs, in which the rules look up their files; its keys as plain
 # values; JOBS, the answers that follow from the graph of scales; patterns of the wildcards. code(script) are the library
 # modules that a script depends on, code_of(registry, kinds) those of the kinds that a job uses.
+from nestmat.design.judges.registry import JUDGES
+from nestmat.evaluation.estimators.registry import BASELINES
+from nestmat.features.registry import BLOCKS
+from nestmat.models.registry import NETWORKS
 from nestmat.plan import excerpts, tables
 from nestmat.plan.code import code, code_of, program, resource
 from nestmat.plan.jobs import Jobs
+from nestmat.search.generators.registry import GENERATORS
+from nestmat.search.methods.registry import METHODS
 
 JOBS = Jobs(STUDY)
 SETTINGS = excerpts.settings(STUDY)
@@ -18,7 +24,6 @@ predictions = tables.predictions(STUDY)
 links = tables.links(STUDY)
 chains = tables.chains(STUDY)
 lineages = tables.lineages(STUDY)
-calculated_tables = tables.calculated_tables(STUDY)
 structure_sets = tables.structure_sets(STUDY)
 figure_tables = tables.figure_tables(STUDY)
 SUBJECTS = figure_tables["subject"].unique()

@@ -17,7 +17,7 @@ rule fetch_dataset:
         mem_mb=500,
         runtime=60,
     params:
-        file=lookup(dpath="{dataset}-{checksum}", within=excerpts.downloads(STUDY)),
+        file=JOBS.data_file,
     message:
         "Fetch {wildcards.dataset}"
     script:

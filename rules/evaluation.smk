@@ -15,6 +15,7 @@ rule compare_baselines:
         features="<results>/features/{scale}.parquet",
         folds="<results>/folds/{scale}.parquet",
         code=code("compare_baselines"),
+        kinds=code_of(BASELINES, JOBS.baseline_kinds),
     output:
         predictions="<results>/predictions/{scale}/{protocol}/baselines.parquet",
     log:
@@ -215,7 +216,7 @@ rule encode_families:
         mem_mb=2000,
         runtime=15,
     params:
-        blocks=JOBS.explained_blocks,
+        blocks=JOBS.lineage_blocks,
         interpret=lookup(dpath="{scale}/interpret", within=SCALES),
     message:
         "Encode families of alloys at scale {wildcards.scale}"

@@ -7,6 +7,7 @@ rule featurize_materials:
     input:
         table=collect("<results>/data/{dataset}.parquet", dataset=dataset_of_scale),
         code=code("featurize_materials"),
+        kinds=code_of(BLOCKS, JOBS.block_kinds),
         ions=resource("ions.yaml"),
     output:
         features="<results>/features/{scale}.parquet",
@@ -39,6 +40,7 @@ rule featurize_for_parent:
         ),
         parent="<results>/features/{parent}.parquet",
         code=code("featurize_for_parent"),
+        kinds=code_of(BLOCKS, JOBS.block_kinds),
         ions=resource("ions.yaml"),
     output:
         features="<results>/features/{parent}__{child}.parquet",

@@ -1,5 +1,12 @@
 # Figures and the report.
 # In: the tables of all stages. Out: figures/<scale or problem>/<kind>.svg, and report.html, one self-contained file.
+from nestmat.figures import FIGURES, title
+from nestmat.report import write
+
+titles = {subject: title(STUDY, subject) for subject in SUBJECTS}
+report_tables = [
+    f"<results>/{path}" for name, paths in write.needs(STUDY).items() if name != "figures" for path in paths
+]
 
 
 wildcard_constraints:
@@ -16,7 +23,7 @@ rule draw_figures:
             directory("<results>/figures/{subject}"),
             patterns=["{kind}.svg"],
             caption="../workflow/report/kind.rst",
-            category=lookup(dpath="{subject}", within=excerpts.titles(STUDY)),
+            category=lookup(dpath="{subject}", within=titles),
             labels={"figure": "{kind}"},
         ),
     log:
@@ -30,7 +37,7 @@ rule draw_figures:
         runtime=30,
     params:
         study=config,
-        captions=excerpts.captions(),
+        captions={kind: figure.caption for kind, figure in FIGURES.items()},
     message:
         "Draw the figures of {wildcards.subject}"
     script:
@@ -39,7 +46,7 @@ rule draw_figures:
 
 rule write_report:
     input:
-        tables=excerpts.report_files(STUDY),
+        tables=report_tables,
         figures=expand("<results>/figures/{subject}", subject=SUBJECTS),
         published=PUBLISHED,
         code=code("write_report"),

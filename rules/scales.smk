@@ -42,6 +42,7 @@ rule train_scale:
         joint=JOBS.joint_files,
         teacher=JOBS.teacher,
         code=code("train_scale"),
+        kind=code_of(NETWORKS, lookup(dpath="{scale}/models/{model}/specification/kind", within=SCALES)),
     output:
         weights="<results>/models/{scale}/{protocol}/{model}.safetensors",
         card="<results>/models/{scale}/{protocol}/{model}.json",
@@ -118,6 +119,14 @@ rule sweep_latents:
             link=lookup("scale == '{scale}' and swept", within=links),
         ),
         code=code("sweep_latents"),
+        kind=code_of(
+            NETWORKS,
+            lookup(
+                dpath="{scale}/models/{model}/specification/kind",
+                within=SCALES,
+                model=lookup(dpath="{scale}/sweep/model", within=SCALES),
+            ),
+        ),
     output:
         sweep="<results>/sweeps/{scale}.parquet",
     log:
@@ -132,7 +141,11 @@ rule sweep_latents:
         gpu=1,
     params:
         sweep=lookup(dpath="{scale}/sweep", within=SCALES),
-        specification=JOBS.swept_specification,
+        specification=lookup(
+            dpath="{scale}/models/{model}/specification",
+            within=SCALES,
+            model=lookup(dpath="{scale}/sweep/model", within=SCALES),
+        ),
         parents=lookup("scale == '{scale}' and swept", within=links, cols="parent"),
     message:
         "Sweep the latent size at scale {wildcards.scale}"

@@ -35,6 +35,7 @@ rule train_generative:
         features=collect("<results>/features/{step.scale}.parquet", step=lookup(teaching, within=chains)),
         folds=collect("<results>/folds/{step.scale}.parquet", step=lookup(teaching, within=chains)),
         code=code("train_generative"),
+        kind=code_of(GENERATORS, lookup(dpath="{generative}/kind", within=SETTINGS["generative"])),
         ions=resource("ions.yaml"),
     output:
         weights="<results>/generative/{protocol}/{generative}.safetensors",
@@ -71,6 +72,8 @@ rule search_candidates:
             ),
         ),
         code=code("search_candidates"),
+        kind=code_of(METHODS, lookup(dpath="{problem}/methods/{method}/kind", within=PROBLEMS)),
+        judge=code_of(JUDGES, JOBS.judge_kinds),
         ions=resource("ions.yaml"),
     output:
         candidates="<results>/search/{problem}/{method}.parquet",
@@ -109,6 +112,7 @@ rule judge_candidates:
             method=lookup("problem == '{problem}'", within=searches, cols="method"),
         ),
         code=code("judge_candidates"),
+        kinds=code_of(JUDGES, JOBS.judge_kinds),
         ions=resource("ions.yaml"),
     output:
         judged="<results>/search/{problem}/judged.parquet",
@@ -141,6 +145,14 @@ rule select_candidates:
             search=lookup("problem == '{problem}' and deployed and generative != ''", within=searches),
         ),
         code=code("select_candidates"),
+        kind=code_of(
+            METHODS,
+            lookup(
+                dpath="{problem}/methods/{method}/kind",
+                within=PROBLEMS,
+                method=lookup(dpath="{problem}/shortlist/method", within=PROBLEMS),
+            ),
+        ),
         ions=resource("ions.yaml"),
     output:
         shortlist="<results>/search/{problem}/shortlist.parquet",

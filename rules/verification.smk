@@ -7,7 +7,7 @@
 # Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates; compare_calibration;
 # second_round.
 
-verification_files = tables.verification_files(STUDY)
+sets_of_problem = lookup("problem == '{problem}'", within=structure_sets, cols="name")
 
 
 rule select_structures:
@@ -42,7 +42,7 @@ rule select_structures:
 rule summarise_candidates:
     input:
         table="<results>/dft/{set}.parquet",
-        known=lookup("name == '{set}' and known != ''", within=structure_sets, cols="known"),
+        known=lookup("name == '{set}' and records != ''", within=structure_sets, cols="records"),
         code=code("summarise_candidates"),
     output:
         compounds="<results>/dft/{set}.compounds.parquet",
@@ -69,8 +69,14 @@ rule verify_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
-        calculated=lookup(
-            "problem == '{problem}' and use == 'calculated'", within=verification_files, cols="path"
+        calculated=branch(
+            lookup(dpath="{problem}/verify/file", within=PROBLEMS),
+            then=lookup(dpath="{problem}/verify/file", within=PROBLEMS),
+            otherwise=branch(
+                JOBS.designs_cells,
+                then=collect("<results>/dft/{set}.cells.parquet", set=sets_of_problem),
+                otherwise=collect("<results>/dft/{set}.compounds.parquet", set=sets_of_problem),
+            ),
         ),
         code=code("verify_candidates"),
         ions=resource("ions.yaml"),
@@ -96,9 +102,8 @@ rule verify_candidates:
 
 rule compare_calibration:
     input:
-        files=lookup(
-            "problem == '{problem}' and use == 'calibration'", within=verification_files, cols="path"
-        ),
+        cells=lookup(dpath="{problem}/verify/calibration", within=PROBLEMS),
+        data=collect("<results>/data/{dataset}.parquet", dataset=JOBS.calibrated_dataset),
         code=code("compare_calibration"),
     output:
         calibration="<results>/search/{problem}/calibration.parquet",

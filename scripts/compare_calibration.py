@@ -16,7 +16,8 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.dft.layers.calibration`."""
     with job_log(snakemake):
-        *cells, data = map(tables.read, snakemake.input.files)
+        cells = [tables.read(file) for file in snakemake.input.cells]
+        data = tables.read(str(snakemake.input.data))
         table = layers.calibration(
             pd.concat(cells, ignore_index=True), data, snakemake.params.gap.partition(".")[2]
         )

@@ -25,7 +25,6 @@ from nestmat.labels.problems import DesignLabels
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import with_unit
 from nestmat.paths import ROOT
-from nestmat.plan.excerpts import captions
 from nestmat.tables import Column
 
 STUDY = factories.study()
@@ -381,7 +380,7 @@ def test_captions_in_the_report_of_snakemake():
     for name, figure in figures.FIGURES.items():
         context = {
             "wildcards": {"kind": name, "subject": "gap"},
-            "params": {"captions": captions()},
+            "params": {"captions": {name: figure.caption}},
             "config": {"study": "toy", "title": "T", "question": "Q?"},
         }
         for template, start in zip(templates, (figure.caption, ""), strict=True):

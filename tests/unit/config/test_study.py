@@ -14,7 +14,6 @@ from nestmat.config.datasets import DataFile, DatasetSpec
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
-from nestmat.plan.excerpts import downloads
 from nestmat.plan.jobs import Jobs
 from nestmat.plan.tables import data_files
 
@@ -144,7 +143,7 @@ def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
     files = ["downloads/rows-000000000000.csv", "downloads/rows-111111111111.csv"]
     assert data_files(study)["path"].to_list() == files
     for part in (first, second):
-        values = downloads(study)[f"rows-{part['sha256'][:12]}"]
+        values = Jobs(study).data_file(SimpleNamespace(dataset="rows", checksum=part["sha256"][:12]))
         assert DataFile.model_validate(values) == DataFile.model_validate(part)
 
 

@@ -15,51 +15,44 @@ from nestmat.plugins import Registry
 PACKAGE = Path(__file__).parents[1]
 
 
-def _imports(file: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 def _files_of(module: str) -> Iterator[Path]:
     stem = PACKAGE.parent / Path(*module.split("."))
     yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file())
 
 
 @functools.cache
-def _modules(file: Path) -> tuple[Path, ...]:
-    names = [name for name in _imports(file) if name.split(".")[0] == "nestmat"]
-    return tuple(path for name in names for path in _files_of(name))
+def _imports(file: Path) -> tuple[Path, ...]:
+    """Files of the library that a file imports itself."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(path for name in names if name.split(".")[0] == "nestmat" for path in _files_of(name))
 
 
-def _with_imports(files: Iterable[Path]) -> set[Path]:
-    """Files of Python and the modules of the library that they import, directly or through others."""
+def _closure(files: Iterable[Path]) -> set[Path]:
+    """Files with those of the library that they import, directly or through others."""
     waiting, closure = list(files), set[Path]()
     while waiting:
-        file = waiting.pop()
-        if file not in closure:
+        if (file := waiting.pop()) not in closure:
             closure.add(file)
-            waiting += _modules(file)
+            waiting += _imports(file)
     return closure
 
 
 def code(script: str) -> list[str]:
-    """Library modules that a script imports, directly or through others.
+    """Library modules that a script imports, directly or through others, relative to the working directory.
 
     Snakemake reruns a job when its script changes, but not when a module that the script imports does: rules
     name these files as inputs.
 
     Args:
         script: Name of the script without ``.py``.
-
-    Returns:
-        Paths relative to the working directory, sorted.
     """
     file = ROOT / "scripts" / f"{script}.py"
-    return sorted(os.path.relpath(module) for module in _with_imports([file]) - {file})
+    return sorted(os.path.relpath(module) for module in _closure([file]) - {file})
 
 
 def kind_files(registry: Registry[Any], kinds: str | Iterable[str]) -> list[str]:
@@ -67,25 +60,16 @@ def kind_files(registry: Registry[Any], kinds: str | Iterable[str]) -> list[str]
 
     A registry names modules and imports none, so that `code` leaves them out: a rule names those that its job
     uses, and a change of any other kind does not repeat the job. A kind of a plug-in is in the plug-in file.
-
-    Args:
-        registry: The registry.
-        kinds: One kind or several.
-
-    Returns:
-        Paths relative to the working directory, sorted.
     """
-    sources = [registry.source(kind) for kind in ([kinds] if isinstance(kinds, str) else kinds)]
-    files = [
-        file for source in sources for file in ([source] if isinstance(source, Path) else _files_of(source))
-    ]
-    return sorted(os.path.relpath(file) for file in _with_imports(files))
+    files: list[Path] = []
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
+        source = registry.source(kind)
+        files += [source] if isinstance(source, Path) else _files_of(source)
+    return sorted(os.path.relpath(file) for file in _closure(files))
 
 
-def code_of(
-    registry: Registry[Any], kinds: Callable[[Any], str | Iterable[str]]
-) -> Callable[[Any], list[str]]:
-    """Input function: `kind_files` of the kinds that a function of the wildcards names."""
+def code_of(registry: Registry[Any], kinds: Callable[..., Any]) -> Callable[[Any], list[str]]:
+    """Input function: `kind_files` of the kinds that a function of the wildcards, as of `lookup`, returns."""
 
     def files(wildcards: Any) -> list[str]:
         return kind_files(registry, kinds(wildcards))
