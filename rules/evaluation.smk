@@ -216,6 +216,7 @@ rule encode_families:
         mem_mb=2000,
         runtime=15,
     params:
+        scales=lookup("use == 'interpreted' and subject == '{scale}'", within=chains, cols="scale"),
         blocks=JOBS.lineage_blocks,
         interpret=lookup(dpath="{scale}/interpret", within=SCALES),
     message:

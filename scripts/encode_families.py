@@ -13,11 +13,11 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule's files to `nestmat.interpretation.families.encode_families`."""
     with job_log(snakemake):
-        blocks = snakemake.params.blocks
+        scales = snakemake.params.scales
         encode_families(
-            dict(zip(blocks, snakemake.input.weights, strict=True)),
-            dict(zip(blocks, snakemake.input.features, strict=True)),
-            blocks,
+            dict(zip(scales, snakemake.input.weights, strict=True)),
+            dict(zip(scales, snakemake.input.features, strict=True)),
+            snakemake.params.blocks,
             snakemake.params.interpret["families"],
             snakemake.output.families,
         )

@@ -67,7 +67,7 @@ def encode_families(
     Args:
         weights: Weights by scale, parents first; the model of the last one is shown.
         features: Features that they were trained on, by scale.
-        blocks: Feature blocks that they read, by scale.
+        blocks: Feature blocks of these scales; those that the models read are computed.
         families: The families.
         output: `FAMILY_KEYS` and latents.
 
@@ -76,9 +76,14 @@ def encode_families(
     """
     frame = equimolar(AlloyFamilies.model_validate(families))
     scale = list(weights)[-1]
+    models = {name: Trained.load(path) for name, path in weights.items()}
     configured = {
-        name: {key: FeatureBlock.model_validate(block) for key, block in part.items()}
-        for name, part in blocks.items()
+        name: {
+            key: FeatureBlock.model_validate(blocks[name][key])
+            for key in model.specification.inputs
+            if key in blocks[name]
+        }
+        for name, model in models.items()
     }
     made = featurize_chain(frame, configured, features)
     for found in made.values():
@@ -90,7 +95,7 @@ def encode_families(
                 value=frame["formula"].iloc[int(first["row"]) - 1],
                 remedy="name elements that the model reads.",
             )
-    trained = Trained.load(weights[scale])
+    trained = models[scale]
     member = trained.members.query("repeat == 0 and inner == -1 and fold >= 0").sort_values("fold").iloc[0]
     predicted = predict_chain(
         weights, {name: found.frame for name, found in made.items()}, repeat=0, fold=int(member["fold"])
