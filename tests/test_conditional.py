@@ -175,9 +175,9 @@ def test_what_is_wanted_is_what_the_decoder_is_told(problem):
         )
     ] == [1.0, 0.0, 1.5, 2.5]
     decoder = ConditionalDecoder(problem, member=5)
-    assert (decoder.members, decoder.member, decoder.latents) == (2, 1, 4)
-    assert decoder.wanted == {"single": 1.0}
-    z = decoder.prior(2000, [3])
+    assert (decoder.n_members, decoder.member, decoder.n_latents) == (2, 1, 4)
+    assert decoder.condition == {"single": 1.0}
+    z = decoder.sample_prior(2000, [3])
     assert z.shape == (2000, 4)
     assert z.std() == pytest.approx(1.0, abs=0.03)
     shares = decoder.decode(z)
@@ -196,18 +196,21 @@ def test_known_alloys_come_back_from_their_latents(space, problem, known):
     x = allowed[likely]
     decoded = decoder.decode(decoder.encode(x))
     rolled = np.roll(x, 1, axis=0)
-    assert decoder.shares.distance(decoded, x).mean() < 0.6 * decoder.shares.distance(decoded, rolled).mean()
+    assert (
+        decoder.composition.distance(decoded, x).mean()
+        < 0.6 * decoder.composition.distance(decoded, rolled).mean()
+    )
 
 
 def test_the_likeliest_elements_fill_what_the_rules_ask_for_beside_the_decoded(problem):
     decoder = ConditionalDecoder(problem)
-    z = decoder.prior(400, [0])
+    z = decoder.sample_prior(400, [0])
     decoded = decoder.decode(z)
     there = decoded > 1e-3
     few = there.sum(axis=1) < 3
     assert few.any()
     assert (decoded.argsort(axis=1)[few, :4] != np.arange(4)).any(), "absent elements are ordered"
-    made = decoder.part(decoder.replaced(problem.space.sample(400, 0), decoded))
+    made = decoder.fractions(decoder.replace_composition(problem.space.sample(400, 0), decoded))
     for row in np.flatnonzero(few):
         count = int((made[row] > 0).sum())
         assert set(np.flatnonzero(made[row])) == set(np.argsort(-decoded[row])[:count])
@@ -218,9 +221,9 @@ def test_draws_are_counted_from_the_first_to_the_kept(problem):
     assert every.evaluations == 500
     assert every.details["sampled"] == every.details["kept"] == len(every.x) == 500
     decoder = ConditionalDecoder(problem)
-    decoded = decoder.decode(decoder.prior(500, [0, 0]))
-    changed = decoder.shares.distance(
-        decoded, decoder.part(decoder.replaced(problem.space.sample(500, 0), decoded))
+    decoded = decoder.decode(decoder.sample_prior(500, [0, 0]))
+    changed = decoder.composition.distance(
+        decoded, decoder.fractions(decoder.replace_composition(problem.space.sample(500, 0), decoded))
     )
     assert every.details["inside"] == (changed <= ROUNDED).sum()
     assert every.details["changed"] == pytest.approx(changed.mean())
@@ -245,7 +248,7 @@ def test_a_patch_of_the_latents_is_told_cell_by_cell(problem):
     np.testing.assert_allclose(best, found.table["phase.single.mean"])
     # The middle is the material that the mean of the prior stands for.
     decoder = ConditionalDecoder(problem)
-    middle = decoder.replaced(problem.space.sample(1, 0), decoder.decode(np.zeros((1, 4))))
+    middle = decoder.replace_composition(problem.space.sample(1, 0), decoder.decode(np.zeros((1, 4))))
     assert patch["formula"][4] == problem.space.formulas(middle)[0]
 
 
@@ -267,12 +270,14 @@ def test_an_inversion_reaches_enough_and_no_shorter_share_does(space, problem, k
     decoder = ConditionalDecoder(problem)
     begin = np.random.default_rng([0, 2]).permutation(given)
     begin = begin[single(problem, begin) < 0.6][:60]
-    a, b = decoder.part(begin), decoder.decode(decoder.encode(begin))
-    tried = [decoder.replaced(begin, a + way * (b - a)) for way in ways]
+    a, b = decoder.fractions(begin), decoder.decode(decoder.encode(begin))
+    tried = [decoder.replace_composition(begin, a + way * (b - a)) for way in ways]
     enough = np.stack([single(problem, x) >= 0.6 for x in tried])
     first = enough.argmax(axis=0)
     straight = {tuple(tried[k][row].round(6)) for row, k in enumerate(first) if enough[:, row].any()}
-    moved = decoder.shares.distance(decoder.part(begin), np.stack(tried)[first, np.arange(len(begin))])
+    moved = decoder.composition.distance(
+        decoder.fractions(begin), np.stack(tried)[first, np.arange(len(begin))]
+    )
     assert found.details["reached"] == enough.any(axis=0).sum()
     assert found.details["moved"] <= moved[enough.any(axis=0)].mean() + 1e-9
     assert np.mean([tuple(x.round(6)) in straight for x in found.x]) > 0.6
@@ -353,24 +358,24 @@ def test_without_a_semi_supervised_model_of_the_elements_there_is_nothing_to_dec
     def free(x):
         return {"phase.single": (x[:, 0], x[:, 0])}
 
-    with pytest.raises(InputError, match="only where a trained chain"):
+    with pytest.raises(InputError, match="needs a trained chain"):
         search.propose(dataclasses.replace(problem, predict=free), 3000, seed=0)
-    with pytest.raises(InputError, match="does not decode the shares of the space"):
+    with pytest.raises(InputError, match="does not decode the composition of the space"):
         search.propose(dataclasses.replace(problem, predict=surrogates["plain"]), 3000, seed=0)
     strange = Alloy(Simplex([*ELEMENTS[:-1], "Au"], 100, fewest=3, most=6, least=0.05))
-    with pytest.raises(InputError, match="does not decode the shares of the space"):
+    with pytest.raises(InputError, match="does not decode the composition of the space"):
         search.propose(dataclasses.replace(problem, space=strange), 3000, seed=0)
 
 
 @pytest.mark.parametrize(
     ("search", "budget", "message"),
     [
-        (Decode(samples=200), 199, "too small for the samples"),
-        (Scan(points=5), 24, "too small for the points"),
+        (Decode(samples=200), 199, "too small for 200 samples"),
+        (Scan(points=5), 24, "too small for 25 points"),
         (Scan(axes=(0, 4)), 100, r"are not two latents.*0 to 3"),
         (Scan(axes=(1, 1)), 100, "are not two latents"),
         (Scan(axes=(-1, 1)), 100, "are not two latents"),
-        (Inversion().bind(SearchContext()), 100, "too small for the steps"),
+        (Inversion().bind(SearchContext()), 100, "too small for 10 steps"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(search, budget, message, problem):
@@ -380,7 +385,7 @@ def test_what_cannot_be_searched_is_refused(search, budget, message, problem):
 
 @pytest.mark.parametrize("shares", [(), (0.0, 1.0), (0.5, 0.2), (0.5, 1.2)])
 def test_shares_of_a_way_rise_to_the_whole_of_it(shares):
-    with pytest.raises(InputError, match="rising order"):
+    with pytest.raises(InputError, match="in ascending order"):
         Inversion(shares=shares)
 
 
@@ -390,7 +395,7 @@ def test_shares_of_a_way_rise_to_the_whole_of_it(shares):
 def test_enough_is_said_of_what_has_no_end(target, problem):
     aimed = dataclasses.replace(problem, targets=[target])
     for search in (Decode(samples=50, accept=0.5), Inversion().bind(SearchContext())):
-        with pytest.raises(InputError, match="as much or as little as possible"):
+        with pytest.raises(InputError, match="that is maximised or minimised"):
             search.propose(aimed, 3000, seed=0)
     assert len(Decode(samples=50).propose(aimed, 50, seed=0).x) == 50
 
@@ -408,8 +413,8 @@ def test_a_configured_method_asks_for_known_materials_only_where_it_needs_them()
     known = np.ones((2, 3))
     found = build_method(given, known_materials=lambda: known)
     assert (found.settings.shares, found.settings.within) == ((1.0,), 0.2)
-    assert found.known is known
-    assert build_method(given).known.size == 0
+    assert found.known_materials is known
+    assert build_method(given).known_materials.size == 0
 
     def none():
         raise AssertionError("is not asked")
@@ -491,16 +496,16 @@ def test_a_way_turns_the_latents_and_keeps_what_is_wanted(space, problem):
     z = decoder.encode(ends)
     template = np.repeat(ends[:1], 9, axis=0)
     t = np.linspace(0, 1, 9)[:, None]
-    straight = decoder.replaced(template, decoder.decode((1 - t) * z[0] + t * z[1]))
+    straight = decoder.replace_composition(template, decoder.decode((1 - t) * z[0] + t * z[1]))
     np.testing.assert_array_equal(x["line"], straight)
     middle = (z[0] + z[1]) / (2 * np.cos(0.5 * np.arccos(z[0] @ z[1] / np.prod(np.linalg.norm(z, axis=1)))))
     np.testing.assert_array_equal(
-        x["slerp"][4], decoder.replaced(template[:1], decoder.decode(middle[None]))[0]
+        x["slerp"][4], decoder.replace_composition(template[:1], decoder.decode(middle[None]))[0]
     )
     for path in ("line", "slerp"):
         np.testing.assert_array_equal(space.canonical(x[path]), x[path])
         assert value[path, "allowed", ""] == 1
-        off = 2 * decoder.shares.distance(x[path][[0, -1]], ends).max()
+        off = 2 * decoder.composition.distance(x[path][[0, -1]], ends).max()
         assert value[path, "end_error", ""] == pytest.approx(off)
     # Eight elements at once are more than the space allows.
     assert value["mixing", "allowed", ""] == pytest.approx(2 / 9)

@@ -196,7 +196,7 @@ def test_all_is_computed_where_the_materials_are(space, materials, featurized, t
     # A device without memory refuses tensors of another one.
     asked = Problem(space, surrogate, [Target("cell.cell_y", "maximise")], [Constraint("tau", high=4.2)])
     found = asked.predict(torch.from_numpy(materials).float().to("meta"))
-    for value in (*(part for pair in found.values() for part in pair), *asked.judge(found)):
+    for value in (*(part for pair in found.values() for part in pair), *asked.distance_and_violations(found)):
         assert (value.device.type, value.dtype) == ("meta", torch.float32)
 
 

@@ -317,7 +317,7 @@ def test_searches_take_the_models_of_their_seed():
             Generative(),
             Problem(SPACE, problem().predict, [Target("q", "maximise")]),
             10_000,
-            "not one value",
+            "needs one target with a value",
         ),
     ],
 )

@@ -169,6 +169,6 @@ def _judge_columns(design: Design, judge: str, judged: JudgedQuantities, frame: 
         means = {quantity: (torch.from_numpy(mean), exact) for quantity, (mean, _) in judged.items()}
         quantities = design.surrogate.derive(x, {**design.surrogate(x), **means})
     bounded = [constraint for constraint in design.problem.constraints if constraint.of == "mean"]
-    table = dataclasses.replace(design.problem, constraints=bounded).assess(quantities)
+    table = dataclasses.replace(design.problem, constraints=bounded).tabulate(quantities)
     verdicts = {verdict_column(name, judge): table[name].to_numpy() for name in VERDICTS}
     return pd.DataFrame({**prediction_columns(judged, judge), **verdicts})

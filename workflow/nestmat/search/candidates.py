@@ -15,13 +15,13 @@ from nestmat.search.problem import Problem, order
 
 @dataclass(frozen=True)
 class Candidates:
-    """Materials with what the searched model predicts of them.
+    """Proposed materials with the predictions of the searched model.
 
     Attributes:
         x: Canonical materials, (n, columns), best first.
-        table: What `Problem.evaluate` says of them.
-        evaluations: Materials that the method had predicted to find them.
-        details: What the method says of its own work: numbers, texts, and lists and mappings of them.
+        table: Their predictions, as `Problem.evaluate` returns them.
+        evaluations: Number of materials that were predicted to find them.
+        details: Report of the method: numbers, texts, and lists and mappings of them.
     """
 
     x: NDArray[np.float64]
@@ -30,15 +30,15 @@ class Candidates:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Shortlist:
-    """The best materials seen so far, each once.
+class Archive:
+    """The best materials that were predicted so far, each once.
 
     Args:
-        problem: What is wanted.
-        size: How many to keep.
+        problem: The design problem.
+        size: Number of materials to keep.
 
     Attributes:
-        evaluations: Materials predicted so far.
+        evaluations: Number of materials predicted so far.
     """
 
     def __init__(self, problem: Problem, size: int):
@@ -47,29 +47,26 @@ class Shortlist:
         self._table = pd.DataFrame()
 
     def add(self, x: NDArray[np.float64]) -> pd.DataFrame:
-        """Predict canonical materials (n, columns), keep the best, and return what is predicted of them."""
+        """Predict canonical materials (n, columns), keep the best, and return the predictions of all."""
         table = self.problem.evaluate(x)
         self.evaluations += len(x)
-        self._keep(x, table)
+        self._insert(x, table)
         return table
 
     def _best(self, table: pd.DataFrame) -> NDArray[np.int64]:
         """Rows to keep, best first."""
         return order(table)[: self.size]
 
-    def _keep(self, x: NDArray[np.float64], table: pd.DataFrame) -> None:
-        # Only rows that can enter are worth a look for duplicates.
+    def _insert(self, x: NDArray[np.float64], table: pd.DataFrame) -> None:
+        # Only rows that may be kept are compared for duplicates.
         best = self._best(table)
         rows = np.concatenate([self._x, x[best]])
-        found = (
-            pd.concat([self._table, table.iloc[best]], ignore_index=True)
-            if len(self._x)
-            else table.iloc[best]
-        )
-        once = np.sort(np.unique(rows, axis=0, return_index=True)[1])
-        ranked = once[self._best(found.iloc[once])]
-        self._x, self._table = rows[ranked], found.iloc[ranked].reset_index(drop=True)
+        best_table = table.iloc[best]
+        merged = pd.concat([self._table, best_table], ignore_index=True) if len(self._x) else best_table
+        unique = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+        ranked = unique[self._best(merged.iloc[unique])]
+        self._x, self._table = rows[ranked], merged.iloc[ranked].reset_index(drop=True)
 
     def candidates(self, **details: Any) -> Candidates:
-        """What has been kept, best first, with what the method says of its work."""
+        """The best materials, best first, with a report of the method."""
         return Candidates(self._x, self._table, self.evaluations, details)

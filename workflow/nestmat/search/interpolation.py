@@ -1,4 +1,4 @@
-"""Ways from one material to another: through the latents of a scale, and by mixing."""
+"""Paths from one material to another: through the latents of a scale, and by mixing."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class _Latents(NamedTuple):
     Attributes:
         space: The space.
         encode: Materials (n, columns) to latents (n, latents), NaN where a feature is not defined.
-        decode: Materials (n, columns) with what latents (n, latents) are decoded to in their place.
-        distance: Sum of the differences of the shares of two lists of materials, 0 to 2, (n,).
+        decode: Materials (n, columns) with the composition decoded from latents (n, latents).
+        distance: Sum of the differences of the fractions of two lists of materials, 0 to 2, (n,).
     """
 
     space: Product
@@ -36,16 +36,16 @@ class _Latents(NamedTuple):
 
 
 class Interpolation(NamedTuple):
-    """Three ways between two materials.
+    """Three paths between two materials.
 
     Attributes:
         points: ``path`` (line, slerp or mixing), ``step``, ``position`` from 0 to 1, the columns of the
             space, and mean and standard deviation of each quantity.
-        measures: ``path``, ``measure``, ``quantity`` (empty where it is about the composition) and ``value``:
-            ``monotonicity``, the share of steps that change the quantity the way it differs between the ends,
-            NaN where it does not differ; ``largest_step`` of the shares of a site and their ``end_error``
-            from the two materials, both as the sum of differences, 0 to 2, mean over the sites; and the share
-            of points that is ``allowed``, that is, keeps the rules of the space for its sites.
+        measures: ``path``, ``measure``, ``quantity`` (empty for measures of the composition) and ``value``:
+            ``monotonicity``, the share of steps that change the quantity in the direction in which the ends
+            differ, NaN where they do not; ``largest_step`` of the fractions of a site and their
+            ``end_error`` from the two materials, both as the sum of differences, 0 to 2, mean over the sites;
+            and the share of points that is ``allowed``, that is, keeps the rules of the space for its sites.
     """
 
     points: pd.DataFrame
@@ -59,19 +59,19 @@ def interpolate(
     steps: int = 21,
     scale: str | None = None,
 ) -> Interpolation:
-    """Go from one material to another by a straight line and by slerp of their latents, and by mixing.
+    """Interpolate between two materials by a straight line and by slerp of their latents, and by mixing.
 
-    Slerp turns one vector of whitened latents into the other about their mean (Shoemake, SIGGRAPH 1985;
-    White, arXiv:1609.04468). Of a semi-supervised scale it is z that is turned, about 0, and the targets are
-    set to what is wanted on the whole way. What is decoded keeps the rules of the space. Mixing the two
-    materials as they are is the trivial way; it may need more species at once than the space allows. What the
-    scale does not decode is mixed on all ways; a choice changes half-way.
+    Slerp rotates one vector of whitened latents into the other about their mean (Shoemake, SIGGRAPH 1985;
+    White, arXiv:1609.04468). Of a semi-supervised scale z is rotated, about 0, and the targets are set to
+    their goals along the whole path. Decoded materials keep the rules of the space. Mixing the two materials
+    is the trivial path; it may need more species at once than the space allows. Factors that the scale does
+    not decode are mixed on all paths; a level changes half-way.
 
     Args:
-        problem: Its space and the trained chain that predicts its materials.
+        problem: A problem that a trained chain predicts.
         a: The first material, (columns,).
         b: The last, (columns,).
-        steps: Points of a way, both ends among them.
+        steps: Points of a path, both ends among them.
         scale: Scale of the latents; by default that of the first target where its model is semi-supervised,
             else as `LatentSpace`.
 
@@ -80,39 +80,41 @@ def interpolate(
             has no latents.
     """
     if steps < 2:
-        raise InputError("are too few for a way.", column="steps", value=steps, remedy="give 2 or more.")
+        raise InputError(
+            f"A path of {steps} steps has no two ends.", key="steps", remedy="give 2 steps or more."
+        )
     latents = _latents(problem, scale)
     ends = problem.space.canonical(np.stack([a, b]))
     w = latents.encode(ends)
     if not np.isfinite(w).all():
         row = int(np.argmin(np.isfinite(w).all(axis=1)))
+        formula = problem.space.formulas(ends[[row]])[0]
         raise InputError(
-            "has no latents, since a feature of it is not defined.",
-            column="material",
-            value=problem.space.formulas(ends[[row]])[0],
-            remedy="choose another end.",
+            f"{formula} has no latents, since one of its features is not defined.",
+            key="between",
+            remedy="choose another material.",
         )
     t = np.linspace(0.0, 1.0, steps)[:, None]
     mixed = _mixed(latents.space, ends, t)
-    paths = {"line": (1 - t) * w[0] + t * w[1], "slerp": _slerp(w[0], w[1], t)}
-    found = {name: latents.decode(mixed, path) for name, path in paths.items()} | {"mixing": mixed}
+    latent_paths = {"line": (1 - t) * w[0] + t * w[1], "slerp": _slerp(w[0], w[1], t)}
+    paths = {name: latents.decode(mixed, path) for name, path in latent_paths.items()} | {"mixing": mixed}
     end_means = CandidateTable(problem.evaluate(ends)).means
     points, measures = [], []
-    for name, x in found.items():
+    for name, x in paths.items():
         table = problem.evaluate(x)
         place = pd.DataFrame({"path": name, "step": range(steps), "position": t[:, 0]})
         numbers = pd.DataFrame(x, columns=list(problem.space.columns))
         points.append(pd.concat([place, numbers, CandidateTable(table).predictions], axis=1))
-        about = {
+        of_composition = {
             "largest_step": latents.distance(x[1:], x[:-1]).max(),
             "end_error": latents.distance(x[[0, -1]], ends).max(),
             "allowed": _allowed(latents.space, x).mean(),
         }
-        measures += [(name, measure, "", float(value)) for measure, value in about.items()]
+        measures += [(name, measure, "", float(value)) for measure, value in of_composition.items()]
         change = CandidateTable(table).means.diff().iloc[1:]
         for quantity in map(str, end_means):
-            towards = np.sign(end_means[quantity].iloc[1] - end_means[quantity].iloc[0])
-            share = (np.sign(change[quantity]) == towards).mean() if towards in (-1, 1) else np.nan
+            direction = np.sign(end_means[quantity].iloc[1] - end_means[quantity].iloc[0])
+            share = (np.sign(change[quantity]) == direction).mean() if direction in (-1, 1) else np.nan
             measures.append((name, "monotonicity", quantity, float(share)))
     return Interpolation(
         pd.concat(points, ignore_index=True),
@@ -126,8 +128,8 @@ def _latents(problem: Problem, scale: str | None) -> _Latents:
         return _Latents(
             decoder.space,
             decoder.encode,
-            lambda x, z: decoder.replaced(x, decoder.decode(z)),
-            lambda a, b: 2 * decoder.shares.distance(decoder.part(a), decoder.part(b)),
+            lambda x, z: decoder.replace_composition(x, decoder.decode(z)),
+            lambda a, b: 2 * decoder.composition.distance(decoder.fractions(a), decoder.fractions(b)),
         )
     latents = LatentSpace(problem, scale)
 
@@ -154,7 +156,7 @@ def _mixed(space: Product, ends: NDArray[np.float64], t: NDArray[np.float64]) ->
 
 
 def _slerp(a: NDArray[np.float64], b: NDArray[np.float64], t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From one vector (d,) to another at ``t`` (steps, 1), (steps, d); straight where they are parallel."""
+    """Spherical interpolation of vectors (d,) at ``t`` (steps, 1), (steps, d); linear if parallel."""
     cosine = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     if np.sin(angle) < 1e-6:

@@ -1,4 +1,4 @@
-"""A design problem: what is wanted of which materials, and how far a material is from it."""
+"""Optimisation problems of inverse design: a space, predictions, targets and constraints."""
 
 from __future__ import annotations
 
@@ -24,17 +24,24 @@ Quantities = Mapping[str, tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Target:
-    """What is wanted of one quantity.
+    """The goal for one quantity.
 
     Attributes:
-        quantity: Its name.
-        goal: A value, a range, or as much or as little as possible.
-        low: Lower end of a range; the value wanted, for ``value``.
+        quantity: Name of the quantity.
+        goal: ``value``, ``range``, ``maximise`` or ``minimise``.
+        low: Lower end of a range, or the desired value.
         high: Upper end of a range; not used otherwise.
-        tolerance: How much of the quantity counts as one, in its unit: a value is met within it, and a sum
-            over targets weighs by it.
-        enough: How much, or how little, counts as a hit where as much or as little as possible is wanted; by
-            default everything does.
+        tolerance: Unit of distances from the target, in the unit of the quantity: a value is met within one
+            tolerance, and a sum over targets is one of tolerances.
+        enough: Threshold of a hit where the quantity is maximised or minimised; without one everything is a
+            hit.
+
+    Raises:
+        InputError: The tolerance, the range or the threshold does not fit the goal.
+
+    Example:
+        >>> Target("gap", "range", 1.2, 1.6, tolerance=0.1).distance(torch.tensor([1.4, 1.8])).tolist()
+        [0.0, 2.0]
     """
 
     quantity: str
@@ -46,13 +53,20 @@ class Target:
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0:
-            raise InputError("is not positive.", column=f"{self.quantity}.tolerance", value=self.tolerance)
+            raise _not_positive(self.quantity, self.tolerance)
         if self.enough is not None and self.goal not in ("maximise", "minimise"):
             raise InputError(
-                f"goes with maximise and minimise, not with {self.goal}.", column=f"{self.quantity}.enough"
+                f"The target for {self.quantity} has the goal {self.goal!r}, for which there is no `enough`.",
+                key="enough",
+                value=self.enough,
+                remedy="give a threshold only where the quantity is maximised or minimised.",
             )
         if self.goal == "range" and not self.low < self.high:
-            raise InputError("is not a range.", column=self.quantity, value=[self.low, self.high])
+            raise InputError(
+                f"The range of the target for {self.quantity} is empty.",
+                value=[self.low, self.high],
+                remedy="choose low < high.",
+            )
 
     @property
     def mean_column(self) -> str:
@@ -60,7 +74,7 @@ class Target:
         return mean_column(self.quantity)
 
     def distance(self, mean: Tensor) -> Tensor:
-        """Tolerances from what is wanted, (n,); of what has no end, the quantity itself, less is better."""
+        """Distance from the target in tolerances, (n,), less is better; an open goal counts from 0."""
         if self.goal == "value":
             return (mean - self.low).abs() / self.tolerance
         if self.goal == "range":
@@ -68,7 +82,7 @@ class Target:
         return (mean if self.goal == "minimise" else -mean) / self.tolerance
 
     def hit(self, mean: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether what is wanted is met, (n,)."""
+        """Whether the target is met, (n,)."""
         if self.goal == "value":
             return np.abs(mean - self.low) <= self.tolerance
         if self.goal == "range":
@@ -80,15 +94,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A bound that a quantity has to keep, with so many standard deviations to spare.
+    """Bounds on a quantity, with a margin in standard deviations.
 
     Attributes:
-        quantity: Its name.
+        quantity: Name of the quantity.
         low: Smallest value; None for none.
         high: Largest value; None for none.
-        sigmas: Standard deviations between the mean and the bound; negative to let uncertain ones pass.
-        tolerance: How much of the quantity counts as one violation, in its unit.
-        of: Whether its mean is bounded, or its standard deviation.
+        sigmas: Standard deviations between the mean and the bound; negative to accept uncertain materials.
+        tolerance: Unit of violations, in the unit of the quantity.
+        of: Whether the mean is bounded, or the standard deviation.
+
+    Raises:
+        InputError: There is no bound, or the tolerance is not positive.
     """
 
     quantity: str
@@ -100,9 +117,11 @@ class Constraint:
 
     def __post_init__(self) -> None:
         if self.low is None and self.high is None:
-            raise InputError("has neither low nor high.", column=self.quantity)
+            raise InputError(
+                f"The constraint on {self.quantity} has no bound.", remedy="give `low`, `high` or both."
+            )
         if not self.tolerance > 0:
-            raise InputError("is not positive.", column=f"{self.quantity}.tolerance", value=self.tolerance)
+            raise _not_positive(self.quantity, self.tolerance)
 
     @property
     def column(self) -> str:
@@ -110,29 +129,42 @@ class Constraint:
         return mean_column(self.quantity) if self.of == "mean" else std_column(self.quantity)
 
     def violation(self, mean: Tensor, std: Tensor) -> Tensor:
-        """Tolerances beyond the bounds, 0 where they are kept, (n,).
+        """Violation of the bounds in tolerances, 0 where they are kept, (n,).
 
-        A mean without a standard deviation (NaN) counts as exact; what has no value is infinitely far.
+        A mean without a standard deviation (NaN) counts as exact; the violation of a quantity without a value
+        is infinite.
         """
         value = mean if self.of == "mean" else std
-        spare = self.sigmas * torch.nan_to_num(std, nan=0.0)
-        beyond = torch.zeros_like(mean)
+        margin = self.sigmas * torch.nan_to_num(std, nan=0.0)
+        excess = torch.zeros_like(mean)
         if self.low is not None:
-            beyond = beyond + torch.relu(self.low - (value - spare))
+            excess = excess + torch.relu(self.low - (value - margin))
         if self.high is not None:
-            beyond = beyond + torch.relu(value + spare - self.high)
-        return torch.nan_to_num(beyond / self.tolerance, nan=torch.inf)
+            excess = excess + torch.relu(value + margin - self.high)
+        return torch.nan_to_num(excess / self.tolerance, nan=torch.inf)
+
+
+def _not_positive(quantity: str, tolerance: float) -> InputError:
+    return InputError(
+        f"The tolerance of {quantity} is not positive.",
+        key="tolerance",
+        value=tolerance,
+        remedy="give a number above 0.",
+    )
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A space, what is predicted of its materials, and what is wanted.
+    """A design problem: materials, predictions, targets and constraints.
 
     Attributes:
         space: The materials that may be proposed.
-        predict: Quantities of materials (n, columns), differentiable.
-        targets: What is wanted.
-        constraints: What has to hold.
+        predict: Returns the quantities of materials (n, columns), differentiable.
+        targets: Targets, one or more.
+        constraints: Constraints.
+
+    Raises:
+        InputError: There is no target, or a quantity is not predicted.
     """
 
     space: DesignSpace
@@ -142,30 +174,31 @@ class Problem:
 
     def __post_init__(self) -> None:
         if not self.targets:
-            raise InputError("names no target.", column="targets", remedy="say what is wanted.")
+            raise InputError("The design problem has no target.", key="targets", remedy="give one or more.")
         with torch.no_grad():
-            known = self.predict(torch.from_numpy(self.space.sample(1, 0)))
-        for name in [part.quantity for part in self.targets] + [part.quantity for part in self.constraints]:
-            if name not in known:
+            predicted = self.predict(torch.from_numpy(self.space.sample(1, 0)))
+        for name in [t.quantity for t in self.targets] + [c.quantity for c in self.constraints]:
+            if name not in predicted:
                 raise InputError(
-                    "is not predicted.",
-                    column="targets",
-                    value=name,
-                    remedy=f"choose from {', '.join(known)}.",
+                    f"The quantity {name!r} is not predicted.",
+                    key="targets",
+                    remedy=f"choose from {', '.join(predicted)}.",
                 )
 
-    def judge(self, found: Quantities) -> tuple[Tensor, Tensor]:
-        """How far materials are from what is wanted.
+    def distance_and_violations(self, quantities: Quantities) -> tuple[Tensor, Tensor]:
+        """Distance from the targets and violations of the constraints.
 
         Args:
-            found: Their quantities.
+            quantities: Quantities of materials.
 
         Returns:
-            Sum of the targets' distances (n,), and the violation of each constraint, (n, constraints).
+            Distance from all targets (n,), and the violation of each constraint, (n, constraints).
         """
-        distance = torch.stack([t.distance(found[t.quantity][0]) for t in self.targets]).sum(dim=0)
-        beyond = [c.violation(*found[c.quantity]) for c in self.constraints]
-        return distance, torch.stack(beyond, dim=1) if beyond else distance.new_zeros(len(distance), 0)
+        distance = torch.stack([t.distance(quantities[t.quantity][0]) for t in self.targets]).sum(dim=0)
+        violations = [c.violation(*quantities[c.quantity]) for c in self.constraints]
+        if not violations:
+            return distance, distance.new_zeros(len(distance), 0)
+        return distance, torch.stack(violations, dim=1)
 
     @torch.no_grad()
     def evaluate(
@@ -174,31 +207,31 @@ class Problem:
         precision: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
     ) -> pd.DataFrame:
-        """What is predicted of materials.
+        """Predictions for materials.
 
         Args:
             x: Materials, (n, columns).
-            precision: In which it is computed.
-            device: Where it is computed.
+            precision: Floating-point type of the computation.
+            device: Device of the computation.
 
         Returns:
-            For each quantity ``<quantity>.mean`` and ``<quantity>.std``; ``distance`` of the targets,
-            ``violation`` of the constraints together, and ``hit``: whether all of them are met.
+            ``<quantity>.mean`` and ``<quantity>.std`` of each quantity; ``distance`` from all targets and
+            ``violation`` of all constraints together; and ``hit``: whether all of them are met.
         """
-        given = torch.from_numpy(np.asarray(x, dtype=np.float64)).to(device, precision)
-        return self.assess(self.predict(given))
+        materials = torch.from_numpy(np.asarray(x, dtype=np.float64)).to(device, precision)
+        return self.tabulate(self.predict(materials))
 
     @torch.no_grad()
-    def assess(self, found: Quantities) -> pd.DataFrame:
-        """The table that `evaluate` gives, of quantities that are known already."""
-        distance, beyond = self.judge(found)
+    def tabulate(self, quantities: Quantities) -> pd.DataFrame:
+        """Table of quantities of materials, as `evaluate` returns it."""
+        distance, violations = self.distance_and_violations(quantities)
         columns = prediction_columns(
             {
                 name: (mean.double().cpu().numpy(), std.double().cpu().numpy())
-                for name, (mean, std) in found.items()
+                for name, (mean, std) in quantities.items()
             }
         )
-        violation = beyond.sum(dim=1).double().cpu().numpy()
+        violation = violations.sum(dim=1).double().cpu().numpy()
         met = [target.hit(np.asarray(columns[target.mean_column])) for target in self.targets]
         return pd.DataFrame(
             {
@@ -210,24 +243,24 @@ class Problem:
         )
 
     def distances(self, table: pd.DataFrame) -> NDArray[np.float64]:
-        """Distance of each target, (n, targets), of what `evaluate` says of materials; less is better."""
-        each = [t.distance(torch.from_numpy(table[t.mean_column].to_numpy())) for t in self.targets]
-        return torch.stack(each, dim=1).numpy()
+        """Distance from each target, (n, targets), in a table of `evaluate`; less is better."""
+        distances = [t.distance(torch.from_numpy(table[t.mean_column].to_numpy())) for t in self.targets]
+        return torch.stack(distances, dim=1).numpy()
 
     def front(self, table: pd.DataFrame) -> NDArray[np.bool_]:
-        """Which materials keep the constraints, and are not worse than another such in every target, (n,)."""
+        """Which rows keep the constraints and are not dominated by another such row, (n,)."""
         values = self.distances(table)
         return non_dominated(np.where(table["violation"].to_numpy()[:, None] == 0, values, np.nan))
 
 
-def badness(table: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """What `order` sorts by: whether a constraint is broken; the distance, or the violation where one is.
+def feasibility_key(table: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Keys of `order`: whether a constraint is violated, then the violation, or the distance where none is.
 
-    What has no value is infinitely bad.
+    A distance or violation without a value counts as infinite.
     """
-    broken = table["violation"].to_numpy() != 0
-    far = np.where(broken, table["violation"].to_numpy(), table["distance"].to_numpy())
-    return broken, np.where(np.isnan(far), np.inf, far)
+    infeasible = table["violation"].to_numpy() != 0
+    key = np.where(infeasible, table["violation"].to_numpy(), table["distance"].to_numpy())
+    return infeasible, np.where(np.isnan(key), np.inf, key)
 
 
 def order(table: pd.DataFrame) -> NDArray[np.int64]:
@@ -235,9 +268,13 @@ def order(table: pd.DataFrame) -> NDArray[np.int64]:
 
     The rule of feasibility of Deb, Comput. Methods Appl. Mech. Eng. 186, 311 (2000). Equal rows keep their
     order.
+
+    Example:
+        >>> order(pd.DataFrame({"violation": [0.0, 0.5, 0.0], "distance": [2.0, 0.1, 1.0]})).tolist()
+        [2, 0, 1]
     """
-    broken, far = badness(table)
-    return np.lexsort((far, broken))
+    infeasible, key = feasibility_key(table)
+    return np.lexsort((key, infeasible))
 
 
 def ranks(table: pd.DataFrame) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.progress import reporting
 from nestmat.scales.predictions import quantity_of
-from nestmat.search.problem import Problem, badness
+from nestmat.search.problem import Problem, feasibility_key
 from nestmat.search.spaces.base import DesignSpace
 from nestmat.tables import Column, Schema
 from nestmat.training.chunks import keep_freed_memory
@@ -113,7 +113,7 @@ class _Kept:
 
     def __init__(self, screening: Screening):
         self.kinds = {
-            "best": _Smallest(screening.keep, badness),
+            "best": _Smallest(screening.keep, feasibility_key),
             "sample": _Smallest(screening.sample, lambda table: [table["draw"].to_numpy()]),
         }
         self.counts = {"screened": 0, "feasible": 0, "hits": 0}

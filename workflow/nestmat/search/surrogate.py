@@ -1,4 +1,4 @@
-"""What a trained chain predicts of the materials of a design space."""
+"""Predictions of a trained chain for the materials of a design space."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from nestmat.errors import InputError
 from nestmat.features.feature_map import FeatureMap
 from nestmat.materials.geometry import CRITERIA
 from nestmat.scales.chain import Chain
-from nestmat.search.problem import Quantities
+from nestmat.search.problem import Problem, Quantities
 from nestmat.search.quantities import Extra
+from nestmat.search.spaces.product import Product
 
 
 class Surrogate:
     """Quantities of materials, differentiable.
 
-    They are ``<scale>.<target>``, the geometric criteria by name, and further ones.
+    They are ``<scale>.<target>``, the geometric criteria by name, and derived quantities.
 
     Args:
         chain: The trained chain.
-        maps: How the features of each scale follow from the numbers of a material.
-        extras: Quantities that follow from a material and from those found before, by name, in order.
+        maps: Map from the numbers of a material to the features of each scale.
+        extras: Derived quantities by name, in order: each follows from a material and the preceding ones.
 
     Raises:
-        InputError: A scale reads a feature that its map does not give.
+        InputError: A scale reads a feature that its map lacks.
     """
 
     def __init__(
@@ -35,22 +36,22 @@ class Surrogate:
         self.chain, self.maps, self.extras = chain, dict(maps), dict(extras or {})
         self._places = {}
         for scale, columns in chain.columns.items():
-            given = {name: k for k, name in enumerate(self.maps[scale].columns)}
-            if lacking := [name for name in columns if name not in given]:
+            place = {name: k for k, name in enumerate(self.maps[scale].columns)}
+            if missing := [name for name in columns if name not in place]:
                 raise InputError(
-                    f"reads {', '.join(lacking)}, which the design space does not give.",
-                    column=f"scales.{scale}",
+                    f"The scale {scale!r} reads {', '.join(missing)}, which the design space lacks.",
+                    key=f"scales.{scale}",
                     remedy="search with the models of the study that the space was made for.",
                 )
-            self._places[scale] = torch.tensor([given[name] for name in columns])
+            self._places[scale] = torch.tensor([place[name] for name in columns])
 
     def __call__(self, x: Tensor) -> Quantities:
         """Mean and standard deviation (n,) of each quantity of materials (n, columns)."""
         values = {scale: self.maps[scale](x) for scale in self._places}
-        found = self.chain(self._read(values))
+        outputs = self.chain(self._select(values))
         quantities = {
             f"{scale}.{target}": pair
-            for scale, output in found.items()
+            for scale, output in outputs.items()
             for target, pair in output.targets.items()
         }
         for scale, features in values.items():
@@ -59,16 +60,35 @@ class Surrogate:
                     quantities[name] = (features[:, k], torch.full_like(features[:, k], torch.nan))
         return self.derive(x, quantities)
 
-    def derive(self, x: Tensor, found: Quantities) -> Quantities:
-        """The quantities ``found`` of materials (n, columns), and those that follow from them."""
-        quantities = dict(found)
+    def derive(self, x: Tensor, quantities: Quantities) -> Quantities:
+        """Quantities of materials (n, columns), with those that are derived from them."""
+        complete = dict(quantities)
         for name, extra in self.extras.items():
-            quantities[name] = extra(x, quantities)
-        return quantities
+            complete[name] = extra(x, complete)
+        return complete
 
-    def _read(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _select(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {scale: values[scale][:, place] for scale, place in self._places.items()}
 
     def encode(self, scale: str, x: Tensor) -> Tensor:
         """Latents (members, n, latents) of one scale of materials (n, columns), differentiable."""
-        return self.chain.encode(scale, self._read({name: self.maps[name](x) for name in self._places}))
+        return self.chain.encode(scale, self._select({name: self.maps[name](x) for name in self._places}))
+
+
+def chain_and_space(problem: Problem) -> tuple[Surrogate, Product]:
+    """The trained chain that predicts the materials of a problem, and their space.
+
+    Args:
+        problem: A design problem.
+
+    Raises:
+        InputError: Another predictor than a trained chain is searched, or the space has no factors.
+    """
+    surrogate, space = problem.predict, problem.space
+    if not isinstance(surrogate, Surrogate) or not isinstance(space, Product):
+        raise InputError(
+            "A search in latents needs a trained chain that predicts the materials of a product of factors.",
+            key="search",
+            remedy="search with the models of a study, or with another method.",
+        )
+    return surrogate, space

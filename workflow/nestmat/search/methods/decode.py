@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,20 +23,19 @@ from nestmat.search.problem import Problem
 @METHODS.register("decode")
 @dataclass(frozen=True)
 class Decode(SearchMethod):
-    """Draw z from its prior, decode it with the wanted targets, and keep what fits.
+    """Draw z from its prior, decode it with the targets set to their goals, and filter the results.
 
     Attributes:
         samples: Materials to draw.
-        near: Largest share of atoms that the rules of the space may change in what is decoded; None to keep
-            all.
-        accept: What the first target must reach by the searched model, where as much or as little as
-            possible is wanted; None to keep all.
+        near: Largest share of the decoded atoms that the rules of the space may change; None for any.
+        accept: Threshold for the predicted mean of the first target, which is maximised or minimised; None
+            to keep all.
     """
 
     decodes_prior: ClassVar[bool] = True
 
-    samples: int = 5000
-    near: float | None = None
+    samples: int = field(default=5000, metadata={"ge": 1})
+    near: float | None = field(default=None, metadata={"ge": 0})
     accept: float | None = None
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
@@ -51,12 +50,14 @@ class Decode(SearchMethod):
         """
         if self.samples > budget:
             raise InputError(
-                "is too small for the samples.", column="budget", value=budget, remedy="give fewer samples."
+                f"The budget of {budget} is too small for {self.samples} samples.",
+                key="budget",
+                remedy="raise the budget, or draw fewer samples.",
             )
         decoder = ConditionalDecoder(problem, seed)
-        decoded = decoder.decode(decoder.prior(self.samples, [seed, 0]))
-        x = decoder.replaced(problem.space.sample(self.samples, [seed, 1]), decoded)
-        changed = decoder.shares.distance(decoded, decoder.part(x))
+        decoded = decoder.decode(decoder.sample_prior(self.samples, [seed, 0]))
+        x = decoder.replace_composition(problem.space.sample(self.samples, [seed, 1]), decoded)
+        changed = decoder.composition.distance(decoded, decoder.fractions(x))
         keep = np.ones(len(x), dtype=bool) if self.near is None else changed <= self.near
         details: dict[str, Any] = {
             "sampled": len(x),

@@ -1,10 +1,10 @@
-"""Descent along gradients: many starts at once, constraints by an augmented Lagrangian, then the grid."""
+"""Gradient descent from many starts at once, with an augmented Lagrangian, then on the grid."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -13,35 +13,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nestmat.errors import InputError
-from nestmat.search.candidates import Shortlist
+from nestmat.search.candidates import Archive
 from nestmat.search.methods.base import SearchMethod
-from nestmat.search.methods.climb import climb
+from nestmat.search.methods.hill_climb import hill_climb
 from nestmat.search.problem import Problem, order
 
 SAMPLE = 4
-"""Materials drawn for each start."""
+"""Random materials that are predicted for each start."""
 
 LINE_SEARCH = 25
-"""Most calls of one line search of torch's L-BFGS."""
+"""Largest number of calls of one line search of torch's L-BFGS."""
 
 LBFGS_CALLS = 25 + LINE_SEARCH
-"""Most predictions of L-BFGS a material."""
+"""Largest number of predictions of L-BFGS a material."""
 
 
 class Coordinates(Protocol):
-    """Unconstrained reals that the materials of a space are made of, and along which they move."""
+    """Unconstrained reals that are mapped to the materials of a space, and along which they move."""
 
     def from_free(self, u: Tensor) -> Tensor:
-        """Materials (n, columns) of coordinates (n, free), differentiable; constraints of the space hold."""
+        """Materials (n, columns) of coordinates (n, n_free), differentiable, within the space."""
 
     def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Coordinates (n, free) of materials close to ``x`` (n, columns)."""
+        """Coordinates (n, n_free) of materials close to ``x`` (n, columns)."""
 
     def draw(self, n: int, seed: Sequence[int]) -> NDArray[np.float64]:
-        """Random coordinates, (n, free)."""
+        """Random coordinates, (n, n_free)."""
 
-    def beyond(self, u: Tensor) -> Tensor:
-        """Violations (n, k), not negative, of what the coordinates (n, free) themselves have to keep."""
+    def violations(self, u: Tensor) -> Tensor:
+        """Violations (n, k), not negative, of constraints on the coordinates (n, n_free) themselves."""
 
 
 @dataclass(frozen=True)
@@ -50,64 +50,63 @@ class Descent(SearchMethod):
 
     The starts are the best of a random sample and random coordinates in equal parts. Constraints enter by the
     augmented Lagrangian of Nocedal & Wright, Numerical Optimization (2006), eq. 17.65, whose multipliers are
-    renewed along the way. At the end each material climbs on the grid: the best point need not be the next
-    one.
+    updated at intervals. At the end each material climbs on the grid, since the best point of the grid need
+    not be the nearest one.
 
     Attributes:
         keep: Candidates to propose.
         starts: Materials that move.
         steps: Steps of Adam.
         rate: Step size.
-        renewals: Renewals of the multipliers.
+        renewals: Updates of the multipliers.
         penalty: Weight of squared violations.
-        polished: Share of the materials that L-BFGS goes on with.
+        polished: Share of the materials that L-BFGS refines.
         climbs: Points of the grid that are tried for each material at the end.
     """
 
-    keep: int = 1000
-    starts: int = 5000
-    steps: int = 40
-    rate: float = 0.1
-    renewals: int = 10
-    penalty: float = 10.0
-    polished: float = 0.1
-    climbs: int = 60
+    keep: int = field(default=1000, metadata={"ge": 1})
+    starts: int = field(default=5000, metadata={"ge": 2})
+    steps: int = field(default=40, metadata={"ge": 1})
+    rate: float = field(default=0.1, metadata={"gt": 0})
+    renewals: int = field(default=10, metadata={"ge": 0})
+    penalty: float = field(default=10.0, metadata={"ge": 0})
+    polished: float = field(default=0.1, metadata={"ge": 0, "le": 1})
+    climbs: int = field(default=60, metadata={"ge": 1})
 
     def descend(
         self, problem: Problem, coordinates: Coordinates, budget: int, seed: int
-    ) -> tuple[Shortlist, Tensor]:
+    ) -> tuple[Archive, Tensor]:
         """Search within a budget, as `SearchMethod.propose`.
 
         Returns:
-            What has been found, and the coordinates (n, free) where the materials came to rest.
+            The best materials, and the coordinates (n, n_free) at which the descent ended.
 
         Raises:
             InputError: The budget is too small for two materials to move.
         """
         random = np.random.default_rng(seed)
-        found = Shortlist(problem, self.keep)
+        archive = Archive(problem, self.keep)
         starts, steps = self._plan(budget)
         sample = problem.space.sample(SAMPLE * starts, seed=seed)
-        best = order(found.add(sample))[: starts // 2]
-        begin = [coordinates.to_free(sample[best]), coordinates.draw(starts - len(best), seed=[seed, 1])]
-        free = torch.from_numpy(np.concatenate(begin)).requires_grad_(True)
+        best = order(archive.add(sample))[: starts // 2]
+        initial = [coordinates.to_free(sample[best]), coordinates.draw(starts - len(best), seed=[seed, 1])]
+        free = torch.from_numpy(np.concatenate(initial)).requires_grad_(True)
         multipliers = self._adam(problem, coordinates, free, steps)
-        spent = 2 * starts * steps
-        spent += self._polish(problem, coordinates, free, multipliers)
-        found.evaluations += spent
+        archive.evaluations += 2 * starts * steps
+        archive.evaluations += self._polish(problem, coordinates, free, multipliers)
         free = free.detach()
         with torch.no_grad():
             x = problem.space.canonical(coordinates.from_free(free).numpy())
-        climb(found, x, self.climbs, random)
-        return found, free
+        hill_climb(archive, x, self.climbs, random)
+        return archive, free
 
     @property
     def _fixed(self) -> float:
-        """Predictions of a start beside its steps: sample, value before L-BFGS, L-BFGS, climbs."""
+        """Predictions of a start without its steps: sample, value before L-BFGS, L-BFGS, hill climb."""
         return SAMPLE + 1 + self.climbs + self.polished * (2 * LBFGS_CALLS + 1)
 
     @property
-    def least(self) -> int:
+    def smallest_budget(self) -> int:
         """Smallest budget: two starts, one step."""
         # A gradient counts as one prediction more.
         return math.ceil(2 * (self._fixed + 2))
@@ -118,10 +117,9 @@ class Descent(SearchMethod):
         steps = min(self.steps, int((budget / starts - self._fixed) / 2))
         if steps < 1:
             raise InputError(
-                "is too small to follow a gradient.",
-                column="budget",
-                value=budget,
-                remedy=f"give {self.least} or more.",
+                f"The budget of {budget} is too small to follow a gradient.",
+                key="budget",
+                remedy=f"give {self.smallest_budget} or more.",
             )
         return starts, steps
 
@@ -129,41 +127,41 @@ class Descent(SearchMethod):
         self, problem: Problem, coordinates: Coordinates, free: Tensor, multipliers: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Value of each material (n,), and its violations (n, constraints)."""
-        distance, beyond = problem.judge(problem.predict(coordinates.from_free(free)))
-        beyond = torch.cat([beyond, coordinates.beyond(free)], dim=1)
-        # A violation without a value has no slope either.
-        beyond = torch.where(torch.isfinite(beyond), beyond, 0.0)
-        value = distance + (multipliers * beyond + 0.5 * self.penalty * beyond.square()).sum(dim=1)
-        return value, beyond
+        distance, violations = problem.distance_and_violations(problem.predict(coordinates.from_free(free)))
+        violations = torch.cat([violations, coordinates.violations(free)], dim=1)
+        # A violation without a value has no gradient either.
+        violations = torch.where(torch.isfinite(violations), violations, 0.0)
+        value = distance + (multipliers * violations + 0.5 * self.penalty * violations.square()).sum(dim=1)
+        return value, violations
 
     def _adam(self, problem: Problem, coordinates: Coordinates, free: Tensor, steps: int) -> Tensor:
         optimiser = torch.optim.Adam([free], lr=self.rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         # One column for all violations until the first renewal.
         multipliers = free.new_zeros(len(free), 1)
-        every = max(1, steps // (self.renewals + 1))
+        interval = max(1, steps // (self.renewals + 1))
         for step in range(steps):
-            value, beyond = self._lagrangian(problem, coordinates, free, multipliers)
-            [slope] = torch.autograd.grad(value.sum(), free)
-            # Where a quantity is not defined the material stays.
-            free.grad = torch.nan_to_num(slope, nan=0.0, posinf=0.0, neginf=0.0)
+            value, violations = self._lagrangian(problem, coordinates, free, multipliers)
+            [gradient] = torch.autograd.grad(value.sum(), free)
+            # Where a quantity is not defined the material does not move.
+            free.grad = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
             optimiser.step()
             schedule.step()
-            if step % every == every - 1:
-                multipliers = multipliers + self.penalty * beyond.detach()
+            if step % interval == interval - 1:
+                multipliers = multipliers + self.penalty * violations.detach()
         return multipliers
 
     def _polish(self, problem: Problem, coordinates: Coordinates, free: Tensor, multipliers: Tensor) -> int:
-        """L-BFGS on the best materials; the number of predictions that it took."""
+        """Refine the best materials by L-BFGS; returns the number of predictions."""
         with torch.no_grad():
             value, _ = self._lagrangian(problem, coordinates, free, multipliers)
         best = torch.argsort(torch.nan_to_num(value, nan=torch.inf))[: int(self.polished * len(free))]
         if not len(best):
             return len(free)
-        part = free.detach()[best].clone().requires_grad_(True)
+        refined = free.detach()[best].clone().requires_grad_(True)
         optimiser = torch.optim.LBFGS(
             # A line search may end a few calls after max_eval is reached.
-            [part],
+            [refined],
             max_iter=20,
             max_eval=LBFGS_CALLS - LINE_SEARCH,
             line_search_fn="strong_wolfe",
@@ -174,13 +172,13 @@ class Descent(SearchMethod):
             nonlocal calls
             calls += 1
             optimiser.zero_grad()
-            total = self._lagrangian(problem, coordinates, part, multipliers[best])[0].sum()
+            total = self._lagrangian(problem, coordinates, refined, multipliers[best])[0].sum()
             total.backward()
             return total
 
         optimiser.step(closure)
         with torch.no_grad():
-            moved, _ = self._lagrangian(problem, coordinates, part, multipliers[best])
-            better = moved < value[best]
-            free[best[better]] = part[better]
+            refined_value, _ = self._lagrangian(problem, coordinates, refined, multipliers[best])
+            better = refined_value < value[best]
+            free[best[better]] = refined[better]
         return len(free) + 2 * calls * len(best) + len(best)

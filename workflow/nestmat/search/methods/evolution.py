@@ -1,8 +1,8 @@
-"""What evolutionary searches share: children of two materials, on the grid of the space."""
+"""Crossover and mutation on the grid of a space, which evolutionary searches share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,23 +13,23 @@ from nestmat.search.spaces.product import Product
 
 @dataclass(frozen=True)
 class Evolution(SearchMethod):
-    """Exchange of whole sites between two parents, and mutation.
+    """Crossover of whole sites and variables of two parents, and mutation.
 
-    Every child is a material of the grid: parts are exchanged between parents that are, or mixed and snapped.
+    Every child is a material of the grid: factors are exchanged between parents, or mixed and snapped.
 
     Attributes:
         keep: Candidates to propose.
         population: Materials of a generation.
         mutation: Probability that a site or variable of a child takes a step on the grid.
-        jump: Probability that it is drawn anew instead.
-        mixing: Probability that a child lies between its parents instead of having the part of one of them.
+        jump: Probability that it is drawn at random instead.
+        mixing: Probability that a site or variable is a mixture of the parents, not that of one of them.
     """
 
-    keep: int = 1000
-    population: int = 200
-    mutation: float = 0.4
-    jump: float = 0.05
-    mixing: float = 0.5
+    keep: int = field(default=1000, metadata={"ge": 1})
+    population: int = field(default=200, metadata={"ge": 2})
+    mutation: float = field(default=0.4, metadata={"ge": 0, "le": 1})
+    jump: float = field(default=0.05, metadata={"ge": 0, "le": 1})
+    mixing: float = field(default=0.5, metadata={"ge": 0, "le": 1})
 
     def children(
         self,
@@ -40,15 +40,12 @@ class Evolution(SearchMethod):
     ) -> NDArray[np.float64]:
         """One child of each pair of canonical materials (n, columns); canonical, (n, columns)."""
         n = len(mother)
-        parts = []
-        start = 0
-        for factor in space.factors:
-            here = slice(start, start + len(factor.columns))
-            start = here.stop
+        children = []
+        for factor, one, other in zip(space.factors, space.split(mother), space.split(father), strict=True):
             mixed = random.random(n) < self.mixing
             share = np.where(mixed, random.random(n), random.integers(2, size=n))[:, None]
-            child = factor.snap(share * mother[:, here] + (1 - share) * father[:, here])
+            child = factor.snap(share * one + (1 - share) * other)
             change = random.random(n)[:, None]
-            stepped = np.where(change < self.mutation, factor.random_neighbour(child, random), child)
-            parts.append(np.where(change > 1 - self.jump, factor.sample(n, random), stepped))
-        return space.canonical(np.concatenate(parts, axis=1))
+            mutated = np.where(change < self.mutation, factor.random_neighbour(child, random), child)
+            children.append(np.where(change > 1 - self.jump, factor.sample(n, random), mutated))
+        return space.canonical(np.concatenate(children, axis=1))

@@ -1,4 +1,4 @@
-"""A genetic algorithm on the grid of a space: the baseline of the field, here with exact constraints."""
+"""A genetic algorithm on the grid of a space, with exact constraints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nestmat.search.candidates import Candidates, Shortlist
+from nestmat.search.candidates import Archive, Candidates
 from nestmat.search.methods.evolution import Evolution
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order, ranks
@@ -23,23 +23,23 @@ class Genetic(Evolution):
         """Search; as `SearchMethod.propose`.
 
         Raises:
-            InputError: The space is not a product of parts that could be exchanged.
+            InputError: The space is not a product of factors.
         """
         space = factors_of(problem.space, "Crossover exchanges")
         random = np.random.default_rng(seed)
-        found = Shortlist(problem, self.keep)
+        archive = Archive(problem, self.keep)
         size = min(self.population, budget)
-        alive = space.canonical(space.sample(size, seed=seed))
-        table = found.add(alive)
-        while found.evaluations + size <= budget:
+        population = space.canonical(space.sample(size, seed=seed))
+        table = archive.add(population)
+        while archive.evaluations + size <= budget:
             rank = ranks(table)
-            pairs = random.integers(len(alive), size=(2, 2, size))
+            pairs = random.integers(len(population), size=(2, 2, size))
             mother, father = np.where(rank[pairs[0]] < rank[pairs[1]], pairs[0], pairs[1])
-            children = self.children(space, alive[mother], alive[father], random)
-            both = pd.concat([table, found.add(children)], ignore_index=True)
-            rows = np.concatenate([alive, children])
-            # A material that is there twice would fill the population with copies of itself.
-            once = np.sort(np.unique(rows, axis=0, return_index=True)[1])
-            best = once[order(both.iloc[once])][: self.population]
-            alive, table = rows[best], both.iloc[best].reset_index(drop=True)
-        return found.candidates()
+            children = self.children(space, population[mother], population[father], random)
+            merged = pd.concat([table, archive.add(children)], ignore_index=True)
+            rows = np.concatenate([population, children])
+            # Without this, copies of one material would fill the population.
+            unique = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+            best = unique[order(merged.iloc[unique])][: self.population]
+            population, table = rows[best], merged.iloc[best].reset_index(drop=True)
+        return archive.candidates()

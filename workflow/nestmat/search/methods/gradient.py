@@ -1,4 +1,4 @@
-"""Gradients through the trained chain, along the free numbers of the space itself."""
+"""Gradient descent through the trained chain, along the unconstrained reals of the space itself."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from nestmat.search.spaces.base import DesignSpace
 
 
 @dataclass(frozen=True)
-class FreeNumbers:
-    """The free numbers of a space as coordinates.
+class SpaceCoordinates:
+    """The unconstrained reals of a space as coordinates.
 
     Attributes:
         space: The space.
@@ -27,31 +27,31 @@ class FreeNumbers:
     space: DesignSpace
 
     def from_free(self, u: Tensor) -> Tensor:
-        """Materials (n, columns) of free numbers (n, free)."""
+        """Materials (n, columns) of coordinates (n, n_free)."""
         return self.space.from_free(u)
 
     def to_free(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Free numbers (n, free) of materials (n, columns)."""
+        """Coordinates (n, n_free) of materials (n, columns)."""
         return self.space.to_free(x)
 
     def draw(self, n: int, seed: Sequence[int]) -> NDArray[np.float64]:
-        """Free numbers of random materials, (n, free)."""
+        """Coordinates of random materials, (n, n_free)."""
         return self.space.to_free(self.space.sample(n, seed))
 
-    def beyond(self, u: Tensor) -> Tensor:
-        """None, (n, 0): any numbers will do."""
+    def violations(self, u: Tensor) -> Tensor:
+        """None, (n, 0): the coordinates have no constraints."""
         return u.new_zeros(len(u), 0)
 
 
 @METHODS.register("gradient")
 @dataclass(frozen=True)
 class Gradient(Descent):
-    """Descent along the free numbers of the space: shares before a softmax, numbers before a sigmoid."""
+    """Descent along unconstrained reals: fractions before a softmax, numbers before a sigmoid."""
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
         """Search; as `SearchMethod.propose`.
 
         Raises:
-            InputError: The space has no free numbers, or the budget is too small for two materials to move.
+            InputError: The space is a finite table, or the budget is too small for two materials to move.
         """
-        return self.descend(problem, FreeNumbers(problem.space), budget, seed)[0].candidates()
+        return self.descend(problem, SpaceCoordinates(problem.space), budget, seed)[0].candidates()
