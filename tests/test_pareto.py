@@ -78,7 +78,7 @@ def test_a_reference_must_be_a_point():
     for reference in ([1.0], [1.0, np.inf]):
         with pytest.raises(InputError, match="finite numbers"):
             hypervolume(np.ones((2, 2)), reference)
-    with pytest.raises(InputError, match="rows of objectives"):
+    with pytest.raises(InputError, match="not rows of objectives"):
         non_dominated(np.ones(3))
 
 

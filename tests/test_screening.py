@@ -220,5 +220,5 @@ def test_what_cannot_be_numbered_is_refused():
     loose = Product([Interval("t", 0.0, 1.0)])
     with pytest.raises(InputError, match="cannot be numbered"):
         chunk_bounds(loose, SCREENING, 0, 2)
-    with pytest.raises(InputError, match="not a range"):
+    with pytest.raises(InputError, match="There is no range"):
         screen(problem(), SCREENING, 0, 10**9)

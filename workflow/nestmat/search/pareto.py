@@ -1,4 +1,4 @@
-"""Fronts of materials of which none is better in everything, and how much they cover. Less is better."""
+"""Pareto fronts and their hypervolume; less is better."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from nestmat.errors import InputError
 
 
 def non_dominated(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Rows than which no other is at least as good in every column and better in one.
+    """Which rows are not dominated: no other row is at least as good in every column and better in one.
 
     Args:
         values: (n, objectives), less is better.
 
     Returns:
-        (n,). Equal rows share their fate; a row that is not finite is never among them.
+        (n,). Of equal rows all are dominated or none is; a row that is not finite never counts.
+
+    Example:
+        >>> non_dominated(np.array([[1.0, 2.0], [2.0, 1.0], [2.0, 2.0]])).tolist()
+        [True, True, False]
     """
     from pymoo.util.nds.non_dominated_sorting import find_non_dominated
 
@@ -29,13 +33,13 @@ def non_dominated(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def hypervolume(values: NDArray[np.float64], reference: Sequence[float] | NDArray[np.float64]) -> float:
-    """Volume of what rows dominate, up to a point that is worse than they are.
+    """Volume that rows dominate, up to a reference point that is worse.
 
     Zitzler & Thiele, IEEE Trans. Evol. Comput. 3, 257 (1999).
 
     Args:
         values: (n, objectives), less is better. Rows that are not finite, or not better than the reference in
-            every column, add nothing.
+            every column, do not contribute.
         reference: (objectives,).
 
     Returns:
@@ -49,7 +53,9 @@ def hypervolume(values: NDArray[np.float64], reference: Sequence[float] | NDArra
     values, point = _table(values), np.asarray(reference, dtype=np.float64)
     if point.shape != values.shape[1:] or not np.isfinite(point).all():
         raise InputError(
-            f"is not a point of {values.shape[1]} finite numbers.", column="reference", value=point.tolist()
+            f"The reference point does not have {values.shape[1]} finite numbers.",
+            value=point.tolist(),
+            remedy="give one number for each objective.",
         )
     return float(HV(ref_point=point)(values[np.isfinite(values).all(axis=1)]))
 
@@ -57,5 +63,9 @@ def hypervolume(values: NDArray[np.float64], reference: Sequence[float] | NDArra
 def _table(values: NDArray[np.float64]) -> NDArray[np.float64]:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or not values.shape[1]:
-        raise InputError("are not rows of objectives.", column="values", value=list(values.shape))
+        raise InputError(
+            "The values are not rows of objectives.",
+            value=list(values.shape),
+            remedy="give a table of shape (n, objectives).",
+        )
     return values

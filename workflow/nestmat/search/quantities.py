@@ -1,4 +1,4 @@
-"""Quantities of materials beside what the scales predict: limits, probabilities, distances, prices."""
+"""Derived quantities of materials: limits, probabilities, distances, prices."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from nestmat.search.problem import Quantities
 from nestmat.search.spaces.product import Product
 
 Extra = Callable[[Tensor, Quantities], tuple[Tensor, Tensor]]
-"""Mean and standard deviation (n,) of a quantity of materials (n, columns), given those found before it."""
+"""Mean and standard deviation (n,) of a quantity of materials (n, columns), from the preceding quantities."""
 
 
 def weighted(weights: Sequence[float]) -> Extra:
     """Sum of the numbers of a material, each times its weight.
 
     Args:
-        weights: One of each column of the space.
+        weights: Weight of each column of the space.
     """
     weight = torch.tensor(weights, dtype=torch.float64)
 
-    def of(x: Tensor, _found: Quantities) -> tuple[Tensor, Tensor]:
+    def extra(x: Tensor, _quantities: Quantities) -> tuple[Tensor, Tensor]:
         value = x @ weight.to(x)
         return value, torch.full_like(value, torch.nan)
 
-    return of
+    return extra
 
 
 def interpolated(quantity: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> Extra:
-    """A function of one quantity, linear between points and constant beyond them.
+    """A function of one quantity, linear between points and constant outside of them.
 
     Args:
         quantity: Name of the quantity.
@@ -44,15 +44,15 @@ def interpolated(quantity: str, x: NDArray[np.float64], y: NDArray[np.float64]) 
     """
     at, value = torch.from_numpy(x), torch.from_numpy(y)
 
-    def of(_x: Tensor, found: Quantities) -> tuple[Tensor, Tensor]:
-        mean, std = found[quantity]
+    def extra(_x: Tensor, quantities: Quantities) -> tuple[Tensor, Tensor]:
+        mean, std = quantities[quantity]
         points, values = at.to(mean), value.to(mean)
-        left = (torch.searchsorted(points, mean.detach().contiguous()) - 1).clamp(0, len(points) - 2)
-        slope = (values[left + 1] - values[left]) / (points[left + 1] - points[left])
+        k = (torch.searchsorted(points, mean.detach().contiguous()) - 1).clamp(0, len(points) - 2)
+        slope = (values[k + 1] - values[k]) / (points[k + 1] - points[k])
         inside = mean.clamp(float(x[0]), float(x[-1]))
-        return values[left] + slope * (inside - points[left]), slope.abs() * std
+        return values[k] + slope * (inside - points[k]), slope.abs() * std
 
-    return of
+    return extra
 
 
 def logistic(quantity: str, middle: float, width: float) -> Extra:
@@ -61,35 +61,34 @@ def logistic(quantity: str, middle: float, width: float) -> Extra:
     A quantity without a value has the probability 0.
     """
 
-    def of(_x: Tensor, found: Quantities) -> tuple[Tensor, Tensor]:
-        mean, _ = found[quantity]
+    def extra(_x: Tensor, quantities: Quantities) -> tuple[Tensor, Tensor]:
+        mean, _ = quantities[quantity]
         chance = torch.sigmoid((middle - mean) / width)
         return torch.nan_to_num(chance, nan=0.0), torch.full_like(mean, torch.nan)
 
-    return of
+    return extra
 
 
 class Distance:
-    """Distance of a material's composition to the nearest of known ones, 0 to 1.
+    """Distance of a material's composition to the nearest reference composition, 0 to 1.
 
-    Half the sum of the differences of the shares, averaged over sites; what is beside the composition does
-    not count.
+    Half the sum of the differences of the fractions, averaged over sites; other numbers do not count.
 
     Args:
-        space: The space, with shares among its factors.
-        known: Shares (n, columns of the shares) of known compositions by column of the space. Where they hold
-            species that the space lacks, the shares of a site add up to less than 1.
+        space: The space, with a composition.
+        reference: Fractions (n,) of reference compositions by column of the space. Where they hold species
+            that the space lacks, the fractions of a site add up to less than 1.
     """
 
-    def __init__(self, space: Product, known: Mapping[str, NDArray[np.float64]]):
+    def __init__(self, space: Product, reference: Mapping[str, NDArray[np.float64]]):
         sites = space.composition_factors
         self._places = torch.tensor([space.columns.index(name) for site in sites for name in site.columns])
-        values = np.column_stack([known[name] for site in sites for name in site.columns])
-        self._known, self._weight = torch.from_numpy(values), 0.5 / len(sites)
+        values = np.column_stack([reference[name] for site in sites for name in site.columns])
+        self._reference, self._weight = torch.from_numpy(values), 0.5 / len(sites)
         self._outside = torch.from_numpy(len(sites) - values.sum(axis=1)).clamp_min(0.0)
 
-    def __call__(self, x: Tensor, _found: Quantities | None = None) -> tuple[Tensor, Tensor]:
+    def __call__(self, x: Tensor, _quantities: Quantities | None = None) -> tuple[Tensor, Tensor]:
         """Distances (n,) of materials (n, columns); exact, so that the standard deviation is NaN."""
-        away = torch.cdist(x[:, self._places], self._known.to(x), p=1) + self._outside.to(x)
-        nearest = self._weight * away.min(dim=1).values
+        distances = torch.cdist(x[:, self._places], self._reference.to(x), p=1) + self._outside.to(x)
+        nearest = self._weight * distances.min(dim=1).values
         return nearest, torch.full_like(nearest, torch.nan)

@@ -1,8 +1,8 @@
-"""Every material of a space predicted in float32, chunk by chunk: the best are kept, and a random sample.
+"""Screening of a whole space in float32, chunk by chunk, for the best materials and a random sample.
 
 However a space is cut, the merged tables are the same to the last bit. Materials are predicted in batches
-that begin at multiples of their size, for the last bits of a product of matrices depend on its shape, and a
-material's random number is a function of the seed and of its own number.
+that begin at multiples of their size, since the last bits of a product of matrices depend on its shape, and
+the random number of a material is a function of the seed and of its own number.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from nestmat.training.trainer import pick_device
 
 @dataclass(frozen=True)
 class Screening:
-    """How a space is screened.
+    """Settings of a screening.
 
     Attributes:
         keep: Best materials to keep.
         sample: Random materials to keep, each set of them equally likely.
         seed: Seed of the sample.
-        batch: Materials predicted at once; those of 4096 stay in the cache of a processor, a GPU wants more.
+        batch: Materials predicted at once; 4096 fit the cache of a processor, a GPU is faster with more.
     """
 
     keep: int = 1000
@@ -46,35 +46,35 @@ class Screening:
 
 
 def chunk_bounds(space: DesignSpace, screening: Screening, chunk: int, chunks: int) -> tuple[int, int]:
-    """First point of a chunk and the one after its last, where a space is cut into chunks of whole batches.
+    """First point of a chunk and the one after its last, for chunks of whole batches.
 
     Args:
         space: The space.
-        screening: How it is screened.
+        screening: Settings of the screening.
         chunk: Number of the chunk, from 0.
-        chunks: Number of all of them; some are empty where there are fewer batches.
+        chunks: Number of chunks; some are empty where there are fewer batches.
 
     Raises:
         InputError: The materials of the space cannot be numbered.
     """
-    numbered = _numbered(space)
-    batches = -(-numbered // screening.batch)
+    n_points = _count_points(space)
+    batches = -(-n_points // screening.batch)
     start, stop = (k * batches // chunks * screening.batch for k in (chunk, chunk + 1))
-    return min(start, numbered), min(stop, numbered)
+    return min(start, n_points), min(stop, n_points)
 
 
-def _numbered(space: DesignSpace) -> int:
-    # A space that cannot be numbered says why when it is asked for a point.
+def _count_points(space: DesignSpace) -> int:
+    # A space that cannot be numbered raises an error when a point is requested.
     space.from_index(np.zeros(1, dtype=np.int64))
     assert space.n_grid_points is not None
     return space.n_grid_points
 
 
 class _Smallest:
-    """The rows with the smallest keys; of equal ones those that came first.
+    """The rows with the smallest keys; of equal ones the earliest.
 
     Args:
-        size: How many to keep.
+        size: Number of rows to keep.
         keys: Keys of the rows of a table, the most important first.
     """
 
@@ -85,13 +85,14 @@ class _Smallest:
 
     def add(self, table: pd.DataFrame) -> None:
         """Add rows."""
-        rows = table[self._enters(table)] if self._last else table
+        rows = table[self._is_smaller(table)] if self._last else table
         if len(rows) or not self._parts:
             self._parts.append(rows)
         if sum(map(len, self._parts)) > 2 * self.size:
             self.rows()
 
-    def _enters(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+    def _is_smaller(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Whether rows are smaller than the largest that is kept, (n,)."""
         less, equal = np.zeros(len(table), dtype=bool), np.ones(len(table), dtype=bool)
         for key, last in zip(self.keys(table), self._last, strict=True):
             less |= equal & (key < last)
@@ -108,8 +109,8 @@ class _Smallest:
         return ranked
 
 
-class _Kept:
-    """The best of the materials that are added and a sample of them, and how many there were."""
+class _Selection:
+    """The best and a sample of the materials that are added, and counts of all of them."""
 
     def __init__(self, screening: Screening):
         self.kinds = {
@@ -118,19 +119,19 @@ class _Kept:
         }
         self.counts = {"screened": 0, "feasible": 0, "hits": 0}
 
-    def count(self, **more: int) -> None:
+    def count(self, **added: int) -> None:
         """Add to the counts."""
-        self.counts = {name: n + more[name] for name, n in self.counts.items()}
+        self.counts = {name: n + added[name] for name, n in self.counts.items()}
 
     def table(self) -> pd.DataFrame:
-        """The best, best first, then the sample in random order; ``kind`` tells them apart."""
-        parts = [kept.rows().assign(kind=kind) for kind, kept in self.kinds.items()]
+        """The best, best first, then the sample in random order, as the column ``kind`` states."""
+        parts = [smallest.rows().assign(kind=kind) for kind, smallest in self.kinds.items()]
         return pd.concat(parts, ignore_index=True)
 
 
 @dataclass(frozen=True)
 class Screened:
-    """What is kept of some materials.
+    """Selected materials of a range of a space.
 
     Attributes:
         table: The columns of `schema`: the best, best first, then the sample in random order.
@@ -144,11 +145,11 @@ class Screened:
 def _predict(
     problem: Problem, screening: Screening, number: int, start: int, stop: int, device: torch.device
 ) -> pd.DataFrame:
-    """What is predicted of those points of a batch that are from ``start`` on and before ``stop``."""
+    """Predictions for the points of a batch from ``start`` to ``stop``, which is excluded."""
     space, size = problem.space, screening.batch
     index = np.arange(number * size, (number + 1) * size)
     # The last batch is filled up with the last point.
-    x = space.from_index(np.minimum(index, _numbered(space) - 1))
+    x = space.from_index(np.minimum(index, _count_points(space) - 1))
     draw = np.random.default_rng([screening.seed, number]).random(size)
     table = problem.evaluate(x, torch.float32, device).assign(index=index, draw=draw)
     return table[(start <= index) & (index < stop) & space.is_canonical(x)]
@@ -166,8 +167,8 @@ def screen(
     """Screen a range of a space.
 
     Args:
-        problem: What is wanted.
-        screening: How it is screened.
+        problem: The design problem.
+        screening: Settings of the screening.
         start: Number of the first point.
         stop: Number of the point after the last.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -176,33 +177,34 @@ def screen(
     Raises:
         InputError: The space has no such points, or its materials cannot be numbered.
     """
-    space, size, numbered = problem.space, screening.batch, _numbered(problem.space)
-    if not 0 <= start <= stop <= numbered:
+    space, size, n_points = problem.space, screening.batch, _count_points(problem.space)
+    if not 0 <= start <= stop <= n_points:
         raise InputError(
-            f"is not a range of the {numbered} points of the space.", column="space", value=[start, stop]
+            f"There is no range from {start} to {stop} among the {n_points} points of the space.",
+            remedy="choose points of the space.",
         )
     keep_freed_memory()
-    target, kept, first = pick_device(device), _Kept(screening), start // size
+    target, selection, first = pick_device(device), _Selection(screening), start // size
     with reporting(title, stop - start, "materials") as report:
-        # An empty range has columns too.
+        # One batch is predicted for an empty range too, for the columns of its table.
         for number in range(first, max(first + 1, -(-stop // size))):
             table = _predict(problem, screening, number, start, stop, target)
-            for rows in kept.kinds.values():
-                rows.add(table)
+            for smallest in selection.kinds.values():
+                smallest.add(table)
             feasible = int((table["violation"] == 0).sum())
-            kept.count(screened=len(table), feasible=feasible, hits=int(table["hit"].sum()))
-            report(min(stop, (number + 1) * size) - start, lambda: f"{kept.counts['hits']} hits")
-    found = kept.table()
-    x = space.from_index(found["index"].to_numpy())
+            selection.count(screened=len(table), feasible=feasible, hits=int(table["hit"].sum()))
+            report(min(stop, (number + 1) * size) - start, lambda: f"{selection.counts['hits']} hits")
+    predictions = selection.table()
+    x = space.from_index(predictions["index"].to_numpy())
     numbers = pd.DataFrame(x, columns=list(space.columns)).assign(formula=space.formulas(x))
-    return Screened(pd.concat([found, numbers], axis=1), kept.counts)
+    return Screened(pd.concat([predictions, numbers], axis=1), selection.counts)
 
 
 def schema(problem: Problem, table: pd.DataFrame, units: Mapping[str, str]) -> Schema:
     """Columns of a table of screened materials.
 
     Args:
-        problem: What is wanted.
+        problem: The design problem.
         table: The table.
         units: Unit of each quantity and of each number of the space; those left out have none.
     """
@@ -234,13 +236,13 @@ def screen_chunk(
     """Screen one of several chunks of a space.
 
     Args:
-        problem: What is wanted.
+        problem: The design problem.
         output: Table to write, see `schema`; its provenance holds the range, the counts and the settings.
-        screening: How it is screened.
+        screening: Settings of the screening.
         chunk: Number of the chunk, from 0.
         chunks: Number of chunks.
         units: As for `schema`.
-        facts: More to write into the provenance, the same for all chunks.
+        facts: Further provenance, the same for all chunks.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
@@ -248,53 +250,53 @@ def screen_chunk(
     """
     start, stop = chunk_bounds(problem.space, screening, chunk, chunks)
     title = f"screening, chunk {chunk + 1} of {chunks}"
-    found = screen(problem, screening, start, stop, device=device, title=title)
-    about = {
+    screened = screen(problem, screening, start, stop, device=device, title=title)
+    provenance = {
         **(facts or {}),
         "screening": asdict(screening),
         "points": problem.space.n_grid_points,
         "range": [start, stop],
-        "counts": found.counts,
+        "counts": screened.counts,
     }
-    tables.write(output, found.table, schema(problem, found.table, units or {}), about)
+    tables.write(output, screened.table, schema(problem, screened.table, units or {}), provenance)
 
 
 def merge_screen(parts: Sequence[str | Path], output: str | Path) -> None:
-    """Put the chunks of a space together: the best of all, and a sample of all.
+    """Merge the chunks of a space: the best of all, and a sample of all.
 
     Args:
-        parts: What `screen_chunk` wrote of each chunk, in any order.
+        parts: Tables of the chunks by `screen_chunk`, in any order.
         output: Table to write, as one chunk of the whole space.
 
     Raises:
         InputError: The parts are not those of one space, or not all of them.
     """
-    about = {path: tables.provenance(path) for path in parts}
-    ordered = sorted(parts, key=lambda path: about[path]["range"])
-    common, end = _common(about[ordered[0]]), 0
-    kept = _Kept(Screening(**common["screening"]))
+    provenance = {path: tables.provenance(path) for path in parts}
+    ordered = sorted(parts, key=lambda path: provenance[path]["range"])
+    common, end = _common(provenance[ordered[0]]), 0
+    selection = _Selection(Screening(**common["screening"]))
     for path in ordered:
-        start, stop = about[path]["range"]
-        if _common(about[path]) != common or start != end:
+        start, stop = provenance[path]["range"]
+        if _common(provenance[path]) != common or start != end:
             raise InputError(
-                f"does not go on at point {end} of the same screening.",
+                f"The chunk does not continue the same screening at point {end}.",
                 file=path,
                 remedy="delete the chunks and screen again.",
             )
         end = stop
         table = tables.read(path)
-        for kind, rows in kept.kinds.items():
-            rows.add(table[table["kind"] == kind])
-        kept.count(**about[path]["counts"])
+        for kind, smallest in selection.kinds.items():
+            smallest.add(table[table["kind"] == kind])
+        selection.count(**provenance[path]["counts"])
     if end != common["points"]:
         raise InputError(
-            f"is the last chunk, and ends at point {end} of {common['points']}.",
+            f"The last chunk ends at point {end} of {common['points']}.",
             file=ordered[-1],
             remedy="screen the other chunks too.",
         )
-    facts = {**common, "range": [0, end], "counts": kept.counts}
-    tables.write(output, kept.table(), tables.schema(ordered[0]), facts)
+    facts = {**common, "range": [0, end], "counts": selection.counts}
+    tables.write(output, selection.table(), tables.schema(ordered[0]), facts)
 
 
-def _common(about: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in about.items() if name not in ("range", "counts")}
+def _common(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in provenance.items() if name not in ("range", "counts")}

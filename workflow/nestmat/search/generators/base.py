@@ -1,9 +1,9 @@
-"""What every generator is: training, samples, and how its training goes."""
+"""Generators of materials with a value of one quantity: protocol, options, learning curve."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -17,15 +17,10 @@ from nestmat.search.spaces.product import Product
 
 ATOM = 0.05
 """Share of the rows from which on a single value of the condition has an indicator of its own."""
-
-
 BINS = 40
 """Equal bins of the condition over which training rows are drawn evenly."""
-
-
 CURVE = 50
 """Points of a learning curve."""
-
 
 HISTORY: tables.Schema = {
     "seed": tables.Column("int32", description="seed of the network"),
@@ -44,20 +39,20 @@ class GenerativeModel(Protocol):
         Args:
             x: Materials, (n, columns).
             y: The quantity of each, (n,).
-            device: Where to train; the model is left on the CPU.
+            device: Device of the training; the trained model is on the CPU.
 
         Returns:
             Learning curve: the columns of `HISTORY` without the seed.
         """
 
     def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:
-        """At most n materials, (n, columns), that should have a value; some may leave the space."""
+        """At most n materials, (n, columns), that should have a value; some may be outside of the space."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that is needed to draw, by name."""
+        """Parameters by name."""
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> Any:
-        """Take what `state_dict` gave."""
+        """Take the parameters that `state_dict` returned."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ class GeneratorOptions:
     draws_uniformly: ClassVar[bool] = False
     """Whether its materials are drawn uniformly from the space."""
     sample_noun: ClassVar[str] = "samples"
-    """What it returns, in the plural, for the report."""
+    """Noun for its samples in the report, in the plural."""
 
     def build(self, space: Product, seed: int) -> GenerativeModel:
         """A generator before training.
@@ -89,24 +84,24 @@ class GeneratorOptions:
 
 @dataclass(frozen=True)
 class TrainingOptions(GeneratorOptions):
-    """How a network is trained.
+    """Training of a network.
 
     Attributes:
         steps: Steps of Adam.
         batch: Rows a step, drawn evenly over the range of the condition.
         rate: Largest step size, of a single cycle (Smith & Topin, arXiv:1708.07120).
         jitter: Standard deviation of noise added to the coordinates: rows that share a number exactly would
-            have an endless density.
-        held_out: Share of the rows that is left out, for the learning curve.
+            have an infinite density.
+        held_out: Share of the rows that is left out for the learning curve.
         coordinates: bounded: numbers are mapped onto the reals by the logit of their place in the interval,
-            and no sample leaves the space; raw: they stay as they are, as in MatDesINNe.
+            and no sample leaves the space; raw: they are not mapped, as in MatDesINNe.
     """
 
-    steps: int = 2000
-    batch: int = 512
-    rate: float = 2e-3
-    jitter: float = 0.02
-    held_out: float = 0.1
+    steps: int = field(default=2000, metadata={"ge": 1})
+    batch: int = field(default=512, metadata={"ge": 1})
+    rate: float = field(default=2e-3, metadata={"gt": 0})
+    jitter: float = field(default=0.02, metadata={"ge": 0})
+    held_out: float = field(default=0.1, metadata={"ge": 0, "lt": 1})
     coordinates: Literal["bounded", "raw"] = "bounded"
 
 
@@ -117,7 +112,7 @@ def most_frequent_value(y: NDArray[np.float64]) -> float:
 
 
 def even_weights(y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights (n,) that draw rows evenly over the range of ``y``; rare values not quite as often."""
+    """Weights (n,) that draw rows evenly over the range of ``y``; those of rare values are capped."""
     counts, edges = np.histogram(y, bins=BINS)
     place = np.clip(np.digitize(y, edges) - 1, 0, BINS - 1)
     return 1.0 / np.maximum(counts[place], len(y) / (10 * BINS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,22 +18,22 @@ ACTIVE = 0.01
 """Variance of its posterior mean over materials from which a latent counts as active."""
 
 SHARPEST = 0.01
-"""Least standard deviation of a number, as a share of its interval."""
+"""Smallest standard deviation of a number, as a share of its interval."""
 
 FARTHEST = 5.0
-"""Most standard deviations of a condition from the mean."""
+"""Largest distance of a condition from the mean, in standard deviations."""
 
 
 @dataclass(frozen=True)
 class ConditionalVAESettings:
-    """What a `ConditionalVAE` is made of, and how it is trained.
+    """Sizes and training of a `ConditionalVAE`.
 
     Attributes:
         latents: Latents of a material.
         width: Width of the hidden layers of encoder and decoder.
         layers: Their number.
         beta: Weight of the divergence from the prior.
-        free_bits: Divergence in nats that each latent has for nothing.
+        free_bits: Divergence of each latent, in nats, up to which it has no weight.
         warmup: Share of the first training in which the weight of the divergence rises from 0.
         null: Share of the materials whose conditions are hidden while training.
         steps: Steps of Adam of the first training.
@@ -41,36 +41,36 @@ class ConditionalVAESettings:
         rate: Step size, which falls to 0 along a cosine.
     """
 
-    latents: int = 8
-    width: int = 64
-    layers: int = 2
-    beta: float = 1.0
-    free_bits: float = 0.05
-    warmup: float = 0.3
-    null: float = 0.2
-    steps: int = 1500
-    batch: int = 256
-    rate: float = 3e-3
+    latents: int = field(default=8, metadata={"ge": 1})
+    width: int = field(default=64, metadata={"ge": 1})
+    layers: int = field(default=2, metadata={"ge": 0})
+    beta: float = field(default=1.0, metadata={"ge": 0})
+    free_bits: float = field(default=0.05, metadata={"ge": 0})
+    warmup: float = field(default=0.3, metadata={"ge": 0, "le": 1})
+    null: float = field(default=0.2, metadata={"ge": 0, "le": 1})
+    steps: int = field(default=1500, metadata={"ge": 0})
+    batch: int = field(default=256, metadata={"ge": 1})
+    rate: float = field(default=3e-3, metadata={"gt": 0})
 
 
 class ConditionalVAE(nn.Module):
-    """Materials from normal latents, under conditions or without any.
+    """Materials from normal latents, with or without conditions.
 
     The conditional variational autoencoder of Sohn, Lee & Yan (NeurIPS 2015): the encoder reads a material
     and its conditions, the decoder latents and conditions. Conditions are hidden at random while training
-    (Ho & Salimans, arXiv:2207.12598, for diffusion models), so that one network also gives materials without
-    conditions. The decoder gives the free numbers of the space, so that what it makes keeps the rules of the
-    space exactly.
+    (Ho & Salimans, arXiv:2207.12598, for diffusion models), so that one network also samples materials
+    without conditions. The decoder returns unconstrained reals of the space, so that its materials keep the
+    rules of the space exactly.
 
-    What is lost on the way is measured in nats: shares are counts of a multinomial distribution of as many
-    draws as the grid has steps, numbers are normal with a trained standard deviation, levels are categorical.
-    The divergence of each latent counts from ``free_bits`` on (Kingma et al., NeurIPS 2016).
+    The reconstruction loss is a likelihood in nats: fractions are counts of a multinomial distribution of as
+    many draws as the grid has steps, numbers are normal with a trained standard deviation, levels are
+    categorical. The divergence of each latent counts from ``free_bits`` on (Kingma et al., NeurIPS 2016).
 
     Args:
         space: The materials.
         conditions: Number of conditions.
         settings: Sizes and training.
-        seed: Seed of all that is drawn.
+        seed: Seed of all random draws.
     """
 
     _mean: Tensor
@@ -83,13 +83,13 @@ class ConditionalVAE(nn.Module):
         self.register_buffer("_mean", torch.zeros(conditions, dtype=torch.float64))
         self.register_buffer("_std", torch.ones(conditions, dtype=torch.float64))
         self._factors = [factor for factor in space.factors if factor.n_free]
-        told, hidden = conditions + 1, (settings.width,) * settings.layers
-        read = self._features(space.sample(1, seed)).shape[1] + told
+        n_conditions, hidden = conditions + 1, (settings.width,) * settings.layers
+        n_inputs = self._features(space.sample(1, seed)).shape[1] + n_conditions
         latents, free = Output(2 * settings.latents), Output(space.n_free)
         self._layout = Layout()
-        self._encoder = Perceptrons(self._layout, "encoder", read, hidden, {"latents": latents}, "silu")
+        self._encoder = Perceptrons(self._layout, "encoder", n_inputs, hidden, {"latents": latents}, "silu")
         self._decoder = Perceptrons(
-            self._layout, "decoder", settings.latents + told, hidden, {"free": free}, "silu"
+            self._layout, "decoder", settings.latents + n_conditions, hidden, {"free": free}, "silu"
         )
         self._flat = nn.Parameter(self._layout.initial([seed]))
         self._log_spread = nn.Parameter(torch.zeros(len(self._factors)))
@@ -97,83 +97,83 @@ class ConditionalVAE(nn.Module):
         self._trained = False
 
     def standardise(self, y: NDArray[np.float64]) -> None:
-        """Take the scaling of the conditions from (n, conditions); rows with a NaN do not count."""
-        known = y[np.isfinite(y).all(axis=1)]
-        spread = known.std(axis=0)
-        varies = spread > 1e-9 * np.abs(known).max(axis=0)
-        self._mean.copy_(torch.from_numpy(known.mean(axis=0)))
+        """Take the scaling of the conditions from (n, conditions), without rows with a NaN."""
+        defined = y[np.isfinite(y).all(axis=1)]
+        spread = defined.std(axis=0)
+        varies = spread > 1e-9 * np.abs(defined).max(axis=0)
+        self._mean.copy_(torch.from_numpy(defined.mean(axis=0)))
         self._std.copy_(torch.from_numpy(np.where(varies, spread, 1.0)))
 
-    def draw_anew(self, seed: int) -> None:
-        """Begin what is drawn from a seed."""
+    def reseed(self, seed: int) -> None:
+        """Set the seed of the following random draws."""
         self._random.manual_seed(seed)
 
     def _features(self, x: NDArray[np.float64]) -> Tensor:
-        """What the encoder reads, (n, features), about 1 in size; what is periodic goes round."""
+        """Features of materials that the encoder reads, (n, features), of a size of about 1."""
         parts = zip(self.space.factors, self.space.split(x), strict=True)
         return torch.from_numpy(np.hstack([factor.network_inputs(part) for factor, part in parts])).float()
 
     def _conditions(self, y: NDArray[np.float64] | None, n: int) -> Tensor:
-        """Scaled conditions and whether they are known, (n, conditions + 1); zeros where they are not."""
+        """Scaled conditions and whether they are defined, (n, conditions + 1); zeros where they are not."""
         if y is None:
             return torch.zeros(n, len(self._mean) + 1)
         scaled = np.clip((y - self._mean.numpy()) / self._std.numpy(), -FARTHEST, FARTHEST)
-        known = np.isfinite(scaled).all(axis=1, keepdims=True)
-        return torch.from_numpy(np.hstack([np.where(known, scaled, 0.0), known])).float()
+        defined = np.isfinite(scaled).all(axis=1, keepdims=True)
+        return torch.from_numpy(np.hstack([np.where(defined, scaled, 0.0), defined])).float()
 
     def _encode(self, features: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latents, (n, latents) each."""
-        read = torch.cat([features, conditions], dim=1).T[None]
-        latents = self._encoder(read, self._layout.views(self._flat), None)["latents"]
+        inputs = torch.cat([features, conditions], dim=1).T[None]
+        latents = self._encoder(inputs, self._layout.views(self._flat), None)["latents"]
         mean, log_variance = split_gaussian(latents)
         return mean[0].T, log_variance[0].T
 
     def _decode(self, z: Tensor, conditions: Tensor) -> Tensor:
-        """Free numbers (n, free) of latents."""
-        read = torch.cat([z, conditions], dim=1).T[None]
-        return self._decoder(read, self._layout.views(self._flat), None)["free"][0].T
+        """Unconstrained reals (n, n_free) of latents."""
+        inputs = torch.cat([z, conditions], dim=1).T[None]
+        return self._decoder(inputs, self._layout.views(self._flat), None)["free"][0].T
 
-    def _misfit(self, free: Tensor, x: list[Tensor]) -> Tensor:
-        """Negative log-likelihood (n,) in nats of the numbers of each factor, less what is always left."""
-        found = free.new_zeros(len(free))
+    def _reconstruction_loss(self, free: Tensor, x: list[Tensor]) -> Tensor:
+        """Negative log-likelihood (n,) in nats of the numbers of each factor, less a constant."""
+        loss = free.new_zeros(len(free))
         parts = free.split([factor.n_free for factor in self._factors], dim=1)
         for k, (factor, decoded, target) in enumerate(zip(self._factors, parts, x, strict=True)):
             log_std = self._log_spread[k].clamp_min(math.log(SHARPEST))
             for term in factor.reconstruction_terms(decoded, target, log_std):
-                found = found + term
-        return found
+                loss = loss + term
+        return loss
 
-    def _given(self, x: NDArray[np.float64]) -> list[Tensor]:
+    def _numbers_by_factor(self, x: NDArray[np.float64]) -> list[Tensor]:
         parts = zip(self.space.factors, self.space.split(x), strict=True)
         return [torch.from_numpy(part).float() for factor, part in parts if factor.n_free]
 
     def fit(
         self, x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64], steps: int
     ) -> list[float]:
-        """Train, or train on, and return the loss of each step in nats.
+        """Train, or continue the training, and return the loss of each step in nats.
 
         Args:
             x: Materials, (n, columns).
             y: Their conditions, (n, conditions).
-            weight: How often each is drawn, (n,).
+            weight: Weight with which each is drawn, (n,).
             steps: Steps of Adam.
         """
         settings = self.settings
-        features, given, conditions = self._features(x), self._given(x), self._conditions(y, len(x))
-        often = torch.from_numpy(weight)
+        features, conditions = self._features(x), self._conditions(y, len(x))
+        numbers, weights = self._numbers_by_factor(x), torch.from_numpy(weight)
         losses = []
         for step in range(steps):
-            rows = torch.multinomial(often, settings.batch, replacement=True, generator=self._random)
-            seen = torch.rand(settings.batch, 1, generator=self._random) >= settings.null
-            told = conditions[rows] * seen
-            mean, log_variance = self._encode(features[rows], told)
+            rows = torch.multinomial(weights, settings.batch, replacement=True, generator=self._random)
+            visible = torch.rand(settings.batch, 1, generator=self._random) >= settings.null
+            shown = conditions[rows] * visible
+            mean, log_variance = self._encode(features[rows], shown)
             noise = torch.randn(mean.shape, generator=self._random)
-            free = self._decode(mean + noise * (0.5 * log_variance).exp(), told)
-            lost = self._misfit(free, [part[rows] for part in given]).mean()
+            free = self._decode(mean + noise * (0.5 * log_variance).exp(), shown)
+            reconstruction = self._reconstruction_loss(free, [part[rows] for part in numbers]).mean()
             divergence = _divergence(mean, log_variance).mean(dim=0).clamp_min(settings.free_bits).sum()
             rise = 1.0 if self._trained else min(1.0, step / max(1.0, settings.warmup * steps))
             self._optimiser.zero_grad()
-            loss = lost + settings.beta * rise * divergence
+            loss = reconstruction + settings.beta * rise * divergence
             loss.backward()
             losses.append(loss.detach())
             for group in self._optimiser.param_groups:
@@ -188,17 +188,17 @@ class ConditionalVAE(nn.Module):
 
         Args:
             y: Conditions, (n, conditions); none by default.
-            n: How many.
+            n: Number of materials.
         """
         z = torch.randn(n, self.settings.latents, generator=self._random)
-        return self._make(z, self._conditions(y, n))
+        return self._materials(z, self._conditions(y, n))
 
-    def _make(self, z: Tensor, conditions: Tensor) -> NDArray[np.float64]:
+    def _materials(self, z: Tensor, conditions: Tensor) -> NDArray[np.float64]:
         return self.space.canonical(self.space.from_free(self._decode(z, conditions)).numpy())
 
     @torch.no_grad()
     def diagnose(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, object]:
-        """How the latents of materials are used.
+        """Report on the use of the latents.
 
         Args:
             x: Materials, (n, columns), n > 1.
@@ -207,18 +207,18 @@ class ConditionalVAE(nn.Module):
         Returns:
             ``divergence`` from the prior of each latent in nats, largest first; number of ``active`` latents,
             whose posterior mean varies by more than 0.01 (Burda, Grosse & Salakhutdinov, ICLR 2016);
-            ``reconstruction``, the mean distance in the space between materials and what their posterior mean
-            is decoded to, and the share that comes back ``exact``.
+            ``reconstruction``, the mean distance in the space between materials and those decoded from their
+            posterior mean, and the share that is reconstructed ``exact``.
         """
         conditions = self._conditions(y, len(x))
         mean, log_variance = self._encode(self._features(x), conditions)
         divergence = _divergence(mean, log_variance).mean(dim=0)
-        again = self._make(mean, conditions)
+        decoded = self._materials(mean, conditions)
         return {
             "divergence": sorted(divergence.tolist(), reverse=True),
             "active": int((mean.var(dim=0) > ACTIVE).sum()),
-            "reconstruction": float(self.space.distance(x, again).mean()),
-            "exact": float((x == again).all(axis=1).mean()),
+            "reconstruction": float(self.space.distance(x, decoded).mean()),
+            "exact": float((x == decoded).all(axis=1).mean()),
         }
 
 

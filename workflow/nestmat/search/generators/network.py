@@ -1,4 +1,4 @@
-"""Generative models of the materials of a space under a condition: training, samples, files."""
+"""Generators that learn a density of the numbers of a material under a condition."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LARGEST_GRADIENT = 5.0
 
 
 class Condition(nn.Module):
-    """What a network is told of a value: the value, standardised, and whether it is one that many rows share.
+    """Inputs of a network for a value: the value, standardised, and whether it is one that many rows share.
 
     Args:
         indicators: Whether values that many rows share have an indicator.
@@ -43,12 +43,12 @@ class Condition(nn.Module):
         self.indicators = indicators
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
-        # NaN: no value is told apart, for it equals none.
+        # NaN, which equals no value: no value has an indicator.
         self.register_buffer("atom", torch.tensor(torch.nan))
 
     @property
     def width(self) -> int:
-        """Numbers that a value becomes."""
+        """Number of inputs for a value."""
         return 1 + self.indicators
 
     def fit(self, y: NDArray[np.float64]) -> None:
@@ -58,25 +58,25 @@ class Condition(nn.Module):
         self.atom.fill_(most_frequent_value(y))
 
     def forward(self, y: Tensor) -> Tensor:
-        """What the network is told, (n, width), of values (n,)."""
-        told = [(y - self.mean) / self.std]
+        """Inputs (n, width) for values (n,)."""
+        inputs = [(y - self.mean) / self.std]
         if self.indicators:
-            told.append((y == self.atom).float())
-        return torch.stack(told, dim=1).float()
+            inputs.append((y == self.atom).float())
+        return torch.stack(inputs, dim=1).float()
 
 
 class DensityGenerator(nn.Module):
-    """A network with coordinates of the space and a condition, as a `GenerativeModel`.
+    """A density of coordinates of the space under a condition, as a `GenerativeModel`.
 
     Args:
         space: The materials: numbers in intervals.
         options: Sizes and training.
         seed: Seed of weights and batches.
-        make: The network of features, conditions, options and seed.
+        build_density: Returns the network for numbers of features and conditions, options and seed.
         indicators: As for `Condition`.
 
     Raises:
-        InputError: The space has other parts than intervals.
+        InputError: The space has other factors than intervals.
     """
 
     network: Density
@@ -86,7 +86,7 @@ class DensityGenerator(nn.Module):
         space: Product,
         options: TrainingOptions,
         seed: int,
-        make: Callable[[int, int, Any, int], Density],
+        build_density: Callable[[int, int, Any, int], Density],
         indicators: bool = True,
     ):
         super().__init__()
@@ -98,10 +98,10 @@ class DensityGenerator(nn.Module):
             )
         self.space, self.options, self.seed = space, options, seed
         self.condition = Condition(indicators)
-        self.network = make(len(space.columns), self.condition.width, options, seed)
+        self.network = build_density(len(space.columns), self.condition.width, options, seed)
 
     def coordinates(self, x: NDArray[np.float64]) -> Tensor:
-        """What the network sees of materials (n, columns), float32."""
+        """Coordinates of materials (n, columns) for the network, float32."""
         bounded = self.options.coordinates == "bounded"
         return torch.from_numpy(self.space.to_free(x) / SLOPE if bounded else np.asarray(x)).float()
 
@@ -119,55 +119,59 @@ class DensityGenerator(nn.Module):
         self.condition.fit(y)
         self.to(device)
         order = torch.randperm(len(x), generator=random).numpy()
-        held = int(options.held_out * len(x))
-        u, value = self.coordinates(x).to(device), torch.from_numpy(y).to(device)
-        told = self.condition(value)
-        rows, out = order[held:], self._held_out(order[:held], y, random)
-        often = torch.from_numpy(even_weights(y[rows]))
+        n_held_out = int(options.held_out * len(x))
+        u = self.coordinates(x).to(device)
+        conditions = self.condition(torch.from_numpy(y).to(device))
+        rows, held_out = order[n_held_out:], self._held_out(order[:n_held_out], y, random)
+        weights = torch.from_numpy(even_weights(y[rows]))
         optimiser = torch.optim.Adam(self.parameters(), lr=options.rate)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, options.rate, total_steps=options.steps, pct_start=0.05
         )
-        every, curve, seen = max(1, options.steps // CURVE), [], []
+        interval, curve, losses = max(1, options.steps // CURVE), [], []
         for step in range(1, options.steps + 1):
-            drawn = torch.multinomial(often, options.batch, replacement=True, generator=random)
+            drawn = torch.multinomial(weights, options.batch, replacement=True, generator=random)
             batch = torch.from_numpy(rows)[drawn].to(device)
             noise = torch.randn(options.batch, u.shape[1], generator=random).to(device)
-            loss = self.network.loss(u[batch] + options.jitter * noise, told[batch], random)
+            loss = self.network.loss(u[batch] + options.jitter * noise, conditions[batch], random)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.parameters(), LARGEST_GRADIENT)
             optimiser.step()
             schedule.step()
-            seen.append(loss.detach())
-            if step % every == 0:
-                curve.append((step, "train", float(torch.stack(seen).mean())))
+            losses.append(loss.detach())
+            if step % interval == 0:
+                curve.append((step, "train", float(torch.stack(losses).mean())))
                 if not np.isfinite(curve[-1][2]):
                     raise InputError(
-                        "diverged.", column="generative", value=curve[-1][2], remedy="choose a smaller rate."
+                        f"The training of the generator diverged after {step} steps.",
+                        key="rate",
+                        value=options.rate,
+                        remedy="choose a smaller rate.",
                     )
-                if len(out):
-                    # Noise of its own, so that looking does not change the training.
-                    quiet = torch.Generator().manual_seed(self.seed)
-                    with torch.no_grad():
-                        left = self.network.loss(u[out], told[out], quiet)
-                    curve.append((step, "held out", float(left)))
-                seen = []
+                if len(held_out):
+                    curve.append((step, "held out", self._loss(u[held_out], conditions[held_out])))
+                losses = []
         self.to("cpu")
         return pd.DataFrame(curve, columns=["step", "split", "loss"])
+
+    @torch.no_grad()
+    def _loss(self, u: Tensor, conditions: Tensor) -> float:
+        # Random numbers of its own, so that the learning curve does not change the training.
+        return float(self.network.loss(u, conditions, torch.Generator().manual_seed(self.seed)))
 
     @staticmethod
     def _held_out(rows: NDArray[np.int64], y: NDArray[np.float64], random: torch.Generator) -> Tensor:
         """Rows of the learning curve, drawn evenly over the condition as those of a step are."""
         if not len(rows):
             return torch.empty(0, dtype=torch.int64)
-        often = torch.from_numpy(even_weights(y[rows]))
-        drawn = torch.multinomial(often, HELD_OUT_ROWS, replacement=True, generator=random)
+        weights = torch.from_numpy(even_weights(y[rows]))
+        drawn = torch.multinomial(weights, HELD_OUT_ROWS, replacement=True, generator=random)
         return torch.from_numpy(rows)[drawn]
 
     @torch.no_grad()
     def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:
         """Materials (n, columns); as `GenerativeModel.sample`."""
         random = torch.Generator().manual_seed(seed)
-        told = self.condition(torch.full((n,), value, dtype=torch.float64))
-        return self._materials(self.network.sample(told, random))
+        conditions = self.condition(torch.full((n,), value, dtype=torch.float64))
+        return self._materials(self.network.sample(conditions, random))

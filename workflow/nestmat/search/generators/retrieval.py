@@ -23,7 +23,7 @@ class RetrievalOptions(GeneratorOptions):
     """Which training rows are returned.
 
     Attributes:
-        width: Largest difference of their quantity from the value asked for, in its unit.
+        width: Largest difference of their quantity from the requested value, in its unit.
     """
 
     is_reference: ClassVar[bool] = True
@@ -37,7 +37,7 @@ class RetrievalOptions(GeneratorOptions):
 
 
 class RetrievalGenerator(nn.Module):
-    """No model: the training rows that have the value, each once.
+    """Training rows that have the value, each once: nothing is trained.
 
     Args:
         space: The materials.

@@ -16,10 +16,10 @@ from nestmat.search.spaces.product import Product
 
 @dataclass(frozen=True)
 class Teacher:
-    """Further rows for the training, with what a trained model says of them.
+    """Further training rows, labelled by a trained model.
 
-    Rows of the training data are moved at random, and others drawn uniformly from the space; those that the
-    members of the model agree on are kept.
+    Training rows are moved at random, and others are drawn uniformly from the space; those on which the
+    members of the model agree are kept.
 
     Attributes:
         rows: Rows to draw.
@@ -41,23 +41,23 @@ class Teacher:
         predict: Callable[[Tensor], tuple[Tensor, Tensor]],
         seed: int,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Rows (n, columns) with what the model says of them, (n,).
+        """Rows (n, columns) with the predictions of the model, (n,).
 
         Args:
             space: The materials.
             x: Training rows, (m, columns).
             y: Their quantity, (m,); rows of the most frequent value, a metal's gap of 0, are not moved.
             predict: Mean and standard deviation (n,) of materials (n, columns).
-            seed: Seed of all that is drawn.
+            seed: Seed of all random draws.
         """
         random = np.random.default_rng(seed)
-        worth = np.flatnonzero(y != most_frequent_value(y))
+        movable = np.flatnonzero(y != most_frequent_value(y))
         number = self.rows - int(self.uniform * self.rows)
-        start = x[random.choice(worth, number)]
+        start = x[random.choice(movable, number)]
         low, high = (np.array([getattr(f, end) for f in space.factors]) for end in ("low", "high"))
         size = self.jitter * random.uniform(size=(number, 1))
         share = (start - low) / (high - low) + size * random.standard_normal(start.shape)
-        # What leaves the box is reflected into it.
+        # Numbers outside of the box are reflected into it.
         share = 1 - np.abs(1 - np.abs(share))
         moved = low + (high - low) * np.clip(share, 0, 1)
         drawn = np.concatenate([moved, space.sample(self.rows - number, [seed, 1])])
@@ -67,5 +67,5 @@ class Teacher:
                 mean, std = predict(torch.from_numpy(part))
                 means.append(mean.double().numpy())
                 stds.append(std.double().numpy())
-        sure = np.concatenate(stds) <= self.spread
-        return drawn[sure], np.concatenate(means)[sure]
+        certain = np.concatenate(stds) <= self.spread
+        return drawn[certain], np.concatenate(means)[certain]

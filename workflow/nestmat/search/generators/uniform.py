@@ -31,7 +31,7 @@ class UniformOptions(GeneratorOptions):
 
 
 class UniformGenerator(nn.Module):
-    """No model: materials drawn uniformly from the space.
+    """Materials drawn uniformly from the space: nothing is trained.
 
     Args:
         space: The materials.

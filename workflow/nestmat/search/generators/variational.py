@@ -31,7 +31,7 @@ class VariationalGenerator(ConditionalVAE):
     Args:
         space: The materials.
         options: Sizes and training.
-        seed: Seed of all that is drawn.
+        seed: Seed of all random draws.
     """
 
     def __init__(self, space: Product, options: VariationalOptions, seed: int):
@@ -41,12 +41,12 @@ class VariationalGenerator(ConditionalVAE):
         """Train, on the CPU: the network is small; as `GenerativeModel.fit`."""
         self.standardise(y[:, None])
         curve = super().fit(x, y[:, None], even_weights(y), self.settings.steps)
-        every = max(1, len(curve) // CURVE)
-        steps = range(every, len(curve) + 1, every)
-        means = [(step, "train", float(np.mean(curve[step - every : step]))) for step in steps]
+        interval = max(1, len(curve) // CURVE)
+        steps = range(interval, len(curve) + 1, interval)
+        means = [(step, "train", float(np.mean(curve[step - interval : step]))) for step in steps]
         return pd.DataFrame(means, columns=["step", "split", "loss"])
 
     def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:  # type: ignore[override]
         """Materials (n, columns) on the grid; as `GenerativeModel.sample`."""
-        self.draw_anew(seed)
+        self.reseed(seed)
         return super().sample(np.full((n, 1), value), n)
