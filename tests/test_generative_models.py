@@ -18,8 +18,8 @@ from nestmat.search.generators.flow import FlowOptions
 from nestmat.search.generators.invertible import InvertibleOptions
 from nestmat.search.generators.mixture_density import MixtureDensityOptions
 from nestmat.search.generators.network import Condition
+from nestmat.search.generators.pseudo_labels import PseudoLabelling
 from nestmat.search.generators.retrieval import RetrievalOptions
-from nestmat.search.generators.teacher import Teacher
 from nestmat.search.generators.uniform import UniformOptions
 from nestmat.search.generators.variational import VariationalOptions
 from nestmat.search.methods.base import SearchContext
@@ -235,13 +235,13 @@ def test_a_teacher_gives_rows_of_the_space_that_the_model_is_sure_of():
     def predict(given):
         return quantity(given), given[:, 0]
 
-    teacher = Teacher(rows=2000, uniform=0.5, jitter=0.2, spread=0.3)
+    teacher = PseudoLabelling(rows=2000, uniform=0.5, jitter=0.2, spread=0.3)
     taught, said = teacher(SPACE, x, y, predict, seed=0)
     assert 0 < len(taught) < 2000
     assert np.array_equal(SPACE.canonical(taught), taught)
     assert taught[:, 0].max() <= 0.3
     assert np.allclose(said, quantity(taught))
-    alone, _ = Teacher(rows=100, uniform=0.0, jitter=1e-9, spread=9.0)(SPACE, x, y, predict, seed=0)
+    alone, _ = PseudoLabelling(rows=100, uniform=0.0, jitter=1e-9, spread=9.0)(SPACE, x, y, predict, seed=0)
     # Rows of 0, which a quarter share, are not moved: they would only add more of the same.
     assert quantity(alone).min() > 0
 

@@ -21,7 +21,7 @@ from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
 from nestmat.search.generators.base import HISTORY, GenerativeModel
 from nestmat.search.generators.files import read_generators, write_generators
-from nestmat.search.generators.teacher import Teacher
+from nestmat.search.generators.pseudo_labels import PseudoLabelling
 from nestmat.search.spaces.product import Product
 from nestmat.training.trainer import pick_device
 
@@ -99,12 +99,12 @@ def _pseudo_labels(
     assert config.pseudo_labels is not None
     options = config.pseudo_labels.model_dump()
     model_keys = study.chain(config.scale, options.pop("model"), members.protocol)
-    surrogate, teacher = surrogate_of(study, model_keys, members, space), Teacher(**options)
+    surrogate, labelling = surrogate_of(study, model_keys, members, space), PseudoLabelling(**options)
 
     def predict(rows: Tensor) -> tuple[Tensor, Tensor]:
         return surrogate(rows)[f"{config.scale}.{config.condition}"]
 
-    return lambda x, y, seed: teacher(space, x, y, predict, seed)
+    return lambda x, y, seed: labelling(space, x, y, predict, seed)
 
 
 def load_generators(

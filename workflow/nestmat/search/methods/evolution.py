@@ -41,10 +41,10 @@ class Evolution(SearchMethod):
         """One child of each pair of canonical materials (n, columns); canonical, (n, columns)."""
         n = len(mother)
         children = []
-        for factor, one, other in zip(space.factors, space.split(mother), space.split(father), strict=True):
+        for factor, p, q in zip(space.factors, space.split(mother), space.split(father), strict=True):
             mixed = random.random(n) < self.mixing
             share = np.where(mixed, random.random(n), random.integers(2, size=n))[:, None]
-            child = factor.snap(share * one + (1 - share) * other)
+            child = factor.snap(share * p + (1 - share) * q)
             change = random.random(n)[:, None]
             mutated = np.where(change < self.mutation, factor.random_neighbour(child, random), child)
             children.append(np.where(change > 1 - self.jump, factor.sample(n, random), mutated))

@@ -115,8 +115,10 @@ class BoundInversion(SearchMethod):
     def _starts(self, problem: Problem, budget: int, seed: int) -> tuple[NDArray[np.float64], int]:
         """Materials (n, columns) that miss the target, and the number of predictions to find them."""
         settings, random = self.settings, np.random.default_rng([seed, 2])
-        known = self.known_materials
-        pool = random.permutation(known) if len(known) else problem.space.sample(budget, [seed, 3])
+        if len(self.known_materials):
+            pool = random.permutation(self.known_materials)
+        else:
+            pool = problem.space.sample(budget, [seed, 3])
         # At most half of the budget is spent on finding materials that miss the target.
         pool = pool[: budget // 2]
         largest = (budget - len(pool)) // (1 + (settings.steps + 1) * len(settings.shares))

@@ -141,12 +141,12 @@ class LatentSpace:
 
     def from_free(self, u: Tensor) -> Tensor:
         """Materials (n, columns) of whitened latents and other coordinates, (n, dimensions + others)."""
-        w, others = u[:, : self.dimensions], u[:, self.dimensions :]
+        w, free = u[:, : self.dimensions], u[:, self.dimensions :]
         parts = []
         for factor, fractions in zip(self.space.factors, self.decode_fractions(w), strict=True):
             if fractions is None:
-                parts.append(others[:, : factor.n_free])
-                others = others[:, factor.n_free :]
+                parts.append(free[:, : factor.n_free])
+                free = free[:, factor.n_free :]
             else:
                 parts.append(fractions.log())
         return self.space.from_free(torch.cat(parts, dim=1))
@@ -206,7 +206,7 @@ class LatentSpace:
     def site_distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum of |a - b| over the fractions of a site, 0 to 2, mean over the sites, (n,)."""
         parts = zip(self.space.split(a), self.space.split(b), self._decoded, strict=True)
-        return np.mean([np.abs(one - other).sum(axis=-1) for one, other, place in parts if place], axis=0)
+        return np.mean([np.abs(p - q).sum(axis=-1) for p, q, place in parts if place], axis=0)
 
 
 @METHODS.register("latent")

@@ -131,7 +131,7 @@ class PoolTrials:
     as_published: bool = False
     seed: int = 0
 
-    def ways(self) -> list[tuple[str, AcquisitionSettings, int]]:
+    def searches(self) -> list[tuple[str, AcquisitionSettings, int]]:
         """Value of the column ``way``, settings and batch of each kind of search."""
         published = [("published", PUBLISHED, 1)] if self.as_published else []
         default = [("sound", DEFAULT_SETTINGS, batch) for batch in self.batches]
@@ -160,7 +160,7 @@ class PoolTrials:
         ]
         for name, blocks in self.representations.items():
             x = describe(rows, blocks, latents.get(name))
-            for way, settings, batch in self.ways():
+            for kind, settings, batch in self.searches():
                 picked = pool_search(
                     x,
                     y,
@@ -171,9 +171,9 @@ class PoolTrials:
                     settings=settings,
                     seed=self.seed,
                 )
-                parts.append(_labels_read(picked, first, representation=name, way=way, batch=batch))
+                parts.append(_labels_read(picked, first, representation=name, way=kind, batch=batch))
                 parts[-1]["view"] = parts[-1]["trial"] % len(x)
-                log.info("%s, %s, batches of %d: finished", name, way, batch)
+                log.info("%s, %s, batches of %d: finished", name, kind, batch)
         labels = pd.concat(parts, ignore_index=True)
         labels["best"] = (y == y.max())[labels["row"]]
         return labels, first.shape[1]

@@ -33,7 +33,7 @@ class ABX3Alloy(Product):
     Args:
         sites: Fractions on A, B and X, by site.
         charges: Charge in elementary charges of each species.
-        others: Further variables, for example strain, thickness or solvent.
+        variables: Further variables, for example strain, thickness or solvent.
 
     Raises:
         InputError: A charge is missing, species of one site differ in charge, or the sites are not neutral.
@@ -47,7 +47,7 @@ class ABX3Alloy(Product):
     """
 
     def __init__(
-        self, sites: Mapping[str, Simplex], charges: Mapping[str, float], others: Sequence[Factor] = ()
+        self, sites: Mapping[str, Simplex], charges: Mapping[str, float], variables: Sequence[Factor] = ()
     ):
         if set(sites) != set(SITES):
             raise InputError(
@@ -77,7 +77,7 @@ class ABX3Alloy(Product):
                 key="charges",
                 remedy="choose ions that are neutral.",
             )
-        super().__init__([*(sites[site] for site in SITES), *others])
+        super().__init__([*(sites[site] for site in SITES), *variables])
         self.sites = {site: sites[site] for site in SITES}
 
     def fractions_of(self, formula: ParsedFormula) -> dict[str, float]:
@@ -105,7 +105,7 @@ class Alloy(Product):
 
     Args:
         elements: Atomic fractions of the elements.
-        others: Further variables.
+        variables: Further variables.
 
     Example:
         >>> space = Alloy(Simplex(["Ni", "Al"], 4))
@@ -113,8 +113,8 @@ class Alloy(Product):
         ['Al25Ni75']
     """
 
-    def __init__(self, elements: Simplex, others: Sequence[Factor] = ()):
-        super().__init__([elements, *others])
+    def __init__(self, elements: Simplex, variables: Sequence[Factor] = ()):
+        super().__init__([elements, *variables])
         self.elements = elements
 
     def element_fractions(self, x: NDArray[np.float64]) -> NDArray[np.float64]:

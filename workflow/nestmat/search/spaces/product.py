@@ -119,11 +119,11 @@ class Product(DesignSpace):
         Returns:
             (n,).
         """
-        same = np.ones(len(x), dtype=bool)
-        for factor, one, other in zip(self.factors, self.split(x), self.split(y), strict=True):
+        agrees = np.ones(len(x), dtype=bool)
+        for factor, a, b in zip(self.factors, self.split(x), self.split(y), strict=True):
             if factor.is_composition:
-                same &= (factor.distance(one, other) <= tolerance) & np.isclose(one.sum(axis=1), 1)
-        return same
+                agrees &= (factor.distance(a, b) <= tolerance) & np.isclose(a.sum(axis=1), 1)
+        return agrees
 
     def split(self, x: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Numbers of each factor, (..., columns of the factor), of materials (..., columns)."""
@@ -206,7 +206,7 @@ class Product(DesignSpace):
     def distance(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean of the distances of the factors, 0 to 1, over the leading axes of ``a`` and ``b``."""
         parts = zip(self.factors, self.split(a), self.split(b), strict=True)
-        distances = [factor.distance(one, other) for factor, one, other in parts if factor.n_free]
+        distances = [factor.distance(p, q) for factor, p, q in parts if factor.n_free]
         return np.mean(distances, axis=0)
 
     def formulas(self, x: NDArray[np.float64]) -> list[str]:

@@ -15,7 +15,7 @@ from nestmat.search.spaces.product import Product
 
 
 @dataclass(frozen=True)
-class Teacher:
+class PseudoLabelling:
     """Further training rows, labelled by a trained model.
 
     Training rows are moved at random, and others are drawn uniformly from the space; those on which the
