@@ -213,5 +213,5 @@ def test_gradients_lead_to_what_is_wanted(space, featurized, trained):
 
 def test_a_surrogate_needs_the_features_of_its_chain(space, trained):
     short = feature_map({"B": FeatureBlock(site="B")}, {"B": ["B:Ca", "B:Pb", "B:Sn"]}, space.columns)
-    with pytest.raises(InputError, match="does not give"):
+    with pytest.raises(InputError, match="the design space lacks"):
         Surrogate(Chain(trained), dict.fromkeys(trained, short))
