@@ -228,7 +228,7 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     calls = []
     module = types.SimpleNamespace(
         predict=lambda *arguments: calls.append(arguments) or (60, 1),
-        classes_named=lambda path: {"phase": {"several phases": 20, "single phase": 40}},
+        count_classes=lambda path: {"phase": {"several phases": 20, "single phase": 40}},
     )
     monkeypatch.setitem(sys.modules, "nestmat.commands.predict", module)
     call = ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "out.parquet"]

@@ -89,13 +89,13 @@ def predict(arguments: argparse.Namespace) -> None:
     results = _results(arguments, study)
     if not Path(arguments.input).is_file():
         raise InputError("does not exist.", file=arguments.input, remedy="check the path.")
-    from nestmat.commands.predict import classes_named
+    from nestmat.commands.predict import count_classes
     from nestmat.commands.predict import predict as predict_chain
 
     source, output = Path(arguments.input), Path(arguments.output)
     predicted, rejected = predict_chain(study, results, source, output, arguments.scale)
     print(f"{output}: {predicted} rows predicted")
-    for target, counts in classes_named(output).items():
+    for target, counts in count_classes(output).items():
         print(f"{target}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
     if rejected:
         print(f"{output.with_suffix('.rejects.parquet')}: {rejected} rows rejected, with the reason")

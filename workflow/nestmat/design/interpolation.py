@@ -47,9 +47,9 @@ def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float
             )
     numbers = space.with_composition(composition_columns(formulas, space))
     x = space.canonical(numbers)
-    same = space.same_composition(numbers, x, ROUNDED)
-    if not same.all():
-        text = formulas[int(same.argmin())]
+    agrees = space.same_composition(numbers, x, ROUNDED)
+    if not agrees.all():
+        text = formulas[int(agrees.argmin())]
         raise InputError(
             f"{text!r} is no material of the design space.",
             key=key,
