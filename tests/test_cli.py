@@ -109,10 +109,10 @@ def test_new_never_overwrites(table, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target", "gap"], "has no such column"),
+        (["--target", "gap"], "has no column"),
         (["--target", "note"], "not numbers"),
         (["--target", "gap (eV)", "--features", "densty"], "did you mean 'density'"),
-        (["--target", "gap (eV)", "--features", "note"], "neither a column of numbers"),
+        (["--target", "gap (eV)", "--features", "note"], "neither numbers nor a few categories"),
         (["--target", "gap (eV)", "--features", "formula"], "cannot be a feature"),
     ],
 )
@@ -177,7 +177,7 @@ def _nest(study):
         (lambda s: s["datasets"]["materials"].update(file="lost.csv"), ["lost.csv", "does not exist"]),
         (
             lambda s: s["datasets"]["materials"]["columns"].update(mass={}),
-            ["mine.csv", "'mass'", "has no such column"],
+            ["mine.csv", "'mass'", "has no column"],
         ),
     ],
 )

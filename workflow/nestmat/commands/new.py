@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import yaml
+from jinja2 import Environment
 
 from nestmat.config.loading import study_from
 from nestmat.data.cells import text_rows
@@ -18,11 +19,10 @@ from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.formulas import parse
 
+_TEMPLATE = Path(__file__).with_name("study.yaml.jinja")
 # Names that nestmat's tables use, and those of the blocks written here.
 _RESERVED = {"row_id", "row", "formula", "material", "flag"}
 _BLOCKS = {"descriptors", "composition", "perovskite", "A", "B", "X"}
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-_YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 # More levels than this are labels of rows rather than classes of them.
 _LEVELS = 30
 _FEW_ROWS = 50
@@ -71,29 +71,29 @@ def write_study(
             learn from.
     """
     if output.exists():
-        raise InputError("exists already.", file=output, remedy="choose another name, or delete it first.")
+        raise InputError(
+            "The file exists already.", file=output, remedy="choose another name, or delete it first."
+        )
     headers, cells = _inspect(data)
     units = dict(_target(text, headers, data) for text in targets)
     for target in units:
-        _need(target, headers, data)
+        _require(target, headers, data)
         if headers[target].kind != "number":
             raise InputError(
-                "is to be predicted and holds cells that are not numbers.",
+                "The target has cells that are not numbers.",
                 file=data,
                 column=target,
                 value=_first_text(cells[target]),
                 remedy="correct the cell, or choose another target.",
             )
     if formula is not None:
-        _need(formula, headers, data)
+        _require(formula, headers, data)
     chosen = _features(headers, features, [*units, formula], data)
     if not chosen and formula is None:
         raise InputError(
-            "leaves no column to learn from.", file=data, remedy="give --formula, --features, or both."
+            "The table has no column to learn from.", file=data, remedy="give --formula, --features, or both."
         )
-    rows = len(next(iter(cells.values())))
-    sites = None if formula is None else _perovskite_sites(cells[formula])
-    text = _study(name, data, headers, chosen, units, formula, rows, sites)
+    text = _render(name, data, headers, cells, chosen, units, formula)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
 
@@ -101,13 +101,17 @@ def write_study(
 def _inspect(data: Path) -> tuple[dict[str, _Header], dict[str, list[str]]]:
     names, *rows = [*text_rows(data)] or [[]]
     if not rows:
-        raise InputError("has no data.", file=data, remedy="give a header line and at least one row.")
+        raise InputError(
+            "The file has no data.", file=data, remedy="give a header line and at least one row."
+        )
     headers, cells = {}, {}
     for place, column in enumerate(names):
         if not column:
             continue
         if names.count(column) > 1:
-            raise InputError("occurs twice in the header.", file=data, column=column, remedy="rename one.")
+            raise InputError(
+                "The column occurs twice in the header.", file=data, column=column, remedy="rename one."
+            )
         cells[column] = [row[place] if place < len(row) else "" for row in rows]
         headers[column] = _header(column, cells[column])
     return headers, cells
@@ -150,10 +154,10 @@ def _target(text: str, headers: dict[str, _Header], data: Path) -> tuple[str, st
     return (column, unit) if column in headers else (text, "")
 
 
-def _need(column: str, headers: dict[str, _Header], data: Path) -> None:
+def _require(column: str, headers: dict[str, _Header], data: Path) -> None:
     if column not in headers:
         raise InputError(
-            f"has no such column{closest(column, headers)}.",
+            f"The file has no column {column!r}{closest(column, headers)}.",
             file=data,
             column=column,
             remedy=f"the file has {', '.join(headers)}.",
@@ -161,27 +165,28 @@ def _need(column: str, headers: dict[str, _Header], data: Path) -> None:
 
 
 def _features(
-    headers: dict[str, _Header], wanted: Sequence[str] | None, taken: Sequence[str | None], data: Path
+    headers: dict[str, _Header], names: Sequence[str] | None, excluded: Sequence[str | None], data: Path
 ) -> list[_Header]:
-    if wanted is None:
-        return [h for h in headers.values() if h.kind != "text" and h.informative and h.name not in taken]
-    for column in wanted:
-        _need(column, headers, data)
-        if column in taken:
+    """Columns to learn from: the named ones, or all but the formula and the targets."""
+    if names is None:
+        return [h for h in headers.values() if h.kind != "text" and h.informative and h.name not in excluded]
+    for column in names:
+        _require(column, headers, data)
+        if column in excluded:
             raise InputError(
-                "cannot be a feature: it is the formula or a target.",
+                "The column cannot be a feature: it is the formula or a target.",
                 file=data,
                 column=column,
                 remedy="leave it out of --features.",
             )
         if headers[column].kind == "text":
             raise InputError(
-                "is neither a column of numbers nor one of a few categories.",
+                "The column holds neither numbers nor a few categories.",
                 file=data,
                 column=column,
                 remedy="leave it out of --features, or make it one of the two.",
             )
-    return [headers[column] for column in wanted]
+    return [headers[column] for column in names]
 
 
 def _perovskite_sites(formulas: Sequence[str]) -> list[str] | None:
@@ -199,114 +204,88 @@ def _perovskite_sites(formulas: Sequence[str]) -> list[str] | None:
             return None
         for site, fractions in sites.items():
             species[site] |= set(fractions)
-    return [site for site, found in species.items() if len(found) > 1] if all(species.values()) else None
+    return [site for site, symbols in species.items() if len(symbols) > 1] if all(species.values()) else None
 
 
-def _text(value: str) -> str:
-    """A string as YAML writes it: plain where that is safe."""
-    plain = _PLAIN.fullmatch(value) and value.casefold() not in _YAML_WORDS
-    return value if plain else json.dumps(value, ensure_ascii=False)
+class _Block(NamedTuple):
+    """A feature block of the study.
+
+    Attributes:
+        name: Its name.
+        config: Its kind and what stands after it.
+        comment: Comment at the end of its line.
+        has_levels: Whether its columns are categories or shares of ions.
+    """
+
+    name: str
+    config: dict[str, Any]
+    comment: str = ""
+    has_levels: bool = False
 
 
-def _list(values: Sequence[str]) -> str:
-    return f"[{', '.join(_text(value) for value in values)}]"
+def _blocks(features: Sequence[_Header], formula: str | None, sites: list[str] | None) -> list[_Block]:
+    """Feature blocks of the columns, of the composition, and of perovskites."""
+    blocks = []
+    if numbers := [header.key for header in features if header.kind == "number"]:
+        blocks.append(_Block("descriptors", {"columns": numbers}))
+    if formula is not None:
+        comment = "statistics of elemental properties"
+        blocks.append(_Block("composition", {"composition": "magpie"}, comment))
+    if sites is not None:
+        comment = "tolerance factor, octahedral factor, tau"
+        blocks.append(_Block("perovskite", {"perovskite": True}, comment))
+        blocks += [_Block(site, {"site": site}, has_levels=True) for site in sites]
+    for category in (header.key for header in features if header.kind == "category"):
+        name = "is_" + re.sub(r"[^A-Za-z0-9_]", "_", category)
+        while name in {block.name for block in blocks}:
+            name += "_"
+        blocks.append(_Block(name, {"one_hot": category}, "one column a level", has_levels=True))
+    return blocks
 
 
-def _column(header: _Header, unit: str | None) -> str:
-    parts = [f"kind: {header.kind}"] if header.kind != "number" else []
-    parts += [f"unit: {_text(unit)}"] if unit else []
-    parts += ["label: true"] if unit is not None else []
-    parts += [f"header: {_text(header.name)}"] if header.key != header.name else []
-    note = f"  # empty in {header.empty} rows, which will be rejected" if header.empty else ""
-    return f"      {_text(header.key)}: {{{', '.join(parts)}}}{note}"
+def _column(header: _Header, unit: str | None) -> dict[str, Any]:
+    """What the template writes of a column; a target has a unit, if an empty one."""
+    settings: dict[str, Any] = {"kind": header.kind} if header.kind != "number" else {}
+    settings |= {"unit": unit} if unit else {}
+    settings |= {"label": True} if unit is not None else {}
+    settings |= {"header": header.name} if header.key != header.name else {}
+    return {"key": header.key, "settings": settings, "empty": header.empty}
 
 
-def _study(
+def _flow(value: Any) -> str:
+    """A value as YAML writes it in one line."""
+    dumped = yaml.safe_dump(
+        [value], default_flow_style=True, allow_unicode=True, width=float("inf"), sort_keys=False
+    )
+    return dumped.strip()[1:-1]
+
+
+def _render(
     name: str,
     data: Path,
     headers: dict[str, _Header],
+    cells: dict[str, list[str]],
     features: Sequence[_Header],
     units: dict[str, str],
     formula: str | None,
-    rows: int,
-    sites: list[str] | None,
 ) -> str:
-    numbers = [h.key for h in features if h.kind == "number"]
-    categories = [h.key for h in features if h.kind == "category"]
-    targets = [headers[target].key for target in units]
-    blocks: dict[str, str] = {}
-    if numbers:
-        blocks["descriptors"] = f"{{columns: {_list(numbers)}}}"
-    if formula is not None:
-        blocks["composition"] = "{composition: magpie}  # statistics of elemental properties"
-    if sites is not None:
-        blocks["perovskite"] = "{perovskite: true}  # tolerance factor, octahedral factor, tau"
-        blocks |= {site: f"{{site: {site}}}" for site in sites}
-    for category in categories:
-        block = "is_" + re.sub(r"[^A-Za-z0-9_]", "_", category)
-        while block in blocks:
-            block += "_"
-        blocks[block] = f"{{one_hot: {_text(category)}}}  # one column a level"
-    inputs = _list(list(blocks))
-    folds = 5 if rows >= _FEW_ROWS else 3
-    lines = [
-        f"# A study of {data.name}: one scale. docs/configuration.md explains every key.",
-        f"# Check:  nestmat validate {name}.yaml",
-        f"# Run:    snakemake --cores all --configfile {name}.yaml",
-        f"study: {name}",
-        f"title: {_text(f'What {data.name} says about ' + ', '.join(units))}",
-        "question: >-",
-        f"  How well can {', '.join(units)} be predicted for a material that is not in {data.name}?",
-        "",
-        "datasets:",
-        "  materials:",
-        f"    title: {_text(data.name)}",
-        f"    file: {_text(str(data))}  # relative to the folder where Snakemake runs",
-        *([f"    formula: {_text(formula)}"] if formula is not None else []),
-        "    # Rows of the same inputs with different labels: keep, flag, or reject_conflicting.",
-        "    duplicates: flag",
-        "    # Only these columns are read. `unit` is shown on axes, `sentinels: [-999]` names numbers that",
-        "    # stand for a missing value, `missing: keep` keeps a row without a value.",
-        "    columns:",
-        *(_column(headers[target], unit) for target, unit in units.items()),
-        *(_column(header, None) for header in features),
-        "",
-        "# Materials are divided into folds: none is in training and validation at once.",
-        f"strict: {{folds: {folds}, seed: 0}}",
-        "",
-        "scales:",
-        "  materials:",
-        "    dataset: materials",
-        f"    targets: {_list(targets)}",
-        "    # Blocks of inputs; models and baselines name the blocks they read.",
-        "    features:",
-        *(f"      {block}: {content}" for block, content in blocks.items()),
-        "    models:",
-        "      nestmat:",
-        "        title: nestmat head",
-        "        specification:",
-        f"          inputs: {inputs}",
-        "          encoder: {latents: 8, hidden: [64, 64], activation: silu, latent_activation: tanh}",
-        "          # A head a target, and one that gives back each block from the latents.",
-        "          heads:",
-        *(
-            f"            {_text(target)}: {{hidden: [64], activation: silu, loss: huber, weight: 1}}"
-            for target in targets
-        ),
-        *(f"            {block}: {_head(content)}" for block, content in blocks.items()),
-        "          training:",
-        "            {epochs: 500, learning_rate: 0.01, weight_decay: 0.01, schedule: cosine, seeds: 4}",
-        "    baselines:",
-        f"      ridge: {{title: Ridge, kind: ridge, inputs: &blocks {inputs}}}",
-        "      xgboost: {title: XGBoost, kind: xgboost, inputs: *blocks}",
-        "      extra_trees: {title: ExtraTrees, kind: extra_trees, inputs: *blocks}",
-        "      gaussian_process: {title: Gaussian process, kind: gaussian_process, inputs: *blocks}",
-        "    # What `nestmat predict` uses: a weighted sum, its weights learned inside the training folds.",
-        "    recommended: {stack: [nestmat, xgboost, extra_trees, gaussian_process], inner_folds: 4}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _head(content: str) -> str:
-    classes = "one_hot" in content or "{site:" in content
-    return f"{{loss: {'cross_entropy' if classes else 'mse'}, weight: 0.1}}"
+    """Text of the study."""
+    rows = len(next(iter(cells.values())))
+    blocks = _blocks(features, formula, None if formula is None else _perovskite_sites(cells[formula]))
+    environment = Environment(
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters["flow"] = _flow
+    columns = [_column(headers[target], unit) for target, unit in units.items()]
+    columns += [_column(header, None) for header in features]
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        name=name,
+        file=data,
+        units=list(units),
+        formula=formula,
+        columns=columns,
+        folds=5 if rows >= _FEW_ROWS else 3,
+        targets=[headers[target].key for target in units],
+        blocks=blocks,
+        inputs=[block.name for block in blocks],
+    )
