@@ -1,12 +1,10 @@
 # Figures and the report.
 # In: the tables of all stages. Out: figures/<scale or problem>/<kind>.svg, and report.html, one self-contained file.
 from nestmat.figures import FIGURES, title
-from nestmat.report import write
+from nestmat.report.registry import required_tables
 
 titles = {subject: title(STUDY, subject) for subject in SUBJECTS}
-report_tables = [
-    f"<results>/{path}" for name, paths in write.needs(STUDY).items() if name != "figures" for path in paths
-]
+report_tables = [f"<results>/{path}" for path in required_tables(STUDY)]
 
 
 wildcard_constraints:

@@ -9,6 +9,7 @@ import pytest
 from feature_tables import write_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report_text import section_html, table_cells
 from scipy.stats import t as student
 from sklearn import metrics as peer
 
@@ -30,8 +31,9 @@ from nestmat.evaluation.evaluate import OUTPUTS, Evaluation, evaluate_scale
 from nestmat.evaluation.metrics import measure, summarise
 from nestmat.labels import comparisons as measures
 from nestmat.labels.scales import Labels
-from nestmat.report.classes import strata_tables
-from nestmat.report.findings.scale import best_published, verdict
+from nestmat.report.findings.published import best_published
+from nestmat.report.findings.strata import strata_tables
+from nestmat.report.sections.nesting import verdict
 
 ROWS = st.integers(2, 60)
 
@@ -161,13 +163,12 @@ def test_a_better_classifier_is_told_as_better_in_words():
     for row in found.values():
         assert row["difference"] > 0
         assert 0 < row["low"] < row["difference"] < row["high"]
-        assert verdict(row, nests=False) == "the first is better"
-        assert verdict(row) == "nesting helps"
+        assert verdict(row) == "better"
     for row in compared(holdout_predictions(), ("worse", "good")).values():
         assert row["high"] < 0
-        assert verdict(row, nests=False) == "the first is worse"
+        assert verdict(row) == "worse"
     error = {"metric": "mae", "low": -2.0, "high": -1.0, "p_value": 0.01, "p_folds": 0.01}
-    assert verdict(error, nests=False) == "the first is better"
+    assert verdict(error) == "better"
 
 
 def test_areas_over_splits_are_compared_by_the_corrected_test():
@@ -215,7 +216,9 @@ def test_equal_rankings_are_not_told_apart():
     found = auc_difference(true, probability, np.sqrt(probability), np.arange(60), seed=0)
     assert found.mean == 0
     assert found.p_value == 1
-    assert not measures.shown({"low": found.low, "high": found.high, "p_value": 1.0, "p_folds": np.nan})
+    assert not measures.is_significant(
+        {"low": found.low, "high": found.high, "p_value": 1.0, "p_folds": np.nan}
+    )
 
 
 # a scale
@@ -328,12 +331,22 @@ def test_strata_are_told_of_numbers_and_of_classes(classes):
         for metric, value in {**values, "rows": 40.0}.items()
     ]
     [table] = strata_tables(pd.DataFrame(rows).assign(target="Gap"), labels, "Gap")
-    heads = [text for text, _ in table["head"]]
+    target = {
+        "of_class": bool(classes),
+        "tables": [],
+        "strata": [table],
+        "uncertainty": None,
+        "by_seed": [],
+    }
+    variables = {"targets": {"Gap": target}, "citations": []}
+    markup = section_html("results", variables)
     if classes:
-        assert heads == ["Model", "Light ions: accuracy", "AUC"]
-        assert table["rows"] == [("baseline", ["Ridge", "0.800", "0.900"])]
-        assert "Light ions: 40 rows, more frequent class 0.600" in table["note"]
+        assert table_cells(markup) == [
+            ["Model", "Light ions: accuracy", "AUC"],
+            ["Ridge", "0.800", "0.900"],
+        ]
+        assert "Light ions: 40 rows, more frequent class 0.600" in markup
     else:
-        assert heads == ["Model", "Light ions: MAE (eV)"]
-        assert table["rows"] == [("baseline", ["Ridge", "0.250"])]
-        assert table["note"].endswith("Light ions: 40 rows.")
+        assert table_cells(markup) == [["Model", "Light ions: MAE (eV)"], ["Ridge", "0.250"]]
+        assert "Light ions: 40 rows." in markup
+    assert '<tr class="baseline">' in markup

@@ -12,6 +12,7 @@ import pytest
 import torch
 from alloy_tables import NAMES, scale, write_alloys, write_folds
 from pydantic import ValidationError
+from report_text import section_html, section_text, table_cells
 
 from nestmat import tables
 from nestmat.config.interpretation import AlloyFamilies
@@ -29,13 +30,14 @@ from nestmat.interpretation.disentanglement import (
 )
 from nestmat.interpretation.families import encode_families, equimolar
 from nestmat.interpretation.interpret import ATTRIBUTIONS, interpret_scale
+from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import latent_symbol
 from nestmat.models.keys import ModelKey
 from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
 from nestmat.models.specification import Encoder, Head, Training
 from nestmat.paths import ROOT
-from nestmat.report.findings.latents import disentanglement, latents_tables
+from nestmat.report.findings import latents
 from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.checkpoints import Trained
 
@@ -208,18 +210,29 @@ def test_the_report_tells_of_decoded_compositions_and_the_probe(trained, tmp_pat
     found = evaluate_scale(evaluation, {"metrics": tmp_path / "metrics.parquet"})
     metrics = found["metrics"]
     one = labels(trained)
-    kept, told = latents_tables(metrics, one)
+    summary = comparisons.summary(metrics)
+    [composition] = latents.composition_table(summary, one)
+    [probes] = latents.probe_tables(summary, one)
     wrong = metrics[(metrics["metric"] == TOTAL_VARIATION) & (metrics["fold"] == 0)]
     wrong = wrong.groupby("split")["value"].mean()
-    [(_, cells)] = kept["rows"]
-    assert cells[:2] == ["disentangled VAE", "Half"]
-    for cell, split in zip(cells[2:], ("train", "unlabelled", "validation"), strict=True):
-        assert float(cell.split()[0]) == pytest.approx(wrong[split], rel=0.01)
-    assert len(told["head"]) == 8
-    assert all(0 < float(cell.split()[0]) <= 1 for cell in told["rows"][0][1][2:])
-    [sentence] = disentanglement(metrics, one, "phase")
-    assert f"{told['rows'][0][1][2]}, in z made uncorrelated" in sentence
-    assert latents_tables(metrics[metrics["metric"] == "accuracy"], one) == []
+    assert (composition["model"], composition["protocol"]) == ("disentangled VAE", "Half")
+    for cell, split in zip(composition["cells"], ("train", "unlabelled", "validation"), strict=True):
+        assert cell["mean"] == pytest.approx(wrong[split], rel=0.01)
+    [row] = probes["rows"]
+    assert all(0 < cell["mean"] <= 1 for cell in row["cells"])
+    variables = {
+        "probes": {"phase": latents.first_probes(summary, one, "phase")},
+        "compositions": [composition],
+        "probe_tables": [probes],
+    }
+    of_compositions, of_probes = table_cells(section_html("disentanglement", variables))[1::2]
+    assert of_compositions[2].startswith(f"{wrong['train']:.3f}"[:4])
+    assert len(of_probes) == 8
+    text = section_text("disentanglement", variables, "summary", "phase")
+    assert "Disentangled VAE decodes its latents to compositions that are off by" in text
+    assert f"{of_probes[2]}, in z made uncorrelated" in text
+    accuracy = comparisons.summary(metrics[metrics["metric"] == "accuracy"])
+    assert latents.composition_table(accuracy, one) == latents.probe_tables(accuracy, one) == []
 
 
 # families

@@ -19,7 +19,6 @@ from nestmat.config.splits import Split
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds, hold_out_rows
-from nestmat.report.findings.scale import _split_in_words
 from nestmat.scales.joint import _parent_members
 from nestmat.training.inner_folds import RowSplit
 from nestmat.training.members import Members
@@ -262,10 +261,3 @@ def test_the_members_that_a_study_announces_are_those_it_trains(assigned):
         split = PUBLISHED.model_copy(update={"repeats": [1]})
         built = Members.build(table, row_id, seeds=2, inner_folds=inner, outer_folds=1)
         assert members(Scale.model_construct(), split, 2, inner, None) == len(built)
-
-
-def test_a_holdout_is_told_in_words():
-    text = _split_in_words(PUBLISHED, ["y"])
-    assert "10\u00a0% of the rows are left out" in text
-    assert "24\u00a0% of the others are seen without their label" in text
-    assert "6\u00a0% of the others are not used" in text

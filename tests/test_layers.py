@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 from pymatgen.core import Lattice, Structure
+from report_text import section_html, section_text, table_cells
 
 from nestmat import tables
 from nestmat.config.dft import StructureSet
@@ -22,13 +23,11 @@ from nestmat.design.spaces import design_space
 from nestmat.dft import interpreter, layers, publish, structure_sets, summaries
 from nestmat.dft import records as dft_records
 from nestmat.errors import InputError
-from nestmat.labels.problems import DesignLabels
 from nestmat.materials.geometry import CELL
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.paths import ROOT
-from nestmat.report import design as chapters_designs
-from nestmat.report import scale as chapters
-from nestmat.report import write
+from nestmat.report.registry import SECTIONS, required_tables
+from nestmat.report.source import Source
 from nestmat.search.problem import Problem, Target
 
 CELLS = """\
@@ -436,20 +435,22 @@ def test_the_report_tells_targets_and_calibration(design, tmp_path):
     problem = given["search"]["half"]
     problem["verify"] |= {"file": "cells.parquet", "calibration": ["calibration.cells.parquet"]}
     study = study_from(given)
-    needed = [path for path in write.needs(study)["designs"] if "calibration" in path]
+    needed = [path for path in required_tables(study) if "calibration" in path]
     assert needed == [f"search/half/{name}.parquet" for name in ("calibration", "calibration.errors")]
-    shown = chapters_designs.verification(
-        chapters.Source(study, tmp_path, None), DesignLabels.of(study, "half")
-    )
-    found, (designs, gaps, about) = shown
-    assert [title for title, _ in found] == ["Verification", "Calibration"]
-    assert "fitted height and offset and −0.250\N{NO-BREAK SPACE}eV added" in found[1][1]
-    assert [head for head, _ in designs["head"]][2:] == ["Wanted", "Predicted", "DFT", "Error"]
-    assert designs["rows"][0][1][2] == "0.500"
-    assert "−0.400 eV is added" in designs["note"]
-    assert [head for head, _ in gaps["head"]][3:] == ["0.12 c", "0.124 c", "0.128 c", "Relaxed"]
-    assert len(gaps["rows"]) == 12
-    assert len(about["rows"]) == len(errors)
+    source = Source(study, tmp_path)
+    verified = SECTIONS["verification"]().numbers(source, "half")
+    heads, first, *_ = table_cells(section_html("verification", verified))
+    assert heads[2:] == ["Wanted", "Predicted", "DFT", "Error"]
+    assert first[2] == "0.500"
+    assert "−0.400 eV is added" in section_text("verification", verified)
+    assert section_text("verification", verified, "summary").startswith("Verification. Against DFT: ")
+    calculated = SECTIONS["calculated_rows"]().numbers(source, "half")
+    text = section_text("calculated_rows", calculated, "summary")
+    assert "fitted height and offset and −0.250 eV added" in text
+    rows = table_cells(section_html("calculated_rows", calculated))
+    assert rows[0][3:] == ["0.12 c", "0.124 c", "0.128 c", "Relaxed"]
+    assert rows[13][0] == "Positions"
+    assert len(rows[14:]) == len(errors)
 
 
 # the shipped calculations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import factories
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from report_text import section_text
 from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -19,12 +21,11 @@ from nestmat.config.loading import load_study, study_from
 from nestmat.data import published
 from nestmat.errors import InputError
 from nestmat.evaluation import pool as pools
-from nestmat.labels.numbers import format_value
 from nestmat.labels.scales import Labels
 from nestmat.paths import ROOT
 from nestmat.plan.tables import representations
-from nestmat.report import scale as chapters
-from nestmat.report.findings import pool as findings_pool
+from nestmat.report.registry import SECTIONS
+from nestmat.report.source import Source
 from nestmat.search.pool import expected_improvement, gaussian_process
 from nestmat.search.pool.expected_improvement import (
     DEFAULT_SETTINGS,
@@ -351,37 +352,36 @@ def test_differences_are_paired_by_trial_and_members_may_disagree():
     cost = pools.cost(pools.searches_of(searches, "less", "sound").iloc[::-1], reference)
     assert cost.mean == pytest.approx((less - base).mean())
     assert cost.low < -0.05 < cost.high < -0.03
-    assert findings_pool.saving(cost).endswith("each member saves labels")
+    assert section_text("search", {}, "saving", cost).endswith("each member saves labels")
     cost = pools.cost(pools.searches_of(searches, "mixed", "sound"), reference)
     assert cost.members == pytest.approx((0.04, -0.06))
     assert not cost.agree
     cost = pools.cost(reference, reference)
     assert (cost.mean, cost.low, cost.high) == (0, 0, 0)
-    assert findings_pool.saving(cost).endswith("no difference is shown")
+    assert section_text("search", {}, "saving", cost).endswith("no difference is shown")
 
 
 def test_the_report_says_what_was_found_and_what_models_had_seen(results):
-    source = chapters.Source(factories.study(), results, {"gap": factories.published()})
-    found = chapters._pool(source, "gap", "Gap")
-    said = dict(found["said"])
+    source = Source(factories.study(), results, {"gap": factories.published()})
+    found = SECTIONS["search"]().numbers(source, "gap")
+    text = section_text("search", found, "summary", "Gap")
     gaps = tables.read(results / "data/gaps.parquet")["Gap"]
-    assert format_value(gaps.max(), "eV") in said["Search in the pool"]
-    assert "(published 49.3" in said["Search in the pool"]
-    assert "(published 14.7" in said["Part of the pool seen, as published"]
-    against = "Descriptions {}, against descriptors"
-    assert "NestedAE latents" in said[against.format("trained on the labels that are sought")]
-    assert against.format("that saw no label") not in said
+    assert f"is {gaps.max():.3f} eV" in text
+    assert "(published 49.3" in text
+    assert re.search(r"Part of the pool seen, as published\. Descriptors [^;]*\(published 14\.7", text)
+    against = "Descriptions {}, against descriptors."
+    assert f"{against.format('trained on the labels that are sought')} As published: NestedAE latents" in text
+    assert against.format("that saw no label") not in text
+    assert section_text("search", found, "summary", "other") == ""
     pool = tables.read(results / "pool/gap.parquet")
-    mine = pools.searches_of(pool, "latents", "sound", 4)
-    rows = {(name, row["way"]): row for name, _, part in found["table"] for row in part}
-    assert f"{100 * mine['share'].mean():.1f}" in rows["NestedAE latents", "batches of 4"]["mean"]
-    assert rows["NestedAE latents", "as published"]["published"] == "14.0"
-    assert [row["mean"][0] == "≥" for row in rows.values()] == [
-        row["found"] != "100\u00a0%" for row in rows.values()
-    ]
-    assert rows["Descriptors", "one ranking"]["published"] == ""
-    assert rows["Random", "random order"]["published"] == "49.3"
-    assert {name: saw for name, saw, _ in found["table"]} == {
+    searches = pools.searches_of(pool, "latents", "sound", 4)
+    rows = {(of["label"], row["way"]): row for of in found["table"] for row in of["rows"]}
+    assert rows["NestedAE latents", "batches of 4"]["share"].mean() == searches["share"].mean()
+    assert rows["NestedAE latents", "as published"]["published"] == [13.98]
+    assert [row["all_found"] for row in rows.values()] == [row["found"] == 1 for row in rows.values()]
+    assert rows["Descriptors", "one ranking"]["published"] == []
+    assert rows["Random", "random order"]["published"][:1] == [49.3]
+    assert {of["label"]: of["trained_on_labels"] for of in found["table"]} == {
         "Descriptors": False,
         "NestedAE latents": True,
         "Random": False,
@@ -390,8 +390,10 @@ def test_the_report_says_what_was_found_and_what_models_had_seen(results):
 
 def test_a_search_that_missed_the_best_row_is_counted_and_told():
     missed = table(first=np.array([0.2, 0.4])).assign(found=[True, False])
-    assert findings_pool.mean_share(missed).startswith("at least 30.0")
-    assert findings_pool.mean_share(missed.assign(found=True)).startswith("30.0")
+    for shares, start in ((missed, "At least 30.0 %"), (missed.assign(found=True), "30.0 %")):
+        costs = [{"label": "", "share": shares["share"].mean(), "all_found": shares["found"].all()}]
+        text = section_text("search", {}, "mean_shares", [{**costs[0], "published": None}])
+        assert text.lower().startswith(start.lower())
 
 
 def test_published_shares_stand_under_the_representations_they_are_for():

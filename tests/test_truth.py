@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from factories import read_generated
+from report_text import section_text
 
 from nestmat import figures, tables
 from nestmat.config.loading import study_from
@@ -22,13 +23,12 @@ from nestmat.evaluation.device_physics import UNITS, example_compounds, trace_tr
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.figures import style
-from nestmat.labels.numbers import NO_BREAK
 from nestmat.labels.scales import Labels
 from nestmat.models.keys import ModelKey
 from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import efficiency
-from nestmat.report.findings import scale as findings
+from nestmat.report.sections.device_physics import physics_errors
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.checkpoints import Trained
@@ -293,12 +293,13 @@ def test_the_report_states_error_and_share_above_the_limit(traced):
     devices = np.flatnonzero(table["kind"] == "device")
     table.loc[devices, "mean"] = table.loc[devices, "limit"] - 1
     table.loc[devices[:3], "mean"] += 1.25
-    text = findings.truth(table, labels, "PCE")
+    variables = {"physics": physics_errors(table, labels)}
+    text = section_text("device_physics", variables, "summary", "PCE")
     assert "12 compounds" in text
-    assert f"1.500{NO_BREAK}%" in text
+    assert "1.500 %" in text
     assert "3 of 60" in text
-    assert f"0.250{NO_BREAK}%" in text
-    assert findings.truth(table, labels, "other") == ""
+    assert "0.250 %" in text
+    assert section_text("device_physics", variables, "summary", "other") == ""
 
 
 def test_the_study_knows_the_simulated_column_and_the_chain():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 SIGNIFICANT = 0.05
 
 
-def shown(comparison: Mapping[Any, Any]) -> bool:
+def is_significant(comparison: Mapping[Any, Any]) -> bool:
     """Whether a comparison (low, high, p_value, p_folds) shows a difference.
 
     The interval must leave out zero. With few clusters it is too narrow, so the exchange of the models
@@ -38,7 +38,7 @@ def favours_first(comparison: Mapping[Any, Any]) -> bool:
     return comparison["low"] > 0 if comparison["metric"] in SCORES else comparison["high"] < 0
 
 
-def outcomes(nests: bool) -> tuple[str, str]:
+def verdict_words(nests: bool) -> tuple[str, str]:
     """What it is called when the first of two compared models is better, and when it is worse.
 
     Args:
@@ -50,7 +50,7 @@ def outcomes(nests: bool) -> tuple[str, str]:
 EXPLAINED = 0.95
 
 
-def latents_found(sweeps: pd.DataFrame, block: str) -> int | None:
+def explaining_latents(sweeps: pd.DataFrame, block: str) -> int | None:
     """Smallest latent size whose decoder explains 95 % of the variance of a block in held-out rows.
 
     Args:
@@ -89,7 +89,19 @@ def summary(metrics: pd.DataFrame, *, target: str | None = None, metric: str | N
     return summarise(chosen)
 
 
-def against(rows: pd.DataFrame) -> tuple[float, int, int]:
+def held_out(summary: pd.DataFrame, target: str, metric: str | None = None) -> pd.DataFrame:
+    """Rows of a summary for the left-out rows of a target, of one metric or of all.
+
+    Args:
+        summary: As `summary` returns it.
+        target: Column that is predicted.
+        metric: Keep this metric only.
+    """
+    rows = summary[(summary["split"] == "validation") & (summary["target"] == target)]
+    return rows if metric is None else rows[rows["metric"] == metric]
+
+
+def verification_errors(rows: pd.DataFrame) -> tuple[float, int, int]:
     """How predictions of one quantity agree with calculations, of materials that were not trained on if any.
 
     Args:
@@ -98,10 +110,10 @@ def against(rows: pd.DataFrame) -> tuple[float, int, int]:
     Returns:
         Mean absolute error, how many are within two predicted standard deviations, and of how many.
     """
-    fresh = rows[~rows["trained_on"]]
-    told = rows if fresh.empty else fresh
-    error = (told["mean"] - told["calculated"]).abs()
-    return float(error.mean()), int((error <= 2 * told["std"]).sum()), len(told)
+    unseen = rows[~rows["trained_on"]]
+    tested = rows if unseen.empty else unseen
+    error = (tested["mean"] - tested["calculated"]).abs()
+    return float(error.mean()), int((error <= 2 * tested["std"]).sum()), len(tested)
 
 
 def ordered(names: Iterable[Any], first: Sequence[str]) -> list[str]:

@@ -59,6 +59,16 @@ def format_spread(mean: float, deviation: float, unit: str = "", count: int = 2)
     return _typeset(text, unit)
 
 
+def format_fixed(number: float, places: int, unit: str = "") -> str:
+    """A number with so many decimals.
+
+    Example:
+        >>> format_fixed(-0.5, 3), format_fixed(41.7, 0)
+        ('−0.500', '42')
+    """
+    return _typeset(f"{number:.{places}f}", unit)
+
+
 def format_percent(share: float, places: int = 0, unit: str = "%", *, sign: bool = False) -> str:
     """A share in percent.
 
@@ -101,6 +111,16 @@ def format_quantity(number: float, unit: str = "") -> str:
     return _typeset(f"{number:g}", unit)
 
 
+def format_atoms(share: float) -> str:
+    """A share of atoms in atomic percent; one decimal below 10 at%.
+
+    Example:
+        >>> format_atoms(0.35).replace(NO_BREAK, " "), format_atoms(0.05).replace(NO_BREAK, " ")
+        ('35 at%', '5 at%')
+    """
+    return format_quantity(round(100 * share, 0 if share >= 0.1 else 1), "at%")
+
+
 def format_count(number: float) -> str:
     """A whole number with its thousands apart; a power of ten from a million million.
 
@@ -112,6 +132,16 @@ def format_count(number: float) -> str:
         return f"{number:,.0f}".replace(",", NO_BREAK)
     digits, _, power = f"{number:.1e}".partition("e+")
     return f"{digits}{NO_BREAK}×{NO_BREAK}10^{int(power)}"
+
+
+def format_short(number: float, digits: int = 2) -> str:
+    """A number with so many significant figures and no trailing zeros: how many times another it is.
+
+    Example:
+        >>> format_short(4.0), format_short(12.34)
+        ('4', '12')
+    """
+    return _typeset(f"{number:.{digits}g}")
 
 
 def format_significant(number: float, digits: int = 3) -> str:

@@ -9,20 +9,16 @@ from typing import Any
 from nestmat.config.problems import DesignProblem
 from nestmat.config.study import Study
 from nestmat.data.quantities import quantity_columns, variable_columns
+from nestmat.design.judges.registry import JUDGES
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
-from nestmat.labels.text import prettify
+from nestmat.labels.text import humanize_key, prettify
 
 BASELINES = {"uniform": "Uniform sample", "training": "Best of the training data"}
-"""What is judged beside the methods, last in every table and figure."""
-JUDGES = {
-    "model": "searched model",
-    "trees": "trees",
-    "gaussian_process": "Gaussian process",
-    "physics": "physics",
-    "all": "all judges",
-}
-"""Who says whether a candidate is a hit."""
+"""Reference lists that are judged as the methods are, last in every table and figure."""
+PATHS = {"line": "Line in the latents", "slerp": "Slerp of the latents", "mixing": "Mixing"}
+"""Paths between two materials, as tables and figures name them."""
+_SEARCHED, _TOGETHER = {"model": "searched model"}, {"all": "all judges"}
 
 
 @dataclass(frozen=True)
@@ -63,33 +59,46 @@ class DesignLabels(Labels):
         return prettify(column.rpartition(".")[2]) if text == column else text
 
     def method(self, name: str) -> str:
-        """Name of a method, or of a baseline beside them."""
+        """Name of a method, or of a reference list."""
         entry = self.problem_config.methods.get(name)
         return BASELINES.get(name) or (entry.title if entry else "") or prettify(name)
 
-    def methods(self, found: Iterable[Any]) -> list[str]:
-        """The distinct methods in the order of the configuration, baselines last."""
-        ordered = comparisons.ordered(found, list(self.problem_config.methods))
+    def methods(self, names: Iterable[Any]) -> list[str]:
+        """The distinct methods in the order of the configuration, reference lists last."""
+        ordered = comparisons.ordered(names, list(self.problem_config.methods))
         return [name for name in ordered if name not in BASELINES] + [b for b in BASELINES if b in ordered]
 
 
-def judge(name: str) -> str:
-    """Name of a judge inside a sentence."""
-    return JUDGES.get(name, name.replace("_", " "))
+def judge_name(name: str) -> str:
+    """Name inside a sentence of a judge, of the searched model or of all judges together.
+
+    Example:
+        >>> judge_name("trees"), judge_name("model")
+        ('trees', 'searched model')
+    """
+    if name in _SEARCHED or name in _TOGETHER:
+        return (_SEARCHED | _TOGETHER)[name]
+    return JUDGES[name].title if name in JUDGES else humanize_key(name)
+
+
+def order_judges(names: Iterable[str]) -> list[str]:
+    """Judges in the order of tables and figures: the searched model first, all of them together last.
+
+    Example:
+        >>> order_judges(["physics", "all", "trees"])
+        ['trees', 'physics', 'all']
+    """
+    return comparisons.ordered(names, [*_SEARCHED, *JUDGES, *_TOGETHER])
 
 
 def judges_of_means(columns: Iterable[Any], quantity: str) -> list[str]:
     """Judges that state the mean of a quantity in a table, in the order of figures."""
     ending = f".{quantity}.mean"
     found = [str(column).removesuffix(ending) for column in columns if str(column).endswith(ending)]
-    return comparisons.ordered(found, list(JUDGES))
+    return order_judges(found)
 
 
 def judges(columns: Iterable[Any]) -> list[str]:
     """Judges that a table of candidates knows beside the searched model, in the order of figures."""
     found = [str(column).removesuffix(".hit") for column in columns if str(column).endswith(".hit")]
-    return comparisons.ordered(found, list(JUDGES))
-
-
-PATHS = {"line": "Line in the latents", "slerp": "Slerp of the latents", "mixing": "Mixing"}
-"""Ways, as tables and figures name them."""
+    return order_judges(found)

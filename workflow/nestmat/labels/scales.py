@@ -12,6 +12,7 @@ from nestmat.config.datasets import ColumnSpec
 from nestmat.config.scales import Scale
 from nestmat.config.study import Study
 from nestmat.labels.text import humanize_key, latent_symbol, lower_first, prettify, with_unit
+from nestmat.models.keys import RECOMMENDED
 
 if TYPE_CHECKING:
     from nestmat.tables import Column
@@ -45,6 +46,17 @@ class Labels:
         """Name of a model, a baseline or the recommended predictor."""
         entry = self.config.models.get(name) or self.config.baselines.get(name)
         return (entry.title if entry else "") or prettify(name)
+
+    @property
+    def headline(self) -> str:
+        """The predictor whose errors are shown first: the recommended one, or else the first model."""
+        return RECOMMENDED if self.config.recommended else next(iter(self.config.models))
+
+    def family(self, model: str) -> str:
+        """Family of a predictor: recommended, autoencoder or baseline."""
+        if model == RECOMMENDED:
+            return RECOMMENDED
+        return "autoencoder" if model in self.config.models else "baseline"
 
     def representation(self, name: str) -> str:
         """Name of a description of the rows of a pool, or of the random order."""

@@ -2,65 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nestmat import figures
 from nestmat.config.study import Study
 from nestmat.files import write_text
-from nestmat.labels.text import lower_first
-from nestmat.models.keys import RECOMMENDED, ModelKey
+from nestmat.labels import numbers, problems, text
+from nestmat.labels.text import prettify
+from nestmat.report.registry import SECTIONS, entries
+from nestmat.report.section import Section
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jinja2 import Environment
+
+    from nestmat.report.source import Source
+
+FILTERS = [
+    numbers.format_atoms,
+    numbers.format_count,
+    numbers.format_fixed,
+    numbers.format_percent,
+    numbers.format_quantity,
+    numbers.format_rate,
+    numbers.format_short,
+    numbers.format_significant,
+    numbers.format_spread,
+    numbers.format_value,
+    problems.judge_name,
+    text.humanize_key,
+    text.lower_first,
+    text.prettify,
+    text.upper_first,
+    text.with_unit,
+]
+"""Functions that templates may use, as filters and as functions."""
 
 
-def needs(study: Study) -> dict[str, list[str]]:
-    """Files that the report is made from, by name, relative to the study's results."""
-    trained = [
-        f"models/{ModelKey(name, protocol, model)}"
-        for name, scale in study.scales.items()
-        for model in scale.models
-        for protocol in scale.runs(model)
-    ]
-    return {
-        "run_config": ["run_config.yaml"],
-        "data": [f"data/{name}.parquet" for name in study.datasets],
-        "data_rejects": [f"data/{name}.rejects.parquet" for name in study.datasets],
-        "features": [f"features/{name}.parquet" for name in study.scales],
-        "features_rejects": [f"features/{name}.rejects.parquet" for name in study.scales],
-        "metrics": [f"metrics/{name}.parquet" for name in study.scales],
-        "comparisons": [f"comparisons/{name}.parquet" for name in study.scales],
-        "strata": [f"strata/{name}.parquet" for name, scale in study.scales.items() if scale.strata],
-        "sweeps": [f"sweeps/{name}.parquet" for name, scale in study.scales.items() if scale.sweep],
-        "truths": [f"truth/{name}.parquet" for name, scale in study.scales.items() if scale.device_physics],
-        "pools": [f"pool/{name}.parquet" for name, scale in study.scales.items() if scale.pool],
-        "stacks": [
-            f"predictions/{ModelKey(name, protocol, RECOMMENDED)}.json"
-            for name, scale in study.scales.items()
-            if scale.recommended
-            for protocol in scale.runs(RECOMMENDED)
-        ],
-        "cards": [f"{stem}.json" for stem in trained],
-        "weights": [f"{stem}.safetensors" for stem in trained],
-        "designs": [path for name in study.search for path in _needs_of_problem(study, name)],
-        "figures": [f"figures/{subject}/{kind}.svg" for subject, kind in figures.available(study)],
-    }
+@dataclass
+class Heading:
+    """A heading of the page, with the text of one or more sections and their figures."""
+
+    anchor: str
+    title: str
+    texts: list[str] = field(default_factory=list)
+    figures: list[dict[str, str]] = field(default_factory=list)
 
 
-def _needs_of_problem(study: Study, name: str) -> list[str]:
-    given, folder = study.search[name], f"search/{name}"
-    found = [f"{folder}/{method}.runs.parquet" for method in given.methods]
-    found += [f"{folder}/metrics.parquet"] if given.methods else []
-    if given.shortlist:
-        found += [f"{folder}/{file}" for file in ("shortlist.parquet", "candidates.csv", "candidates.jsonl")]
-    if given.interpolate:
-        found += [f"{folder}/interpolation.parquet", f"{folder}/interpolation.measures.parquet"]
-    found += [f"{folder}/verified.parquet"] * bool(given.verify and given.verify.file)
-    if given.verify and given.verify.calibration:
-        found += [f"{folder}/calibration.parquet", f"{folder}/calibration.errors.parquet"]
-    return found + [f"{folder}/rounds.parquet"] * bool(given.retrain)
+@dataclass
+class Chapter:
+    """A chapter of the page: of one entry of the study, or of one section for all entries.
+
+    Attributes:
+        anchor: Where links lead.
+        title: Title.
+        headings: What it holds; the first may have no title.
+        listed: Whether the table of contents lists its headings.
+        found: Its part of the list at the top of the report.
+        found_note: Explains the words of that part; printed once.
+    """
+
+    anchor: str
+    title: str
+    headings: list[Heading] = field(default_factory=list)
+    listed: bool = True
+    found: str = ""
+    found_note: str = ""
 
 
 def write_report(
@@ -83,13 +93,47 @@ def write_report(
     Raises:
         InputError: A table or figure of the study is missing, or rows of a data set are unaccounted for.
     """
-    # The rules ask `needs` while they are read: what writes the report is loaded only here.
+    from nestmat.report.source import Source
+
+    write_text(output, render_page(Source(study, Path(results), published, command)))
+
+
+def render_page(source: Source, parts: Collection[str] | None = None) -> str:
+    """The page as HTML, with a chapter for every entry of every part of the study that has sections.
+
+    Args:
+        source: The study and its results.
+        parts: Keys of the study to write of; all by default.
+    """
+    sections = {key: SECTIONS[key]() for key in SECTIONS}
+    if parts is not None:
+        sections = {key: section for key, section in sections.items() if section.part in parts}
+    environment = template_environment()
+    order = sorted(sections, key=lambda key: sections[key].appendix)
+    chapters: list[Chapter] = []
+    by_part: dict[str, list[Chapter]] = {}
+    for key in order:
+        section = sections[key]
+        if section.collected or not section.part:
+            chapters += _own_chapter(source, environment, key, section)
+        elif section.part not in by_part:
+            of_part = {k: s for k, s in sections.items() if s.part == section.part and not s.collected}
+            of_entries = [
+                _entry_chapter(source, environment, of_part, n) for n in entries(source.study, section)
+            ]
+            chapters += of_entries
+            last_first = any(s.last_entry_first for s in of_part.values())
+            by_part[section.part] = of_entries[::-1] if last_first else of_entries
+    found = [chapter for part in reversed(by_part.values()) for chapter in part if chapter.found]
+    notes = dict.fromkeys(chapter.found_note for chapter in found if chapter.found_note)
+    page = environment.get_template("page.html")
+    return page.render(study=source.study, chapters=chapters, found=found, notes=list(notes))
+
+
+def template_environment() -> Environment:
+    """Where templates are found, with the functions of `FILTERS`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    from nestmat.report import design
-    from nestmat.report import scale as chapters
-
-    source = chapters.Source(study, Path(results), published)
     environment = Environment(
         loader=PackageLoader("nestmat.report"),
         autoescape=True,
@@ -97,13 +141,71 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["lower_first"] = lower_first
-    html = environment.get_template("report.html").render(
-        study=study,
-        data=[chapters.data_card(source, name) for name in study.datasets],
-        scales=[chapters.scale_chapter(source, name) for name in study.scales],
-        problems=[design.design_chapter(source, name) for name in study.search],
-        versions=chapters.versions(source),
-        command=command,
-    )
-    write_text(output, html)
+    functions = {function.__name__: function for function in FILTERS}
+    environment.filters.update(functions)
+    environment.globals.update(functions)
+    return environment
+
+
+def section_template(
+    environment: Environment, key: str, section: Section, variables: Mapping[str, Any]
+) -> Any:
+    """The template of a section with its variables; its macros are attributes."""
+    if section.template:
+        template = environment.from_string(section.template)
+    else:
+        template = environment.get_template(f"{key}.html")
+    return template.make_module(dict(variables))
+
+
+def _body(module: Any) -> str:
+    return module.body() if hasattr(module, "body") else module.__html__()
+
+
+def _entry_title(study: Study, section: Section, name: str) -> str:
+    if not section.part:
+        return study.title
+    return getattr(getattr(study, section.part)[name], "title", "") or prettify(name)
+
+
+def _variables(source: Source, section: Section, name: str) -> dict[str, Any]:
+    common = {"study": source.study, "name": name, "title": _entry_title(source.study, section, name)}
+    return {**common, **section.numbers(source, name)}
+
+
+def _own_chapter(source: Source, environment: Environment, key: str, section: Section) -> Iterator[Chapter]:
+    """The chapter of a section of the study itself, or of one for all entries that have it."""
+    names = [name for name in entries(source.study, section) if section.available(source.study, name)]
+    if names:
+        every = [_variables(source, section, name) for name in names]
+        variables = {"study": source.study, "entries": every} if section.part else every[0]
+        body = _body(section_template(environment, key, section, variables))
+        yield Chapter(key, section.title, [Heading("", "", [body])], listed=False)
+
+
+def _entry_chapter(
+    source: Source, environment: Environment, sections: Mapping[str, Section], name: str
+) -> Chapter:
+    """The chapter of an entry: its sections under their headings, each with the figures that belong there."""
+    study, headings, modules = source.study, dict[str, Heading](), []
+    for key, section in sections.items():
+        if not section.available(study, name):
+            continue
+        module = section_template(environment, key, section, _variables(source, section, name))
+        modules.append(module)
+        top = section.within or key
+        title = sections[top].heading(study, name) if top in sections else ""
+        heading = headings.setdefault(top, Heading(f"{name}-{top}" if title else "", title))
+        heading.texts.append(_body(module))
+    for subject, kind in figures.available(study):
+        if subject == name and (heading_of_figure := headings.get(figures.FIGURES[kind].section)):
+            heading_of_figure.figures.append(source.figure(subject, kind))
+    first = next(iter(sections.values()))
+    chapter = Chapter(name, _entry_title(study, first, name))
+    chapter.headings = [h for h in headings.values() if h.figures or any(text.strip() for text in h.texts)]
+    if summaries := [module.summary for module in modules if hasattr(module, "summary")]:
+        macros = [*modules, environment.get_template("macros.html").module]
+        found = next(module.found for module in macros if hasattr(module, "found"))
+        chapter.found = found(chapter.title, summaries)
+        chapter.found_note = next((m.found_note() for m in modules if hasattr(m, "found_note")), "").strip()
+    return chapter

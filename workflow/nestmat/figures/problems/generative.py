@@ -13,7 +13,7 @@ from nestmat.figures import kind, style
 from nestmat.figures.problems import methods as designs
 from nestmat.figures.problems.looks import method_looks
 from nestmat.figures.scales import curves
-from nestmat.labels.problems import BASELINES, DesignLabels, judge, judges
+from nestmat.labels.problems import BASELINES, DesignLabels, judge_name, judges
 from nestmat.labels.text import prettify, with_unit
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def draw_samples(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
 
 def prettify_judge(name: str) -> str:
     """Name of a judge at the beginning of a line."""
-    return prettify(judge(name))
+    return prettify(judge_name(name))
 
 
 def draw_pairs(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
@@ -258,7 +258,7 @@ def draw_diversity(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> 
         )
     ax.set_yscale("log")
     ax.set_xlabel("Mean distance of two candidates, every interval from −1 to 1")
-    ax.set_ylabel(with_unit(f"Mean distance from the value by the {judge(by)}", labels.unit(quantity)))
+    ax.set_ylabel(with_unit(f"Mean distance from the value by the {judge_name(by)}", labels.unit(quantity)))
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, frameon=False)
     return figure
 

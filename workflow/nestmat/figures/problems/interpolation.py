@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import methods
-from nestmat.labels.problems import DesignLabels, judge
+from nestmat.labels.problems import PATHS, DesignLabels, judge_name, order_judges
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +33,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
         frames: ``points``.
         labels: Names and units.
     """
-    from nestmat.labels.problems import PATHS
-    from nestmat.report.findings.interpolation import sayings
+    from nestmat.search.candidate_table import MODEL, CandidateTable, mean_column
 
     points, config = frames["points"], labels.problem_config.interpolate
     assert config is not None
@@ -44,17 +43,19 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
         sites[""] = space.elements.species
     colours = _colours(points, sites)
     paths = [path for path in PATHS if path in set(points["path"])]
+    quantity = labels.problem_config.targets[0].quantity
+    judges = [MODEL, *order_judges(CandidateTable(points).judges_of(quantity))]
+    mean_columns = {name: mean_column(quantity, name) for name in judges}
     figure, axes = style.panels(len(sites) + 1, len(paths), height=2.2, sharex=True)
     for place, path in enumerate(paths):
         materials = points[points["path"] == path].sort_values("position")
         for ax, (site, species) in zip(axes[:, place], sites.items(), strict=False):
             _stack(ax, materials, site, species, colours)
-        _draw_target(axes[-1, place], materials, sayings(points, labels), labels)
+        _draw_target(axes[-1, place], materials, mean_columns, labels)
         axes[0, place].set_title(PATHS[path])
         axes[-1, place].set_xlabel(" → ".join(config.between))
     for ax, site in zip(axes[:, 0], sites, strict=False):
         ax.set_ylabel(f"Site {site} (%)" if site else "Composition (at%)")
-    quantity = labels.problem_config.targets[0].quantity
     axes[-1, 0].set_ylabel(labels.axis(quantity, characters=24))
     low, high = (pick(ax.get_ylim()[k] for ax in axes[-1]) for k, pick in ((0, min), (1, max)))
     for ax in axes[-1]:
@@ -96,7 +97,7 @@ def _draw_target(ax: Axes, rows: pd.DataFrame, columns: Mapping[str, str], label
     """The first target along the way, and what is enough of it."""
     for name, column in columns.items():
         look = {**methods.OF_JUDGE[name], "markersize": 3, "linewidth": 1.1}
-        ax.plot(rows["position"], rows[column], label=judge(name), **look)
+        ax.plot(rows["position"], rows[column], label=judge_name(name), **look)
     enough = labels.problem_config.targets[0].enough
     if enough is not None:
         ax.axhline(enough, color=style.GREY, linewidth=0.8, linestyle=":")

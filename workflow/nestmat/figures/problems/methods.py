@@ -11,7 +11,7 @@ from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems.looks import method_looks
 from nestmat.labels.numbers import format_significant
-from nestmat.labels.problems import BASELINES, DesignLabels, judge, judges
+from nestmat.labels.problems import BASELINES, DesignLabels, judge_name, judges
 from nestmat.labels.text import prettify, with_unit
 
 if TYPE_CHECKING:
@@ -76,9 +76,9 @@ def draw_methods(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
     judge_names = [name for name in OF_JUDGE if name in set(rates["judge"]) and name != "all"]
     for place, name in enumerate(judge_names):
         shift = 0.22 * (place - (len(judge_names) - 1) / 2)
-        _rates(axes[0, 0], rates[rates["judge"] == name], methods, shift, judge(name), **OF_JUDGE[name])
+        _rates(axes[0, 0], rates[rates["judge"] == name], methods, shift, judge_name(name), **OF_JUDGE[name])
     inside = metrics[(metrics["metric"] == "hit_new_in_domain") & (metrics["judge"] == "all")]
-    _rates(axes[0, 1], inside, methods, 0, judge("all"), **OF_JUDGE["all"])
+    _rates(axes[0, 1], inside, methods, 0, judge_name("all"), **OF_JUDGE["all"])
     count = metrics[metrics["metric"] == "candidates"].set_index("method")["value"]
     names = [f"{labels.method(name)} ({int(count[name])})" for name in methods]
     _rows(axes[0, 0], names, methods)
@@ -153,8 +153,8 @@ def _draw_promises(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity:
         )
     ends = [min(predicted.min(), judged_values.min()), max(predicted.max(), judged_values.max())]
     ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
-    ax.set_title(f"Judged by {judge(name)}")
-    ax.set_xlabel(labels.axis(quantity, f"{prettify(judge(name))}:", characters=40))
+    ax.set_title(f"Judged by {judge_name(name)}")
+    ax.set_xlabel(labels.axis(quantity, f"{prettify(judge_name(name))}:", characters=40))
 
 
 def _gaps(ax: Axes, gaps: pd.Series, methods: Sequence[str], labels: DesignLabels, named: bool) -> None:

@@ -159,7 +159,7 @@ def _draw_calculated(ax: Axes, rows: pd.DataFrame) -> None:
     ax.plot(ends, ends, color=style.INK, linewidth=0.8, zorder=0)
     room = 0.32 * (ends[1] - ends[0])
     ax.set_ylim(ends[0] - 0.1 * room, ends[1] + room)
-    error, inside, count = comparisons.against(rows)
+    error, inside, count = comparisons.verification_errors(rows)
     text = f"MAE {format_significant(error)} {rows['unit'].iloc[0]}".rstrip()
     style.note(ax, f"{text}\n{inside} of {count} within 2 σ")
 

@@ -130,7 +130,7 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: Labels, target: str) -> N
             xerr=[[difference - low], [high - difference]],
             fmt="o",
             capsize=3,
-            color=style.BLUE if measures.shown(row) else style.GREY,
+            color=style.BLUE if measures.is_significant(row) else style.GREY,
         )
     ax.axvline(0, color=style.INK, linewidth=0.8)
     reach = 1.15 * float(np.nanmax(np.abs(pair[["difference", "low", "high"]].to_numpy())))
@@ -139,7 +139,7 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: Labels, target: str) -> N
     ax.set_yticks(range(len(pair)), [labels.protocol(p) for p in pair.index[::-1]])
     ax.grid(axis="y", visible=False)
     nests, metric = bool(labels.config.parents), pair["metric"].iloc[0]
-    better, worse = measures.outcomes(nests)
+    better, worse = measures.verdict_words(nests)
     ends = (worse, better) if metric in measures.SCORES else (better, worse)
     sides = zip((0.01, 0.99), ("left", "right"), ends, strict=True)
     for x, side, text in sides:

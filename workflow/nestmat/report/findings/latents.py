@@ -1,131 +1,118 @@
-"""What the latents of semi-supervised models keep, in a sentence and a table."""
+"""What the latents of semi-supervised models keep: decoded compositions, and probes of every class."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import pandas as pd
 
 from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION
 from nestmat.labels import comparisons
-from nestmat.labels.numbers import NO_BREAK, format_spread, format_value
 from nestmat.labels.scales import Labels
-from nestmat.labels.text import lower_first
 
-SPLITS = {"train": "labelled rows", "unlabelled": "rows without label", "validation": "left-out rows"}
-"""Rows that are measured, as a sentence names them."""
+SPLITS = ("train", "unlabelled", "validation")
+"""Rows that are measured: with label, without, and left out."""
+PROBES = tuple(
+    (metric, split)
+    for split in ("validation", "train")
+    for metric in (PROBE, PROBE_WHITENED, "majority_rate")
+)
+"""Metrics and rows of a table of probes, in its order."""
 
 Rows = dict[tuple[str, str], dict[Hashable, Any]]
 
 
-def _measured(metrics: pd.DataFrame, labels: Labels) -> dict[tuple[str, str], pd.DataFrame]:
+def _by_model(summary: pd.DataFrame, labels: Labels) -> dict[tuple[str, str], pd.DataFrame]:
     """Summary of each semi-supervised model in each protocol that it runs in, strict first."""
-    table = comparisons.summary(metrics)
-    table = table[table["repeat"] == 0]
-    told = table[table["metric"] == TOTAL_VARIATION]
+    rows = summary[summary["metric"] == TOTAL_VARIATION]
     return {
-        (model, protocol): table[(table["model"] == model) & (table["protocol"] == protocol)]
-        for model in comparisons.ordered(told["model"], list(labels.config.models))
+        (model, protocol): summary[(summary["model"] == model) & (summary["protocol"] == protocol)]
+        for model in comparisons.ordered(rows["model"], list(labels.config.models))
         for protocol in comparisons.ordered(
-            told.loc[told["model"] == model, "protocol"], labels.config.protocols
+            rows.loc[rows["model"] == model, "protocol"], labels.config.protocols
         )
     }
 
 
-def _rows(table: pd.DataFrame, target: str | None = None) -> Rows:
-    chosen = table[table["metric"] == TOTAL_VARIATION] if target is None else table[table["target"] == target]
-    return {(row["metric"], row["split"]): row for row in chosen.to_dict("records")}
+def _by_metric(rows: pd.DataFrame) -> Rows:
+    return {(row["metric"], row["split"]): row for row in rows.to_dict("records")}
 
 
-def _told(row: dict[Hashable, Any], unit: str = "") -> str:
-    return format_spread(row["mean"], row["std"], unit, row["folds"])
+def _compositions(rows: pd.DataFrame) -> Rows:
+    return _by_metric(rows[rows["metric"] == TOTAL_VARIATION])
 
 
-def disentanglement(metrics: pd.DataFrame, labels: Labels, target: str) -> list[str]:
-    """What z of each semi-supervised model gives back, and what it tells of a class, in the first protocol.
+def first_probes(summary: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:
+    """What z of each semi-supervised model decodes, and how well it tells a class, in the first protocol.
 
     Args:
-        metrics: Metrics of the scale.
+        summary: As `nestmat.labels.comparisons.summary`, of the first repeat.
         labels: Names and units.
         target: The class.
-
-    Returns:
-        A sentence or two for each model that predicts the class.
     """
-    found: dict[str, str] = {}
-    for (model, protocol), table in _measured(metrics, labels).items():
-        mine, kept = _rows(table, target), _rows(table)
-        if model in found or (PROBE, "validation") not in mine:
-            continue
-        parts = [
-            f"{_told(kept[TOTAL_VARIATION, split], 'at%')} of {name}"
-            for split, name in SPLITS.items()
-            if (TOTAL_VARIATION, split) in kept
-        ]
-        name, rate = labels.model(model), mine["majority_rate", "validation"]["mean"]
-        found[model] = (
-            f"{name[:1].upper()}{name[1:]} decodes its latents to compositions that are off by "
-            f"{', '.join(parts)}. The nearest neighbours in z tell the class with an accuracy of "
-            f"{_told(mine[PROBE, 'validation'])}, in z made uncorrelated and of one scale "
-            f"{_told(mine[PROBE_WHITENED, 'validation'])}; the more frequent class alone gives {format_value(rate)} "  # noqa: E501
-            f"({lower_first(labels.protocol(protocol))})."
-        )
-    return list(found.values())
+    by_model: dict[str, dict[str, Any]] = {}
+    for (model, protocol), rows in _by_model(summary, labels).items():
+        probe, compositions = _by_metric(rows[rows["target"] == target]), _compositions(rows)
+        if model not in by_model and (PROBE, "validation") in probe:
+            by_model[model] = {
+                "model": labels.model(model),
+                "protocol": labels.protocol(protocol),
+                "total_variation": {
+                    split: compositions[TOTAL_VARIATION, split]
+                    for split in SPLITS
+                    if (TOTAL_VARIATION, split) in compositions
+                },
+                "probe": probe[PROBE, "validation"],
+                "probe_whitened": probe[PROBE_WHITENED, "validation"],
+                "majority_rate": probe["majority_rate", "validation"]["mean"],
+            }
+    return list(by_model.values())
 
 
-def latents_tables(metrics: pd.DataFrame, labels: Labels) -> list[dict[str, Any]]:
-    """Tables of all semi-supervised models and protocols: what they decode, and a probe of every class.
+def composition_table(summary: pd.DataFrame, labels: Labels) -> list[dict[str, Any]]:
+    """Total variation of decoded compositions: a row a model and protocol, a cell a kind of rows.
 
     Args:
-        metrics: Metrics of the scale.
+        summary: As `nestmat.labels.comparisons.summary`, of the first repeat.
         labels: Names and units.
     """
-    measured = _measured(metrics, labels)
-    if not measured:
+    return [
+        _row(labels, key, _compositions(rows), [(TOTAL_VARIATION, split) for split in SPLITS])
+        for key, rows in _by_model(summary, labels).items()
+    ]
+
+
+def probe_tables(summary: pd.DataFrame, labels: Labels) -> list[dict[str, Any]]:
+    """Accuracy of the probes of every class: a row a model and protocol, a cell each of `PROBES`.
+
+    Args:
+        summary: As `nestmat.labels.comparisons.summary`, of the first repeat.
+        labels: Names and units.
+    """
+    by_model = _by_model(summary, labels)
+    if not by_model:
         return []
-    over = f"Mean{NO_BREAK}±{NO_BREAK}standard deviation over folds, or over repeats of a split."
-    columns = {(TOTAL_VARIATION, split): name.capitalize() for split, name in SPLITS.items()}
-    note = (
-        "Total variation: half the sum of the absolute differences of all shares of an alloy, decoded from "
-        f"latents that were encoded without the label. {over}"
-    )
-    found = [_table(measured, labels, None, "Compositions decoded from the latents (at%)", columns, note)]
-    probed = pd.concat(measured.values())
-    columns = {
-        (PROBE, "validation"): "Left-out rows",
-        (PROBE_WHITENED, "validation"): "whitened z",
-        ("majority_rate", "validation"): "more frequent class",
-        (PROBE, "train"): "Labelled rows",
-        (PROBE_WHITENED, "train"): "whitened z",
-        ("majority_rate", "train"): "more frequent class",
-    }
-    note = (
-        "Accuracy with which the 15 nearest labelled rows in z tell the class: of left-out rows, and of "
-        "labelled rows in a cross-validation of five folds. Where z is independent of the class it is no "
-        "more than that of the more frequent class. Whitened: by z made uncorrelated and of one scale, which "
-        f"shows what small directions hide. {over}"
-    )
-    for target in comparisons.ordered(probed.loc[probed["metric"] == PROBE, "target"], labels.config.targets):
-        several = f": {labels.name(target)}" if len(labels.config.targets) > 1 else ""
-        caption = f"Accuracy of the nearest neighbours in z{several}"
-        found.append(_table(measured, labels, target, caption, columns, note))
-    return found
+    rows = pd.concat(by_model.values())
+    targets = comparisons.ordered(rows.loc[rows["metric"] == PROBE, "target"], labels.config.targets)
+    return [
+        {
+            "target": labels.name(target) if len(labels.config.targets) > 1 else "",
+            "rows": [
+                _row(labels, key, _by_metric(rows[rows["target"] == target]), PROBES)
+                for key, rows in by_model.items()
+            ],
+        }
+        for target in targets
+    ]
 
 
-def _table(
-    measured: dict[tuple[str, str], pd.DataFrame],
-    labels: Labels,
-    target: str | None,
-    caption: str,
-    columns: dict[tuple[str, str], str],
-    note: str,
+def _row(
+    labels: Labels, key: tuple[str, str], rows: Rows, cells: Iterable[tuple[str, str]]
 ) -> dict[str, Any]:
-    """A row a model and protocol, a column a metric and split."""
-    rows = []
-    for (model, protocol), table in measured.items():
-        mine = _rows(table, target)
-        cells = [_told(mine[key]) if key in mine else "–" for key in columns]
-        rows.append(("autoencoder", [labels.model(model), labels.protocol(protocol), *cells]))
-    head = [("Model", ""), ("Protocol", ""), *((text, "n") for text in columns.values())]
-    return {"caption": caption, "head": head, "rows": rows, "note": note}
+    model, protocol = key
+    return {
+        "model": labels.model(model),
+        "protocol": labels.protocol(protocol),
+        "cells": [rows.get(cell) for cell in cells],
+    }

@@ -1,0 +1,66 @@
+"""The sections of the report by key, in the order of the page. Each module registers its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from nestmat.plugins import Registry
+
+if TYPE_CHECKING:
+    from nestmat.config.study import Study
+    from nestmat.report.section import Section
+
+SECTIONS: Registry[type[Section]] = Registry(
+    "report section",
+    {
+        "data": "nestmat.report.sections.data",
+        "protocols": "nestmat.report.sections.protocols",
+        "scale": "nestmat.report.sections.scale",
+        "results": "nestmat.report.sections.results",
+        "device_physics": "nestmat.report.sections.device_physics",
+        "optimism": "nestmat.report.sections.optimism",
+        "reconstruction": "nestmat.report.sections.reconstruction",
+        "nesting": "nestmat.report.sections.nesting",
+        "labels_needed": "nestmat.report.sections.labels_needed",
+        "disentanglement": "nestmat.report.sections.disentanglement",
+        "calibration": "nestmat.report.sections.calibration",
+        "latent_size": "nestmat.report.sections.latent_size",
+        "search": "nestmat.report.sections.pool_search",
+        "training": "nestmat.report.sections.training",
+        "interpretation": "nestmat.report.sections.interpretation",
+        "problem": "nestmat.report.sections.problem",
+        "wanted": "nestmat.report.sections.wanted",
+        "samples": "nestmat.report.sections.samples",
+        "methods": "nestmat.report.sections.methods",
+        "alloys": "nestmat.report.sections.alloys",
+        "shortlist": "nestmat.report.sections.shortlist",
+        "paths": "nestmat.report.sections.paths",
+        "verification": "nestmat.report.sections.verification",
+        "calculated_rows": "nestmat.report.sections.calculated_rows",
+        "retraining": "nestmat.report.sections.retraining",
+        "models": "nestmat.report.sections.models",
+        "repeat": "nestmat.report.sections.repeat",
+    },
+)
+"""Class of each section; a plug-in file adds sections of its own."""
+
+
+def entries(study: Study, section: Section) -> list[str]:
+    """Names of the entries of a study that a section is about; one empty name for the study itself."""
+    return list(getattr(study, section.part)) if section.part else [""]
+
+
+def sections_of(study: Study) -> Iterator[tuple[str, Section, str]]:
+    """Key, section and entry of every section that a study has, from its configuration alone."""
+    for key in SECTIONS:
+        section = SECTIONS[key]()
+        for name in entries(study, section):
+            if section.available(study, name):
+                yield key, section, name
+
+
+def required_tables(study: Study) -> list[str]:
+    """Every file but the figures that the report of a study is written from, relative to its results."""
+    files = [file for _, section, name in sections_of(study) for file in section.required_tables(study, name)]
+    return list(dict.fromkeys(files))

@@ -1,0 +1,142 @@
+"""Model cards: the recommended predictor, every autoencoder as it was trained, and the baselines."""
+
+from __future__ import annotations
+
+import csv
+import json
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nestmat.config.study import Study
+from nestmat.models.keys import RECOMMENDED, ModelKey
+from nestmat.report.registry import SECTIONS
+from nestmat.report.section import Section
+
+if TYPE_CHECKING:
+    from nestmat.labels.scales import Labels
+    from nestmat.report.source import Source
+
+
+@SECTIONS.register("models")
+class ModelCards(Section):
+    """Cards of the models of every scale."""
+
+    part, title, collected, appendix = "scales", "Model cards", True, True
+
+    def required_tables(self, study: Study, name: str) -> list[str]:
+        """Cards and weights of every model, and weights of the stack."""
+        scale = study.scales[name]
+        stems = [
+            f"models/{ModelKey(name, run, model)}" for model in scale.models for run in scale.runs(model)
+        ]
+        stacks = [
+            f"predictions/{ModelKey(name, protocol, RECOMMENDED)}.json"
+            for protocol in (scale.runs(RECOMMENDED) if scale.recommended else [])
+        ]
+        weights = [f"models/{key}.{ending}" for key in keys for ending in ("json", "safetensors")]
+        return [f"features/{name}.parquet", *weights, *stacks]
+
+    def numbers(self, source: Source, name: str) -> dict[str, Any]:
+        """Every model of the scale."""
+        labels = source.labels(name)
+        config = labels.config
+        return {
+            "title": labels.title(),
+            "targets": config.targets,
+            "models": [model_card(source, labels, model) for model in config.models],
+            "baselines": [
+                {"label": labels.model(key), "config": entry} for key, entry in config.baselines.items()
+            ],
+            "stack": stack_weights(source, labels),
+            "equal_weights": config.recommended is not None and config.recommended.weights == "equal",
+        }
+
+
+def model_card(source: Source, labels: Labels, model: str) -> dict[str, Any]:
+    """What a model is, how large, and how it was trained, in each of its protocols.
+
+    Args:
+        source: The study and its results.
+        labels: Names of the scale.
+        model: Name of the model.
+    """
+    from nestmat.models.specification import specification_from
+
+    runs, cards, parameters = [], [], 0
+    for protocol in labels.config.runs(model):
+        stem = f"models/{ModelKey(labels.scale, protocol, model)}"
+        cards.append(json.loads(source.path(f"{stem}.json").read_text(encoding="utf-8")))
+        members, parameters = network_size(source.path(f"{stem}.safetensors"))
+        benchmark = source.results / f"benchmarks/train_scale/{labels.scale}.{protocol}.{model}.tsv"
+        seconds = measured_seconds(benchmark)
+        runs.append({"protocol": labels.protocol(protocol), "members": members, "seconds": seconds})
+    specification, columns = cards[0]["specification"], cards[0]["columns"]
+    widths = {block: len(names) for block, names in columns.items()}
+    network = specification_from(specification)
+    return {
+        "label": labels.model(model),
+        "specification": specification,
+        "widths": widths,
+        "kind": network.kind,
+        "summary": network.summary,
+        "encoder_inputs": network.encoder_width(widths),
+        "latent_layer": network.latent_layer,
+        "parameters": parameters,
+        "runs": runs,
+    }
+
+
+def network_size(weights: Path) -> tuple[int, int]:
+    """Members, and parameters of one member, from the header of a file of weights."""
+    import safetensors
+
+    with safetensors.safe_open(weights, framework="numpy") as file:
+        names = [name for name in file.keys() if not name.startswith("scaler.")]  # noqa: SIM118
+        shapes = [file.get_slice(name).get_shape() for name in names]
+    return shapes[0][0], sum(prod(shape[1:]) for shape in shapes)
+
+
+def measured_seconds(benchmark: Path) -> float | None:
+    """Wall time that Snakemake measured; None where the job's benchmark was not kept."""
+    if not benchmark.is_file():
+        return None
+    with benchmark.open(encoding="utf-8", newline="") as file:
+        return float(next(csv.DictReader(file, delimiter="\t"))["s"])
+
+
+def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
+    """Mean weights of the recommended predictor over the folds of each protocol.
+
+    Args:
+        source: The study and its results.
+        labels: Names of the scale.
+    """
+    import pandas as pd
+
+    recommended = labels.config.recommended
+    if recommended is None:
+        return []
+    rows = []
+    for protocol in labels.config.runs(RECOMMENDED):
+        file = source.path(f"predictions/{ModelKey(labels.scale, protocol, RECOMMENDED)}.json")
+        combinations = json.loads(file.read_text(encoding="utf-8"))["combinations"]
+        for target in labels.config.targets:
+            of_target = [c for c in combinations if c["target"] == target and c["fold"] >= 0]
+            weights = pd.DataFrame([combination["weights"] for combination in of_target])
+            rows.append(
+                {
+                    "protocol": labels.protocol(protocol),
+                    "target": labels.name(target),
+                    "folds": len(of_target),
+                    "weights": [
+                        {
+                            "label": labels.model(model),
+                            "mean": weights[model].mean(),
+                            "std": weights[model].std(ddof=0),
+                        }
+                        for model in recommended.stack
+                    ],
+                }
+            )
+    return rows
