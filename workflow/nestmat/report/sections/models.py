@@ -27,9 +27,7 @@ class ModelCards(Section):
     def required_tables(self, study: Study, name: str) -> list[str]:
         """Cards and weights of every model, and weights of the stack."""
         scale = study.scales[name]
-        stems = [
-            f"models/{ModelKey(name, run, model)}" for model in scale.models for run in scale.runs(model)
-        ]
+        keys = [ModelKey(name, protocol, model) for model in scale.models for protocol in scale.runs(model)]
         stacks = [
             f"predictions/{ModelKey(name, protocol, RECOMMENDED)}.json"
             for protocol in (scale.runs(RECOMMENDED) if scale.recommended else [])
