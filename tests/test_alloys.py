@@ -297,8 +297,8 @@ def test_spaces_that_do_not_fit():
 
 
 def test_an_alloy_block_has_a_list_or_true():
-    assert FeatureBlock(elements=["Fe"]).kind == "simplex"
-    assert FeatureBlock(alloy=["Fe"]).kind == "continuous"
+    assert FeatureBlock(elements=["Fe"]).build().role == "simplex"
+    assert FeatureBlock(alloy=["Fe"]).build().role == "continuous"
     for given in ({"alloy": False}, {"alloy": []}, {"elements": []}, {"alloy": True, "elements": ["Fe"]}):
         with pytest.raises(ValueError, match=r"alloy|elements|exactly one"):
             FeatureBlock.model_validate(given)

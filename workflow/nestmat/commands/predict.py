@@ -129,8 +129,8 @@ def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
     datasets = {name: resolve(study.datasets[study.scales[name].dataset]) for name in chain}
     columns: dict[str, ColumnSpec] = {}
     for name, dataset in datasets.items():
-        for block in study.scales[name].features.values():
-            for column in [*block.numbers, *([block.one_hot] if block.one_hot else [])]:
+        for block in (config.build() for config in study.scales[name].features.values()):
+            for column in (*block.number_columns, *block.category_columns):
                 spec = dataset.columns[column]
                 name_in_file = column if column in header else spec.header
                 if name_in_file in header:

@@ -65,12 +65,12 @@ def _uses(name: str, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]
     any_kind = ("number", "category", "text")
     for target in scale.targets:
         yield f"scales.{name}.targets", target, ("number",)
-    for block, features in scale.features.items():
-        for column in features.numbers:
-            key = "monolayer" if features.monolayer else "columns"
-            yield f"scales.{name}.features.{block}.{key}", column, ("number",)
-        if features.one_hot:
-            yield f"scales.{name}.features.{block}.one_hot", features.one_hot, ("category",)
+    for block, config in scale.features.items():
+        [(kind, features)] = config.build_all().items()
+        for column in features.number_columns:
+            yield f"scales.{name}.features.{block}.{kind}", column, ("number",)
+        for column in features.category_columns:
+            yield f"scales.{name}.features.{block}.{kind}", column, ("category",)
     for column in scale.group:
         yield f"scales.{name}.group", column, any_kind
     for key, split in scale.splits.items():
@@ -82,7 +82,7 @@ def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path 
     if spec.formula or spec.formula_template:
         return
     for block, features in scale.features.items():
-        if not (features.numbers or features.one_hot):
+        if features.build().needs_formula:
             raise InputError(
                 f"needs a chemical formula, and data set {scale.dataset!r} names no formula column.",
                 file=file,

@@ -297,7 +297,7 @@ def check_generative(key: str, generative: GeneratorSpec, scales: Scales) -> Non
             )
     if generative.space.sites is not None or generative.space.elements is not None:
         raise ValueError(f"{key}.space: has to be of variables alone, which are columns of the data set")
-    columns = {column for block in scale.features.values() for column in block.columns or []}
+    columns = {column for block in scale.features.values() for column in block.build().copied_columns}
     if lacking := sorted(set(generative.space.variables) - columns):
         raise ValueError(f"{key}.space: {lacking[0]!r} is not a column of a feature block of the scale")
 
@@ -336,8 +336,10 @@ def check_problem(name: str, problem: DesignProblem, scales: Scales, datasets: D
     _check_searched_inputs(key, problem, scales)
     spec = datasets[scale.dataset]
     simulated = isinstance(spec, DatasetSpec) and spec.efficiency_column is not None
-    if problem.judges and problem.judges.physics and not simulated:
-        raise ValueError(f"{key}.judges.physics: scale {problem.scale!r} is not one of simulated devices")
+    judges = problem.judges.build_all() if problem.judges else {}
+    for kind, judge in judges.items():
+        if judge.needs_devices and not simulated:
+            raise ValueError(f"{key}.judges.{kind}: scale {problem.scale!r} is not one of simulated devices")
     quantities = {
         *(f"{name}.{target}" for name in lineage(scales, problem.scale) for target in scales[name].targets),
         *("tolerance_factor", "octahedral_factor", "tau"),
@@ -351,7 +353,7 @@ def _check_searched_inputs(key: str, problem: DesignProblem, scales: Scales) -> 
     for name, _, model in chain(scales, problem.scale, problem.model, "strict").values():
         for block_name in scales[name].models[model].specification.inputs:
             block = scales[name].features.get(block_name)
-            if block and (block.composition or block.matminer):
+            if block and not block.build().differentiable:
                 raise ValueError(
                     f"scales.{name}.models.{model}.specification.inputs: {block_name!r} describes whole "
                     f"compositions, which {key} cannot compute from the numbers of its space; let the "
@@ -365,8 +367,8 @@ def _quantities_named(problem: DesignProblem) -> list[str]:
     names = [target.quantity for target in problem.targets]
     names += [constraint.quantity for constraint in problem.constraints]
     names += [part.detailed_balance for part in problem.quantities.values() if part.detailed_balance]
-    if problem.judges and problem.judges.physics:
-        names.append(problem.judges.physics.gap)
+    for judge in problem.judges.build_all().values() if problem.judges else ():
+        names += judge.quantities
     if verify := problem.verify:
         names += [name for name in (verify.gap, verify.lattice, verify.formation_energy) if name]
     return names

@@ -90,6 +90,16 @@ def options_model(entry: Callable[..., Any]) -> type[Part]:
     return create_model(f"{entry.__name__}Options", __base__=Part, **fields)  # type: ignore[call-overload]
 
 
+def registry_named(name: str) -> Registry[Any]:
+    """A registry by module and name: ``nestmat.search.methods.registry:METHODS``.
+
+    It is named where keys of a study are declared, and imported where kinds are checked or built, so that the
+    keys do not depend on the packages that read them.
+    """
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 class Choice(Part):
     """A part with a kind of a registry; its other keys are common to all kinds, or options of the kind.
 
@@ -97,8 +107,7 @@ class Choice(Part):
     registry holds, unless the validation context is `UNCHECKED`.
 
     Attributes:
-        registry: Module and name of the registry: ``nestmat.search.methods.registry:METHODS``. It is named
-            and not imported, so that the keys of a study do not depend on the packages that read them.
+        registry: Name of the registry, as `registry_named` takes it.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -114,8 +123,7 @@ class Choice(Part):
     @classmethod
     def kinds(cls) -> Registry[Any]:
         """The registry of the kinds."""
-        module, _, name = cls.registry.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return registry_named(cls.registry)
 
     @classmethod
     def options_entry(cls, kind: str) -> Callable[..., Any]:
@@ -148,19 +156,15 @@ class Choice(Part):
         if not options_are_checked(info):
             return self
         if self.kind not in self.kinds():
-            raise _options_error([self._unknown_kind()])
+            raise _options_error([_unknown_kind(self.kind, self.kinds(), ("kind",))])
         try:
-            self.validated_options()
+            options = self.validated_options()
         except ValidationError as error:
             raise _options_error(error.errors()) from error
+        if isinstance(self.registered, type):
+            # What the class itself checks.
+            self.registered(**options)
         return self
-
-    def _unknown_kind(self) -> dict[str, Any]:
-        noun, choices = self.kinds().noun, ", ".join(self.kinds())
-        message = (
-            f"There is no {noun} {self.kind!r}; choose one of {choices}, or name its file under `plugins`"
-        )
-        return {"type": "unknown_kind", "loc": ("kind",), "msg": message}
 
     def validated_options(self) -> dict[str, Any]:
         """All options of the kind, with defaults where the study states none.
@@ -222,6 +226,89 @@ class Choice(Part):
         }
 
 
+class KeyedKinds(Part):
+    """A part whose keys are kinds of a registry: ``columns: [gap]``, ``monolayer: {height: 0.13}``.
+
+    What stands after a kind is the value of its field `argument`, or else its options. It is kept as it is
+    written, and checked unless the validation context is `UNCHECKED`.
+
+    Attributes:
+        registry: Name of the registry, as `registry_named` takes it.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    registry: ClassVar[str]
+
+    @classmethod
+    def kinds(cls) -> Registry[Any]:
+        """The registry of the kinds."""
+        return registry_named(cls.registry)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the study states after each kind."""
+        return dict(self.__pydantic_extra__ or {})
+
+    @model_validator(mode="after")
+    def _check_kinds(self, info: ValidationInfo) -> KeyedKinds:
+        faults: list[Mapping[str, Any]] = []
+        for kind in self.arguments if options_are_checked(info) else ():
+            if kind not in self.kinds():
+                faults.append(_unknown_kind(kind, self.kinds(), (kind,)))
+                continue
+            try:
+                self.kinds()[kind](**self._options(kind))
+            except ValidationError as error:
+                for fault in error.errors():
+                    loc = tuple(part for part in fault["loc"] if part != "argument")
+                    faults.append({**fault, "loc": (kind, *loc)})
+            except ValueError as error:
+                faults.append({"type": "value_error", "loc": (kind,), "msg": str(error)})
+        if faults:
+            raise _options_error(faults)
+        return self
+
+    def _options(self, kind: str) -> dict[str, Any]:
+        model, stated = options_model(self.kinds()[kind]), self.arguments[kind]
+        takes_argument = "argument" in model.model_fields
+        options = model.model_validate({"argument": stated} if takes_argument else stated)
+        return {name: getattr(options, name) for name in type(options).model_fields}
+
+    def build_all(self) -> dict[str, Any]:
+        """The registered class of each kind with its options, in the order of the registry.
+
+        Raises:
+            InputError: A kind is unknown, or an option does not fit.
+        """
+        try:
+            stated = [*(kind for kind in self.kinds() if kind in self.arguments)]
+            stated += [kind for kind in self.arguments if kind not in stated]
+            return {kind: self.kinds()[kind](**self._options(kind)) for kind in stated}
+        except ValidationError as error:
+            raise InputError(
+                f"What stands after a {self.kinds().noun} does not fit: {explain_options(error.errors())}."
+            ) from error
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core))
+        properties = {}
+        for kind, entry in ((kind, cls.kinds()[kind]) for kind in cls.kinds()):
+            model = options_model(entry)
+            reference = handler(model.__pydantic_core_schema__)
+            if "argument" in model.model_fields:
+                properties[kind] = handler.resolve_ref_schema(reference)["properties"]["argument"]
+                properties[kind].pop("default", None)
+            else:
+                properties[kind] = {**reference, "description": _summary(entry)}
+        return {
+            **{key: schema[key] for key in ("title", "description") if key in schema},
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": False,
+        }
+
+
 def _summary(entry: Any) -> str:
     return inspect.cleandoc(entry.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
 
@@ -237,3 +324,11 @@ def explain_options(faults: Sequence[Mapping[str, Any]]) -> str:
 def _options_error(faults: Sequence[Mapping[str, Any]]) -> PydanticCustomError:
     """An error with all that is wrong with the options of a part."""
     return PydanticCustomError(OPTIONS_FAULT, "{text}", {"text": explain_options(faults), "faults": faults})
+
+
+def _unknown_kind(kind: str, registry: Registry[Any], loc: tuple[str, ...]) -> dict[str, Any]:
+    message = (
+        f"There is no {registry.noun} {kind!r}; choose one of {', '.join(registry)}, or name its file under "
+        "`plugins`"
+    )
+    return {"type": "unknown_kind", "loc": loc, "msg": message}

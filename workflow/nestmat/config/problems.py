@@ -7,8 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, ValidationInfo, model_validator
 
 from nestmat.config.base import Name, Part, one_of
-from nestmat.config.features import FeatureBlock
-from nestmat.config.kinds import Choice, options_are_checked
+from nestmat.config.kinds import Choice, KeyedKinds, options_are_checked
 from nestmat.config.spaces import DesignSpace
 from nestmat.materials.geometry import CELL
 
@@ -86,11 +85,11 @@ class Method(Choice):
         None, description="generative: the generator of the study whose samples are taken."
     )
     budget: int | None = Field(None, ge=1, description="Its own budget; that of the problem by default.")
-    predictor: Literal["model", "trees"] = Field(
+    predictor: str = Field(
         "model",
         description=(
-            "What is searched: the trained chain, or the trees that judge, to see what a search of the judge "
-            "itself would find."
+            "What is searched: the trained chain (`model`), or a judge that learns, such as `trees`, to see "
+            "what a search of the judge itself would find."
         ),
     )
     seeds: int | None = Field(None, ge=1, description="Its own number of searches: 1 where nothing is drawn.")
@@ -102,59 +101,19 @@ class Method(Choice):
         return self
 
 
-class TreesJudge(Part):
-    """A judge of another family: extremely randomised trees on features of their own."""
-
-    features: dict[Name, FeatureBlock] = Field(
-        min_length=1, description="Feature blocks, as those of a scale."
-    )
-    trees: int = Field(300, ge=10, description="Number of trees.")
-
-
-class GaussianProcessJudge(Part):
-    """A judge of another family: a Gaussian process with a length scale a feature, exact on all its rows.
-
-    Where the head of the searched model has a floor, so has the process.
-    """
-
-    features: dict[Name, FeatureBlock] = Field(
-        min_length=1, description="Feature blocks, as those of a scale."
-    )
-    nu: float = Field(1.5, description="Smoothness of the Matern kernel: 0.5, 1.5 or 2.5.")
-    rows: int = Field(
-        1000, ge=20, description="Rows, of those above the floor, that the length scales are fitted to."
-    )
-
-    @model_validator(mode="after")
-    def _smooth(self) -> GaussianProcessJudge:
-        if self.nu not in (0.5, 1.5, 2.5):
-            raise ValueError("nu: give 0.5, 1.5 or 2.5")
-        return self
-
-
-class PhysicsJudge(Part):
-    """A judge of simulated devices: the simulator, at the gap that the trees predict."""
-
-    gap: str = Field(description="Quantity that is the gap in eV.")
-
-
-class Judges(Part):
+class Judges(KeyedKinds):
     """Judges that the search never saw, trained on the materials that the searched members left out."""
 
-    trees: TreesJudge | None = Field(None, description="Trees for every target of the chain.")
-    gaussian_process: GaussianProcessJudge | None = Field(
-        None, description="Gaussian processes for every target of the chain."
-    )
-    physics: PhysicsJudge | None = Field(
-        None, description="Physics for a scale of simulated devices; goes with trees."
-    )
+    registry: ClassVar[str] = "nestmat.design.judges.registry:JUDGES"
 
     @model_validator(mode="after")
-    def _trained(self) -> Judges:
-        if self.trees is None and self.gaussian_process is None:
-            raise ValueError("give trees, gaussian_process or both")
-        if self.physics and self.trees is None:
-            raise ValueError("physics takes the gap of the trees: give trees too")
+    def _check_needs(self, info: ValidationInfo) -> Judges:
+        if not self.arguments:
+            raise ValueError("give one judge or more")
+        for kind, judge in self.build_all().items() if options_are_checked(info) else ():
+            for other in judge.needs:
+                if other not in self.arguments:
+                    raise ValueError(f"{kind} takes what {other} predicts: give {other} too")
         return self
 
 
@@ -269,9 +228,10 @@ class DesignProblem(Part):
     def _references(self) -> DesignProblem:
         if self.methods and self.judges is None:
             raise ValueError("methods need judges to be compared by")
-        on_trees = [name for name, method in self.methods.items() if method.predictor == "trees"]
-        if on_trees and not (self.judges and self.judges.trees):
-            raise ValueError(f"methods.{on_trees[0]}.predictor: there are no trees among the judges")
+        judges = self.judges.arguments if self.judges else {}
+        for name, method in self.methods.items():
+            if method.predictor != "model" and method.predictor not in judges:
+                raise ValueError(f"methods.{name}.predictor: {method.predictor!r} is no judge of the problem")
         if self.shortlist and self.shortlist.method not in self.methods:
             raise ValueError(
                 f"shortlist.method: {self.shortlist.method!r} is not one of {list(self.methods)}"

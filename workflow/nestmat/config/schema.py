@@ -112,12 +112,20 @@ def _reached(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[
 def _group(name: str, group: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     lines = [f"## {name}", "", " ".join(group.get("description", "").split()), ""]
     lines += _table(group["properties"], group.get("required", []), definitions)
-    for kind in group.get("oneOf", []):
-        lines += ["", f"### {name}: {kind['title']}", "", kind["description"]]
-        options = {key: field for key, field in kind["properties"].items() if key not in group["properties"]}
-        if options:
-            lines += ["", *_table(options, kind["required"], definitions)]
+    for title, kind in _kinds(group).items():
+        lines += ["", f"### {name}: {title}", "", " ".join(kind["description"].split())]
+        if kind["properties"]:
+            lines += ["", *_table(kind["properties"], kind.get("required", []), definitions)]
     return "\n".join(lines) + "\n"
+
+
+def _kinds(group: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Kinds of a group by name, each with the options that are its own."""
+    kinds = {key: dict(field) for key, field in group["properties"].items() if "properties" in field}
+    for kind in group.get("oneOf", []):
+        own = {key: field for key, field in kind["properties"].items() if key not in group["properties"]}
+        kinds[kind["title"]] = {**kind, "properties": own}
+    return kinds
 
 
 def _table(keys: Mapping[str, Any], required: Sequence[str], definitions: Mapping[str, Any]) -> list[str]:
@@ -146,6 +154,8 @@ def _limits(field: Mapping[str, Any]) -> str:
 
 
 def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    if "properties" in field:
+        return "keys below"
     if "$ref" in field:
         name = field["$ref"].rsplit("/", 1)[-1]
         target = definitions[name]

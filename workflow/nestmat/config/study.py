@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from nestmat.config import lineage
 from nestmat.config.base import Name, Part
@@ -10,6 +10,7 @@ from nestmat.config.checks import check_study
 from nestmat.config.datasets import DatasetSpec
 from nestmat.config.dft import Dft
 from nestmat.config.generative import GeneratorSpec
+from nestmat.config.kinds import options_are_checked
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale
 from nestmat.config.splits import Strict
@@ -40,8 +41,9 @@ class Study(Part):
     dft: Dft | None = Field(None, description="Calculations with GPAW, for the target `dft`.")
 
     @model_validator(mode="after")
-    def _references(self) -> Study:
-        check_study(self)
+    def _references(self, info: ValidationInfo) -> Study:
+        if options_are_checked(info):
+            check_study(self)
         return self
 
     def efficiency_column(self, scale: str) -> str | None:

@@ -80,12 +80,7 @@ def judge_candidates(
 def build_judges(design: Design) -> dict[str, Judge]:
     """The judges of a problem with their options, by kind, in the order of the registry."""
     config = design.config.judges
-    options = {kind: getattr(config, kind, None) for kind in JUDGES}
-    return {
-        kind: JUDGES[kind](**{name: getattr(part, name) for name in type(part).model_fields})
-        for kind, part in options.items()
-        if part is not None
-    }
+    return config.build_all() if config else {}
 
 
 def fit_judges(design: Design) -> dict[str, FittedJudge]:

@@ -136,5 +136,5 @@ class _ScaleModels:
 
 def _has_columns(materials: pd.DataFrame, block: FeatureBlock) -> bool:
     """Whether a data set has the columns that a block names; what follows from the formula always counts."""
-    named = [*block.numbers, *([block.one_hot] if block.one_hot else [])]
-    return set(named) <= set(materials.columns)
+    features = block.build()
+    return {*features.number_columns, *features.category_columns} <= set(materials.columns)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def classes(study: Study, scale: str) -> dict[str, str]:
     """Category columns that enter a scale one-hot, as block = column."""
-    blocks = study.scales[scale].features
-    return {name: block.one_hot for name, block in blocks.items() if block.one_hot is not None}
+    blocks = {name: block.build() for name, block in study.scales[scale].features.items()}
+    return {name: column for name, block in blocks.items() for column in block.category_columns}
 
 
 def parent_target(study: Study, scale: str) -> tuple[str, str] | None:

@@ -99,7 +99,7 @@ def draw_latents(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
 def _name(name: str, labels: Labels) -> str:
     block = labels.config.features.get(name)
     if block is not None:
-        return f"{prettify(name)} (all)" if block.kind == "continuous" else prettify(name)
+        return f"{prettify(name)} (all)" if block.build().role == "continuous" else prettify(name)
     return labels.latent(name) if name[:1] == "z" and name[1:].isdigit() else prettify(labels.name(name))
 
 
