@@ -36,7 +36,7 @@ def hash_table(path: Path) -> str:
     table = pq.read_table(path)
     if "metric" in table.column_names:
         metrics = table.column("metric").to_pylist()
-        table = table.filter(pa.array([metric not in TIMED_METRICS for metric in metrics]))
+        table = table.filter(pa.array([metric not in TIMED_METRICS for metric in metrics], pa.bool_()))
     digest = hashlib.sha256()
     for field in table.schema:
         if field.name in WALL_TIMES:
