@@ -12,6 +12,7 @@ from nestmat.config.kinds import OPTIONS_FAULT, UNCHECKED
 from nestmat.config.study import Study
 from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
+from nestmat.plugins import load_plugins
 
 
 def _explain(error: ValidationError) -> list[str]:
@@ -35,7 +36,7 @@ def _explain(error: ValidationError) -> list[str]:
 def study_from(
     config: Mapping[str, Any], file: str | Path | None = None, check_options: bool = True
 ) -> Study:
-    """Validate a configuration.
+    """Validate a configuration, whose plug-in files are loaded before.
 
     Args:
         config: Keys and values of the study.
@@ -44,8 +45,11 @@ def study_from(
             study that has been checked leave it out.
 
     Raises:
-        InputError: Names the file and every faulty key.
+        InputError: Names the file and every faulty key, or a plug-in file that cannot be loaded.
     """
+    plugins = config.get("plugins")
+    if isinstance(plugins, list):
+        load_plugins(path for path in plugins if isinstance(path, str))
     try:
         return Study.model_validate(dict(config), context=None if check_options else UNCHECKED)
     except ValidationError as error:

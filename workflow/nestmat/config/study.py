@@ -26,6 +26,13 @@ class Study(Part):
     tracking: str = Field(
         "sqlite", description="MLflow: `sqlite` (the store in mlflow/), `off`, or a tracking URI."
     )
+    plugins: list[str] = Field(
+        [],
+        description=(
+            "Python files that add kinds, such as a search method or a baseline; relative to the working "
+            "directory. docs/extending.md shows one of each."
+        ),
+    )
     published: list[str] = Field(
         [], description="Files of resources/published/ to show beside the measured values."
     )

@@ -1,0 +1,84 @@
+"""Studies read from files: plug-ins, options, and messages that name the key."""
+
+import pytest
+import yaml
+
+from nestmat.config.loading import load_study, study_from
+from nestmat.errors import InputError
+from nestmat.evaluation.estimators.registry import BASELINES
+from nestmat.paths import ROOT
+
+STUDY = ROOT / "resources/studies/nestedae_pce.yaml"
+PLUGIN = """
+from dataclasses import dataclass
+
+from nestmat.evaluation.estimators.base import BaselineKind
+from nestmat.evaluation.estimators.registry import BASELINES
+
+
+@BASELINES.register("median")
+@dataclass(frozen=True)
+class Median(BaselineKind):
+    '''Median of the training rows.
+
+    Attributes:
+        share: Quantile.
+    '''
+
+    share: float = 0.5
+
+    def regressor(self, seed):
+        from sklearn.dummy import DummyRegressor
+
+        return DummyRegressor(strategy="quantile", quantile=self.share)
+"""
+
+
+@pytest.fixture
+def content():
+    return yaml.safe_load(STUDY.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def _baselines_as_before(monkeypatch):
+    monkeypatch.setattr(BASELINES, "_entries", dict(BASELINES._entries))
+    monkeypatch.setattr(BASELINES, "_files", dict(BASELINES._files))
+
+
+@pytest.mark.usefixtures("_baselines_as_before")
+def test_a_plugin_adds_a_kind_with_its_options(content, tmp_path):
+    (tmp_path / "median_of_rows.py").write_text(PLUGIN)
+    [name, scale] = [(name, scale) for name, scale in content["scales"].items() if scale["targets"]][-1]
+    median = {"kind": "median", "inputs": [next(iter(scale["features"]))], "share": 0.4}
+    scale["baselines"]["median"] = median
+    with pytest.raises(InputError, match=rf"scales\.{name}\.baselines\.median\.kind: There is no baseline"):
+        study_from(content)
+    content["plugins"] = [str(tmp_path / "median_of_rows.py")]
+    study = study_from(content)
+    assert study.scales[name].baselines["median"].build().share == 0.4
+    median["shares"] = 1
+    with pytest.raises(InputError, match=rf"{name}\.baselines\.median\.shares: .* is it misspelt"):
+        study_from(content)
+
+
+def test_a_plugin_that_is_not_there_is_named(content, tmp_path):
+    content["plugins"] = [str(tmp_path / "lost.py")]
+    with pytest.raises(InputError, match=r"lost\.py.* does not exist"):
+        study_from(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("- a\n", "is not a mapping"),
+        ("a: [", "is not YAML"),
+        ("study: s\nplugins: [3]\n", r"plugins\.0: Input should be a valid string"),
+    ],
+)
+def test_files_that_hold_no_study_are_named(tmp_path, text, message):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_study(path)
+    assert caught.value.file == path
