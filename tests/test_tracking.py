@@ -271,7 +271,7 @@ def test_again_changes_nothing_and_changed_files_replace_their_run_alone(store, 
 def test_a_copy_that_broke_off_is_made_anew(store, client, results, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(
-            tracking_store._Copy, "_log_model", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
+            tracking_store._RunCopier, "_log_model", lambda *_: (_ for _ in ()).throw(OSError("disk full"))
         )
         found = tracking_store.track("broken", results, store)
     assert "disk full" in found["error"]

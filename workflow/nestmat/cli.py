@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nestmat
@@ -16,6 +16,8 @@ from nestmat.config.loading import load_study
 from nestmat.config.study import Study
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES, ROOT
+
+_STUDY_HELP = "a study's YAML file, or the name of a shipped study"
 
 
 def study_file(reference: str) -> Path:
@@ -76,7 +78,7 @@ def _results(arguments: argparse.Namespace, study: Study) -> Path:
     results = Path(arguments.results or f"results/{study.study}")
     if not results.is_dir():
         raise InputError(
-            "does not exist: the study has not been run.",
+            "The folder does not exist: the study has not been run.",
             file=results,
             remedy=f"run `nestmat report {arguments.study}` first.",
         )
@@ -88,7 +90,7 @@ def predict(arguments: argparse.Namespace) -> None:
     study, _ = _load(arguments.study)
     results = _results(arguments, study)
     if not Path(arguments.input).is_file():
-        raise InputError("does not exist.", file=arguments.input, remedy="check the path.")
+        raise InputError("The file does not exist.", file=arguments.input, remedy="check the path.")
     from nestmat.commands.predict import count_classes
     from nestmat.commands.predict import predict as predict_chain
 
@@ -108,7 +110,7 @@ def design(arguments: argparse.Namespace) -> None:
     from nestmat.commands.draw import draw_materials
 
     output = Path(arguments.output)
-    found, drawn = draw_materials(
+    materials, drawn = draw_materials(
         study,
         results,
         arguments.problem,
@@ -117,25 +119,27 @@ def design(arguments: argparse.Namespace) -> None:
         count=arguments.count,
         method_name=arguments.method,
     )
-    print(f"{output}: {found} materials of {drawn} samples")
+    print(f"{output}: {materials} materials of {drawn} samples")
 
 
 def dft_check(arguments: argparse.Namespace) -> int:
-    """Say whether the interpreter of the DFT calculations has GPAW, or how to get it; exit status 0 or 1."""
+    """Report whether the interpreter of the DFT calculations has GPAW; exit status 0 or 1."""
     from nestmat.dft.interpreter import check_interpreter
 
     python = arguments.python or Dft.model_fields["python"].default
     if arguments.configfile:
         study, file = _load(arguments.configfile)
         if study.dft is None:
-            raise InputError("is not in this study.", file=file, column="dft", remedy="see docs/dft.md.")
+            raise InputError(
+                "The study has no calculations.", file=file, key="dft", remedy="see docs/dft.md."
+            )
         python = study.dft.python
     try:
-        found = check_interpreter(python)
+        versions = check_interpreter(python)
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    for name, value in found.items():
+    for name, value in versions.items():
         print(f"{name:12} {value}")
     return 0
 
@@ -145,8 +149,8 @@ def dft_export(arguments: argparse.Namespace) -> None:
     from nestmat import versions
     from nestmat.dft.publish import export_tables
 
-    chosen = f" --candidates {arguments.candidates}" if arguments.candidates else ""
-    command = f"nestmat dft export {arguments.results} {arguments.folder}{chosen}"
+    option = f" --candidates {arguments.candidates}" if arguments.candidates else ""
+    command = f"nestmat dft export {arguments.results} {arguments.folder}{option}"
     for path in export_tables(
         arguments.results, arguments.folder, command, versions.commit(), arguments.candidates
     ):
@@ -186,94 +190,116 @@ def schema(arguments: argparse.Namespace) -> None:
         print(path)
 
 
+class _Commands:
+    """Commands that are added to a parser.
+
+    Args:
+        group: What argparse adds them to.
+    """
+
+    def __init__(self, group: argparse._SubParsersAction):
+        self.group = group
+
+    def add(self, name: str, function: Callable[..., int | None]) -> argparse.ArgumentParser:
+        """Add a command whose help is the docstring of its function."""
+        text = function.__doc__ or ""
+        command = self.group.add_parser(name, help=text.splitlines()[0], description=text)
+        command.set_defaults(function=function)
+        return command
+
+
 def parser() -> argparse.ArgumentParser:
     """The arguments of every command."""
     top = argparse.ArgumentParser(
         prog="nestmat",
         description="Multi-scale screening of materials with nested autoencoders.",
-        epilog="Errors in files are told on stderr, with exit status 2.",
+        epilog="Errors in files are printed on stderr, with exit status 2.",
     )
     top.add_argument("--version", action="version", version=f"nestmat {nestmat.__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    group = top.add_subparsers(metavar="COMMAND", required=True)
+    commands = _Commands(group)
+    _add_study_commands(commands)
+    _add_result_commands(commands)
+    text = "Look after the DFT calculations with GPAW, which `snakemake dft` runs."
+    dft = group.add_parser("dft", help=text, description=text)
+    _add_dft_commands(_Commands(dft.add_subparsers(metavar="COMMAND", required=True)))
+    commands.add("schema", schema)
+    return top
 
-    def command(name: str, function, group=commands) -> argparse.ArgumentParser:
-        text = function.__doc__
-        added = group.add_parser(name, help=text.splitlines()[0], description=text)
-        added.set_defaults(function=function)
-        return added
 
-    study_help = "a study's YAML file, or the name of a shipped study"
-    added = command("validate", validate)
-    added.add_argument("study", help=study_help)
-    added.add_argument(
+def _add_study_commands(commands: _Commands) -> None:
+    """Commands that check, write and run a study."""
+    command = commands.add("validate", validate)
+    command.add_argument("study", help=_STUDY_HELP)
+    command.add_argument(
         "--no-plan", dest="plan", action="store_false", help="leave out the dry run that counts the jobs"
     )
 
-    added = command("new", new)
-    added.add_argument("name", help="name of the study: letters, digits, underscores")
-    added.add_argument("--data", required=True, help="your table: CSV with a header line, or Parquet")
-    added.add_argument("--formula", help="column of the chemical formula")
-    added.add_argument(
+    command = commands.add("new", new)
+    command.add_argument("name", help="name of the study: letters, digits, underscores")
+    command.add_argument("--data", required=True, help="your table: CSV with a header line, or Parquet")
+    command.add_argument("--formula", help="column of the chemical formula")
+    command.add_argument(
         "--target",
         required=True,
         action="append",
         metavar="COLUMN[:UNIT]",
         help="column to predict, with its unit, as in gap:eV; repeat for more",
     )
-    added.add_argument(
+    command.add_argument(
         "--features", metavar="A,B,C", help="columns to learn from; by default all numbers and categories"
     )
-    added.add_argument("--output", help="file to write, by default NAME.yaml here; never overwritten")
+    command.add_argument("--output", help="file to write, by default NAME.yaml here; never overwritten")
 
-    added = command("report", report)
-    added.add_argument("study", help=study_help)
-    added.add_argument("--cores", default="all", help="processor cores to use, by default all")
+    command = commands.add("report", report)
+    command.add_argument("study", help=_STUDY_HELP)
+    command.add_argument("--cores", default="all", help="processor cores to use, by default all")
 
-    added = command("predict", predict)
-    added.add_argument("--study", required=True, help=study_help)
-    added.add_argument(
+
+def _add_result_commands(commands: _Commands) -> None:
+    """Commands that use the results of a study."""
+    command = commands.add("predict", predict)
+    command.add_argument("--study", required=True, help=_STUDY_HELP)
+    command.add_argument(
         "--input", required=True, help="CSV or Parquet file of formulas, with the study's other inputs"
     )
-    added.add_argument("--output", required=True, help="Parquet file to write")
-    added.add_argument("--scale", help="scale to predict with its finer ones, by default the last")
-    added.add_argument("--results", help="folder of the study's results, by default results/<study>")
+    command.add_argument("--output", required=True, help="Parquet file to write")
+    command.add_argument("--scale", help="scale to predict with its finer ones, by default the last")
+    command.add_argument("--results", help="folder of the study's results, by default results/<study>")
 
-    added = command("design", design)
-    added.add_argument("--study", required=True, help=study_help)
-    added.add_argument("--problem", required=True, help="problem of the study's search")
-    added.add_argument("--value", type=float, help="value to ask for, by default that of the problem")
-    added.add_argument("--count", type=int, default=1000, help="materials to draw, by default 1000")
-    added.add_argument("--method", help="generative method, by default that of the problem's shortlist")
-    added.add_argument("--output", required=True, help="file to write: .csv or .parquet")
-    added.add_argument("--results", help="folder of the study's results, by default results/<study>")
+    command = commands.add("design", design)
+    command.add_argument("--study", required=True, help=_STUDY_HELP)
+    command.add_argument("--problem", required=True, help="problem of the study's search")
+    command.add_argument("--value", type=float, help="value to ask for, by default that of the problem")
+    command.add_argument("--count", type=int, default=1000, help="materials to draw, by default 1000")
+    command.add_argument("--method", help="generative method, by default that of the problem's shortlist")
+    command.add_argument("--output", required=True, help="file to write: .csv or .parquet")
+    command.add_argument("--results", help="folder of the study's results, by default results/<study>")
 
-    about = "Look after the DFT calculations with GPAW, which `snakemake dft` runs."
-    dft = commands.add_parser("dft", help=about, description=about)
-    of_dft = dft.add_subparsers(metavar="COMMAND", required=True)
-    added = command("check", dft_check, of_dft)
-    chosen = added.add_mutually_exclusive_group()
-    chosen.add_argument("--python", help="interpreter to check, by default python3")
-    chosen.add_argument("--configfile", help=f"{study_help}, whose dft.python is checked")
-    added = command("export", dft_export, of_dft)
-    added.add_argument("results", help="folder of the results, as results/<study>/dft")
-    added.add_argument("folder", help="folder to write to, as resources/reference")
-    added.add_argument(
+
+def _add_dft_commands(commands: _Commands) -> None:
+    """Commands for calculations with GPAW."""
+    command = commands.add("check", dft_check)
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--python", help="interpreter to check, by default python3")
+    source.add_argument("--configfile", help=f"{_STUDY_HELP}, whose dft.python is checked")
+    command = commands.add("export", dft_export)
+    command.add_argument("results", help="folder of the results, as results/<study>/dft")
+    command.add_argument("folder", help="folder to write to, as resources/reference")
+    command.add_argument(
         "--candidates", metavar="SET", help="copy the tables of this set of candidates or layers instead"
     )
 
-    added = command("restore", dft_restore, of_dft)
-    added.add_argument("folder", help="folder of the tables, as resources/reference")
-    added.add_argument("results", help="folder of the results, as results/<study>/dft")
-    added = command("summary", dft_summary, of_dft)
-    added.add_argument("folder", help="folder of the tables, as resources/reference")
-    added.add_argument(
+    command = commands.add("restore", dft_restore)
+    command.add_argument("folder", help="folder of the tables, as resources/reference")
+    command.add_argument("results", help="folder of the results, as results/<study>/dft")
+    command = commands.add("summary", dft_summary)
+    command.add_argument("folder", help="folder of the tables, as resources/reference")
+    command.add_argument(
         "--gaps",
         action="store_true",
         help="compare gaps with the data set perovskites_pbe, fetched for it",
     )
-
-    command("schema", schema)
-    return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:

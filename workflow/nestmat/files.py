@@ -13,36 +13,36 @@ from nestmat.errors import InputError
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a path beside ``path`` to write to; rename it onto ``path`` when the block succeeds.
+    """Yield a path next to ``path`` to write to; rename it onto ``path`` when the block succeeds.
 
-    Whatever interrupts the block, ``path`` holds either its old content or the whole new one.
+    However the block ends, ``path`` holds either its old content or the whole new one.
 
     Raises:
         InputError: The folder cannot be written or the disk is full.
     """
     path = Path(path)
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        with aside.open("rb") as written:
+        yield temporary
+        with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        aside.replace(path)
+        temporary.replace(path)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and path.parent.is_dir():
             raise
         raise InputError(
-            f"cannot be written: {error.strerror or error}.",
+            f"The file cannot be written: {error.strerror or error}.",
             file=path,
             remedy="free space on the disk, or make the folder writable, and run the same command again.",
         ) from error
     finally:
         # Where the folder cannot be made there is nothing to remove, and the error above must not be hidden.
         with suppress(OSError):
-            aside.unlink()
+            temporary.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
-    with replacing(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

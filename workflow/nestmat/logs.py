@@ -62,7 +62,9 @@ def log_to(path: str | Path, level: int = logging.INFO) -> Iterator[logging.Logg
         file = logging.FileHandler(path, mode="w", encoding="utf-8")
     except OSError as error:
         raise InputError(
-            f"cannot be written: {error.strerror}.", file=path, remedy="make the folder of the log writable."
+            f"The log cannot be written: {error.strerror}.",
+            file=path,
+            remedy="make the folder of the log writable.",
         ) from error
     screen = logging.StreamHandler(sys.stderr)
     root = logging.getLogger()

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def reporting(
-    title: str, total: int, unit: str, every: float = 10.0
+    title: str, total: int, unit: str, interval: float = 10.0
 ) -> Iterator[Callable[[int, Callable[[], str]], None]]:
     """Report a job that counts what it has done.
 
@@ -23,10 +23,10 @@ def reporting(
         title: What is done.
         total: How much in all.
         unit: Of what, in the plural.
-        every: Seconds between lines in the log.
+        interval: Seconds between lines in the log.
 
     Yields:
-        A function of how much is done and of a function that tells more about it: telling may wait for the
+        A function of how much is done and of a function that describes it further: this may wait for the
         device, so it is called only when something is shown.
     """
     console = Console(stderr=True)
@@ -45,7 +45,7 @@ def reporting(
     def report(done: int, more: Callable[[], str]) -> None:
         nonlocal shown
         now = time.monotonic()
-        if now - shown < (0.5 if console.is_terminal else every):
+        if now - shown < (0.5 if console.is_terminal else interval):
             return
         shown = now
         rate = done / (now - begun)
@@ -53,8 +53,8 @@ def reporting(
         if console.is_terminal:
             bar.update(task, completed=done, more=text)
             return
-        left = (total - done) / max(rate, 1e-9)
-        log.info("%s: %d of %d %s, %s, about %.0f s left", title, done, total, unit, text, left)
+        seconds_left = (total - done) / max(rate, 1e-9)
+        log.info("%s: %d of %d %s, %s, about %.0f s left", title, done, total, unit, text, seconds_left)
 
     with bar:
         yield report

@@ -1,4 +1,4 @@
-"""The only reader and writer of Parquet: explicit schemas, units a column, provenance a file."""
+"""The only reader and writer of Parquet: explicit schemas, a unit of each column, provenance of each file."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def write(
     """
     if set(frame.columns) != set(schema) or len(frame.columns) != len(schema):
         missing, extra = sorted(set(schema) - set(frame.columns)), sorted(set(frame.columns) - set(schema))
-        raise InputError(f"table lacks columns {missing} and has unknown columns {extra}.", file=path)
+        raise InputError(f"The table lacks columns {missing} and has unknown columns {extra}.", file=path)
     arrays, fields = [], []
     for name, column in schema.items():
         kind = _TYPES[column.dtype]
@@ -138,8 +138,10 @@ def write(
         try:
             arrays.append(pa.array(frame[name].to_numpy(), type=kind, from_pandas=not keep_nan))
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise InputError(f"does not fit type {column.dtype}: {error}.", file=path, column=name) from error
-        about = {
+            raise InputError(
+                f"The values do not fit type {column.dtype}: {error}.", file=path, column=name
+            ) from error
+        metadata = {
             "unit": column.unit,
             "role": column.role,
             "block": column.block,
@@ -147,10 +149,11 @@ def write(
             "uncertainty": "" if column.uncertainty is None else repr(column.uncertainty),
             "classes": json.dumps(column.classes) if column.classes else "",
         }
-        fields.append(pa.field(name, kind, metadata={k: v for k, v in about.items() if v}))
-    facts = {"nestmat_version": nestmat.__version__, **(provenance or {})}
+        fields.append(pa.field(name, kind, metadata={k: v for k, v in metadata.items() if v}))
+    origin = {"nestmat_version": nestmat.__version__, **(provenance or {})}
     table = pa.Table.from_arrays(
-        arrays, schema=pa.schema(fields, metadata={"nestmat": json.dumps(facts, sort_keys=True, default=str)})
+        arrays,
+        schema=pa.schema(fields, metadata={"nestmat": json.dumps(origin, sort_keys=True, default=str)}),
     )
     with replacing(path) as aside:
         pq.write_table(table, aside, compression="zstd")
@@ -170,8 +173,8 @@ def read(path: str | Path, columns: Sequence[str] | None = None, **equal: Any) -
     filters = [(name, "==", value) for name, value in equal.items()] or None
     with _readable(path):
         names = set(pq.read_schema(path).names)
-        if lacking := sorted({*(columns or ()), *equal} - names):
-            raise InputError(f"table lacks columns {lacking}; it has {sorted(names)}.", file=path)
+        if missing := sorted({*(columns or ()), *equal} - names):
+            raise InputError(f"The table lacks columns {missing}; it has {sorted(names)}.", file=path)
         return pq.read_table(
             path, columns=None if columns is None else list(columns), filters=filters
         ).to_pandas()
@@ -183,7 +186,7 @@ def _readable(path: str | Path) -> Iterator[None]:
         yield
     except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise InputError(
-            f"is not a readable Parquet table: {error}.",
+            f"The file is not a readable Parquet table: {error}.",
             file=path,
             remedy="delete it and run again.",
         ) from error
@@ -192,17 +195,17 @@ def _readable(path: str | Path) -> Iterator[None]:
 def schema(path: str | Path) -> dict[str, Column]:
     """The columns of a file with their units, roles and blocks."""
     names = {kind: name for name, kind in _TYPES.items()}
-    found = {}
+    columns = {}
     with _readable(path):
         fields = pq.read_schema(path)
     for field in fields:
-        about: dict[str, Any] = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
-        if "uncertainty" in about:
-            about["uncertainty"] = float(about["uncertainty"])
-        if "classes" in about:
-            about["classes"] = tuple(json.loads(about["classes"]))
-        found[field.name] = Column(names[field.type], **about)
-    return found
+        metadata: dict[str, Any] = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        if "uncertainty" in metadata:
+            metadata["uncertainty"] = float(metadata["uncertainty"])
+        if "classes" in metadata:
+            metadata["classes"] = tuple(json.loads(metadata["classes"]))
+        columns[field.name] = Column(names[field.type], **metadata)
+    return columns
 
 
 def provenance(path: str | Path) -> dict[str, Any]:
@@ -225,9 +228,9 @@ def foreign(data: bytes, path: str | Path) -> pa.Table:
         return pq.ParquetFile(pa.BufferReader(data)).read()
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            f"is not a readable Parquet table: {error}.",
+            f"The file is not a readable Parquet table: {error}.",
             file=path,
-            remedy="write it anew, or give the data as CSV, in a file whose name does not end in .parquet.",
+            remedy="write it again, or give the data as CSV, in a file whose name does not end in .parquet.",
         ) from error
 
 

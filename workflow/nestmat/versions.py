@@ -32,13 +32,13 @@ PACKAGES = (
 
 def packages() -> dict[str, str]:
     """Version of each package that results depend on; those not installed are left out."""
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def commit() -> str | None:

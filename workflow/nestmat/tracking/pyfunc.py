@@ -22,10 +22,10 @@ def input_columns(trained: Trained) -> list[str]:
 
     The latents come from the parent's members one by one, since those do not share their latent axes.
     """
-    found = [column for columns in trained.inputs.values() for column in columns]
+    names = [column for columns in trained.inputs.values() for column in columns]
     for parent in _parents(trained):
-        found += [f"{parent}.{seed}.{z}" for seed in trained.members["seed"] for z in trained.columns[parent]]
-    return found
+        names += [f"{parent}.{seed}.{z}" for seed in trained.members["seed"] for z in trained.columns[parent]]
+    return names
 
 
 def output_columns(trained: Trained) -> list[str]:
@@ -44,7 +44,7 @@ def _parents(trained: Trained) -> list[str]:
 class ScaleModel(PythonModel):
     """Mean and standard deviation of every target, over the members trained on all rows.
 
-    A scale without targets gives the latents of each of these members.
+    Of a scale without targets, the latents of each of these members.
     """
 
     def load_context(self, context: Any) -> None:
@@ -63,10 +63,10 @@ class ScaleModel(PythonModel):
             blocks[parent] = np.stack(seeds)
         latents, predicted = trained.apply(blocks, np.arange(len(trained.members)))
         if predicted:
-            found = [part for means, stds in predicted.values() for part in ensemble(means, stds)]
+            values = [part for means, stds in predicted.values() for part in ensemble(means, stds)]
         else:
-            found = [z for member in latents for z in member.T]
-        columns = dict(zip(output_columns(trained), found, strict=True))
+            values = [z for member in latents for z in member.T]
+        columns = dict(zip(output_columns(trained), values, strict=True))
         return pd.DataFrame(columns, index=model_input.index)
 
 

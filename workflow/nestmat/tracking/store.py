@@ -1,7 +1,7 @@
 """MLflow as a sink: the files of a study are copied into its store after the fact.
 
-Nothing reads the store, and whatever is wrong with it is a warning. One parent run a study, found again by
-its tag; a child run a scale, protocol and model, made anew only when its files have changed. MLflow is
+Nothing reads the store, and any error of it is a warning. A study is one parent run, recognised by its tag;
+a scale, protocol and model is a child run, which is replaced only when its files have changed. MLflow is
 imported late, for that takes seconds.
 """
 
@@ -88,9 +88,9 @@ def init_store(uri: str) -> str:
         Id of the experiment.
 
     Raises:
-        Exception: Whatever MLflow, its database or the network raise.
+        Exception: What MLflow, its database or the network raise.
     """
-    _reach(uri)
+    _check_reachable(uri)
     _import_mlflow()
     from mlflow.tracking import MlflowClient
 
@@ -103,8 +103,8 @@ def init_store(uri: str) -> str:
                 with replacing(database) as aside:
                     MlflowClient(f"sqlite:///{aside}").create_experiment(EXPERIMENT, location)
     client = MlflowClient(uri)
-    found = client.get_experiment_by_name(EXPERIMENT)
-    return found.experiment_id if found else client.create_experiment(EXPERIMENT, location)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    return experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, location)
 
 
 def open_store(tracking: str) -> dict[str, Any]:
@@ -117,25 +117,25 @@ def open_store(tracking: str) -> dict[str, Any]:
         ``store``, and ``error`` if it cannot be used, which is also logged as a warning.
     """
     uri = store_uri(tracking)
-    found = {"store": without_password(uri)}
+    report = {"store": without_password(uri)}
     if tracking != "off":
-        with _forgiving(found, "The MLflow store cannot be used"):
+        with _warn_of_errors(report, "The MLflow store cannot be used"):
             init_store(uri)
-    return found
+    return report
 
 
 @contextmanager
-def _forgiving(found: dict[str, Any], trouble: str) -> Iterator[None]:
+def _warn_of_errors(report: dict[str, Any], trouble: str) -> Iterator[None]:
     """Turn any error into a warning and an entry of ``found``."""
     try:
         yield
     except Exception as error:
         # A sink must not take a study down, and MLflow, SQLAlchemy, SQLite and requests share no error type.
-        found["error"] = f"{type(error).__name__}: {without_password(str(error))}"
+        report["error"] = f"{type(error).__name__}: {without_password(str(error))}"
         log.warning(
             "%s: %s. Results are complete without it; to try again: snakemake --forcerun track_runs.",
             trouble,
-            found["error"],
+            report["error"],
         )
 
 
@@ -147,7 +147,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _reach(uri: str) -> None:
+def _check_reachable(uri: str) -> None:
     """Fail at once where MLflow would try again for minutes."""
     database = _database(uri)
     if database and database.exists():
@@ -193,14 +193,14 @@ class Record:
 
     def digest(self) -> str:
         """Checksum of all that the run is made from."""
-        found = hashlib.sha256(pd.util.hash_pandas_object(self.metrics, index=False).to_numpy().tobytes())
+        checksum = hashlib.sha256(pd.util.hash_pandas_object(self.metrics, index=False).to_numpy().tobytes())
         for path in (self.features, self.card, self.history):
-            found.update(path.read_bytes() if path else b"")
-        return found.hexdigest()
+            checksum.update(path.read_bytes() if path else b"")
+        return checksum.hexdigest()
 
 
-def records(results: Path) -> list[Record]:
-    """What is to be copied: one record for each scale, protocol and model that the metrics of a study name.
+def list_records(results: Path) -> list[Record]:
+    """Records to copy: one record for each scale, protocol and model that the metrics of a study name.
 
     Args:
         results: Folder of the study.
@@ -208,15 +208,15 @@ def records(results: Path) -> list[Record]:
     Raises:
         InputError: A table cannot be read.
     """
-    found = []
+    entries = []
     for path in sorted((results / "metrics").glob("*.parquet")):
         for key, part in tables.read(path).groupby(["scale", "protocol", "model"]):
             scale, protocol, model = map(str, key)
             card = results / "models" / scale / protocol / f"{model}.json"
             features = results / "features" / f"{scale}.parquet"
             rows = part.reset_index(drop=True)
-            found.append(Record(scale, protocol, model, rows, features, card if card.is_file() else None))
-    return found
+            entries.append(Record(scale, protocol, model, rows, features, card if card.is_file() else None))
+    return entries
 
 
 def track(study: str, results: Path, tracking: str) -> dict[str, Any]:
@@ -235,17 +235,17 @@ def track(study: str, results: Path, tracking: str) -> dict[str, Any]:
         InputError: A file of the study cannot be read.
     """
     uri = store_uri(tracking)
-    found: dict[str, Any] = {"store": without_password(uri), "parent": None, "runs": {}}
+    report: dict[str, Any] = {"store": without_password(uri), "parent": None, "runs": {}}
     if tracking == "off":
-        return found
-    to_copy = records(results)
-    with _forgiving(found, "The runs were not copied into MLflow"):
+        return report
+    study_records = list_records(results)
+    with _warn_of_errors(report, "The runs were not copied into MLflow"):
         experiment = init_store(uri)
-        found["parent"], found["runs"] = _Copy(uri, experiment).study(study, to_copy)
-    return found
+        report["parent"], report["runs"] = _RunCopier(uri, experiment).copy_study(study, study_records)
+    return report
 
 
-class _Copy:
+class _RunCopier:
     """Copies records into one experiment."""
 
     def __init__(self, uri: str, experiment: str):
@@ -258,16 +258,17 @@ class _Copy:
 
     def _search(self, tags: Mapping[str, str]) -> list[Any]:
         text = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        found: list[Any] = []
+        runs: list[Any] = []
         token = None
         while True:
             page = self.client.search_runs([self.experiment], text, page_token=token)
-            found += page
+            runs += page
             token = page.token
             if not token:
-                return found
+                return runs
 
-    def study(self, study: str, to_copy: list[Record]) -> tuple[str, dict[str, str]]:
+    def copy_study(self, study: str, study_records: list[Record]) -> tuple[str, dict[str, str]]:
+        """Copy the records of a study; return the id of its run and those of the records by key."""
         parents = self._search({STUDY_TAG: study, KEY_TAG: "study"})
         if parents:
             parent = parents[0].info.run_id
@@ -276,19 +277,19 @@ class _Copy:
             parent = self.client.create_run(self.experiment, tags=tags, run_name=study).info.run_id
         for name, value in {"nestmat.version": nestmat.__version__, "nestmat.commit": commit() or ""}.items():
             self.client.set_tag(parent, name, value)
-        known = {run.data.tags[KEY_TAG]: run for run in self._search({"mlflow.parentRunId": parent})}
+        existing = {run.data.tags[KEY_TAG]: run for run in self._search({"mlflow.parentRunId": parent})}
         runs = {}
-        for record in to_copy:
-            old, digest = known.pop(record.key, None), record.digest()
+        for record in study_records:
+            old, digest = existing.pop(record.key, None), record.digest()
             if old is not None and old.data.tags.get(DIGEST_TAG) == digest:
                 runs[record.key] = old.info.run_id
                 continue
             if old is not None:
                 self._delete(old.info.run_id)
             runs[record.key] = self._record(study, parent, record, digest)
-        for run in known.values():
+        for run in existing.values():
             self._delete(run.info.run_id)
-        self._log_metrics(parent, _headline(to_copy))
+        self._log_metrics(parent, _headline_points(study_records))
         self.client.set_terminated(parent)
         return parent, runs
 
@@ -314,9 +315,9 @@ class _Copy:
             card = json.loads(record.card.read_text(encoding="utf-8"))
             parameters |= flatten(card["specification"]) | {"members": len(card["members"]["seed"])}
         self._log_parameters(run_id, parameters)
-        self._log_metrics(run_id, list(_points(record.metrics)))
+        self._log_metrics(run_id, list(_metric_points(record.metrics)))
         if record.history:
-            self._log_metrics(run_id, list(_curves(tables.read(record.history))))
+            self._log_metrics(run_id, list(_curve_points(tables.read(record.history))))
         with self.mlflow.start_run(run_id=run_id), warnings.catch_warnings():
             # Hints about the example that a signature could be guessed from: it is given in full.
             warnings.simplefilter("ignore", UserWarning)
@@ -326,7 +327,7 @@ class _Copy:
             self.mlflow.log_input(rows, context="training")
             if record.card:
                 self._log_model(record.card)
-        # Last: a copy that is broken off is made anew the next time.
+        # Last: a copy that is broken off is repeated the next time.
         self.client.set_tag(run_id, DIGEST_TAG, digest)
         self.client.set_terminated(run_id)
         return run_id
@@ -334,18 +335,20 @@ class _Copy:
     def _log_parameters(self, run_id: str, parameters: Mapping[str, Any]) -> None:
         from mlflow.entities import Param
 
-        found = [Param(_name(k), str(v)[:_LONGEST_PARAMETER]) for k, v in parameters.items()]
-        for start in range(0, len(found), 100):
-            self.client.log_batch(run_id, params=found[start : start + 100])
+        params = [Param(_name(k), str(v)[:_LONGEST_PARAMETER]) for k, v in parameters.items()]
+        for start in range(0, len(params), 100):
+            self.client.log_batch(run_id, params=params[start : start + 100])
 
     def _log_metrics(self, run_id: str, points: list[tuple[str, float, int]]) -> None:
         from mlflow.entities import Metric
 
-        # One time for all of them: the files do not tell when an epoch was.
+        # One time for all of them: the files do not state when an epoch was.
         now = int(time.time() * 1000)
-        found = [Metric(_name(key), value, now, step) for key, value, step in points if math.isfinite(value)]
-        for start in range(0, len(found), _BATCH):
-            self.client.log_batch(run_id, metrics=found[start : start + _BATCH])
+        metrics = [
+            Metric(_name(key), value, now, step) for key, value, step in points if math.isfinite(value)
+        ]
+        for start in range(0, len(metrics), _BATCH):
+            self.client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
 
     def _log_model(self, card: Path) -> None:
         """Log the members that were trained on all rows, with a signature, as code and safetensors."""
@@ -384,33 +387,38 @@ def _name(text: str) -> str:
     return _FORBIDDEN.sub("_", text)
 
 
-def flatten(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one, keys joined by dots."""
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            found |= flatten(value, f"{above}{key}.")
+            flat |= flatten(value, f"{prefix}{key}.")
         else:
-            found[above + key] = value
-    return found
+            flat[prefix + key] = value
+    return flat
 
 
-def _points(metrics: pd.DataFrame) -> Iterator[tuple[str, float, int]]:
+def _metric_points(metrics: pd.DataFrame) -> Iterator[tuple[str, float, int]]:
     """Metrics of the first repeat and of the ensemble over seeds: over all folds, then by fold as steps.
 
     Where every repeat has one fold, as in a holdout, the mean over the repeats, then by repeat.
     """
-    chosen = metrics[metrics["seed"] == -1]
-    if chosen.loc[chosen["fold"] >= 0, "fold"].nunique() == 1 and chosen["repeat"].nunique() > 1:
+    ensemble_rows = metrics[metrics["seed"] == -1]
+    if (
+        ensemble_rows.loc[ensemble_rows["fold"] >= 0, "fold"].nunique() == 1
+        and ensemble_rows["repeat"].nunique() > 1
+    ):
         keys = ["split", "target", "metric"]
-        for (split, target, metric), part in chosen[chosen["fold"] == -1].groupby(keys, sort=False):
+        for (split, target, metric), part in ensemble_rows[ensemble_rows["fold"] == -1].groupby(
+            keys, sort=False
+        ):
             yield f"{split}/{target}/{metric}", float(part["value"].mean()), 0
             if split == "validation":
                 for repeat, value in zip(part["repeat"].tolist(), part["value"].tolist(), strict=True):
                     yield f"by_repeat/{target}/{metric}", value, repeat
         return
-    chosen = chosen[chosen["repeat"] == 0]
-    columns = (chosen[name].tolist() for name in ("fold", "split", "target", "metric", "value"))
+    ensemble_rows = ensemble_rows[ensemble_rows["repeat"] == 0]
+    columns = (ensemble_rows[name].tolist() for name in ("fold", "split", "target", "metric", "value"))
     for fold, split, target, metric, value in zip(*columns, strict=True):
         if fold == -1:
             yield f"{split}/{target}/{metric}", value, 0
@@ -418,18 +426,18 @@ def _points(metrics: pd.DataFrame) -> Iterator[tuple[str, float, int]]:
             yield f"by_fold/{target}/{metric}", value, fold
 
 
-def _headline(to_copy: list[Record]) -> list[tuple[str, float, int]]:
+def _headline_points(study_records: list[Record]) -> list[tuple[str, float, int]]:
     """Validation metrics of the recommended predictors, for the study's own run."""
     return [
         (f"{record.scale}/{record.protocol}/{key.removeprefix('validation/')}", value, step)
-        for record in to_copy
+        for record in study_records
         if record.model == RECOMMENDED
-        for key, value, step in _points(record.metrics)
+        for key, value, step in _metric_points(record.metrics)
         if key.startswith("validation/")
     ]
 
 
-def _curves(history: pd.DataFrame) -> Iterator[tuple[str, float, int]]:
+def _curve_points(history: pd.DataFrame) -> Iterator[tuple[str, float, int]]:
     """Learning curves, the mean over the members."""
     mean = history.groupby(["split", "term", "epoch"], as_index=False)["loss"].mean()
     columns = (mean[name].tolist() for name in ("split", "term", "loss", "epoch"))
