@@ -6,12 +6,12 @@ the targets in their units.
 
 from typing import Any
 
-from nestmat.interpretation.interpret import embed_latents
+from nestmat.interpretation.embed import embed_latents
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files to `nestmat.interpretation.interpret.embed_latents`."""
+    """Map the rule's files to `embed_latents`."""
     with job_log(snakemake):
         embed_latents(str(snakemake.input.latents), snakemake.input.features, snakemake.output.embedding)
 

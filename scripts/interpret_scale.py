@@ -7,25 +7,24 @@ is the probability of a class.
 
 from typing import Any
 
-from nestmat.interpretation.interpret import interpret_scale
+from nestmat.interpretation.interpret import OUTPUTS, Effort, interpret_scale
+from nestmat.interpretation.members import InterpretedModel
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.interpretation.interpret.interpret_scale`."""
+    """Map the rule's files and parameters to `interpret_scale`."""
     with job_log(snakemake):
-        effort = snakemake.params.interpret
-        interpret_scale(
-            str(snakemake.input.weights),
-            snakemake.input.features,
-            str(snakemake.input.latents),
-            snakemake.output.correlations,
-            snakemake.output.shapley,
-            attributions=snakemake.output.attributions,
+        model = InterpretedModel(
+            weights=str(snakemake.input.weights),
+            features=snakemake.input.features,
+            latents=str(snakemake.input.latents),
             card=str(snakemake.input.card),
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
-            **{name: effort[name] for name in ("groups", "permutations", "background")},
         )
+        settings = snakemake.params.interpret
+        effort = Effort(**{name: settings[name] for name in ("groups", "permutations", "background")})
+        interpret_scale(model, effort, {name: getattr(snakemake.output, name) for name in OUTPUTS})
 
 
 if "snakemake" in globals():

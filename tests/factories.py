@@ -30,7 +30,9 @@ from nestmat.design.retraining import RETRAINED
 from nestmat.design.spaces import design_space
 from nestmat.design.verification import VERIFIED
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
-from nestmat.interpretation.interpret import CORRELATIONS, EMBEDDING, SHAPLEY
+from nestmat.interpretation.correlations import CORRELATIONS
+from nestmat.interpretation.embed import EMBEDDING
+from nestmat.interpretation.shapley import SHAPLEY
 from nestmat.paths import ROOT
 from nestmat.plan.tables import representations
 from nestmat.scales.sweep import SWEEP

@@ -26,10 +26,12 @@ from nestmat.interpretation.disentanglement import (
     measure_latents,
     probe,
     total_variation,
-    whitened,
+    whiten,
 )
 from nestmat.interpretation.families import encode_families, equimolar
-from nestmat.interpretation.interpret import ATTRIBUTIONS, interpret_scale
+from nestmat.interpretation.interpret import OUTPUTS, Effort, interpret_scale
+from nestmat.interpretation.members import InterpretedModel
+from nestmat.interpretation.shapley import ATTRIBUTIONS
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import latent_symbol
@@ -154,7 +156,7 @@ def test_whitening_shows_what_hides_in_a_small_direction():
     told = 4 * label + rng.normal(size=400)
     z = np.stack([common, common + told, np.zeros(400)], axis=1)
     assert probe(z, label, train, ~train)["validation"] < 0.65
-    seen = whitened(z, train)
+    seen = whiten(z, train)
     assert seen.shape == (400, 2)
     np.testing.assert_allclose(np.cov(seen[train].T, bias=True), np.eye(2), atol=1e-8)
     assert probe(seen, label, train, ~train)["validation"] > 0.9
@@ -336,16 +338,9 @@ def test_sampling_in_chunks_changes_nothing(monkeypatch):
 
 @pytest.fixture(scope="module")
 def interpreted(trained) -> pd.DataFrame:
-    interpret_scale(
-        trained / "m2.safetensors",
-        trained / "alloys.parquet",
-        trained / "latents.parquet",
-        trained / "correlations.parquet",
-        trained / "shapley.parquet",
-        attributions=trained / "attributions.parquet",
-        permutations=99,
-        background=16,
-    )
+    files = (trained / name for name in ("m2.safetensors", "alloys.parquet", "latents.parquet"))
+    outputs = {name: trained / f"{name}.parquet" for name in OUTPUTS}
+    interpret_scale(InterpretedModel(*files), Effort(permutations=99, background=16), outputs)
     return tables.read(trained / "attributions.parquet")
 
 

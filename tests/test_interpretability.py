@@ -13,20 +13,14 @@ from scipy import stats
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.interpretation import association, attribution
-from nestmat.interpretation import interpret as scale
+from nestmat.interpretation import association, attribution, shapley
 from nestmat.interpretation.alignment import align_latents, standardised
+from nestmat.interpretation.correlations import CORRELATIONS, correlation_table
+from nestmat.interpretation.embed import EMBEDDING, embed_latents
 from nestmat.interpretation.embedding import pca_map, umap_map
-from nestmat.interpretation.interpret import (
-    CORRELATIONS,
-    EMBEDDING,
-    SHAPLEY,
-    correlation_table,
-    embed_latents,
-    interpret_scale,
-    shapley_table,
-)
-from nestmat.interpretation.members import Explained, players
+from nestmat.interpretation.interpret import Effort, interpret_scale
+from nestmat.interpretation.members import Explained, InterpretedModel, players
+from nestmat.interpretation.shapley import SHAPLEY, shapley_table
 from nestmat.models.keys import ModelKey
 from nestmat.scales.train import LATENT_KEYS, TrainingJob, train_scale
 from nestmat.tables import Column
@@ -428,9 +422,12 @@ def write_scale(folder):
     )
 
 
-def read_explained(folder):
-    files = (folder / name for name in ("features.parquet", "latents.parquet"))
-    return Explained.read(folder / "toy.safetensors", None, *files, {"fine": folder / "fine.parquet"})
+def model_in(folder):
+    """Files of the trained model."""
+    weights, features, latents = (
+        folder / name for name in ("toy.safetensors", "features.parquet", "latents.parquet")
+    )
+    return InterpretedModel(weights, features, latents, parents={"fine": folder / "fine.parquet"})
 
 
 @pytest.fixture(scope="module")
@@ -442,7 +439,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def explained(folder):
-    return read_explained(folder)
+    return Explained.read(model_in(folder))
 
 
 def test_members_left_a_fold_out(explained):
@@ -459,8 +456,7 @@ def test_members_of_a_fold_without_rows_are_not_explained(folder, tmp_path):
     latents.loc[latents["fold"] == 2, "split"] = "train"
     path = tmp_path / "latents.parquet"
     tables.write(path, latents, tables.schema(folder / "latents.parquet"))
-    files = (folder / "toy.safetensors", None, folder / "features.parquet", path)
-    found = Explained.read(*files, {"fine": folder / "fine.parquet"})
+    found = Explained.read(replace(model_in(folder), latents=path))
     assert found.members[["fold", "seed"]].to_numpy().tolist() == [[f, s] for f in range(2) for s in range(2)]
     assert np.isfinite(shapley_table(found, {}, background=4, seed=0)["mean_abs"]).all()
 
@@ -555,7 +551,7 @@ def test_shapley_values_of_a_linear_network(explained):
 
 
 def test_shapley_rows_are_drawn_when_all_would_take_long(explained, monkeypatch, caplog):
-    monkeypatch.setattr(scale, "EVALUATIONS", 2**7 * 40 * 2 * 12)
+    monkeypatch.setattr(shapley, "EVALUATIONS", 2**7 * 40 * 2 * 12)
     with caplog.at_level("INFO"):
         shapley_table(explained, {}, background=64, seed=0)
     # Twelve rows for seven players; latents are three players, for which the budget covers all rows.
@@ -566,7 +562,7 @@ def test_shapley_rows_are_drawn_when_all_would_take_long(explained, monkeypatch,
 
 
 def test_many_inputs_are_explained_by_permutation(explained, monkeypatch):
-    monkeypatch.setattr(scale, "MAX_PLAYERS", 4)
+    monkeypatch.setattr(shapley, "MAX_PLAYERS", 4)
     found = shapley_table(explained, {}, background=64, seed=0)
     exact = found["function"].str.startswith("head:")
     assert set(found[exact]["method"]) == {"exact"}
@@ -578,21 +574,13 @@ def test_many_inputs_are_explained_by_permutation(explained, monkeypatch):
 def test_interpret_scale_writes_the_same_again(folder, tmp_path):
     written = []
     for run in ("first", "second"):
-        outputs = [tmp_path / run / name for name in ("correlations.parquet", "shapley.parquet")]
-        interpret_scale(
-            folder / "toy.safetensors",
-            folder / "features.parquet",
-            folder / "latents.parquet",
-            *outputs,
-            parents={"fine": folder / "fine.parquet"},
-            permutations=99,
-            background=8,
-        )
-        written.append([path.read_bytes() for path in outputs])
+        outputs = {name: tmp_path / run / f"{name}.parquet" for name in ("correlations", "shapley")}
+        interpret_scale(model_in(folder), Effort(permutations=99, background=8), outputs)
+        written.append([path.read_bytes() for path in outputs.values()])
     assert written[0] == written[1]
-    assert tables.schema(outputs[0]) == dict(CORRELATIONS)
-    assert tables.schema(outputs[1]) == dict(SHAPLEY)
-    assert tables.provenance(outputs[1])["model"] == "toy"
+    assert tables.schema(outputs["correlations"]) == dict(CORRELATIONS)
+    assert tables.schema(outputs["shapley"]) == dict(SHAPLEY)
+    assert tables.provenance(outputs["shapley"])["model"] == "toy"
 
 
 def test_a_scale_without_targets_explains_its_latents(explained):
@@ -607,9 +595,8 @@ def test_a_scale_without_targets_explains_its_latents(explained):
 
 
 def test_interpretation_names_what_is_missing(folder):
-    files = [folder / name for name in ("features.parquet", "latents.parquet")]
     with pytest.raises(InputError, match="latents of the parent 'fine'"):
-        Explained.read(folder / "toy.safetensors", None, *files, {})
+        Explained.read(replace(model_in(folder), parents={}))
 
 
 def test_players_are_groups_classes_and_single_columns():

@@ -1,6 +1,6 @@
 """Bring the latents of several members into one order and orientation.
 
-A permutation of the latents, or a change of their sign, leaves the loss of an autoencoder as it is, so that
+A permutation of the latents, or a change of their sign, does not change the loss of an autoencoder, so that
 z0 of one member is not z0 of the next. Members are compared only after each is matched to one of them.
 """
 
@@ -21,6 +21,12 @@ class Alignment:
         order: Latent of each member that matches latent j of the reference, (members, latents).
         sign: +1 or -1, that latent's orientation, (members, latents).
         correlation: |Pearson r| of each matched pair, (members, latents).
+
+    Example:
+        >>> z = np.array([[0.0, 1.0], [1.0, 3.0], [2.0, 0.0]])
+        >>> alignment = align_latents(np.stack([z, -z[:, ::-1]]), reference=0)
+        >>> alignment.order[1].tolist(), alignment.sign[1].tolist()
+        ([1, 0], [-1.0, -1.0])
     """
 
     reference: int
@@ -30,15 +36,15 @@ class Alignment:
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Reorder and orient the last axis of one array a member, (members, ..., latents)."""
-        between = (1,) * (values.ndim - 2)
-        shape = (len(self.order), *between, self.order.shape[1])
+        inner_axes = (1,) * (values.ndim - 2)
+        shape = (len(self.order), *inner_axes, self.order.shape[1])
         return np.take_along_axis(values, self.order.reshape(shape), axis=-1) * self.sign.reshape(shape)
 
     @property
     def stability(self) -> np.ndarray:
         """Mean |r| of each latent of the reference with its matches, (latents,); NaN for one member alone."""
-        others = np.delete(self.correlation, self.reference, axis=0)
-        return others.mean(axis=0) if len(others) else np.full(self.order.shape[1], np.nan)
+        correlation = np.delete(self.correlation, self.reference, axis=0)
+        return correlation.mean(axis=0) if len(correlation) else np.full(self.order.shape[1], np.nan)
 
 
 def standardised(values: np.ndarray, axis: int = -2) -> np.ndarray:

@@ -1,4 +1,10 @@
-"""Association of latents with descriptors, targets and each other, with permutation tests."""
+"""Measures of association between columns, with permutation tests.
+
+Pearson and Spearman correlations are those of scipy, for all pairs of columns at once. Distance correlation
+and the permutation test are own code: dcor is not among the dependencies, and `scipy.stats.permutation_test`
+tests one statistic of one pair at a time, where here all latents of all members are permuted together and
+thousands of pairs share each permutation. Tests compare them with the definitions and with scipy.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +19,10 @@ from nestmat.interpretation.alignment import standardised
 Method = Literal["pearson", "spearman", "distance"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-# Distance correlation costs n^2 a permutation: its test draws this many rows where there are more.
 TEST_ROWS = 400
-# Numbers in the largest temporary array.
+"""Rows that a test of distance correlation draws where there are more: it costs n^2 a permutation."""
 CHUNK = 2**23
+"""Numbers in the largest temporary array."""
 
 
 def distance_covariances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -51,8 +57,8 @@ def distance_variances(x: np.ndarray) -> np.ndarray:
         a = np.abs(x[rows, None] - x[None])
         square += np.einsum("ijk,ijk->k", a, a)
         mean[rows] = a.mean(axis=1)
-    found = square / n**2 + mean.mean(0) ** 2 - 2.0 * (mean**2).mean(0)
-    return np.where(np.ptp(x, axis=0) > 0, found, np.nan)
+    variance = square / n**2 + mean.mean(0) ** 2 - 2.0 * (mean**2).mean(0)
+    return np.where(np.ptp(x, axis=0) > 0, variance, np.nan)
 
 
 def _blocks(n: int, numbers_a_row: int) -> Iterator[slice]:
@@ -70,6 +76,11 @@ def correlation(x: np.ndarray, y: np.ndarray, method: Method) -> np.ndarray:
 
     Returns:
         (k, m); NaN where a column is constant.
+
+    Example:
+        >>> x = np.linspace(-1.0, 1.0, 41)[:, None]
+        >>> abs(correlation(x, x**2, "pearson")[0, 0]) < 1e-12, correlation(x, x**2, "distance")[0, 0] > 0.4
+        (True, True)
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if method != "distance":
@@ -80,19 +91,19 @@ def correlation(x: np.ndarray, y: np.ndarray, method: Method) -> np.ndarray:
     return np.sqrt(np.clip(distance_covariances(x, y) / scale, 0.0, 1.0))
 
 
-def mean_correlation(latents: np.ndarray, others: np.ndarray, method: Method) -> np.ndarray:
+def mean_correlation(latents: np.ndarray, partners: np.ndarray, method: Method) -> np.ndarray:
     """Correlation, averaged over members whose latents are aligned.
 
     Args:
         latents: (members, n, k).
-        others: The same for all members, (1, n, m), or of each, (members, n, m).
+        partners: The same for all members, (1, n, m), or of each, (members, n, m).
         method: As in `correlation`.
 
     Returns:
         (k, m): the mean, for distance correlation the root mean square, over the members.
     """
-    pairs = zip(latents, np.broadcast_to(others, (len(latents), *others.shape[1:])), strict=True)
-    values = np.stack([correlation(z, other, method) for z, other in pairs])
+    pairs = zip(latents, np.broadcast_to(partners, (len(latents), *partners.shape[1:])), strict=True)
+    values = np.stack([correlation(z, x, method) for z, x in pairs])
     return np.sqrt((values**2).mean(axis=0)) if method == "distance" else values.mean(axis=0)
 
 
@@ -109,16 +120,16 @@ def adjusted(value: np.ndarray, n: int) -> np.ndarray:
 
 
 def permutation_p_values(
-    latents: np.ndarray, others: np.ndarray, method: Method, permutations: int, seed: int
+    latents: np.ndarray, partners: np.ndarray, method: Method, permutations: int, seed: int
 ) -> np.ndarray:
-    """Probability of an association as strong as the one found if rows were paired at random.
+    """Probability of an association as strong as the observed one if rows were paired at random.
 
     All latents of all members move together, so that the members' dependence is kept and the mean over the
     members is what is tested. Rows are taken as exchangeable: repeated materials make the values too small.
 
     Args:
         latents: Aligned latents, (members, n, k).
-        others: (1, n, m) or (members, n, m).
+        partners: (1, n, m) or (members, n, m).
         method: As in `correlation`; two-sided for pearson and spearman. Distance correlation draws
             `TEST_ROWS` rows where there are more.
         permutations: Number of random permutations; the smallest value is 1 / (permutations + 1).
@@ -131,22 +142,22 @@ def permutation_p_values(
     n = latents.shape[1]
     if method == "distance" and n > TEST_ROWS:
         rows = np.sort(rng.choice(n, TEST_ROWS, replace=False))
-        latents, others, n = latents[:, rows], others[:, rows], TEST_ROWS
-    z, x = _units(latents, method), _units(others, method)
-    if len(others) == 1:
+        latents, partners, n = latents[:, rows], partners[:, rows], TEST_ROWS
+    z, x = _units(latents, method), _units(partners, method)
+    if len(partners) == 1:
         # The statistic is linear in the members' units: their mean is one member.
         z = z.mean(axis=0, keepdims=True)
     k, m = z.shape[2], x.shape[2]
     x = x.reshape(-1, m)
-    found = np.abs(z.reshape(-1, k).T @ x)
-    # Ties with the value found are counted, also when they differ by rounding: descriptors take few levels.
-    bar = np.nan_to_num(found - 1e-5 * found - 1e-12 * len(z))
+    observed = np.abs(z.reshape(-1, k).T @ x)
+    # Ties with the observed value count, also when they differ by rounding: descriptors take few levels.
+    threshold = np.nan_to_num(observed - 1e-5 * observed - 1e-12 * len(z))
     z, x = np.nan_to_num(z), np.nan_to_num(x)
     exceeding = np.zeros((k, m), dtype=np.int64)
     for _ in range(permutations):
-        moved = np.take(z, _moved_items(rng.permutation(n), method), axis=1)
-        exceeding += np.abs(moved.reshape(-1, k).T @ x) >= bar
-    return np.where(np.isnan(found), np.nan, (exceeding + 1) / (permutations + 1))
+        permuted = np.take(z, _permute_items(rng.permutation(n), method), axis=1)
+        exceeding += np.abs(permuted.reshape(-1, k).T @ x) >= threshold
+    return np.where(np.isnan(observed), np.nan, (exceeding + 1) / (permutations + 1))
 
 
 def _units(values: np.ndarray, method: Method) -> np.ndarray:
@@ -172,7 +183,7 @@ def _units(values: np.ndarray, method: Method) -> np.ndarray:
     return units
 
 
-def _moved_items(permutation: np.ndarray, method: Method) -> np.ndarray:
+def _permute_items(permutation: np.ndarray, method: Method) -> np.ndarray:
     """Index of the item that takes each item's place when the rows are permuted, (items,)."""
     if method != "distance":
         return permutation

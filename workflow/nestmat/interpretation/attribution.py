@@ -1,7 +1,10 @@
-"""What a function's value at a row owes to each input: Shapley values, and permutation importance beyond.
+"""Contribution of each input to a function's value at a row: Shapley values, or permutation importance.
 
 A missing input is replaced by its value in background rows (interventional: Janzing, Minorics and Blöbaum,
 AISTATS 2020), so the attribution explains the function, not the correlation of the inputs.
+
+The code is own: shap and captum are not among the dependencies, and a coalition is evaluated for the rows of
+all outputs at once. Tests compare it with closed forms, the definition and scikit-learn's importances.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ Function = Callable[[np.ndarray], np.ndarray]
 Groups = Mapping[str, Sequence[int]]
 
 MAX_PLAYERS = 12
-# Numbers in the largest array of inputs handed to the function.
+"""Inputs, or groups of inputs, up to which all coalitions are enumerated."""
 CHUNK = 2**18
+"""Numbers in the largest array of inputs that the function is evaluated at."""
 
 
 def _membership(groups: Groups | None, width: int) -> np.ndarray:
@@ -27,7 +31,9 @@ def _membership(groups: Groups | None, width: int) -> np.ndarray:
         return np.arange(width)
     columns = [column for members in groups.values() for column in members]
     if sorted(columns) != list(range(width)):
-        raise InputError(f"groups must hold each of the {width} inputs once; they hold {sorted(columns)}.")
+        raise InputError(
+            f"The groups do not hold each of the {width} inputs once; they hold columns {sorted(columns)}."
+        )
     player = np.empty(width, dtype=np.int64)
     for g, members in enumerate(groups.values()):
         player[list(members)] = g
@@ -74,6 +80,11 @@ def shapley_values(
 
     Raises:
         InputError: There are more than `MAX_PLAYERS` inputs or groups, or no background rows.
+
+    Example:
+        >>> x, background = np.array([[1.0, 2.0]]), np.zeros((1, 2))
+        >>> shapley_values(lambda x: x[:, 0] + x[:, 0] * x[:, 1], x, background)
+        array([[2., 1.]])
     """
     n, width = x.shape
     player = _membership(groups, width)
@@ -84,7 +95,7 @@ def shapley_values(
             remedy=f"group them into at most {MAX_PLAYERS}, or use permutation importance.",
         )
     if not len(background):
-        raise InputError("no background rows are given.")
+        raise InputError("Shapley values need background rows, and there are none.")
     weights = shapley_weights(d)
     rows_step = max(1, CHUNK // background.size)
     parts, scalar = [], False
@@ -101,8 +112,8 @@ def shapley_values(
             mean = values.reshape(len(codes), len(rows), len(background), -1).mean(axis=2, dtype=np.float64)
             total = total + np.tensordot(weights[:, codes], mean, axes=1)
         parts.append(np.moveaxis(np.asarray(total), 0, 1))
-    found = np.concatenate(parts)
-    return found[..., 0] if scalar else found
+    attributions = np.concatenate(parts)
+    return attributions[..., 0] if scalar else attributions
 
 
 def sampled_shapley_values(
@@ -116,8 +127,8 @@ def sampled_shapley_values(
 ) -> np.ndarray:
     """Shapley values estimated from random orders, each run forwards and backwards.
 
-    In an order the inputs of a row replace, one after the other, those of a random background row; what each
-    one changes is its contribution (Štrumbelj and Kononenko, Knowl. Inf. Syst. 41, 647, 2014).
+    In an order the inputs of a row replace, one after the other, those of a random background row; the change
+    by each one is its contribution (Štrumbelj and Kononenko, Knowl. Inf. Syst. 41, 647, 2014).
 
     Args:
         function: From inputs (rows, width) to values (rows, outputs).
@@ -135,11 +146,11 @@ def sampled_shapley_values(
     player = _membership(groups, width)
     d = width if groups is None else len(groups)
     step, parts = max(1, CHUNK // ((d + 1) * width)), []
-    drawn = [(rng.permutation(d), rng.integers(0, len(background), size=n)) for _ in range(orders)]
+    draws = [(rng.permutation(d), rng.integers(0, len(background), size=n)) for _ in range(orders)]
     for first in range(0, n, step):
         rows = x[first : first + step]
         total: np.ndarray | float = 0.0
-        for order, base in drawn:
+        for order, base in draws:
             missing = background[np.asarray(base)[first : first + step]]
             for joining in (order, order[::-1]):
                 present = np.argsort(joining)[player] < np.arange(d + 1)[:, None]
@@ -183,9 +194,9 @@ def permutation_importance(
     value = np.asarray(function(x), dtype=np.float64)
     changes = []
     for g in range(width if groups is None else len(groups)):
-        drawn = background[rng.integers(len(background), size=(repeats, n))]
-        moved = np.where(player == g, drawn, x).reshape(-1, width)
-        values = np.asarray(function(moved), dtype=np.float64).reshape(repeats, *value.shape)
+        replacement = background[rng.integers(len(background), size=(repeats, n))]
+        replaced = np.where(player == g, replacement, x).reshape(-1, width)
+        values = np.asarray(function(replaced), dtype=np.float64).reshape(repeats, *value.shape)
         changes.append(np.abs(values - value).mean(axis=1))
     stacked = np.stack(changes)
     return stacked.mean(axis=1), stacked.std(axis=1, ddof=1) if repeats > 1 else np.zeros_like(stacked[:, 0])

@@ -33,21 +33,21 @@ def equimolar(families: AlloyFamilies) -> pd.DataFrame:
         Columns family, row_id, row, formula and material.
 
     Raises:
-        InputError: A family holds what is no element.
+        InputError: A family holds a symbol that is no element.
     """
-    found = [
+    alloys = [
         (family, from_species(dict.fromkeys(chosen, 1.0)))
         for family, elements in families.elements.items()
         for chosen in combinations(elements, families.of)
     ]
-    number = np.arange(len(found))
+    number = np.arange(len(alloys))
     return pd.DataFrame(
         {
-            "family": [family for family, _ in found],
+            "family": [family for family, _ in alloys],
             "row_id": number,
             "row": number + 1,
-            "formula": [formula.text for _, formula in found],
-            "material": [formula.key for _, formula in found],
+            "formula": [formula.text for _, formula in alloys],
+            "material": [formula.key for _, formula in alloys],
         }
     )
 
@@ -61,8 +61,8 @@ def encode_families(
 ) -> None:
     """Encode the alloys of some families by one member, and write their latents.
 
-    The member is the first that left a fold out, whose latents can be shown beside those of rows that it did
-    not see.
+    The member is the first that left a fold out, whose latents can be shown together with those of rows that
+    it did not train on.
 
     Args:
         weights: Weights by scale, parents first; the model of the last one is shown.
@@ -85,20 +85,21 @@ def encode_families(
         }
         for name, model in models.items()
     }
-    made = featurize_chain(frame, configured, features)
-    for found in made.values():
-        if not found.rejects.empty:
-            first = found.rejects.iloc[0]
+    featurized = featurize_chain(frame, configured, features)
+    for table in featurized.values():
+        if not table.rejects.empty:
+            first = table.rejects.iloc[0]
+            formula = frame["formula"].iloc[int(first["row"]) - 1]
             raise InputError(
-                f"has no features: {first['reason']}",
-                column=f"scales.{scale}.interpret.families",
-                value=frame["formula"].iloc[int(first["row"]) - 1],
+                f"The alloy {formula} has no features: {first['reason']}",
+                key=f"scales.{scale}.interpret.families",
+                value=formula,
                 remedy="name elements that the model reads.",
             )
     trained = models[scale]
     member = trained.members.query("repeat == 0 and inner == -1 and fold >= 0").sort_values("fold").iloc[0]
     predicted = predict_chain(
-        weights, {name: found.frame for name, found in made.items()}, repeat=0, fold=int(member["fold"])
+        weights, {name: table.frame for name, table in featurized.items()}, repeat=0, fold=int(member["fold"])
     )
     z = predicted[scale].latents[0]
     columns = [f"z{k}" for k in range(z.shape[1])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ class MemberNetwork:
     Attributes:
         network: The network of this member alone.
         order: Its latents in the order of the reference member, (latents,).
-        scale: Mean and standard deviation of each target, which the network gives standardised.
+        scale: Mean and standard deviation of each target, which the network predicts standardised.
     """
 
     network: Network
@@ -46,8 +46,27 @@ class MemberNetwork:
         return np.column_stack(self._targets(torch.from_numpy(z)[None]))
 
     def _targets(self, z: torch.Tensor) -> list[np.ndarray]:
-        found = self.network.predict(z)
-        return [(found[name][0][0] * std + mean).numpy() for name, (mean, std) in self.scale.items()]
+        predicted = self.network.predict(z)
+        return [(predicted[name][0][0] * std + mean).numpy() for name, (mean, std) in self.scale.items()]
+
+
+@dataclass(frozen=True)
+class InterpretedModel:
+    """Files of the model that is explained.
+
+    Attributes:
+        weights: Weights of the model.
+        features: Features of the scale.
+        latents: Latents of the model.
+        card: Card of the model; by default the file next to the weights.
+        parents: Propagated latents of each parent scale for the rows of this one.
+    """
+
+    weights: str | Path
+    features: str | Path
+    latents: str | Path
+    card: str | Path | None = None
+    parents: Mapping[str, str | Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,44 +92,40 @@ class Explained:
     parents: dict[str, tuple[list[int], Alignment]]
 
     @classmethod
-    def read(
-        cls,
-        weights: str | Path,
-        card: str | Path | None,
-        features: str | Path,
-        latents: str | Path,
-        parents: Mapping[str, str | Path],
-    ) -> Explained:
+    def read(cls, model: InterpretedModel) -> Explained:
         """Read the members, their rows and their latents.
+
+        Args:
+            model: Files of the model.
 
         Raises:
             InputError: A file is missing or does not fit the others.
         """
-        trained = Trained.load(weights, card)
-        data = ScaleData.read(features)
+        trained = Trained.load(model.weights, model.card)
+        data = ScaleData.read(model.features)
         for name in trained.parents:
-            if name not in parents:
+            if name not in model.parents:
                 raise InputError(
-                    f"reads latents of the parent {name!r}, which are not given.",
-                    file=weights,
-                    remedy="give the propagated latents of every parent.",
+                    f"The model reads latents of the parent {name!r}, which are missing.",
+                    file=model.weights,
+                    remedy="add the propagated latents of every parent.",
                 )
-            data = data.with_propagated(name, parents[name], trained.protocol, repeat=0, inner=-1)
-        chosen = trained.members.query("inner == -1 and repeat == 0 and fold >= 0")
-        if chosen.empty:
-            raise InputError("holds no member that left a fold out.", file=weights)
+            data = data.with_propagated(name, model.parents[name], trained.protocol, repeat=0, inner=-1)
+        members = trained.members.query("inner == -1 and repeat == 0 and fold >= 0")
+        if members.empty:
+            raise InputError("The weights hold no member that left a fold out.", file=model.weights)
         values, train = latents_by_member(
-            tables.read(latents, repeat=0), chosen["member"].to_numpy(), data.row_id, latents
+            tables.read(model.latents, repeat=0), members["member"].to_numpy(), data.row_id, model.latents
         )
         # A scale need not have rows in every fold of its protocol.
-        some = np.flatnonzero(~train.all(axis=1))
-        chosen, values, train = chosen.iloc[some], values[some], train[some]
-        keys = [chosen[key].to_numpy(np.int64) for key in MEMBER_KEYS]
-        matched = {}
+        left_some_out = np.flatnonzero(~train.all(axis=1))
+        members, values, train = members.iloc[left_some_out], values[left_some_out], train[left_some_out]
+        keys = [members[key].to_numpy(np.int64) for key in MEMBER_KEYS]
+        parents = {}
         for name in trained.parents:
             columns = [i for i, column in enumerate(data.columns[name]) if is_latent(column)]
-            matched[name] = (columns, align_latents(data.block(name, *keys)[..., columns]))
-        return cls(trained, data, chosen, train, values, align_latents(values), matched)
+            parents[name] = (columns, align_latents(data.block(name, *keys)[..., columns]))
+        return cls(trained, data, members, train, values, align_latents(values), parents)
 
     @property
     def keys(self) -> list[np.ndarray]:
@@ -181,14 +196,14 @@ class Explained:
         Members differ in the scale of their latents: each is standardised on its training rows.
         """
         seeds = self.members["seed"].to_numpy()
-        found = np.zeros((len(set(seeds)), *values.shape[1:]))
+        standardised = np.zeros((len(set(seeds)), *values.shape[1:]))
         for number, seed in enumerate(sorted(set(seeds))):
             for member in np.flatnonzero(seeds == seed):
-                rows, seen = ~self.train[member], values[member][self.train[member]]
-                spread = seen.std(axis=0)
+                rows, of_train = ~self.train[member], values[member][self.train[member]]
+                spread = of_train.std(axis=0)
                 scale = np.where(spread > 0, spread, 1.0)
-                found[number, rows] = (values[member][rows] - seen.mean(axis=0)) / scale
-        return found[:, self.covered]
+                standardised[number, rows] = (values[member][rows] - of_train.mean(axis=0)) / scale
+        return standardised[:, self.covered]
 
 
 def latents_by_member(
@@ -200,7 +215,9 @@ def latents_by_member(
     frame = frame.set_index(["member", "row_id"])[[*columns, "split"]].reindex(index)
     if frame["split"].isna().any():
         raise InputError(
-            "lacks latents of a member or a row of the features.", file=path, remedy="train the scale again."
+            "The table lacks latents of a member or of a row of the features.",
+            file=path,
+            remedy="train the scale again.",
         )
     shape = (len(members), len(row_id))
     return (
@@ -212,7 +229,7 @@ def latents_by_member(
 def players(
     columns: Mapping[str, Sequence[str]], kinds: Mapping[str, str], groups: Mapping[str, Sequence[str]]
 ) -> dict[str, list[int]]:
-    """Inputs that an attribution tells apart.
+    """Inputs between which an attribution distinguishes.
 
     Args:
         columns: Names of the input columns by block, in the order of the inputs.
@@ -220,49 +237,67 @@ def players(
         groups: Named groups of columns, or of whole blocks by their name.
 
     Returns:
-        Indices of the columns of each player: the groups, then the columns left. The columns of a class or of
-        site fractions stay together, since one of them alone cannot be missing.
+        Indices of the columns of each player: the groups, then the remaining columns. The columns of a class
+        or of site fractions stay together, since one of them alone cannot be missing.
 
     Raises:
         InputError: A group holds an unknown column, one of another group, or none.
+
+    Example:
+        >>> columns = {"size": ["a", "b"], "site": ["X=I", "X=Br"]}
+        >>> players(columns, {"size": "continuous", "site": "simplex"}, groups={})
+        {'a': [0], 'b': [1], 'site': [2, 3]}
     """
     names = [name for block in columns.values() for name in block]
     # A column may stand in several blocks: then it is one input at several places.
-    place = {name: [i for i, other in enumerate(names) if other == name] for name in names}
-    blocks = {block: [i for name in members for i in place[name]] for block, members in columns.items()}
-    found: dict[str, list[int]] = {}
-    taken: dict[int, str] = {}
+    places = {name: [i for i, column in enumerate(names) if column == name] for name in names}
+    blocks = {block: [i for name in members for i in places[name]] for block, members in columns.items()}
+    by_player, group_of_column = _grouped_columns(names, places, blocks, groups)
+    for block, indices in blocks.items():
+        remaining = [i for i in indices if i not in group_of_column]
+        if kinds[block] != "continuous":
+            single = {block: remaining} if remaining else {}
+        else:
+            single = {names[i]: places[names[i]] for i in remaining}
+        if clash := set(single) & set(groups):
+            raise InputError(
+                f"A group of inputs has the name of an input outside it: {sorted(clash)}.",
+                key="interpret.groups",
+                remedy="choose another name for the group.",
+            )
+        by_player |= single
+    return by_player
+
+
+def _grouped_columns(
+    names: Sequence[str],
+    places: Mapping[str, list[int]],
+    blocks: Mapping[str, list[int]],
+    groups: Mapping[str, Sequence[str]],
+) -> tuple[dict[str, list[int]], dict[int, str]]:
+    """Indices of the columns of each group, and the group of each such column; see `players`."""
+    by_group: dict[str, list[int]] = {}
+    group_of_column: dict[int, str] = {}
     for group, members in groups.items():
-        found[group] = []
+        by_group[group] = []
         for name in members:
-            if name not in place and name not in blocks:
+            if name not in places and name not in blocks:
                 raise InputError(
-                    "is not an input of the model.",
-                    column=f"interpret.groups.{group}",
+                    f"{name!r} in group {group!r} is not an input of the model.",
+                    key=f"interpret.groups.{group}",
                     value=name,
-                    remedy=f"name some of {names} or a block of {list(blocks)}.",
+                    remedy=f"name some of {list(names)} or a block of {list(blocks)}.",
                 )
-            found[group] += place[name] if name in place else blocks[name]
-        for i in found[group]:
-            if i in taken:
+            by_group[group] += places[name] if name in places else blocks[name]
+        for i in by_group[group]:
+            if i in group_of_column:
                 raise InputError(
-                    f"is in group {taken[i]!r} as well.",
-                    column=f"interpret.groups.{group}",
+                    f"Input {names[i]!r} is in group {group_of_column[i]!r} as well.",
+                    key=f"interpret.groups.{group}",
                     value=names[i],
                     remedy="put every input into one group.",
                 )
-            taken[i] = group
-        if not found[group]:
-            raise InputError("holds no input.", column=f"interpret.groups.{group}")
-    for block, indices in blocks.items():
-        left = [i for i in indices if i not in taken]
-        together = kinds[block] != "continuous"
-        more = {block: left} if together and left else {names[i]: place[names[i]] for i in left}
-        if clash := set(more) & set(groups):
-            raise InputError(
-                f"bears the name of an input outside it: {sorted(clash)}.",
-                column="interpret.groups",
-                remedy="choose another name for the group.",
-            )
-        found |= more
-    return found
+            group_of_column[i] = group
+        if not by_group[group]:
+            raise InputError(f"Group {group!r} holds no input.", key=f"interpret.groups.{group}")
+    return by_group, group_of_column
