@@ -22,6 +22,7 @@ from nestmat.interpretation.interpret import Effort, interpret_scale
 from nestmat.interpretation.members import Explained, InterpretedModel, players
 from nestmat.interpretation.shapley import SHAPLEY, shapley_table
 from nestmat.models.keys import ModelKey
+from nestmat.models.specification import specification_from
 from nestmat.scales.train import LATENT_KEYS, TrainingJob, train_scale
 from nestmat.tables import Column
 
@@ -411,7 +412,7 @@ def write_scale(folder):
     train_scale(
         TrainingJob(
             key=ModelKey("toy", "strict", "toy"),
-            specification=SPECIFICATION,
+            specification=specification_from(SPECIFICATION),
             features=folder / "features.parquet",
             folds=folder / "folds.parquet",
             weights=folder / "toy.safetensors",

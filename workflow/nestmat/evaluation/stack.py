@@ -56,8 +56,8 @@ def convex_weights(
 
     Example:
         >>> true = np.array([0.0, 1.0, 2.0, 3.0])
-        >>> convex_weights(np.column_stack([true, true]), true).tolist()
-        [0.5, 0.5]
+        >>> convex_weights(np.column_stack([true, true]), true).round(6)
+        array([0.5, 0.5])
     """
     n, members = predictions.shape
     equal = np.full(members, 1.0 / members)
