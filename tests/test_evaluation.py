@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from feature_tables import write_features
+from pydantic import ValidationError
 from scipy.optimize import approx_fprime, minimize
 from scipy.stats import norm, ttest_1samp
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.neighbors import KNeighborsRegressor
 
 from nestmat import tables
 from nestmat.errors import InputError
@@ -26,6 +28,7 @@ from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.evaluation.metrics import error_metrics, measure, reconstructions, summarise
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixture, recommend_predictor
+from nestmat.plugins import load_plugins
 
 QUICK = {
     "ridge": {"kind": "ridge", "inputs": ["a", "b"]},
@@ -200,6 +203,50 @@ def test_a_fit_from_another_keeps_what_was_chosen_and_spares_the_search(name):
         parameters = kept.get_params()
         assert searched.best_params_ == {key: parameters[key] for key in searched.best_params_}
         assert not hasattr(kept, "best_params_")
+
+
+PLUGIN = """
+from dataclasses import dataclass
+
+from sklearn.neighbors import KNeighborsRegressor
+
+from nestmat.evaluation.estimators.base import BaselineKind
+from nestmat.evaluation.estimators.registry import BASELINES
+
+
+@BASELINES.register("test_neighbours")
+@dataclass(frozen=True)
+class Neighbours(BaselineKind):
+    \"\"\"Mean of the nearest training rows.
+
+    Attributes:
+        neighbours: Their number.
+    \"\"\"
+
+    neighbours: int = 5
+
+    def regressor(self, seed):
+        return KNeighborsRegressor(self.neighbours)
+"""
+
+
+def test_a_baseline_of_a_plugin_runs_in_processes_of_their_own(scale, tmp_path):
+    file = tmp_path / "test_neighbours_plugin.py"
+    file.write_text(PLUGIN)
+    load_plugins([file])
+    assert BASELINES.source("test_neighbours") == file
+    nearest = {"kind": "test_neighbours", "inputs": ["a", "b"], "neighbours": 2}
+    features, folds = scale()
+    found = compare_baselines(
+        features, folds, "strict", {"nearest": nearest}, tmp_path / "p.parquet", threads=2
+    )
+    train = found[(found["fold"] == -1) & (found["target"] == "y")]
+    frame = tables.read(features)
+    peer = KNeighborsRegressor(2).fit(frame[["a0", "a1", "b0", "b1"]], frame["y"])
+    np.testing.assert_allclose(train["mean"], peer.predict(frame[["a0", "a1", "b0", "b1"]]))
+    assert (found.loc[found["split"] == "validation", "std"] > 0).all()
+    with pytest.raises(ValidationError, match="neighbour"):
+        predict_baseline(features, nearest | {"neighbour": 2}, frame)
 
 
 def test_the_spread_of_a_forest_is_that_of_the_labels_in_its_leaves():

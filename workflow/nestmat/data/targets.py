@@ -8,7 +8,6 @@ from pathlib import Path
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
-from nestmat.evaluation.estimators.registry import BASELINES
 
 CLASS_LOSS = "binary_cross_entropy"
 """The loss of a head that predicts a class."""
@@ -66,8 +65,9 @@ def _faults(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
     for key, baseline in config.baselines.items():
         for target in config.targets:
             is_class = target in classes
-            if not BASELINES[baseline.kind].predicts(is_class):
-                fitting = sorted(kind for kind in BASELINES if BASELINES[kind].predicts(is_class))
+            if not baseline.registered.predicts(is_class):
+                kinds = baseline.kinds().items()
+                fitting = sorted(name for name, kind in kinds if kind.predicts(is_class))
                 noun = "classes" if is_class else "numbers"
                 yield (
                     f"baselines.{key}.kind",

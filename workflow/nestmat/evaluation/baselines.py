@@ -26,7 +26,6 @@ from nestmat.config.baselines import Baseline
 from nestmat.config.features import NUMBER_OF_ELEMENTS
 from nestmat.errors import InputError
 from nestmat.evaluation.estimators.base import BaselineKind
-from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.materials.formulas import elements
 from nestmat.plugins import load_plugins
@@ -155,7 +154,7 @@ def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKi
         InputError: The kind does not predict such a target.
     """
     if not baseline.registered.predicts(classes):
-        fitting = sorted(name for name in BASELINES if BASELINES[name].predicts(classes))
+        fitting = sorted(name for name, kind in baseline.kinds().items() if kind.predicts(classes))
         target_type = "classes" if classes else "numbers"
         raise InputError(
             f"The baseline {baseline.kind!r} does not predict {target_type}, as target {target!r} holds.",
@@ -269,7 +268,7 @@ def compare_baselines(
     held_out = {name: inner_folds if name in stacked else 0 for name in configs}
     tasks = _list_tasks(configs, inputs, folds, protocol, held_out)
     log.info("%s: %d baselines, %d folds to fit", protocol, len(configs), len(tasks))
-    sources = [BASELINES.source(config.kind) for config in configs.values()]
+    sources = [Baseline.kinds().source(config.kind) for config in configs.values()]
     plugins = sorted({source for source in sources if isinstance(source, Path)})
     call = joblib.delayed(partial(_fit_fold, inputs=inputs, plugins=plugins))
     fits = joblib.Parallel(n_jobs=threads)(call(task, configs[task.baseline]) for task in tasks)

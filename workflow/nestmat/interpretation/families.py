@@ -103,7 +103,7 @@ def encode_families(
     )
     z = predicted[scale].latents[0]
     columns = [f"z{k}" for k in range(z.shape[1])]
-    table = pd.concat([frame[list(FAMILY_KEYS)], pd.DataFrame(z, columns=columns)], axis=1)
+    latents = pd.concat([frame[list(FAMILY_KEYS)], pd.DataFrame(z, columns=columns)], axis=1)
     schema = {**FAMILY_KEYS, **{name: Column("float32", role="latent") for name in columns}}
     facts = {"scale": scale, "protocol": trained.protocol, "model": trained.model}
-    tables.write(output, table, schema, facts)
+    tables.write(output, latents, schema, facts)
