@@ -105,7 +105,7 @@ def test_the_loss_is_that_of_torch_and_of_scikit_learn():
     [
         (Head(loss="mse"), ["phase"], "use binary_cross_entropy"),
         (Head(loss="gaussian_nll"), ["phase"], "use binary_cross_entropy"),
-        (HEAD, [], "use another loss, or give the column"),
+        (HEAD, [], "or give the column"),
         (Head(loss="binary_cross_entropy", floor=0.0), ["phase"], "has classes, and so no floor"),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_loss_that_does_not_fit_the_target_is_named(head, classes, text):
 
 def test_a_block_has_no_binary_loss():
     specification = AutoencoderSpecification(inputs=("x",), encoder=Encoder(latents=1), heads={"x": HEAD})
-    with pytest.raises(InputError, match="needs a target with classes"):
+    with pytest.raises(InputError, match="does not fit the block"):
         Autoencoder(specification, Shapes({"x": 2}, {"x": "continuous"}, []), [])
 
 

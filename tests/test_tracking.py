@@ -84,7 +84,7 @@ def trained_results(tmp_path_factory):
     """Two scales of two seeds, two folds and a few epochs, trained in earnest, beside a baseline."""
     root = tmp_path_factory.mktemp("results") / "tiny"
     rng = np.random.default_rng(0)
-    parents = None
+    parents = {}
     for scale, specification in (("fine", FINE), ("coarse", COARSE)):
         _features(root / f"features/{scale}.parquet", rng)
         _folds(root / f"folds/{scale}.parquet")

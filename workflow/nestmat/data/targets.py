@@ -8,9 +8,10 @@ from pathlib import Path
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
+from nestmat.models.specification import LOSS_FITS
 
-CLASS_LOSS = "binary_cross_entropy"
-"""The loss of a head that predicts a class."""
+CLASS_LOSSES = [loss for loss, fit in LOSS_FITS.items() if fit.classes]
+"""Losses of heads that predict classes."""
 
 
 def class_targets(study: Study, scale: str) -> dict[str, list[str]]:
@@ -53,14 +54,16 @@ def _faults(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
     config, classes = study.scales[scale], class_targets(study, scale)
     for key, model in config.models.items():
         for head, head_config in model.specification.heads.items():
-            if (head_config.loss == CLASS_LOSS) == (head in classes):
+            if head_config.fit.classes == (head in classes):
                 continue
             yield (
                 f"models.{key}.specification.heads.{head}.loss",
                 head_config.loss,
                 f"The target {head!r} {'has' if head in classes else 'has no'} classes, which this loss "
                 "does not fit.",
-                f"use {CLASS_LOSS}." if head in classes else "use another, or declare the column's classes.",
+                f"use {' or '.join(CLASS_LOSSES)}."
+                if head in classes
+                else "use another, or declare the column's classes.",
             )
     for key, baseline in config.baselines.items():
         for target in config.targets:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from nestmat.errors import InputError
 from nestmat.models.registry import NETWORKS
@@ -31,6 +31,42 @@ PenaltyName = Literal[
     "latent_decorrelation",
     "independence",
 ]
+
+
+BlockKind = Literal["continuous", "categorical", "simplex"]
+
+
+class LossFit(NamedTuple):
+    """What a head with a loss predicts.
+
+    Attributes:
+        numbers: Whether the loss fits a target that is a number.
+        classes: Whether it fits a target with classes.
+        blocks: Kinds of the blocks that it fits.
+        outputs: Outputs of the head for each column; a mean and a log-variance are two.
+        normalised: Whether the head predicts fractions of sum 1.
+    """
+
+    numbers: bool = False
+    classes: bool = False
+    blocks: tuple[BlockKind, ...] = ()
+    outputs: int = 1
+    normalised: bool = False
+
+
+_NUMBERS = LossFit(numbers=True, blocks=get_args(BlockKind))
+LIKELIHOODS: tuple[LossName, ...] = ("multinomial", "presence")
+"""Losses that are likelihoods of whole compositions."""
+LOSS_FITS: dict[LossName, LossFit] = {
+    "mae": _NUMBERS,
+    "mse": _NUMBERS,
+    "huber": _NUMBERS,
+    "gaussian_nll": _NUMBERS._replace(outputs=2),
+    "cross_entropy": LossFit(blocks=("categorical", "simplex"), normalised=True),
+    "binary_cross_entropy": LossFit(classes=True),
+    "multinomial": LossFit(blocks=("simplex",), normalised=True),
+    "presence": LossFit(blocks=("simplex",), outputs=2, normalised=True),
+}
 
 
 def option(default: Any, description: str, **limits: Any) -> Any:
@@ -84,6 +120,11 @@ class Head:
         "Smallest value of the target, in its unit, where what is smaller was recorded as this: there lower "
         "predictions cost nothing, and they are reported as the floor.",
     )
+
+    @property
+    def fit(self) -> LossFit:
+        """What the head predicts, by its loss."""
+        return LOSS_FITS[self.loss]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,8 +17,6 @@ from nestmat.models.base import ConditionalNetwork
 from nestmat.training.checkpoints import Trained
 from nestmat.training.members import ENSEMBLE_KEYS
 
-FRACTIONS = ("cross_entropy", "multinomial", "presence")
-"""Losses of heads that predict fractions."""
 ROWS = 50_000
 """Rows predicted at once, to bound the memory."""
 
@@ -136,7 +134,7 @@ class Chain:
         return {
             name: trained.columns[name]
             for name, head in trained.specification.heads.items()
-            if head.loss in FRACTIONS and trained.kinds.get(name) == "simplex"
+            if head.fit.normalised and trained.kinds.get(name) == "simplex"
         }
 
     def encode(self, scale: str, features: Mapping[str, Tensor]) -> Tensor:

@@ -58,7 +58,7 @@ class Autoencoder:
         """Heads with equal hidden layers side by side: one product for the first layer of all of them."""
         bundles: dict[tuple, dict[str, Output]] = {}
         for name, head in self.specification.heads.items():
-            width = self.shapes.width(name) * (2 if head.loss == "gaussian_nll" else 1)
+            width = self.shapes.width(name) * head.fit.outputs
             output = Output(width, head.output_activation, head.gain, head.output_gain)
             bundles.setdefault((head.hidden, head.activation, head.dropout), {})[name] = output
         return [
@@ -98,9 +98,9 @@ class Autoencoder:
         outputs, scaled_blocks = self._outputs(z.transpose(1, 2), blocks, self.weights, None), {}
         for name in blocks:
             value = outputs[name]
-            if heads[name].loss == "gaussian_nll":
+            if heads[name].fit.outputs == 2:
                 value = split_gaussian(value)[0]
-            value = torch.softmax(value, dim=1) if heads[name].loss == "cross_entropy" else value
+            value = torch.softmax(value, dim=1) if heads[name].fit.normalised else value
             scaled_blocks[name] = value.transpose(1, 2)
         return scaled_blocks
 
@@ -109,7 +109,7 @@ class Autoencoder:
         outputs, predictions = self._outputs(z.transpose(1, 2), self.targets, self.weights, None), {}
         for name in self.targets:
             value = outputs[name]
-            if self.specification.heads[name].loss == "gaussian_nll":
+            if self.specification.heads[name].fit.outputs == 2:
                 mean, log_variance = split_gaussian(value)
                 predictions[name] = (mean[:, 0], torch.exp(0.5 * log_variance)[:, 0])
             else:

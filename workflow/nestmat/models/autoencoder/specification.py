@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nestmat.errors import InputError
 from nestmat.models.registry import NETWORKS
-from nestmat.models.specification import Head, Shapes, Specification, option
+from nestmat.models.specification import LIKELIHOODS, Head, Shapes, Specification, option
 
 if TYPE_CHECKING:
     from nestmat.models.autoencoder.network import Autoencoder
@@ -42,37 +42,34 @@ def _check_head(name: str, head: Head, shapes: Shapes) -> None:
     def fail(message: str, key: str, value: object, remedy: str) -> None:
         raise InputError(message, key=f"heads.{name}.{key}", value=value, remedy=remedy)
 
-    width, is_class = shapes.width(name), name in shapes.classes
-    kind = "target" if name in shapes.targets else shapes.kinds[name]
-    if head.loss in ("multinomial", "presence"):
+    if head.loss in LIKELIHOODS:
         fail(
             f"The loss {head.loss!r} is the likelihood of a semi-supervised model.",
             "loss",
             head.loss,
             "set kind: semi_supervised, or use another loss.",
         )
-    if head.loss == "cross_entropy" and (kind not in ("categorical", "simplex") or width < 2):
+    is_target, is_class = name in shapes.targets, name in shapes.classes
+    if is_target and not (head.fit.classes if is_class else head.fit.numbers):
         fail(
-            f"The loss cross_entropy needs classes or fractions, and {name!r} is {kind} of width {width}.",
+            f"The loss {head.loss!r} does not fit the target {name!r}, which has "
+            f"{'classes' if is_class else 'no classes'}.",
             "loss",
             head.loss,
-            "use mae, mse, huber or gaussian_nll, or a one_hot or site block.",
+            "use binary_cross_entropy."
+            if is_class
+            else "use mae, mse, huber or gaussian_nll, or give the column `classes` in its data set.",
         )
-    if is_class and head.loss != "binary_cross_entropy":
-        fail(
-            f"The target {name!r} has classes, which only the loss binary_cross_entropy fits.",
-            "loss",
-            head.loss,
-            "use binary_cross_entropy.",
-        )
-    if not is_class and head.loss == "binary_cross_entropy":
-        fail(
-            f"The loss binary_cross_entropy needs a target with classes, and {name!r} has none.",
-            "loss",
-            head.loss,
-            "use another loss, or give the column `classes` in its data set.",
-        )
+    if not is_target:
+        kind, width = shapes.kinds[name], shapes.width(name)
+        if kind not in head.fit.blocks or (head.fit.normalised and width < 2):
+            fail(
+                f"The loss {head.loss!r} does not fit the block {name!r}, which is {kind} of width {width}.",
+                "loss",
+                head.loss,
+                "use mae, mse, huber or gaussian_nll, or a one_hot or site block.",
+            )
     if head.floor is not None and is_class:
         fail(f"The target {name!r} has classes, and so no floor.", "floor", head.floor, "leave it out.")
-    if head.floor is not None and kind != "target":
+    if head.floor is not None and not is_target:
         fail(f"Only a target has a floor, and {name!r} is a block.", "floor", head.floor, "leave it out.")

@@ -87,8 +87,7 @@ class SemiSupervisedAutoencoder:
 
     def _head(self, name: str, inputs: int, width: int) -> Perceptrons:
         head = self.specification.heads[name]
-        doubled = head.loss in ("gaussian_nll", "presence")
-        output = Output(width * (1 + doubled), "identity", head.gain, head.output_gain)
+        output = Output(width * head.fit.outputs, "identity", head.gain, head.output_gain)
         return Perceptrons(
             self.layout, f"heads.{name}", inputs, head.hidden, {name: output}, head.activation, head.dropout
         )

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nestmat.errors import InputError
 from nestmat.models.registry import NETWORKS
-from nestmat.models.specification import Head, Shapes, Specification, option
+from nestmat.models.specification import LIKELIHOODS, Head, Shapes, Specification, option
 
 if TYPE_CHECKING:
     from nestmat.models.semi_supervised.network import SemiSupervisedAutoencoder
-
-LIKELIHOODS = ("multinomial", "presence")
 
 
 @NETWORKS.register("semi_supervised")
