@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -13,10 +12,14 @@ from pydantic_core import CoreSchema, core_schema
 from nestmat.models.registry import NETWORKS
 from nestmat.models.specification import DEFAULT_KIND, Specification
 
+_ADAPTERS: dict[type, TypeAdapter[Specification]] = {}
 
-@functools.cache
+
 def _adapter(kind: str) -> TypeAdapter[Specification]:
-    return TypeAdapter(NETWORKS[kind])
+    specification = NETWORKS[kind]
+    if specification not in _ADAPTERS:
+        _ADAPTERS[specification] = TypeAdapter(specification)
+    return _ADAPTERS[specification]
 
 
 def _validate(value: Any) -> Specification:

@@ -1,0 +1,89 @@
+"""The autoencoder: shapes, penalties, and members that share nothing."""
+
+from __future__ import annotations
+
+import torch
+
+from nestmat.models.autoencoder.network import Autoencoder
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.base import Batch
+from nestmat.models.specification import Encoder, Head, Shapes, Specification
+
+MEMBERS, ROWS = 3, 40
+
+
+def uniform_weight(rows: int = ROWS) -> torch.Tensor:
+    return torch.full((MEMBERS, rows), 1 / rows)
+
+
+SHAPES = Shapes(
+    {"descriptors": 4, "A": 3, "solvent": 5},
+    {"descriptors": "continuous", "A": "simplex", "solvent": "categorical"},
+    ["gap", "energy"],
+)
+
+
+def model(**changes) -> Specification:
+    options = {
+        "inputs": ("descriptors", "A"),
+        "encoder": Encoder(latents=2, hidden=(6,), activation="relu"),
+        "heads": {
+            "gap": Head(hidden=(5,)),
+            "descriptors": Head(hidden=(5,), loss="huber"),
+            "A": Head(hidden=(5,), loss="cross_entropy"),
+            "solvent": Head(loss="cross_entropy"),
+        },
+    }
+    return AutoencoderSpecification(**{**options, **changes})
+
+
+def batch(specification: Specification, rows: int = ROWS) -> Batch:
+    def values(name: str) -> torch.Tensor:
+        raw = torch.randn(MEMBERS, SHAPES.width(name), rows)
+        continuous = name in SHAPES.targets or SHAPES.kinds[name] == "continuous"
+        return raw if continuous else torch.softmax(raw, dim=1)
+
+    inputs = torch.cat([values(name) for name in specification.inputs], dim=1)
+    return Batch(inputs, {name: values(name) for name in specification.heads}, uniform_weight(rows))
+
+
+def test_shapes_of_every_interface():
+    heads = {**model().heads, "energy": Head(loss="gaussian_nll")}
+    specification = model(heads=heads)
+    network = Autoencoder(specification, SHAPES, range(MEMBERS))
+    z, log_std = network.encode(torch.randn(MEMBERS, ROWS, 7))
+    assert z.shape == (MEMBERS, ROWS, 2)
+    assert log_std is None
+    blocks = network.decode(z)
+    assert {name: value.shape[-1] for name, value in blocks.items()} == SHAPES.blocks
+    for name in ("A", "solvent"):
+        torch.testing.assert_close(blocks[name].sum(dim=-1), torch.ones(MEMBERS, ROWS))
+    predicted = network.predict(z)
+    assert all(part.shape == (MEMBERS, ROWS) for pair in predicted.values() for part in pair)
+    assert predicted["gap"][1].isnan().all()
+    assert (predicted["energy"][1] > 0).all()
+    terms = network.loss(batch(specification))
+    assert list(terms) == list(network.term_weights) == list(heads)
+    assert all(value.shape == (MEMBERS,) for value in terms.values())
+
+
+def test_penalties():
+    penalties = {"l1": 0.1, "l2": 0.2, "l1_encoder": 0.3, "latent_decorrelation": 1.0}
+    network = Autoencoder(model(penalties=penalties), SHAPES, range(MEMBERS))
+    network.flat += 0.01
+    terms = network.loss(batch(model()))
+    assert network.term_weights["l2"] == 0.2
+    torch.testing.assert_close(terms["l1"], network.flat.abs().sum(dim=1))
+    torch.testing.assert_close(terms["l2"], network.flat.square().sum(dim=1))
+    encoder = [value for name, value in network.weights.items() if name.startswith("encoder")]
+    matrices = [value for value in encoder if value.shape[2] > 1]
+    torch.testing.assert_close(terms["l1_encoder"], sum(value.abs().sum(dim=(1, 2)) for value in matrices))
+
+
+def test_members_do_not_touch_each_other():
+    specification = model(penalties={"l1": 0.1, "latent_target_correlation": 1.0})
+    network = Autoencoder(specification, SHAPES, range(MEMBERS))
+    network.flat.requires_grad_()
+    network.loss(batch(specification))["gap"][1].backward()
+    touched = network.flat.grad.abs().sum(dim=1) > 0
+    assert touched.tolist() == [False, True, False]

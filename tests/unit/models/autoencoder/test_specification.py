@@ -1,0 +1,48 @@
+"""Specifications of autoencoders that do not fit the data."""
+
+from __future__ import annotations
+
+import pytest
+
+from nestmat.errors import InputError
+from nestmat.models.autoencoder.network import Autoencoder
+from nestmat.models.autoencoder.specification import AutoencoderSpecification
+from nestmat.models.specification import Encoder, Head, Shapes, Specification
+
+SHAPES = Shapes(
+    {"descriptors": 4, "A": 3, "solvent": 5},
+    {"descriptors": "continuous", "A": "simplex", "solvent": "categorical"},
+    ["gap", "energy"],
+)
+
+
+def model(**changes) -> Specification:
+    options = {
+        "inputs": ("descriptors", "A"),
+        "encoder": Encoder(latents=2, hidden=(6,), activation="relu"),
+        "heads": {
+            "gap": Head(hidden=(5,)),
+            "descriptors": Head(hidden=(5,), loss="huber"),
+            "A": Head(hidden=(5,), loss="cross_entropy"),
+            "solvent": Head(loss="cross_entropy"),
+        },
+    }
+    return AutoencoderSpecification(**{**options, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"inputs": ("nothing",)}, "inputs.nothing"),
+        ({"heads": {"nothing": Head()}}, "heads.nothing"),
+        ({"heads": {"gap": Head(loss="cross_entropy")}}, "cross_entropy.*does not fit the target"),
+        ({"heads": {"descriptors": Head(loss="cross_entropy")}}, "cross_entropy.*does not fit the block"),
+        (
+            {"heads": {"descriptors": Head(floor=0.0)}},
+            "Only a target has a floor",
+        ),
+    ],
+)
+def test_specification_that_does_not_fit_the_data_is_named(changes, text):
+    with pytest.raises(InputError, match=text):
+        Autoencoder(model(**changes), SHAPES, [0])

@@ -1,0 +1,139 @@
+"""Training of a scale: predictions, latents, and what its members have not seen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from trained_scales import FOLDS, model, train, write_scale
+
+from nestmat import tables
+from nestmat.config.loading import study_from
+from nestmat.errors import InputError
+from nestmat.models.specification import Head
+from nestmat.plan.jobs import Jobs
+from nestmat.scales.propagate import propagate_latents
+from nestmat.training.inner_folds import merged_inner_folds
+from nestmat.training.scale_data import ScaleData
+
+
+def test_predictions_cover_every_member_once(chain):
+    found = tables.read(chain / "fine.predictions.parquet")
+    key = ["target", "row_id", "fold", "inner", "seed", "split"]
+    assert not found.duplicated(key).any()
+    truth = tables.read(chain / "fine.parquet").set_index("row_id")["fine_y"]
+    np.testing.assert_array_equal(found["true"], truth.loc[found["row_id"]])
+    validation = found[found["split"] == "validation"]
+    assert (validation.groupby("seed")["row_id"].nunique() == 40).all()
+    assert set(validation["seed"]) == {-1, 0, 1}
+    inner = found[found["split"] == "inner"]
+    assert set(inner["seed"]) == {-1}
+    assert set(inner["fold"]) == {-1, 0, 1, 2}
+    assert set(found[found["fold"] == -1]["split"]) == {"train", "inner"}
+    whole = inner[inner["fold"] == -1]
+    assert sorted(whole["row_id"]) == sorted(truth.index)
+
+
+def test_a_scale_without_targets_predicts_nothing_and_has_latents(tmp_path):
+    write_scale(tmp_path, "fine", 12, lambda d, k: d[:, 0])
+    train(tmp_path, "fine", replace(model("fine_y"), heads={"descriptors": Head()}))
+    found = tables.read(tmp_path / "fine.predictions.parquet")
+    assert found.empty
+    assert list(found) == list(tables.PREDICTIONS)
+    assert len(tables.read(tmp_path / "fine.latents.parquet")) == 2 * (FOLDS + 1) * 12
+
+
+def test_reconstruction_is_that_of_rows_left_out(tmp_path):
+    write_scale(tmp_path, "fine", 60, lambda d, k: d[:, 0])
+    heads = {"descriptors": Head(), "layer": Head(loss="cross_entropy")}
+    specification = model("fine_y", "layer", heads=heads, epochs=200)
+    trained = train(tmp_path, "fine", specification, inner_folds=2)
+    found = json.loads((tmp_path / "fine.json").read_text())["facts"]["reconstruction"]
+    assert set(found) == set(heads)
+    known = ((trained.members["fold"] >= 0) & (trained.members["inner"] == -1)).to_numpy()
+    for block, values in found.items():
+        assert [value is not None for value in values] == known.tolist(), block
+        assert all(value <= 1 for value in values if value is not None)
+    first = int(np.flatnonzero(known)[0])
+    data = ScaleData.read(tmp_path / "fine.parquet")
+    folds = tables.read(tmp_path / "fine.folds.parquet")
+    rows = (folds["fold"] == trained.members["fold"][first]).to_numpy()
+    z, _ = trained.apply({name: data.x[name][rows] for name in ("descriptors", "layer")}, np.array([first]))
+    decoded = trained.network(np.array([first])).decode(torch.from_numpy(z))["layer"][0].numpy()
+    true = data.x["layer"][rows]
+    expected = 1 - ((true - decoded) ** 2).sum() / ((true - true.mean(axis=0)) ** 2).sum()
+    assert found["layer"][first] == pytest.approx(expected, abs=1e-5)
+
+
+def test_ensemble_is_the_mixture_of_its_seeds(chain):
+    found = tables.read(chain / "fine.predictions.parquet", split="validation")
+    wide = found.pivot(index="row_id", columns="seed", values=["mean", "std"])
+    seeds = wide["mean"][[0, 1]]
+    np.testing.assert_allclose(wide["mean"][-1], seeds.mean(axis=1))
+    np.testing.assert_allclose(wide["std"][-1], seeds.std(axis=1, ddof=0))
+    assert wide["std"][[0, 1]].isna().all().all()
+
+
+def test_a_parent_without_a_stack_is_trained_on_the_inner_folds_of_its_child(tmp_path):
+    def scale(name: str, *inputs: str, **more) -> dict:
+        features = {"descriptors": {"columns": ["d0", "d1", "d2"]}}
+        nae = {"inputs": ["descriptors", *inputs], "encoder": {"latents": 2}, "heads": {f"{name}_y": {}}}
+        return {
+            "dataset": "rows",
+            "targets": [f"{name}_y"],
+            "features": features,
+            "models": {"nae": {"specification": nae}},
+            **more,
+        }
+
+    study = study_from(
+        {
+            "study": "s",
+            "title": "t",
+            "question": "q",
+            "datasets": {"rows": {"title": "t", "file": "t.csv", "columns": {}}},
+            "scales": {
+                "fine": scale("fine"),
+                "coarse": scale(
+                    "coarse", "fine", parents=["fine"], recommended={"stack": ["nae"], "inner_folds": 2}
+                ),
+            },
+        }
+    )
+    wildcards = SimpleNamespace(scale="fine", model="nae", protocol="strict")
+    write_scale(tmp_path, "fine", 12, lambda d, k: d[:, 0])
+    inner = Jobs(study).inner_folds(wildcards)
+    trained = train(tmp_path, "fine", model("fine_y", epochs=1), inner_folds=inner)
+    assert set(trained.members["inner"]) == {-1, 0, 1}
+
+
+def test_a_material_left_out_of_a_fold_or_inner_fold_does_not_change_its_latents(chain, tmp_path):
+    frame = tables.read(chain / "fine.parquet")
+    folds = tables.read(chain / "fine.folds.parquet")
+    out = folds["fold"].to_numpy() == 1
+    [inner] = set(merged_inner_folds(folds["fold"].to_numpy(), 0, 0, 2, FOLDS)[out])
+    frame.loc[out, "fine_y"] = -50.0
+    facts, schema = tables.provenance(chain / "fine.parquet"), tables.schema(chain / "fine.parquet")
+    tables.write(tmp_path / "fine.parquet", frame, schema, {"blocks": facts["blocks"]})
+    shutil.copy(chain / "fine.folds.parquet", tmp_path)
+    train(tmp_path, "fine", model("fine_y", "layer"), inner_folds=2)
+    propagate_latents(tmp_path / "fine.safetensors", chain / "middle.parquet", tmp_path / "p.parquet")
+    columns = ["row_id", "z0", "z1"]
+    left_out = {(1, -1), (1, 0), (1, 1), (0, inner)}
+    for fold, k in left_out | {(0, -1), (0, 1 - inner)}:
+        before, after = (
+            tables.read(file, fold=fold, inner=k)[columns].reset_index(drop=True)
+            for file in (chain / "fine__middle.parquet", tmp_path / "p.parquet")
+        )
+        assert np.allclose(before, after, atol=1e-5) == ((fold, k) in left_out)
+
+
+def test_features_that_are_not_finite_are_an_error(tmp_path):
+    write_scale(tmp_path, "fine", 12, lambda d, k: np.where(d[:, 0] > 0, np.nan, 1.0))
+    with pytest.raises(InputError, match="is not finite at row_id"):
+        train(tmp_path, "fine", model("fine_y"))

@@ -1,0 +1,85 @@
+"""Members, their rows and their seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from member_rows import FOLDS, ROWS, folds, members, scale
+
+from nestmat.errors import InputError
+from nestmat.training.members import Members, hold_out
+from nestmat.training.scale_data import ParentLatents
+
+
+def test_members_hold_every_fold_once_and_all_rows():
+    data = scale()
+    found = members(data, seeds=2, inner=3, repeats=2)
+    table = found.frame()
+    assert not table.duplicated(["repeat", "fold", "inner", "seed"]).any()
+    assert set(table.query("repeat == 0")["fold"]) == {-1, 0, 1, 2, 3}
+    assert set(table.query("repeat == 1")["fold"]) == {0, 1, 2, 3}
+    assert not (found.train & found.validation).any()
+    whole = (found.fold == -1) & (found.inner == -1)
+    assert found.train[whole].all()
+    outer = found.validation[(found.inner == -1) & (found.repeat == 0) & (found.seed == 0)]
+    assert (outer.sum(axis=0) == 1).all()
+    inside = (found.inner >= 0) & (found.repeat == 0) & (found.seed == 0) & (found.fold == 1)
+    left_out = found.validation[(found.inner == -1) & (found.fold == 1) & (found.repeat == 0)][0]
+    assert (found.validation[inside].sum(axis=0) == ~left_out).all()
+    assert not found.train[inside][:, left_out].any()
+
+
+@pytest.mark.parametrize("lacking", ["parent", "child"])
+def test_no_parent_member_trained_on_what_its_child_holds_out_where_a_scale_lacks_a_fold(lacking):
+    fold = np.tile(np.arange(FOLDS + 1), 6)
+    labels = {name: fold[fold != 2] if name == lacking else fold for name in ("parent", "child")}
+    found = {
+        name: Members.build(
+            pd.DataFrame({"repeat": 0, "row_id": np.arange(len(label)), "fold": label}).assign(
+                role="labelled", together=-1
+            ),
+            np.arange(len(label)),
+            seeds=1,
+            inner_folds=3,
+            outer_folds=FOLDS + 1,
+        )
+        for name, label in labels.items()
+    }
+    parent, child = found["parent"], found["child"]
+    keys = np.stack([parent.repeat, parent.fold, parent.inner, parent.seed])
+    read = ParentLatents(*keys, np.empty((len(parent), 1, 1))).of(
+        child.repeat, child.fold, child.inner, child.seed
+    )
+    for member, theirs in enumerate(read):
+        held_out = set(labels["child"][child.validation[member]])
+        assert not held_out & set(labels["parent"][parent.train[theirs]])
+    assert (child.inner[child.validation.any(axis=1)] >= 0).any()
+
+
+def test_keys_belong_to_the_member_alone():
+    data = scale()
+    few, many = members(data, seeds=1), members(data, seeds=3, inner=2)
+    assert len(set(many.keys())) == len(many)
+    shared = many.keys()[(many.seed == 0) & (many.inner == -1)]
+    np.testing.assert_array_equal(few.keys(), shared)
+
+
+def test_folds_that_lack_a_row_are_an_error():
+    data = scale()
+    with pytest.raises(InputError, match="lack row_id 100"):
+        Members.build(folds(data).iloc[1:], data.row_id, 1)
+    with pytest.raises(InputError, match="no folds"):
+        Members.build(folds(data).iloc[:0], data.row_id, 1)
+
+
+def test_holdout_keeps_groups_whole():
+    data = scale()
+    found = members(data)
+    held = hold_out(found.train, data.group, 0.2, found.keys())
+    for member in range(len(found)):
+        assert not held[member][~found.train[member]].any()
+        assert not set(data.group[held[member]]) & set(data.group[found.train[member] & ~held[member]])
+        assert held[member].sum() / found.train[member].sum() == pytest.approx(0.2, abs=0.05)
+    with pytest.raises(InputError, match="two groups"):
+        hold_out(found.train, np.full(ROWS, "one"), 0.2, found.keys())
