@@ -1,8 +1,11 @@
 # Figures and the report.
 # In: the tables of all stages. Out: figures/<scale or problem>/<kind>.svg, and report.html, one self-contained file.
-from nestmat.figures import FIGURES, title
-from nestmat.report.registry import required_tables
+from nestmat.figures.drawing import available, title
+from nestmat.figures.registry import FIGURES
+from nestmat.plan.code import kind_files
+from nestmat.report.registry import SECTIONS, required_tables
 
+figure_kinds = {subject: [kind for name, kind in available(STUDY) if name == subject] for subject in SUBJECTS}
 titles = {subject: title(STUDY, subject) for subject in SUBJECTS}
 report_tables = [f"<results>/{path}" for path in required_tables(STUDY)]
 
@@ -16,6 +19,7 @@ rule draw_figures:
         tables=lookup("subject == '{subject}'", within=figure_tables, cols="path"),
         published=PUBLISHED,
         code=code("draw_figures"),
+        kinds=code_of(FIGURES, lookup(dpath="{subject}", within=figure_kinds)),
     output:
         figures=report(
             directory("<results>/figures/{subject}"),
@@ -48,6 +52,8 @@ rule write_report:
         figures=expand("<results>/figures/{subject}", subject=SUBJECTS),
         published=PUBLISHED,
         code=code("write_report"),
+        sections=kind_files(SECTIONS, SECTIONS),
+        kinds=kind_files(FIGURES, {kind for kinds in figure_kinds.values() for kind in kinds}),
     output:
         report="<results>/report.html",
     log:

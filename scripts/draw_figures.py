@@ -6,20 +6,20 @@ In: the tables that the figures need. Out: SVG files with units on every axis, n
 from pathlib import Path
 from typing import Any
 
-from nestmat import figures
 from nestmat.config.loading import study_from
+from nestmat.figures import drawing
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's tables onto `nestmat.figures.draw`."""
+    """Map the rule's tables onto `nestmat.figures.drawing.draw`."""
     with job_log(snakemake):
         study, subject = study_from(snakemake.params.study, check_options=False), snakemake.wildcards.subject
         folder = Path(snakemake.output.figures)
-        for kind in (kind for name, kind in figures.available(study) if name == subject):
-            needs = figures.needs(study, subject, kind)
+        for kind in (kind for name, kind in drawing.available(study) if name == subject):
+            needs = drawing.required_tables(study, subject, kind)
             files = {name: [folder.parents[1] / path for path in paths] for name, paths in needs.items()}
-            figures.draw(kind, files, study, subject, folder / f"{kind}.svg")
+            drawing.draw(kind, files, study, subject, folder / f"{kind}.svg")
 
 
 if "snakemake" in globals():

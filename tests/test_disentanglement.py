@@ -19,7 +19,8 @@ from nestmat.config.interpretation import AlloyFamilies
 from nestmat.errors import InputError
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.evaluation.metrics import PROBE, PROBE_WHITENED, TOTAL_VARIATION
-from nestmat.figures import FIGURES, style
+from nestmat.figures import style
+from nestmat.figures.registry import FIGURES
 from nestmat.interpretation.attribution import sampled_shapley_values, shapley_values
 from nestmat.interpretation.disentanglement import (
     LATENT_ERRORS,
@@ -433,7 +434,7 @@ def test_latents_behind_z_are_called_y(shown):
 
 def test_the_shipped_study_has_the_figures_of_its_kind():
     from nestmat.config.loading import load_study
-    from nestmat.figures import available
+    from nestmat.figures.drawing import available
 
     study = load_study(ROOT / "resources/studies/dvae_hea.yaml")
     kinds = {kind for subject, kind in available(study) if subject == "phase"}

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from nestmat import figures, tables
+from nestmat import tables
 from nestmat.config.loading import load_study, study_from
 from nestmat.errors import InputError
-from nestmat.figures import kind, style
+from nestmat.figures import drawing, kind, style
 from nestmat.figures.problems import front
+from nestmat.figures.registry import FIGURES
 from nestmat.figures.scales import nesting, parity
 from nestmat.labels.numbers import format_significant
 from nestmat.labels.problems import DesignLabels
@@ -39,8 +40,8 @@ def results(tmp_path_factory) -> Path:
 
 def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFrame], Labels]:
     """What a drawing function takes."""
-    about, frames = figures.FIGURES[name], {}
-    for key, paths in figures.needs(STUDY, scale, name).items():
+    about, frames = FIGURES[name], {}
+    for key, paths in drawing.required_tables(STUDY, scale, name).items():
         parts = [tables.read(results / p, **about.filters.get(key, {})).assign(source=p) for p in paths]
         frames[key] = pd.concat(parts, ignore_index=True)
     if about.subject == "problem":
@@ -55,13 +56,15 @@ def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFr
 def drawn(results: Path, scale: str, name: str) -> Figure:
     frames, labels = frames_of(results, scale, name)
     with style.sheet():
-        return figures.FIGURES[name].draw(frames, labels)
+        return FIGURES[name].draw(frames, labels)
 
 
 def draw(results: Path, scale: str, name: str, output: Path, study=STUDY) -> None:
-    inputs = {k: [results / p for p in paths] for k, paths in figures.needs(study, scale, name).items()}
+    inputs = {
+        k: [results / p for p in paths] for k, paths in drawing.required_tables(study, scale, name).items()
+    }
     published = factories.published()
-    figures.draw(name, inputs, study, scale, output, published=published[published["scale"] == scale])
+    drawing.draw(name, inputs, study, scale, output, published=published[published["scale"] == scale])
 
 
 def texts(figure: Figure) -> list[str]:
@@ -74,7 +77,7 @@ GENERATIVE = {"samples", "stages", "diversity", "pairs", "generative_curves"}
 
 
 def test_figures_follow_from_the_configuration():
-    found = set(figures.available(STUDY))
+    found = set(drawing.available(STUDY))
     assert ("gap", "sweep") in found
     assert ("efficiency", "sweep") not in found
     assert ("efficiency", "nesting") in found
@@ -86,13 +89,13 @@ def test_figures_follow_from_the_configuration():
     assert {"parity", "errors", "calibration", "curves", "maps", "shapley"} <= {
         k for s, k in found if s == "gap"
     }
-    every = {k for k, about in figures.FIGURES.items() if about.subject == "problem"}
+    every = {k for k, about in FIGURES.items() if about.subject == "problem"}
     assert {k for s, k in found if s == "absorbers"} == every - GENERATIVE - {"scan", "interpolation"}
 
 
 def test_a_problem_that_asks_generative_models_has_their_figures():
     study = load_study(ROOT / "resources/studies/matdesinne_mos2.yaml")
-    found = set(figures.available(study))
+    found = set(drawing.available(study))
     assert {k for s, k in found if s == "gap_050"} >= GENERATIVE
     # The networks are the same for every value: their curves are shown once.
     assert {k for s, k in found if s == "gap_100"} & GENERATIVE == GENERATIVE - {"generative_curves"}
@@ -102,10 +105,10 @@ def test_a_problem_has_the_figures_that_its_parts_allow():
     content = factories.configuration()
     problem = content["search"]["absorbers"]
     del problem["verify"]["file"]
-    assert ("absorbers", "verification") not in figures.available(study_from(content))
+    assert ("absorbers", "verification") not in drawing.available(study_from(content))
     problem["space"] = {"variables": {"thickness": {"between": [100, 500]}}}
     del problem["verify"], problem["quantities"]["price"], problem["constraints"][1]
-    kinds = [k for s, k in figures.available(study_from(content)) if s == "absorbers"]
+    kinds = [k for s, k in drawing.available(study_from(content)) if s == "absorbers"]
     assert kinds == ["methods", "optimism", "front"]
 
 
@@ -118,7 +121,7 @@ def test_a_scale_without_interpretation_or_targets_has_fewer_figures():
         del model["specification"]["heads"]["Gap"]
     content["scales"]["efficiency"]["pass_prediction"] = False
     del content["search"]
-    found = figures.available(study_from(content))
+    found = drawing.available(study_from(content))
     assert [k for s, k in found if s == "gap"] == ["curves"]
     assert ("efficiency", "devices") not in found
 
@@ -133,11 +136,11 @@ def test_a_figure_is_a_valid_svg_with_a_title(results, tmp_path, scale, name):
     assert root.tag.endswith("svg")
     title = root.find(".//{http://purl.org/dc/elements/1.1/}title")
     assert title is not None
-    assert figures.FIGURES[name].title in (title.text or "")
+    assert FIGURES[name].title in (title.text or "")
     assert root.find(".//{http://purl.org/dc/elements/1.1/}date") is None
 
 
-@pytest.mark.parametrize(("scale", "name"), figures.available(STUDY))
+@pytest.mark.parametrize(("scale", "name"), drawing.available(STUDY))
 def test_panels_are_labelled_inside_the_figure_and_apart(results, scale, name):
     figure = drawn(results, scale, name)
     figure.draw_without_rendering()
@@ -215,13 +218,13 @@ def test_devices_stand_at_the_gap_that_the_data_set_states_where_none_is_passed_
     columns = content["datasets"]["devices"]["columns"]
     columns["band_gap"] = {"unit": "eV", "label": True, "missing": "keep", "description": "stated gap, as is"}
     study = study_from(content)
-    assert ("efficiency", "devices") in figures.available(study)
-    assert "data/devices.parquet" in figures.needs(study, "efficiency", "devices")["data"]
+    assert ("efficiency", "devices") in drawing.available(study)
+    assert "data/devices.parquet" in drawing.required_tables(study, "efficiency", "devices")["data"]
     frames, labels = frames_of(results, "efficiency", "devices")
     gap = np.where(np.arange(180) % 3 == 0, np.nan, 1.6)
     frames["data"] = pd.DataFrame({"row_id": np.arange(180), "band_gap": gap})
     known = {"band_gap": Column("float64", unit="eV", description="stated gap, as is"), **labels.columns}
-    figure = figures.FIGURES["devices"].draw(frames, Labels(study, "efficiency", known))
+    figure = FIGURES["devices"].draw(frames, Labels(study, "efficiency", known))
     assert figure.axes[2].get_xlabel() == "Stated gap (eV)"
     assert sum(len(line.get_xdata()) for line in figure.axes[0].lines) == 120
 
@@ -263,7 +266,7 @@ def test_a_table_with_no_row_to_draw_is_an_error(results, tmp_path):
     tables.write(empty, pd.DataFrame(columns=list(tables.METRICS)), tables.METRICS)
     inputs = {"metrics": empty, "features": results / "features/gap.parquet"}
     with pytest.raises(InputError, match="no row to draw errors of scale gap"):
-        figures.draw("errors", inputs, STUDY, "gap", tmp_path / "x.svg", published=factories.published())
+        drawing.draw("errors", inputs, STUDY, "gap", tmp_path / "x.svg", published=factories.published())
     assert not (tmp_path / "x.svg").exists()
 
 
@@ -344,7 +347,7 @@ def test_many_protocols_and_models_fit(results):
         for i in range(12)
     ]
     with style.sheet():
-        figure = figures.FIGURES["errors"].draw(
+        figure = FIGURES["errors"].draw(
             {**frames, "metrics": pd.concat([frames["metrics"], *more])},
             Labels(study_with(more), "efficiency", labels.columns),
         )
@@ -377,7 +380,7 @@ def test_captions_in_the_report_of_snakemake():
     folder = Path(__file__).parents[1] / "workflow/report"
     assert {path.stem for path in folder.glob("*.rst")} == {"kind", "workflow"}
     templates = [jinja2.Template(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.rst"))]
-    for name, figure in figures.FIGURES.items():
+    for name, figure in FIGURES.items():
         context = {
             "wildcards": {"kind": name, "subject": "gap"},
             "params": {"captions": {name: figure.caption}},

@@ -14,7 +14,7 @@ import torch
 from factories import read_generated
 from report_text import section_text
 
-from nestmat import figures, tables
+from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.config.study import Study
 from nestmat.data.reading import read, write
@@ -22,7 +22,8 @@ from nestmat.errors import InputError
 from nestmat.evaluation.device_physics import UNITS, example_compounds, trace_truth
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.features.table import write_features, write_features_for_parent
-from nestmat.figures import style
+from nestmat.figures import drawing, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 from nestmat.models.keys import ModelKey
 from nestmat.physics.absorber import simulate
@@ -266,14 +267,14 @@ def test_compounds_are_spread_over_the_gaps_that_make_a_cell():
 
 
 def test_the_figure_draws_physics_and_predictions(traced, tmp_path):
-    assert ("device", "truth") in figures.available(traced.study)
-    assert ("electronic", "truth") not in figures.available(traced.study)
-    needed = figures.needs(traced.study, "device", "truth")
+    assert ("device", "truth") in drawing.available(traced.study)
+    assert ("electronic", "truth") not in drawing.available(traced.study)
+    needed = drawing.required_tables(traced.study, "device", "truth")
     inputs = {name: [traced.results / path for path in paths] for name, paths in needed.items()}
-    figures.draw("truth", inputs, traced.study, "device", tmp_path / "figure.svg")
+    drawing.draw("truth", inputs, traced.study, "device", tmp_path / "figure.svg")
     labels = Labels(traced.study, "device", tables.schema(traced.results / "features/device.parquet"))
     with style.sheet():
-        figure = figures.FIGURES["truth"].draw({"truth": traced.table}, labels)
+        figure = FIGURES["truth"].draw({"truth": traced.table}, labels)
         figure.draw_without_rendering()
     assert len(figure.axes) == 1 + len(UNITS)
     told = {ax.get_xlabel() for ax in figure.axes}
@@ -282,7 +283,7 @@ def test_the_figure_draws_physics_and_predictions(traced, tmp_path):
     assert {"100", "1000"} <= set(ticks)
     none = traced.table[traced.table["kind"].isin(["curve", "gap", "device"])]
     with style.sheet():
-        assert len(figures.FIGURES["truth"].draw({"truth": none}, labels).axes) == 1
+        assert len(FIGURES["truth"].draw({"truth": none}, labels).axes) == 1
 
 
 def test_the_report_states_error_and_share_above_the_limit(traced):

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 from report_text import plain, section_html, section_text, table_cells
 
-from nestmat import figures, tables
+from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.design.candidates import RUNS
 from nestmat.design.interpolation import MEASURES, named_materials
 from nestmat.design.metrics import DESIGN_METRICS, assess
 from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
+from nestmat.figures import drawing
 from nestmat.figures.problems import scans
 from nestmat.labels.problems import PATHS, DesignLabels
 from nestmat.plan.excerpts import problem_excerpt
@@ -218,11 +219,11 @@ def results(metrics, tmp_path_factory) -> Path:
     schema |= {"path": tables.Column("string"), "step": tables.Column("int32")}
     tables.write(folder / "interpolation.parquet", points, schema)
     tables.write(folder / "interpolation.measures.parquet", measures, MEASURES)
-    for subject, kind in figures.available(STUDY):
+    for subject, kind in drawing.available(STUDY):
         if subject == "alloys":
-            needed = figures.needs(STUDY, subject, kind)
+            needed = drawing.required_tables(STUDY, subject, kind)
             inputs = {name: [root / path for path in paths] for name, paths in needed.items()}
-            figures.draw(kind, inputs, STUDY, subject, root / "figures" / "alloys" / f"{kind}.svg")
+            drawing.draw(kind, inputs, STUDY, subject, root / "figures" / "alloys" / f"{kind}.svg")
     return root
 
 

@@ -13,9 +13,10 @@ import factories
 import pandas as pd
 import pytest
 
-from nestmat import figures, tables
+from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
+from nestmat.figures import drawing
 from nestmat.labels.scales import Labels
 from nestmat.report import write as report_writer
 from nestmat.report.registry import required_tables
@@ -39,7 +40,7 @@ def published() -> dict[str, pd.DataFrame]:
 def results(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("results") / "toy_devices"
     study = factories.write_results(root)
-    for scale, name in figures.available(study):
+    for scale, name in drawing.available(study):
         path = root / f"figures/{scale}/{name}.svg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(SVG)
@@ -88,7 +89,7 @@ def test_page_is_well_formed_and_self_contained(page):
     text = Text(page)
     assert text.open == []
     assert all(source.startswith("data:image/svg+xml;base64,") for source in text.sources)
-    assert len(text.sources) == len(figures.available(factories.study()))
+    assert len(text.sources) == len(drawing.available(factories.study()))
     outside = [a for a in text.anchors if not a.startswith(("#", "https://doi.org/", "data:"))]
     assert outside == [f"search/absorbers/{name}" for name in ("candidates.csv", "candidates.jsonl", "cif/")]
     assert "<script" not in page

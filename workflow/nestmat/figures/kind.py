@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Needs = dict[str, list[str]]
+TablePaths = dict[str, list[str]]
 ScaleSection = Literal["results", "nesting", "calibration", "search", "training", "interpretation"]
 ProblemSection = Literal["methods", "shortlist", "paths", "verification"]
 
@@ -35,7 +35,7 @@ def classes(study: Study, scale: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Kind:
+class FigureKind:
     """A kind of figure.
 
     Attributes:
@@ -43,7 +43,8 @@ class Kind:
         caption: What the reader sees, in plain sentences, for the report.
         section: Part of the report it belongs to.
         draw: Frames by name and labels to a figure; reads no file. Labels are `DesignLabels` for a problem.
-        needs: Study and subject to the files it is drawn from, by name, relative to the study's results.
+        required_tables: Study and subject to the files it is drawn from, by name, relative to the study's
+            results.
         available: Whether a subject of a study has it, from the configuration alone.
         filters: Rows to read of a table: column = value pairs by name of the table.
         subject: What it is a figure of: a scale, or a problem of inverse design.
@@ -53,7 +54,7 @@ class Kind:
     caption: str
     section: ScaleSection | ProblemSection
     draw: Callable[[Mapping[str, pd.DataFrame], Any], Figure]
-    needs: Callable[[Study, str], Needs]
+    required_tables: Callable[[Study, str], TablePaths]
     available: Callable[[Study, str], bool] = always
     filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     subject: Literal["scale", "problem"] = "scale"

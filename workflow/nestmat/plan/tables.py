@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from nestmat import figures
 from nestmat.config.study import Study
 from nestmat.data.registry import READS, resolve
+from nestmat.figures import drawing
 from nestmat.models.keys import RECOMMENDED
 from nestmat.plan.code import resource
 
@@ -195,7 +195,7 @@ def structure_sets(study: Study) -> Rows:
 def figure_tables(study: Study) -> Rows:
     """Tables that the figures of a scale or a design problem are drawn from."""
     for subject in (*study.scales, *study.search):
-        kinds = [kind for name, kind in figures.available(study) if name == subject]
-        needs = [figures.needs(study, subject, kind).values() for kind in kinds]
+        kinds = [kind for name, kind in drawing.available(study) if name == subject]
+        needs = [drawing.required_tables(study, subject, kind).values() for kind in kinds]
         paths = {path for lists in needs for files in lists for path in files}
         yield from ((subject, f"<results>/{path}") for path in sorted(paths))

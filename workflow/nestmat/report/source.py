@@ -10,10 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from nestmat import figures, tables
+from nestmat import tables
 from nestmat.config.study import Study
 from nestmat.data import published
 from nestmat.errors import InputError
+from nestmat.figures import drawing
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.problems import DesignLabels
 from nestmat.labels.scales import Labels
@@ -90,11 +92,11 @@ class Source:
 
     def figure(self, subject: str, kind: str) -> dict[str, str]:
         """A figure of an entry of the study, as the page holds it."""
-        figure_kind, name = figures.FIGURES[kind], f"figures/{subject}/{kind}.svg"
+        figure_kind, name = FIGURES[kind], f"figures/{subject}/{kind}.svg"
         return {
             "title": figure_kind.title,
             "caption": figure_kind.caption,
             "file": name,
-            "alt": f"{figure_kind.title}: {figures.title(self.study, subject)}",
+            "alt": f"{figure_kind.title}: {drawing.title(self.study, subject)}",
             "data": base64.b64encode(self.path(name).read_bytes()).decode(),
         }

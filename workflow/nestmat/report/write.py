@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nestmat import figures
 from nestmat.config.study import Study
+from nestmat.figures import drawing
+from nestmat.figures.registry import FIGURES
 from nestmat.files import write_text
 from nestmat.labels import numbers, problems, text
 from nestmat.labels.text import prettify
@@ -197,8 +198,8 @@ def _entry_chapter(
         title = sections[top].heading(study, name) if top in sections else ""
         heading = headings.setdefault(top, Heading(f"{name}-{top}" if title else "", title))
         heading.texts.append(_body(module))
-    for subject, kind in figures.available(study):
-        if subject == name and (heading_of_figure := headings.get(figures.FIGURES[kind].section)):
+    for subject, kind in drawing.available(study):
+        if subject == name and (heading_of_figure := headings.get(FIGURES[kind].section)):
             heading_of_figure.figures.append(source.figure(subject, kind))
     first = next(iter(sections.values()))
     chapter = Chapter(name, _entry_title(study, first, name))

@@ -12,6 +12,7 @@ from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import methods as designs
 from nestmat.figures.problems.looks import method_looks
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.problems import BASELINES, DesignLabels
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def available(study: Study, problem: str) -> bool:
     return designs.compared(study, problem) and across(study, problem) is not None
 
 
-def needs(study: Study, problem: str) -> kind.Needs:
+def required_tables(study: Study, problem: str) -> kind.TablePaths:
     """Judged candidates and, where there is one, the shortlist."""
     tables = {"judged": [f"search/{problem}/judged.parquet"]}
     if study.search[problem].shortlist:
@@ -198,17 +199,20 @@ def _distance_to_target(rows: pd.DataFrame, target: Target) -> np.ndarray:
     return -mean if target.goal == "maximise" else mean
 
 
-KIND = kind.Kind(
-    title="Candidates of all methods",
-    caption=(
-        "Each point is a candidate as the searched members predict it; the shaded parts are not wanted. "
-        "Diamonds are the shortlist as predicted by the members that were trained on every material, with "
-        "one standard deviation, some with their rank. Where both axes are targets, a line joins the hits "
-        "that none is better than in both. The axes show what the methods propose; baselines reach beyond."
-    ),
-    section="methods",
-    draw=draw,
-    needs=needs,
-    available=available,
-    subject="problem",
+FIGURES.register("front")(
+    kind.FigureKind(
+        title="Candidates of all methods",
+        caption=(
+            "Each point is a candidate as the searched members predict it; the shaded parts are not wanted. "
+            "Diamonds are the shortlist as predicted by the members that were trained on every material, "
+            "with one standard deviation, some with their rank. Where both axes are targets, a line joins "
+            "the hits that none is better than in both. The axes show what the methods propose; baselines "
+            "reach beyond."
+        ),
+        section="methods",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+        subject="problem",
+    )
 )

@@ -12,6 +12,7 @@ from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import methods as designs
 from nestmat.figures.problems.looks import method_looks
+from nestmat.figures.registry import FIGURES
 from nestmat.figures.scales import curves
 from nestmat.labels.problems import BASELINES, DesignLabels, judge_name, judges
 from nestmat.labels.text import prettify, with_unit
@@ -69,7 +70,7 @@ def _trained(study: Study, problem: str) -> list[str]:
     return [name for name in models if study.generative[name].kind not in ("retrieval", "uniform")]
 
 
-def near_rows(study: Study, problem: str) -> kind.Needs:
+def near_rows(study: Study, problem: str) -> kind.TablePaths:
     """The shortlist and the rows of the scale that it is compared with."""
     return {
         "shortlist": [f"search/{problem}/shortlist.parquet"],
@@ -83,7 +84,7 @@ def listed(study: Study, problem: str) -> bool:
     return bool(config.shortlist and config.methods[config.shortlist.method].model)
 
 
-def histories(study: Study, problem: str) -> kind.Needs:
+def histories(study: Study, problem: str) -> kind.TablePaths:
     """Learning curves of the generative models that the problem is searched with."""
     folder = f"generative/{study.search[problem].protocol}"
     return {"history": [f"{folder}/{name}.history.parquet" for name in _trained(study, problem)]}
@@ -290,68 +291,78 @@ def draw_training(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
     return figure
 
 
-SAMPLES = kind.Kind(
-    title="What each method gives for the value that was asked for",
-    caption=(
-        "Share of each method's candidates by what the judge says of them (filled) and what the searched "
-        "model says (line). What lies beyond the axis is counted in the last bin."
-    ),
-    section="methods",
-    draw=draw_samples,
-    needs=designs.judged,
-    available=asks_for_value,
-    subject="problem",
+FIGURES.register("samples")(
+    kind.FigureKind(
+        title="What each method gives for the value that was asked for",
+        caption=(
+            "Share of each method's candidates by what the judge says of them (filled) and what the searched "
+            "model says (line). What lies beyond the axis is counted in the last bin."
+        ),
+        section="methods",
+        draw=draw_samples,
+        required_tables=designs.judged,
+        available=asks_for_value,
+        subject="problem",
+    )
 )
-DIVERSITY = kind.Kind(
-    title="Accuracy and diversity",
-    caption=(
-        "Each method's candidates: mean Euclidean distance of two of them, against the mean distance from "
-        "the value that was asked for, as the judge says; bars span the seeds. To the lower right is better. "
-        "Materials drawn uniformly are the most diverse; retrieval gives rows of the data, whose true values "
-        "are known, but no new material."
-    ),
-    section="methods",
-    draw=draw_diversity,
-    needs=designs.measured,
-    available=asks_for_value,
-    subject="problem",
+FIGURES.register("diversity")(
+    kind.FigureKind(
+        title="Accuracy and diversity",
+        caption=(
+            "Each method's candidates: mean Euclidean distance of two of them, against the mean distance "
+            "from the value that was asked for, as the judge says; bars span the seeds. To the lower right "
+            "is better. Materials drawn uniformly are the most diverse; retrieval gives rows of the data, "
+            "whose true values are known, but no new material."
+        ),
+        section="methods",
+        draw=draw_diversity,
+        required_tables=designs.measured,
+        available=asks_for_value,
+        subject="problem",
+    )
 )
-STAGES_KIND = kind.Kind(
-    title="Before and after filter and localisation",
-    caption=(
-        "Share of the candidates of each generative model that the judge puts no further from the value than "
-        "so much: the raw samples, those that the searched model keeps, and samples that are localised and "
-        "then kept. Dotted: the tolerance of a hit."
-    ),
-    section="methods",
-    draw=draw_stages,
-    needs=designs.judged,
-    available=staged,
-    subject="problem",
+FIGURES.register("stages")(
+    kind.FigureKind(
+        title="Before and after filter and localisation",
+        caption=(
+            "Share of the candidates of each generative model that the judge puts no further from the value "
+            "than so much: the raw samples, those that the searched model keeps, and samples that are "
+            "localised and then kept. Dotted: the tolerance of a hit."
+        ),
+        section="methods",
+        draw=draw_stages,
+        required_tables=designs.judged,
+        available=staged,
+        subject="problem",
+    )
 )
-PAIRS = kind.Kind(
-    title="Candidates among the rows of the data",
-    caption=(
-        "Every two numbers of the candidates on the shortlist (blue), over rows of the data set whose value "
-        "is within the tolerance (grey). Diagonal: histograms."
-    ),
-    section="shortlist",
-    draw=draw_pairs,
-    needs=near_rows,
-    available=listed,
-    subject="problem",
+FIGURES.register("pairs")(
+    kind.FigureKind(
+        title="Candidates among the rows of the data",
+        caption=(
+            "Every two numbers of the candidates on the shortlist (blue), over rows of the data set whose "
+            "value is within the tolerance (grey). Diagonal: histograms."
+        ),
+        section="shortlist",
+        draw=draw_pairs,
+        required_tables=near_rows,
+        available=listed,
+        subject="problem",
+    )
 )
-TRAINING = kind.Kind(
-    title="Learning curves of the generative models",
-    caption=(
-        "Mean loss of the training rows and of those that were held out of them, a line a seed. For flows "
-        "and mixtures it is the negative log-likelihood in nats, in coordinates of their own: compare "
-        "the two lines of a panel, not two panels. Where the lines part, the network learns its rows by "
-        "heart."
-    ),
-    section="methods",
-    draw=draw_training,
-    needs=histories,
-    available=trained,
-    subject="problem",
+FIGURES.register("generative_curves")(
+    kind.FigureKind(
+        title="Learning curves of the generative models",
+        caption=(
+            "Mean loss of the training rows and of those that were held out of them, a line a seed. For "
+            "flows and mixtures it is the negative log-likelihood in nats, in coordinates of their own: "
+            "compare the two lines of a panel, not two panels. Where the lines part, the network learns its "
+            "rows by heart."
+        ),
+        section="methods",
+        draw=draw_training,
+        required_tables=histories,
+        available=trained,
+        subject="problem",
+    )
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import methods
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.problems import PATHS, DesignLabels, judge_name, order_judges
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def available(study: Study, problem: str) -> bool:
     return study.search[problem].interpolate is not None
 
 
-def needs(study: Study, problem: str) -> kind.Needs:
+def required_tables(study: Study, problem: str) -> kind.TablePaths:
     """Materials along the ways."""
     return {"points": [f"search/{problem}/interpolation.parquet"]}
 
@@ -103,18 +104,20 @@ def _draw_target(ax: Axes, rows: pd.DataFrame, columns: Mapping[str, str], label
         ax.axhline(enough, color=style.GREY, linewidth=0.8, linestyle=":")
 
 
-KIND = kind.Kind(
-    title="Ways between two materials",
-    caption=(
-        "From the left end to the right: by a straight line in the latents of the searched model, by turning "
-        "one vector of latents into the other (slerp), and by mixing the two as they are. Above: what each "
-        "material on the way is made of; those of the latents keep the rules of the design space. Below: the "
-        "first target as the searched model predicts it, hollow, and as the judges do; dotted: what is "
-        "enough."
-    ),
-    section="paths",
-    draw=draw,
-    needs=needs,
-    available=available,
-    subject="problem",
+FIGURES.register("interpolation")(
+    kind.FigureKind(
+        title="Ways between two materials",
+        caption=(
+            "From the left end to the right: by a straight line in the latents of the searched model, by "
+            "turning one vector of latents into the other (slerp), and by mixing the two as they are. Above: "
+            "what each material on the way is made of; those of the latents keep the rules of the design "
+            "space. Below: the first target as the searched model predicts it, hollow, and as the judges do; "
+            "dotted: what is enough."
+        ),
+        section="paths",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+        subject="problem",
+    )
 )

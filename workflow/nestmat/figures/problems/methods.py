@@ -10,6 +10,7 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems.looks import method_looks
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.numbers import format_significant
 from nestmat.labels.problems import BASELINES, DesignLabels, judge_name, judges
 from nestmat.labels.text import prettify, with_unit
@@ -52,12 +53,12 @@ def of_compositions(study: Study, problem: str) -> bool:
     return compared(study, problem) and (space.sites is not None or space.elements is not None)
 
 
-def measured(study: Study, problem: str) -> kind.Needs:
+def measured(study: Study, problem: str) -> kind.TablePaths:
     """What was measured of the candidates of each method."""
     return {"metrics": [f"search/{problem}/metrics.parquet"]}
 
 
-def judged(study: Study, problem: str) -> kind.Needs:
+def judged(study: Study, problem: str) -> kind.TablePaths:
     """The candidates of each method, judged, and what was measured of them."""
     return {"judged": [f"search/{problem}/judged.parquet"], **measured(study, problem)}
 
@@ -228,49 +229,55 @@ def draw_novelty(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
     return figure
 
 
-METHODS = kind.Kind(
-    title="Hits of each method",
-    caption=(
-        "Share of each method's distinct candidates, their number in brackets, that meet what is wanted, "
-        "with 95 % Wilson intervals. Hollow: what the searched model says of its own candidates, which is "
-        "no evidence. The judges were trained on materials that the searched members never saw. Right: hits "
-        "by all judges that are new and in the domain of the training data. Below the line is what a method "
-        "has to beat."
-    ),
-    section="methods",
-    draw=draw_methods,
-    needs=measured,
-    available=compared,
-    filters={"metrics": {"seed": -1}},
-    subject="problem",
+FIGURES.register("methods")(
+    kind.FigureKind(
+        title="Hits of each method",
+        caption=(
+            "Share of each method's distinct candidates, their number in brackets, that meet what is wanted, "
+            "with 95 % Wilson intervals. Hollow: what the searched model says of its own candidates, which "
+            "is no evidence. The judges were trained on materials that the searched members never saw. "
+            "Right: hits by all judges that are new and in the domain of the training data. Below the line "
+            "is what a method has to beat."
+        ),
+        section="methods",
+        draw=draw_methods,
+        required_tables=measured,
+        available=compared,
+        filters={"metrics": {"seed": -1}},
+        subject="problem",
+    )
 )
-OPTIMISM = kind.Kind(
-    title="What the searched model promises, and what the judges say",
-    caption=(
-        "Above: each point is a candidate, of many a part of them, the searched model's "
-        "value of the first target against the judge's; the line is equality, and what lies above it is "
-        "promised too much. Below: the mean of the difference by method, whose colour is that of its points."
-    ),
-    section="methods",
-    draw=draw_optimism,
-    needs=judged,
-    available=compared,
-    filters={"metrics": {"seed": -1}},
-    subject="problem",
+FIGURES.register("optimism")(
+    kind.FigureKind(
+        title="What the searched model promises, and what the judges say",
+        caption=(
+            "Above: each point is a candidate, of many a part of them, the searched model's value of the "
+            "first target against the judge's; the line is equality, and what lies above it is promised too "
+            "much. Below: the mean of the difference by method, whose colour is that of its points."
+        ),
+        section="methods",
+        draw=draw_optimism,
+        required_tables=judged,
+        available=compared,
+        filters={"metrics": {"seed": -1}},
+        subject="problem",
+    )
 )
-NOVELTY = kind.Kind(
-    title="How new the candidates are",
-    caption=(
-        "Left: share of distinct candidates whose composition is at least so far from the nearest material "
-        "that the model was trained on, as half the sum of the differences of the shares on a site, "
-        "averaged over sites; beyond the dotted line a candidate counts as new. Right: share inside the "
-        "domain of the training data and, where known, inside the windows of the geometric criteria of "
-        "perovskites, with 95 % Wilson intervals."
-    ),
-    section="methods",
-    draw=draw_novelty,
-    needs=measured,
-    available=of_compositions,
-    filters={"metrics": {"seed": -1}},
-    subject="problem",
+FIGURES.register("novelty")(
+    kind.FigureKind(
+        title="How new the candidates are",
+        caption=(
+            "Left: share of distinct candidates whose composition is at least so far from the nearest "
+            "material that the model was trained on, as half the sum of the differences of the shares on a "
+            "site, averaged over sites; beyond the dotted line a candidate counts as new. Right: share "
+            "inside the domain of the training data and, where known, inside the windows of the geometric "
+            "criteria of perovskites, with 95 % Wilson intervals."
+        ),
+        section="methods",
+        draw=draw_novelty,
+        required_tables=measured,
+        available=of_compositions,
+        filters={"metrics": {"seed": -1}},
+        subject="problem",
+    )
 )

@@ -11,6 +11,7 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.problems import DesignLabels
 from nestmat.labels.text import latent_symbol
 
@@ -34,7 +35,7 @@ def available(study: Study, problem: str) -> bool:
     return bool(scanned(study, problem))
 
 
-def needs(study: Study, problem: str) -> kind.Needs:
+def required_tables(study: Study, problem: str) -> kind.TablePaths:
     """Records of these searches."""
     return {"runs": [f"search/{problem}/{name}.runs.parquet" for name in scanned(study, problem)]}
 
@@ -108,18 +109,20 @@ def broken(formula: str) -> str:
     return "\n".join(" ".join(line) for line in lines)
 
 
-KIND = kind.Kind(
-    title="A patch of the latents",
-    caption=(
-        "Alloys that a square patch of two latents of the searched model is decoded to, with all other "
-        "latents at 0 and the target set to what is wanted, moved into the design space; in atomic percent. "
-        "The colour, and the number below each formula, is what the searched model predicts of the alloy as "
-        "it stands there, which need not be what was asked of the decoder."
-    ),
-    section="methods",
-    draw=draw,
-    needs=needs,
-    available=available,
-    filters={"runs": {"seed": 0}},
-    subject="problem",
+FIGURES.register("scan")(
+    kind.FigureKind(
+        title="A patch of the latents",
+        caption=(
+            "Alloys that a square patch of two latents of the searched model is decoded to, with all other "
+            "latents at 0 and the target set to what is wanted, moved into the design space; in atomic "
+            "percent. The colour, and the number below each formula, is what the searched model predicts of "
+            "the alloy as it stands there, which need not be what was asked of the decoder."
+        ),
+        section="methods",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+        filters={"runs": {"seed": 0}},
+        subject="problem",
+    )
 )

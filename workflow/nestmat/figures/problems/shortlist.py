@@ -12,6 +12,7 @@ from nestmat.config.spaces import Simplex
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
 from nestmat.figures.problems import front
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.numbers import format_significant
 from nestmat.labels.problems import DesignLabels
@@ -35,7 +36,7 @@ def listed(study: Study, problem: str) -> bool:
     )
 
 
-def list_needs(study: Study, problem: str) -> kind.Needs:
+def shortlist_tables(study: Study, problem: str) -> kind.TablePaths:
     """The shortlist."""
     return {"shortlist": [f"search/{problem}/shortlist.parquet"]}
 
@@ -46,7 +47,7 @@ def verified(study: Study, problem: str) -> bool:
     return verify is not None and verify.file is not None
 
 
-def verify_needs(study: Study, problem: str) -> kind.Needs:
+def verification_tables(study: Study, problem: str) -> kind.TablePaths:
     """Predictions and calculations."""
     return {"verified": [f"search/{problem}/verified.parquet"]}
 
@@ -164,31 +165,35 @@ def _draw_calculated(ax: Axes, rows: pd.DataFrame) -> None:
     style.note(ax, f"{text}\n{inside} of {count} within 2 σ")
 
 
-MAP = kind.Kind(
-    title="What the shortlist is made of",
-    caption=(
-        "A row a candidate with its rank, a column a species of the design space by site, of many only those "
-        "that occur; the shade is its share, also printed. At the right what is predicted of it, with one "
-        "standard deviation."
-    ),
-    section="shortlist",
-    draw=draw_map,
-    needs=list_needs,
-    available=listed,
-    subject="problem",
+FIGURES.register("shortlist_map")(
+    kind.FigureKind(
+        title="What the shortlist is made of",
+        caption=(
+            "A row a candidate with its rank, a column a species of the design space by site, of many only "
+            "those that occur; the shade is its share, also printed. At the right what is predicted of it, "
+            "with one standard deviation."
+        ),
+        section="shortlist",
+        draw=draw_map,
+        required_tables=shortlist_tables,
+        available=listed,
+        subject="problem",
+    )
 )
-VERIFICATION = kind.Kind(
-    title="Predicted and calculated",
-    caption=(
-        "Predictions of the members that were trained on every material against density-functional theory, "
-        "for the best materials of the space that fit into a small cell, or for designed cells that are far "
-        "from each other; bars are one predicted standard deviation, the line is equality. Hollow: materials "
-        "that the members were trained on. Mean absolute error (MAE) and the share within two standard "
-        "deviations are of the others, where there are any."
-    ),
-    section="verification",
-    draw=draw_verification,
-    needs=verify_needs,
-    available=verified,
-    subject="problem",
+FIGURES.register("verification")(
+    kind.FigureKind(
+        title="Predicted and calculated",
+        caption=(
+            "Predictions of the members that were trained on every material against density-functional "
+            "theory, for the best materials of the space that fit into a small cell, or for designed cells "
+            "that are far from each other; bars are one predicted standard deviation, the line is equality. "
+            "Hollow: materials that the members were trained on. Mean absolute error (MAE) and the share "
+            "within two standard deviations are of the others, where there are any."
+        ),
+        section="verification",
+        draw=draw_verification,
+        required_tables=verification_tables,
+        available=verified,
+        subject="problem",
+    )
 )

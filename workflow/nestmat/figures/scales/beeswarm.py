@@ -10,6 +10,7 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import prettify
 
@@ -29,7 +30,7 @@ def available(study: Study, scale: str) -> bool:
     return study.scales[scale].interpret is not None and bool(class_targets(study, scale))
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Shapley values of the interpreted model at single rows."""
     return {
         "attributions": [f"interpretation/{scale}.attributions.parquet"],
@@ -108,17 +109,19 @@ def _name(name: str, labels: Labels) -> str:
     return prettify(name if name in labels.config.features else labels.name(name))
 
 
-KIND = kind.Kind(
-    title="What speaks for a class",
-    caption=(
-        "Shapley value of each input at single rows left out of training, for the predicted probability of a "
-        "class; the colour is the rank of the row's value among all rows, grey for groups of inputs. The "
-        "inputs with the largest mean absolute values are shown. With more than twelve inputs or groups the "
-        "values are estimated from random orders. They tell what the model does with its inputs, not why "
-        "alloys have phases."
-    ),
-    section="interpretation",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("beeswarm")(
+    kind.FigureKind(
+        title="What speaks for a class",
+        caption=(
+            "Shapley value of each input at single rows left out of training, for the predicted probability "
+            "of a class; the colour is the rank of the row's value among all rows, grey for groups of "
+            "inputs. The inputs with the largest mean absolute values are shown. With more than twelve "
+            "inputs or groups the values are estimated from random orders. They tell what the model does "
+            "with its inputs, not why alloys have phases."
+        ),
+        section="interpretation",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
 
@@ -20,7 +21,7 @@ FEWEST = 5
 """Rows of a bin of probabilities that is drawn: fewer tell nothing."""
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Calibration curves of the scale, and units."""
     return {"calibration": [f"calibration/{scale}.parquet"], "features": [kind.features(scale)]}
 
@@ -61,15 +62,18 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     return figure
 
 
-KIND = kind.Kind(
-    title="Reliability of the uncertainty",
-    caption=(
-        "Share of rows that fall inside the predicted central interval, against the share that should. "
-        "Below the dashed line the predicted standard deviations are too small. Of a class: the share of "
-        "validation rows that are of it, of all repeats, against the probability predicted for them, in bins "
-        "of equal width with five rows or more; on the dashed line the probabilities mean what they say."
-    ),
-    section="calibration",
-    draw=draw,
-    needs=needs,
+FIGURES.register("calibration")(
+    kind.FigureKind(
+        title="Reliability of the uncertainty",
+        caption=(
+            "Share of rows that fall inside the predicted central interval, against the share that should. "
+            "Below the dashed line the predicted standard deviations are too small. Of a class: the share of "
+            "validation rows that are of it, of all repeats, against the probability predicted for them, in "
+            "bins of equal width with five rows or more; on the dashed line the probabilities mean what they "
+            "say."
+        ),
+        section="calibration",
+        draw=draw,
+        required_tables=required_tables,
+    )
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def available(study: Study, scale: str) -> bool:
     return study.scales[scale].interpret is not None
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Correlations of the interpreted model."""
     return {
         "correlations": [f"interpretation/{scale}.correlations.parquet"],
@@ -88,19 +89,24 @@ _COMMON = (
     "permutation test is significant at a false-discovery rate of 5 %."
 )
 
-DESCRIPTORS = kind.Kind(
-    title="Latents and descriptors",
-    caption=f"What each latent variable has kept of the descriptors. {_COMMON}",
-    section="interpretation",
-    draw=draw_descriptors,
-    needs=needs,
-    available=available,
+FIGURES.register("latents_descriptors")(
+    kind.FigureKind(
+        title="Latents and descriptors",
+        caption=f"What each latent variable has kept of the descriptors. {_COMMON}",
+        section="interpretation",
+        draw=draw_descriptors,
+        required_tables=required_tables,
+        available=available,
+    )
 )
-LATENTS = kind.Kind(
-    title="Latents among themselves and with the target",
-    caption=f"How far the latent variables repeat each other, and which of them carry the target. {_COMMON}",
-    section="interpretation",
-    draw=draw_latents,
-    needs=needs,
-    available=available,
+FIGURES.register("latents_target")(
+    kind.FigureKind(
+        title="Latents among themselves and with the target",
+        caption="How far the latent variables repeat each other, and which of them carry the target. "
+        f"{_COMMON}",
+        section="interpretation",
+        draw=draw_latents,
+        required_tables=required_tables,
+        available=available,
+    )
 )

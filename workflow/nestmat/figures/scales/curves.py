@@ -9,6 +9,7 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def protocol_of(study: Study, scale: str) -> str:
     return next(p for p in config.protocols if any(p in config.runs(m) for m in config.models))
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Histories of every autoencoder in one protocol."""
     protocol = protocol_of(study, scale)
     models = [m for m in study.scales[scale].models if protocol in study.scales[scale].runs(m)]
@@ -84,15 +85,17 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     return figure
 
 
-KIND = kind.Kind(
-    title="Learning curves",
-    caption=(
-        "Total loss (sum of weighted terms, no unit) of all members (folds × seeds): median, and band from "
-        "the 10th to the 90th percentile. Losses of different models are sums of different terms and are "
-        "not comparable."
-    ),
-    section="training",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("curves")(
+    kind.FigureKind(
+        title="Learning curves",
+        caption=(
+            "Total loss (sum of weighted terms, no unit) of all members (folds × seeds): median, and band "
+            "from the 10th to the 90th percentile. Losses of different models are sums of different terms "
+            "and are not comparable."
+        ),
+        section="training",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def available(study: Study, scale: str) -> bool:
     return bool(config.targets and classes(study, scale) and has_values)
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """The parent's property and predictions of the scale for its rows, and its classes."""
     target_of_parent = parent_target(study, scale)
     assert target_of_parent is not None
@@ -138,16 +139,18 @@ def _panel(ax: Axes, x: pd.Series, y: pd.Series, levels: pd.Series) -> None:
         )
 
 
-KIND = kind.Kind(
-    title="Both scales, by class",
-    caption=(
-        "Rows of the coarser scale at the property of the finer one (predicted by it, or as the data set "
-        "states it), measured above and predicted below by members that left the row out, coloured by class "
-        "with the number of rows. Rows for which the property is not known are not shown."
-    ),
-    section="results",
-    draw=draw,
-    needs=needs,
-    available=available,
-    filters={"predictions": kind.ENSEMBLE, "propagated": {"inner": -1}},
+FIGURES.register("devices")(
+    kind.FigureKind(
+        title="Both scales, by class",
+        caption=(
+            "Rows of the coarser scale at the property of the finer one (predicted by it, or as the data set "
+            "states it), measured above and predicted below by members that left the row out, coloured by "
+            "class with the number of rows. Rows for which the property is not known are not shown."
+        ),
+        section="results",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+        filters={"predictions": kind.ENSEMBLE, "propagated": {"inner": -1}},
+    )
 )

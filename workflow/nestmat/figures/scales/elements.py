@@ -11,6 +11,7 @@ from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
 
@@ -30,7 +31,7 @@ def _rules(study: Study, scale: str) -> list[str]:
     return [name for name, entry in study.scales[scale].baselines.items() if entry.kind == "stump"]
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Predictions of the headline predictor, of the autoencoder and of a rule, and formulas."""
     models = dict.fromkeys([kind.headline(study, scale), kind.autoencoder(study, scale)])
     protocols = dict.fromkeys(p for rule in _rules(study, scale) for p in study.scales[scale].runs(rule))
@@ -87,15 +88,17 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     return figure
 
 
-KIND = kind.Kind(
-    title="Errors by the number of elements",
-    caption=(
-        "Share of left-out rows whose class is missed, of all repeats, by the number of elements of the "
-        "material; in brackets how many different rows were tested."
-    ),
-    section="results",
-    draw=draw,
-    needs=needs,
-    available=available,
-    filters={"predictions": kind.REPEATED},
+FIGURES.register("elements")(
+    kind.FigureKind(
+        title="Errors by the number of elements",
+        caption=(
+            "Share of left-out rows whose class is missed, of all repeats, by the number of elements of the "
+            "material; in brackets how many different rows were tested."
+        ),
+        section="results",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+        filters={"predictions": kind.REPEATED},
+    )
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
 from nestmat.models.keys import RECOMMENDED
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Metrics and units of the scale."""
     return {"metrics": [f"metrics/{scale}.parquet"], "features": [kind.features(scale)]}
 
@@ -109,15 +110,17 @@ def _colour(model: str, labels: Labels) -> str:
     return style.BLUE if model in labels.config.models else style.GREY
 
 
-KIND = kind.Kind(
-    title="Errors of all models",
-    caption=(
-        "Mean absolute error (MAE), of a class accuracy and area under the ROC curve (AUC): mean ± standard "
-        "deviation over folds, or over repeats of a split with one fold, best model on top. Ticks mark the "
-        "value on training rows; hollow diamonds are published values, shown only under the split they were "
-        "published for."
-    ),
-    section="results",
-    draw=draw,
-    needs=needs,
+FIGURES.register("errors")(
+    kind.FigureKind(
+        title="Errors of all models",
+        caption=(
+            "Mean absolute error (MAE), of a class accuracy and area under the ROC curve (AUC): mean ± "
+            "standard deviation over folds, or over repeats of a split with one fold, best model on top. "
+            "Ticks mark the value on training rows; hollow diamonds are published values, shown only under "
+            "the split they were published for."
+        ),
+        section="results",
+        draw=draw,
+        required_tables=required_tables,
+    )
 )

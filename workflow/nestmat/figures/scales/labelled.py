@@ -9,6 +9,7 @@ from nestmat.config.scales import Scale
 from nestmat.config.study import Study
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
 from nestmat.models.keys import RECOMMENDED
@@ -41,7 +42,7 @@ def available(study: Study, scale: str) -> bool:
     return bool(class_targets(study, scale)) and bool(series(study.scales[scale]))
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Metrics and classes of the scale."""
     return {"metrics": [f"metrics/{scale}.parquet"], "features": [kind.features(scale)]}
 
@@ -117,16 +118,18 @@ def _published(
         )
 
 
-KIND = kind.Kind(
-    title="How many labels are needed",
-    caption=(
-        "Accuracy and area under the ROC curve (AUC) on left-out rows against the number of training rows "
-        "that have a label, mean over repeats of the same split; bands of one standard deviation. Dashed "
-        "lines are baselines, the dotted line is the share of the more frequent class. Hollow diamonds are "
-        "published values, which are of one split."
-    ),
-    section="results",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("labelled")(
+    kind.FigureKind(
+        title="How many labels are needed",
+        caption=(
+            "Accuracy and area under the ROC curve (AUC) on left-out rows against the number of training "
+            "rows that have a label, mean over repeats of the same split; bands of one standard deviation. "
+            "Dashed lines are baselines, the dotted line is the share of the more frequent class. Hollow "
+            "diamonds are published values, which are of one split."
+        ),
+        section="results",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )

@@ -10,6 +10,7 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.numbers import format_significant
 from nestmat.labels.scales import Labels
 
@@ -28,7 +29,7 @@ def available(study: Study, scale: str) -> bool:
     return kind.conditional_model(study, scale) is not None and bool(spec.formula or spec.formula_template)
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Errors of the interpreted model, its predictions, and formulas."""
     stem = kind.conditional_model(study, scale)
     return {
@@ -89,17 +90,19 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     return figure
 
 
-KIND = kind.Kind(
-    title="Errors of composition, target and latents",
-    caption=(
-        "Rows left out of training, of all repeats, by the number of elements: atoms that the decoder puts "
-        "wrongly, given z (encoded without the label) and the predicted class; distance of the predicted "
-        "probability from the class; and mean distance of z from z′, which is encoded again from the decoded "
-        "composition with the same class. Dashed lines are means."
-    ),
-    section="results",
-    draw=draw,
-    needs=needs,
-    available=available,
-    filters={"errors": {"split": "validation"}, "predictions": kind.REPEATED},
+FIGURES.register("latent_errors")(
+    kind.FigureKind(
+        title="Errors of composition, target and latents",
+        caption=(
+            "Rows left out of training, of all repeats, by the number of elements: atoms that the decoder "
+            "puts wrongly, given z (encoded without the label) and the predicted class; distance of the "
+            "predicted probability from the class; and mean distance of z from z′, which is encoded again "
+            "from the decoded composition with the same class. Dashed lines are means."
+        ),
+        section="results",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+        filters={"errors": {"split": "validation"}, "predictions": kind.REPEATED},
+    )
 )

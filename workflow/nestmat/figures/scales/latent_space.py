@@ -10,6 +10,7 @@ import numpy as np
 from nestmat.config.study import Study
 from nestmat.data.targets import class_targets
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import latent_symbol
 
@@ -34,7 +35,7 @@ def families_available(study: Study, scale: str) -> bool:
     return shown and kind.conditional_model(study, scale) is not None
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Latents of the interpreted model, and the classes."""
     return {
         "latents": [f"latents/{kind.conditional_model(study, scale)}.parquet"],
@@ -42,9 +43,9 @@ def needs(study: Study, scale: str) -> kind.Needs:
     }
 
 
-def families_need(study: Study, scale: str) -> kind.Needs:
+def family_tables(study: Study, scale: str) -> kind.TablePaths:
     """The same, and the latents of the families."""
-    return {**needs(study, scale), "families": [f"interpretation/{scale}.families.parquet"]}
+    return {**required_tables(study, scale), "families": [f"interpretation/{scale}.families.parquet"]}
 
 
 def _plane(labels: Labels, latents: pd.DataFrame) -> tuple[list[str], list[str], np.ndarray, np.ndarray]:
@@ -117,29 +118,34 @@ def _dots(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str, name: str, size: 
     ax.scatter(x, y, s=size, color=colour, alpha=0.75, linewidths=0, label=name)
 
 
-KIND = kind.Kind(
-    title="The latents z by class",
-    caption=(
-        "Each point is a row at its z, encoded without its label, and coloured by its true class; of more "
-        "than two z the first two principal axes, with their share of the variance of the labelled rows. "
-        "Where z is independent of the class the colours mix. One member, of the first repeat and fold."
-    ),
-    section="interpretation",
-    draw=draw,
-    needs=needs,
-    available=available,
-    filters={"latents": FIRST},
+FIGURES.register("latent_space")(
+    kind.FigureKind(
+        title="The latents z by class",
+        caption=(
+            "Each point is a row at its z, encoded without its label, and coloured by its true class; of "
+            "more than two z the first two principal axes, with their share of the variance of the labelled "
+            "rows. Where z is independent of the class the colours mix. One member, of the first repeat and "
+            "fold."
+        ),
+        section="interpretation",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+        filters={"latents": FIRST},
+    )
 )
-FAMILIES = kind.Kind(
-    title="Families of alloys among the latents",
-    caption=(
-        "All equimolar alloys of the elements of each family (how many in brackets), encoded with the class "
-        "that is predicted for them, over the labelled rows (grey), in the plane and by the member of the "
-        "figure of z by class."
-    ),
-    section="interpretation",
-    draw=draw_families,
-    needs=families_need,
-    available=families_available,
-    filters={"latents": FIRST},
+FIGURES.register("families")(
+    kind.FigureKind(
+        title="Families of alloys among the latents",
+        caption=(
+            "All equimolar alloys of the elements of each family (how many in brackets), encoded with the "
+            "class that is predicted for them, over the labelled rows (grey), in the plane and by the member "
+            "of the figure of z by class."
+        ),
+        section="interpretation",
+        draw=draw_families,
+        required_tables=family_tables,
+        available=families_available,
+        filters={"latents": FIRST},
+    )
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def available(study: Study, scale: str) -> bool:
     )
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Maps of the latents with the targets that colour them, and units."""
     return {"embeddings": [f"embeddings/{scale}.parquet"], "features": [kind.features(scale)]}
 
@@ -63,14 +64,17 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     return figure
 
 
-KIND = kind.Kind(
-    title="Maps of the latent space",
-    caption=(
-        "Each point is a row at its place in the latent space, projected to two dimensions and coloured by "
-        "the measured target. Axes have no unit; distances in the UMAP map are only locally meaningful."
-    ),
-    section="interpretation",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("maps")(
+    kind.FigureKind(
+        title="Maps of the latent space",
+        caption=(
+            "Each point is a row at its place in the latent space, projected to two dimensions and coloured "
+            "by the measured target. Axes have no unit; distances in the UMAP map are only locally "
+            "meaningful."
+        ),
+        section="interpretation",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons as measures
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import lower_first, with_unit
@@ -25,7 +26,7 @@ def available(study: Study, scale: str) -> bool:
     return bool(study.scales[scale].compare and study.scales[scale].targets)
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Metrics, comparisons and units of the scale."""
     return {
         "metrics": [f"metrics/{scale}.parquet"],
@@ -149,17 +150,20 @@ def _differences(ax: Axes, pair: pd.DataFrame, labels: Labels, target: str) -> N
     ax.set_xlabel(with_unit(compared_errors, labels.unit(target)))
 
 
-KIND = kind.Kind(
-    title="Two models compared",
-    caption=(
-        "Left: errors by fold (all repeats) of a model, such as a nested one, and of its ablation; thin "
-        "lines join the same fold, black bars are means. Right: paired difference over rows with its 95 % "
-        "interval over materials (over left-out levels where whole levels are left out); blue where the "
-        "interval leaves out zero and the tests over these and over folds agree (p < 0.05). Of a class "
-        "accuracy and area under the ROC curve (AUC); the interval of the latter is over the splits."
-    ),
-    section="nesting",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("nesting")(
+    kind.FigureKind(
+        title="Two models compared",
+        caption=(
+            "Left: errors by fold (all repeats) of a model, such as a nested one, and of its ablation; thin "
+            "lines join the same fold, black bars are means. Right: paired difference over rows with its 95 "
+            "% interval over materials (over left-out levels where whole levels are left out); blue where "
+            "the interval leaves out zero and the tests over these and over folds agree (p < 0.05). Of a "
+            "class accuracy and area under the ROC curve (AUC); the interval of the latter is over the "
+            "splits."
+        ),
+        section="nesting",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.numbers import format_significant
 from nestmat.labels.scales import Labels
@@ -26,7 +27,7 @@ NARROWEST = 1.8
 """Least width of a panel in inches: with many protocols the figure is wider than the text."""
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Predictions of the headline predictor and of the autoencoder, units, and flags of the labels."""
     models = dict.fromkeys([kind.headline(study, scale), kind.autoencoder(study, scale)])
     return {
@@ -117,16 +118,18 @@ def _panel(ax: Axes, rows: pd.DataFrame, flagged: np.ndarray, unit: str) -> None
     ax.text(0, 1.02, text.replace("-", "−"), transform=ax.transAxes, va="bottom", fontsize=7, linespacing=1.3)
 
 
-KIND = kind.Kind(
-    title="Predicted against true",
-    caption=(
-        "Each point is a row predicted by the ensemble that did not train on it; all folds of the first "
-        "split are shown. The line is equality, bars are the predicted standard deviation. MAE is the mean "
-        "± standard deviation over folds; RMSE and R² are over all rows."
-    ),
-    section="results",
-    draw=draw,
-    needs=needs,
-    available=kind.numbers,
-    filters={"predictions": kind.ENSEMBLE},
+FIGURES.register("parity")(
+    kind.FigureKind(
+        title="Predicted against true",
+        caption=(
+            "Each point is a row predicted by the ensemble that did not train on it; all folds of the first "
+            "split are shown. The line is equality, bars are the predicted standard deviation. MAE is the "
+            "mean ± standard deviation over folds; RMSE and R² are over all rows."
+        ),
+        section="results",
+        draw=draw,
+        required_tables=required_tables,
+        available=kind.numbers,
+        filters={"predictions": kind.ENSEMBLE},
+    )
 )

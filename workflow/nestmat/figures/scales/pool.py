@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def available(study: Study, scale: str) -> bool:
     return study.scales[scale].pool is not None
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """The searches, the labels they saw, and units."""
     return {
         "pool": [f"pool/{scale}.parquet"],
@@ -132,17 +133,19 @@ def _boxes(ax: Axes, rows: list, published: pd.DataFrame, colours: Mapping[str, 
     ax.set_xlabel("Part of the pool seen until the best row is found (%)")
 
 
-KIND = kind.Kind(
-    title="Search in the pool",
-    caption=(
-        "Above: the best label against the number of labels seen, start rows included: median over searches "
-        "from different start rows, with a band from the first to the third quartile. Below: how much of the "
-        "pool is seen until the best row is found; boxes are quartiles, whiskers reach from 5 to 95 %, dots "
-        "are means, hollow diamonds published means. Searches that did not find the best row count with all "
-        "that they saw."
-    ),
-    section="search",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("pool")(
+    kind.FigureKind(
+        title="Search in the pool",
+        caption=(
+            "Above: the best label against the number of labels seen, start rows included: median over "
+            "searches from different start rows, with a band from the first to the third quartile. Below: "
+            "how much of the pool is seen until the best row is found; boxes are quartiles, whiskers reach "
+            "from 5 to 95 %, dots are means, hollow diamonds published means. Searches that did not find the "
+            "best row count with all that they saw."
+        ),
+        section="search",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
 
@@ -21,7 +22,7 @@ GRID = np.linspace(0, 1, 101)
 """False-positive rates at which the curves of several splits are averaged."""
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Predictions of the headline predictor and of the autoencoder, and classes."""
     models = dict.fromkeys([kind.headline(study, scale), kind.autoencoder(study, scale)])
     return {
@@ -81,16 +82,18 @@ def _curve(ax: Axes, rows: pd.DataFrame, colour: str, line: str, name: str, spli
         ax.fill_between(GRID, mean - sd, np.minimum(mean + sd, 1), color=colour, alpha=0.15, linewidth=0)
 
 
-KIND = kind.Kind(
-    title="ROC curves",
-    caption=(
-        "True-positive against false-positive rate, mean over folds and repeats with a band of one standard "
-        "deviation, of rows that were left out (solid) and of training rows (dotted). Numbers are the area "
-        "under the curve, mean ± standard deviation; the dashed line is guessing."
-    ),
-    section="results",
-    draw=draw,
-    needs=needs,
-    available=kind.classes,
-    filters={"predictions": kind.BOTH},
+FIGURES.register("roc")(
+    kind.FigureKind(
+        title="ROC curves",
+        caption=(
+            "True-positive against false-positive rate, mean over folds and repeats with a band of one "
+            "standard deviation, of rows that were left out (solid) and of training rows (dotted). Numbers "
+            "are the area under the curve, mean ± standard deviation; the dashed line is guessing."
+        ),
+        section="results",
+        draw=draw,
+        required_tables=required_tables,
+        available=kind.classes,
+        filters={"predictions": kind.BOTH},
+    )
 )

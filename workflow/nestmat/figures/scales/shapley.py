@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import lower_first, prettify, with_unit
 
@@ -21,7 +22,7 @@ def available(study: Study, scale: str) -> bool:
     return study.scales[scale].interpret is not None and bool(study.scales[scale].targets)
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """Shapley values of the interpreted model."""
     return {"shapley": [f"interpretation/{scale}.shapley.parquet"], "features": [kind.features(scale)]}
 
@@ -108,27 +109,31 @@ def _model(labels: Labels) -> str:
     return labels.config.interpret.model
 
 
-KIND = kind.Kind(
-    title="What moves the prediction",
-    caption=(
-        "Mean absolute Shapley value of each input or group of inputs, and of each latent variable, over "
-        "rows left out of training, in the unit of the target; lines span ± one standard deviation over "
-        "members. With more than twelve inputs it is the mean change of the prediction when one input takes "
-        "another row's value."
-    ),
-    section="interpretation",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("shapley")(
+    kind.FigureKind(
+        title="What moves the prediction",
+        caption=(
+            "Mean absolute Shapley value of each input or group of inputs, and of each latent variable, over "
+            "rows left out of training, in the unit of the target; lines span ± one standard deviation over "
+            "members. With more than twelve inputs it is the mean change of the prediction when one input "
+            "takes another row's value."
+        ),
+        section="interpretation",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )
-LATENTS = kind.Kind(
-    title="What sets each latent variable",
-    caption=(
-        "Attribution of each latent variable to the inputs, as shares that sum to 1 down a column; shares "
-        "of 0.1 and more are printed."
-    ),
-    section="interpretation",
-    draw=draw_latents,
-    needs=needs,
-    available=available,
+FIGURES.register("shapley_latents")(
+    kind.FigureKind(
+        title="What sets each latent variable",
+        caption=(
+            "Attribution of each latent variable to the inputs, as shares that sum to 1 down a column; "
+            "shares of 0.1 and more are printed."
+        ),
+        section="interpretation",
+        draw=draw_latents,
+        required_tables=required_tables,
+        available=available,
+    )
 )

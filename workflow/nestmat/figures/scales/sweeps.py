@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels import comparisons
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import lower_first, prettify
@@ -22,7 +23,7 @@ def available(study: Study, scale: str) -> bool:
     return study.scales[scale].sweep is not None
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """The sweep and units."""
     return {"sweeps": [f"sweeps/{scale}.parquet"], "features": [kind.features(scale)]}
 
@@ -97,15 +98,17 @@ def _line(ax: Axes, rows: pd.DataFrame, colour: str, name: str) -> None:
     ax.plot(mean.index, mean, "o-", color=colour, label=name)
 
 
-KIND = kind.Kind(
-    title="How many latents are needed",
-    caption=(
-        "Validation error against the number of latent variables: mean over folds, with a band of one "
-        "standard deviation, beside the losses (without unit) of the heads that decode. The dotted line is "
-        "the size in use. Sizes that differ by less than the band are not told apart by these data."
-    ),
-    section="training",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("sweep")(
+    kind.FigureKind(
+        title="How many latents are needed",
+        caption=(
+            "Validation error against the number of latent variables: mean over folds, with a band of one "
+            "standard deviation, beside the losses (without unit) of the heads that decode. The dotted line "
+            "is the size in use. Sizes that differ by less than the band are not told apart by these data."
+        ),
+        section="training",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nestmat.config.study import Study
 from nestmat.figures import kind, style
+from nestmat.figures.registry import FIGURES
 from nestmat.labels.numbers import format_significant
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import prettify, with_unit
@@ -28,7 +29,7 @@ def available(study: Study, scale: str) -> bool:
     return study.scales[scale].device_physics is not None
 
 
-def needs(study: Study, scale: str) -> kind.Needs:
+def required_tables(study: Study, scale: str) -> kind.TablePaths:
     """What was traced, and the unit of the target."""
     return {"truth": [f"truth/{scale}.parquet"], "features": [kind.features(scale)]}
 
@@ -154,18 +155,20 @@ def _legend(figure: Figure, names: Mapping[str, str], colours: Mapping[str, str]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
 
 
-KIND = kind.Kind(
-    title="The physics, and what is predicted of compounds never seen",
-    caption=(
-        "Above: efficiency against the calculated band gap at one process, the middle of all ranges, without "
-        "strain. The line is the simulator, the dotted line the detailed-balance limit. Each point is a "
-        "compound as predicted by members that saw it at no scale of the chain: its vertical distance to the "
-        "line is the error. Below: the coloured compounds along each process variable and along the strain, "
-        "with all else as above; full lines are the simulator. Bars and bands are one predicted standard "
-        "deviation."
-    ),
-    section="results",
-    draw=draw,
-    needs=needs,
-    available=available,
+FIGURES.register("truth")(
+    kind.FigureKind(
+        title="The physics, and what is predicted of compounds never seen",
+        caption=(
+            "Above: efficiency against the calculated band gap at one process, the middle of all ranges, "
+            "without strain. The line is the simulator, the dotted line the detailed-balance limit. Each "
+            "point is a compound as predicted by members that saw it at no scale of the chain: its vertical "
+            "distance to the line is the error. Below: the coloured compounds along each process variable "
+            "and along the strain, with all else as above; full lines are the simulator. Bars and bands are "
+            "one predicted standard deviation."
+        ),
+        section="results",
+        draw=draw,
+        required_tables=required_tables,
+        available=available,
+    )
 )
