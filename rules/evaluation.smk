@@ -129,7 +129,7 @@ rule evaluate_scale:
         "../scripts/evaluate_scale.py"
 
 
-rule trace_truth:
+rule compare_with_device_physics:
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=simulated),
         cards=collect("<results>/models/{step.stem}.json", step=simulated),
@@ -142,13 +142,13 @@ rule trace_truth:
         calculations=lookup(
             "dataset == '{dataset}'", within=generator_files, cols="path", dataset=dataset_of_scale
         ),
-        code=code("trace_truth"),
+        code=code("compare_with_device_physics"),
     output:
-        truth="<results>/truth/{scale}.parquet",
+        comparison="<results>/truth/{scale}.parquet",
     log:
-        "<logs>/trace_truth/{scale}.log",
+        "<logs>/compare_with_device_physics/{scale}.log",
     benchmark:
-        "<benchmarks>/trace_truth/{scale}.tsv"
+        "<benchmarks>/compare_with_device_physics/{scale}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -156,13 +156,13 @@ rule trace_truth:
         runtime=30,
     params:
         models=lookup("use == 'simulated' and subject == '{scale}'", within=chains, cols="scale"),
-        truth=lookup(dpath="{scale}/device_physics", within=SCALES),
+        device_physics=lookup(dpath="{scale}/device_physics", within=SCALES),
         blocks=JOBS.lineage_blocks,
         dataset=lookup(dpath="{dataset}", within=DATASETS, dataset=dataset_of_scale),
     message:
-        "Hold scale {wildcards.scale} against the physics"
+        "Compare scale {wildcards.scale} with device physics"
     script:
-        "../scripts/trace_truth.py"
+        "../scripts/compare_with_device_physics.py"
 
 
 rule interpret_scale:

@@ -1,9 +1,10 @@
-"""The truth curve of the physics: a chain's predictions of compounds it never saw, beside the simulator."""
+"""Device physics: a chain's predictions of compounds that it was not trained on, against the simulator."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +30,13 @@ UNITS: Mapping[str, str] = {
     "radiative_efficiency": "",
     "strain": "",
 }
-"""What a device is varied in, with the unit of ``x`` in `TRUTH`."""
+"""What a device is varied in, with the unit of ``x`` in `DEVICE_PHYSICS`."""
 EXAMPLE_GAPS = (0.9, 2.5)
-"""Gaps in eV between which example compounds are chosen: those that make a cell worth its name."""
+"""Gaps in eV between which example compounds are chosen: those of useful solar cells."""
 CURVE = 200
 """Points of the continuous curve over the gap."""
 
-TRUTH: tables.Schema = {
+DEVICE_PHYSICS: tables.Schema = {
     "formula": tables.Column("string", description="empty for the curve, which is of no compound"),
     "material": tables.Column("string", role="key", description="canonical key of the composition"),
     "fold": tables.Column("int32", description="fold that held the compound out; its members predict"),
@@ -97,57 +98,64 @@ def devices_along(
         count: Number of example compounds.
 
     Returns:
-        The columns of ``compounds``, kind, x and unit as in `TRUTH`, the inputs of the simulator, and the
-        number of the row as row_id and row.
+        The columns of ``compounds``, kind, x and unit as in `DEVICE_PHYSICS`, the inputs of the simulator,
+        and the number of the row as row_id and row.
     """
-    rest = compounds.assign(kind="gap", unit="eV", strain=0.0, **middle_process())
-    rest["gap"] = rest["x"] = [float(curves[formula](0.0)) for formula in compounds["formula"]]
-    examples = example_compounds(rest.set_index("formula")["gap"], count)
-    chosen = rest.set_index("formula", drop=False).loc[examples]
-    parts = [rest]
+    unstrained = compounds.assign(kind="gap", unit="eV", strain=0.0, **middle_process())
+    unstrained["gap"] = unstrained["x"] = [float(curves[formula](0.0)) for formula in compounds["formula"]]
+    formulas = example_compounds(unstrained.set_index("formula")["gap"], count)
+    examples = unstrained.set_index("formula", drop=False).loc[formulas]
+    parts = [unstrained]
     for variable in variables:
-        part = chosen.loc[chosen.index.repeat(points)].assign(kind=variable, unit=UNITS[variable])
+        part = examples.loc[examples.index.repeat(points)].assign(kind=variable, unit=UNITS[variable])
         if variable == "strain":
-            x = np.tile(np.linspace(-strain, strain, points), len(chosen))
+            x = np.tile(np.linspace(-strain, strain, points), len(examples))
             pairs = zip(part["formula"], x, strict=True)
             part = part.assign(x=x, strain=x, gap=[float(curves[formula](at)) for formula, at in pairs])
         else:
             low, high = np.log10(PROCESS_RANGES[variable])
-            log = np.tile(np.linspace(low, high, points), len(chosen))
+            log = np.tile(np.linspace(low, high, points), len(examples))
             part = part.assign(x=10**log, **{f"log_{variable}": log})
         parts.append(part)
-    made = pd.concat(parts, ignore_index=True)
-    return made.assign(row_id=made.index, row=made.index)
+    devices = pd.concat(parts, ignore_index=True)
+    return devices.assign(row_id=devices.index, row=devices.index)
 
 
-def trace_truth(
-    weights: Mapping[str, str | Path],
-    features: Mapping[str, str | Path],
-    data: str | Path,
-    predictions: str | Path,
-    truth: str | Path,
-    *,
-    scale: str,
-    dataset: DatasetSpec,
-    blocks: Mapping[str, Mapping[str, FeatureBlock]],
-    points: int = 25,
-    compounds: int = 5,
+@dataclass(frozen=True)
+class SimulatedDevices:
+    """A scale of simulated devices, and the chain of models that predicts it.
+
+    Attributes:
+        scale: Name of the scale.
+        weights: Weights of the chain's models in the strict protocol by scale, parents first; each card is
+            the file next to them.
+        features: Features that each scale of the chain was trained on.
+        blocks: Feature blocks of each scale of the chain.
+        data: The data set of the scale, read.
+        predictions: Predictions of the scale's model in the strict protocol.
+        dataset: Its data set, of the generator `perovskite_devices`.
+    """
+
+    scale: str
+    weights: Mapping[str, str | Path]
+    features: Mapping[str, str | Path]
+    blocks: Mapping[str, Mapping[str, FeatureBlock]]
+    data: str | Path
+    predictions: str | Path
+    dataset: DatasetSpec
+
+
+def compare_with_device_physics(
+    devices: SimulatedDevices, output: str | Path, *, points: int = 25, compounds: int = 5
 ) -> pd.DataFrame:
-    """Hold a chain against the simulator that its devices come from.
+    """Compare the predictions of a chain with the simulator that its devices come from.
 
     Every prediction is of members that the compound trained at no scale: those of the strict fold that
     validates it.
 
     Args:
-        weights: Weights of the chain's models in the strict protocol by scale, parents first; the cards lie
-            beside them.
-        features: Features that each scale of the chain was trained on.
-        data: The data set of the scale, read.
-        predictions: Predictions of the scale's model in the strict protocol.
-        truth: Table to write, `TRUTH`.
-        scale: Name of the scale.
-        dataset: Its data set, of the generator `perovskite_devices`.
-        blocks: Feature blocks of each scale of the chain.
+        devices: The scale and its chain.
+        output: Table to write, `DEVICE_PHYSICS`.
         points: Devices along each variable.
         compounds: Number of example compounds, of which devices are made along the variables.
 
@@ -159,77 +167,89 @@ def trace_truth(
             and the data set, the reference calculations are not there or have no gap for a compound of the
             data set, or a device has no features.
     """
-    options = inspect.signature(perovskite_devices).bind(**dataset.options)
+    options = inspect.signature(perovskite_devices).bind(**devices.dataset.options)
     options.apply_defaults()
     strain, (low, high) = (options.arguments[name] for name in ("strain", "gap_range"))
-    headers = {column.header or name: name for name, column in dataset.columns.items()}
-    devices = _devices(data, features[scale], predictions, headers)
-    held_out = devices.drop_duplicates("material")[["formula", "material", "fold"]].sort_values("formula")
+    headers = {column.header or name: name for name, column in devices.dataset.columns.items()}
+    rows = _predicted_rows(devices, headers)
+    held_out = rows.drop_duplicates("material")[["formula", "material", "fold"]].sort_values("formula")
     curves = gap_curves(calculated_gaps(), strain)
     if unknown := sorted(set(held_out["formula"]) - set(curves)):
         raise InputError(
-            f"has compounds without calculated gaps up to a strain of {strain}: {', '.join(unknown[:5])}.",
-            file=data,
+            f"Compounds have no calculated gaps up to a strain of {strain}: {', '.join(unknown[:5])}.",
+            file=devices.data,
             remedy="make the data set again: its reference calculations have changed.",
         )
     variables = [name for name in UNITS if {name, f"log_{name}"} & set(headers)]
-    made = devices_along(held_out, curves, variables, strain=strain, points=points, count=compounds)
-    made["true"] = efficiency(made)
-    columns = {name: made[header] for header, name in headers.items() if header != EFFICIENCY}
-    inputs = featurize_chain(
-        made[["row_id", "row", "formula", "material"]].assign(**columns), blocks, features
-    )
-    _none_lost(inputs, made, features)
-    made[["mean", "std"]] = np.nan
-    for fold in sorted(set(held_out["fold"])):
-        index = np.flatnonzero(made["fold"] == fold)
-        rows = {name: found.frame.iloc[index].reset_index(drop=True) for name, found in inputs.items()}
-        predicted = predict_chain(weights, rows, fold=fold)[scale].targets[headers[EFFICIENCY]]
-        made.loc[index, ["mean", "std"]] = np.column_stack(predicted)
+    varied = devices_along(held_out, curves, variables, strain=strain, points=points, count=compounds)
+    varied["true"] = efficiency(varied)
+    varied[["mean", "std"]] = _predict_efficiency(devices, varied, headers)
     grid = pd.DataFrame({"gap": np.linspace(low, high, CURVE)}).assign(**middle_process())
     curve = grid.assign(
         formula="", material="", fold=-1, kind="curve", x=grid["gap"], unit="eV", true=efficiency(grid)
     )
-    frame = pd.concat([curve, made, devices], ignore_index=True)
-    frame = frame.assign(limit=limit(frame["gap"].to_numpy(np.float64)).pce)[list(TRUTH)]
+    frame = pd.concat([curve, varied, rows], ignore_index=True)
+    frame = frame.assign(limit=limit(frame["gap"].to_numpy(np.float64)).pce)[list(DEVICE_PHYSICS)]
     facts = {
-        "scale": scale,
+        "scale": devices.scale,
         "process": middle_process(),
         "strain": strain,
         "options": dict(options.arguments),
     }
-    tables.write(truth, frame, TRUTH, facts)
+    tables.write(output, frame, DEVICE_PHYSICS, facts)
     return frame
 
 
-def _devices(
-    data: str | Path, features: str | Path, predictions: str | Path, headers: Mapping[str, str]
-) -> pd.DataFrame:
+def _predict_efficiency(
+    devices: SimulatedDevices, frame: pd.DataFrame, headers: Mapping[str, str]
+) -> np.ndarray:
+    """Mean and standard deviation of the efficiency of new devices, (n, 2), by members of their fold.
+
+    Raises:
+        InputError: A device has no features.
+    """
+    columns = {name: frame[header] for header, name in headers.items() if header != EFFICIENCY}
+    inputs = featurize_chain(
+        frame[["row_id", "row", "formula", "material"]].assign(**columns), devices.blocks, devices.features
+    )
+    _check_features(inputs, frame, devices.features)
+    predicted = np.full((len(frame), 2), np.nan)
+    for fold in sorted(set(frame["fold"])):
+        index = np.flatnonzero(frame["fold"] == fold)
+        rows = {name: table.frame.iloc[index].reset_index(drop=True) for name, table in inputs.items()}
+        prediction = predict_chain(devices.weights, rows, fold=fold)[devices.scale]
+        predicted[index] = np.column_stack(prediction.targets[headers[EFFICIENCY]])
+    return predicted
+
+
+def _predicted_rows(devices: SimulatedDevices, headers: Mapping[str, str]) -> pd.DataFrame:
     """The data set's rows that have features, each with the prediction of the ensemble that left it out."""
     ensemble = {"target": headers[EFFICIENCY], "split": "validation", "repeat": 0, "inner": -1, "seed": -1}
-    found = tables.read(predictions, columns=["row_id", "fold", "true", "mean", "std"], **ensemble)
-    wanted = ["row_id", "formula", "material", headers["gap"]]
-    rows = tables.read(data, columns=wanted).rename(columns={headers["gap"]: "gap"})
-    featurized = set(tables.read(features, columns=["row_id"])["row_id"])
-    rows = rows.merge(found, on="row_id", validate="one_to_one")
-    if astray := (featurized ^ set(found["row_id"])) | (featurized ^ set(rows["row_id"])):
+    predictions = tables.read(
+        devices.predictions, columns=["row_id", "fold", "true", "mean", "std"], **ensemble
+    )
+    columns = ["row_id", "formula", "material", headers["gap"]]
+    rows = tables.read(devices.data, columns=columns).rename(columns={headers["gap"]: "gap"})
+    featurized = set(tables.read(devices.features[devices.scale], columns=["row_id"])["row_id"])
+    rows = rows.merge(predictions, on="row_id", validate="one_to_one")
+    if unmatched := (featurized ^ set(predictions["row_id"])) | (featurized ^ set(rows["row_id"])):
         raise InputError(
-            f"holds predictions of other rows than the data set and its features: {len(astray)} rows are not "
-            f"in all three, the first with row_id {min(astray)}.",
-            file=predictions,
-            remedy="delete it and run again: the data set has changed since.",
+            "The predictions are of other rows than the data set and its features: "
+            f"{len(unmatched)} rows are not in all three, the first with row_id {min(unmatched)}.",
+            file=devices.predictions,
+            remedy="delete the file and run again: the data set has changed since.",
         )
     return rows.assign(kind="device", x=rows["gap"], unit="eV")
 
 
-def _none_lost(
-    inputs: Mapping[str, Featurized], made: pd.DataFrame, features: Mapping[str, str | Path]
+def _check_features(
+    inputs: Mapping[str, Featurized], frame: pd.DataFrame, features: Mapping[str, str | Path]
 ) -> None:
-    for name, found in inputs.items():
-        if not found.rejects.empty:
-            first = found.rejects.iloc[0]
+    for name, table in inputs.items():
+        if not table.rejects.empty:
+            first = table.rejects.iloc[0]
             raise InputError(
-                f"{made['formula'][first['row']]} has no features at scale {name}: {first['reason']}",
+                f"{frame['formula'][first['row']]} has no features at scale {name}: {first['reason']}",
                 file=features[name],
                 column=first["column"],
                 value=first["value"],

@@ -38,7 +38,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """The efficiency over the gap, and below it a panel for each variable.
 
     Args:
-        frames: ``truth``, with the columns of `nestmat.evaluation.device_physics.TRUTH`.
+        frames: ``truth``, with the columns of `nestmat.evaluation.device_physics.DEVICE_PHYSICS`.
         labels: Names and units.
     """
     from matplotlib.figure import Figure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,12 @@ from nestmat.config.loading import study_from
 from nestmat.config.study import Study
 from nestmat.data.reading import read, write
 from nestmat.errors import InputError
-from nestmat.evaluation.device_physics import UNITS, example_compounds, trace_truth
+from nestmat.evaluation.device_physics import (
+    UNITS,
+    SimulatedDevices,
+    compare_with_device_physics,
+    example_compounds,
+)
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.figures import drawing, style
@@ -100,7 +105,7 @@ class Traced:
     study: Study
     results: Path
     table: pd.DataFrame
-    trace: Callable[..., pd.DataFrame]
+    compare: Callable[..., pd.DataFrame]
 
 
 @pytest.fixture(scope="module")
@@ -175,22 +180,20 @@ def traced(tmp_path_factory) -> Traced:
             )
         )
 
-    def trace(**changes) -> pd.DataFrame:
-        given = {
-            "weights": weights,
-            "features": features,
-            "data": tables_of["device"],
-            "predictions": folder / "device.predictions.parquet",
-            "truth": results / "truth/device.parquet",
-            "scale": "device",
-            "dataset": study.datasets["cells"],
-            "blocks": {name: scale.features for name, scale in study.scales.items()},
-            "points": 4,
-            "compounds": 3,
-        }
-        return trace_truth(**(given | changes))
+    devices = SimulatedDevices(
+        scale="device",
+        weights=weights,
+        features=features,
+        blocks={name: scale.features for name, scale in study.scales.items()},
+        data=tables_of["device"],
+        predictions=folder / "device.predictions.parquet",
+        dataset=study.datasets["cells"],
+    )
 
-    yield Traced(study, results, trace(), trace)
+    def compare(output=results / "truth/device.parquet", **changes) -> pd.DataFrame:
+        return compare_with_device_physics(replace(devices, **changes), output, points=4, compounds=3)
+
+    yield Traced(study, results, compare(), compare)
     patch.undo()
 
 
@@ -244,7 +247,7 @@ def test_predictions_are_those_of_members_that_left_the_compound_out(traced, tmp
                 trained.flat[(trained.members["fold"] == 0).to_numpy()] += 0.5
             weights[name] = tmp_path / f"{spoilt}.{name}.safetensors"
             trained.save(weights[name], weights[name].with_suffix(".json"))
-        other = traced.trace(weights=weights, truth=tmp_path / "truth.parquet")
+        other = traced.compare(weights=weights, output=tmp_path / "truth.parquet")
         made = (other["kind"] != "device") & (other["kind"] != "curve")
         changed = ~np.isclose(other["mean"], traced.table["mean"])
         assert changed[made].any()
@@ -342,7 +345,7 @@ def test_rows_that_vanish_are_an_error(traced, tmp_path, lost):
     fewer = frame[frame["row_id"] != 7]
     tables.write(tmp_path / "fewer.parquet", fewer, tables.schema(source), tables.provenance(source))
     with pytest.raises(InputError, match="1 rows are not in all three, the first with row_id 7") as caught:
-        traced.trace(**{lost: tmp_path / "fewer.parquet"}, truth=tmp_path / "truth.parquet")
+        traced.compare(**{lost: tmp_path / "fewer.parquet"}, output=tmp_path / "truth.parquet")
     assert caught.value.file.name.endswith("parquet")
 
 
@@ -351,5 +354,5 @@ def test_a_compound_without_calculations_is_an_error(traced, monkeypatch, tmp_pa
         "nestmat.evaluation.device_physics.calculated_gaps",
         lambda: pd.DataFrame({"formula": "CsPbI3", "strain": STRAINS, "gap": 1.0}),
     )
-    with pytest.raises(InputError, match="without calculated gaps"):
-        traced.trace(truth=tmp_path / "truth.parquet")
+    with pytest.raises(InputError, match="have no calculated gaps"):
+        traced.compare(output=tmp_path / "truth.parquet")
