@@ -1,0 +1,90 @@
+"""Metrics of designed materials."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from nestmat.design.metrics import assess, diversity, pair_distance, wilson_interval
+from nestmat.search.problem import Target
+from nestmat.search.spaces.box import Box
+from nestmat.search.spaces.factors import Interval
+from nestmat.search.spaces.product import Product
+from nestmat.search.spaces.simplex import Simplex
+
+
+def test_intervals_of_rates_are_wilsons():
+    # Newcombe, Stat. Med. 17, 857 (1998), table I: method 3 for 81/263, 15/148, 0/20 and 1/29.
+    for hits, n, low, high in (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ):
+        assert wilson_interval(hits, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("n", range(1, 300, 7))
+def test_a_rate_lies_inside_its_interval(n):
+    for hits in (0, 1, n):
+        low, high = wilson_interval(hits, n)
+        assert 0 <= low <= hits / n <= high <= 1
+
+
+def test_diversity_is_the_mean_distance():
+    space = Product([Simplex(["a", "b"], 4)])
+    x = np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert diversity(x, space) == 1.0
+    assert np.isnan(diversity(x[:1], space))
+
+
+def test_the_distance_of_pairs_is_euclidean_where_every_interval_is_one_unit_about_zero():
+    space = Box([Interval("a", 0, 10), Interval("b", -2, 2)], [])
+    # Two materials are every pair: 1 of 10 and 2 of 4 apart.
+    x = np.array([[3.0, 0.0], [4.0, 2.0]])
+    assert pair_distance(x, space) == pytest.approx(np.hypot(0.2, 1.0))
+    assert np.isnan(pair_distance(x[:1], space))
+
+
+def test_samples_are_counted_from_the_first_to_the_hits():
+    space = Box([Interval("a", 0, 1)], [])
+    judged = pd.DataFrame({"method": "flow", "seed": [0, 0, 1], "a": [0.1, 0.2, 0.3], "novelty": 1.0})
+    judged = judged.assign(in_domain=True, hit=True)
+    judged[["q.mean", "gp.q.mean"]] = [[1.0, 1.3], [1.0, 0.9], [1.0, 1.0]]
+    judged["gp.hit"] = (judged["gp.q.mean"] - 1.0).abs() < 0.2
+    judged["gp.distance"] = 0.0
+    details = [json.dumps({"sampled": n, "inside": n - 2, "kept": kept}) for n, kept in ((10, 2), (20, 1))]
+    runs = pd.DataFrame({"method": "flow", "seed": [0, 1], "seconds": 1.0, "details": details})
+    target = Target("q", "value", 1.0, tolerance=0.2)
+    found = assess(judged, runs, space, judges=["gp"], targets={target: "eV"}, windows={})
+    told = dict(
+        zip(zip(found["seed"], found["judge"], found["metric"], strict=True), found["value"], strict=True)
+    )
+    assert told[-1, "model", "inside"] == pytest.approx(26 / 30)
+    assert told[0, "model", "kept"] == pytest.approx(2 / 10)
+    assert told[-1, "all", "yield"] == pytest.approx(2 / 30)
+    assert told[1, "all", "yield"] == pytest.approx(1 / 20)
+    assert told[0, "gp", "error:q"] == pytest.approx(0.2)
+
+
+def test_the_yield_counts_what_was_kept_and_not_proposed():
+    space = Box([Interval("a", 0, 1)], [])
+    judged = pd.DataFrame({"method": "flow", "seed": 0, "a": [0.1, 0.2], "novelty": 1.0, "in_domain": True})
+    judged = judged.assign(hit=True, **{"gp.hit": [True, False], "gp.distance": 0.0})
+    judged[["q.mean", "gp.q.mean"]] = 1.0
+    details = json.dumps({"sampled": 1000, "inside": 1000, "kept": 100})
+    runs = pd.DataFrame({"method": "flow", "seed": [0], "seconds": 1.0, "details": details})
+    target = Target("q", "value", 1.0)
+    found = assess(judged, runs, space, judges=["gp"], targets={target: "eV"}, windows={})
+    assert found.loc[(found["metric"] == "yield") & (found["seed"] == 0), "value"].item() == 0.05
+
+
+@pytest.mark.parametrize("n", [1, 7, 100, 5000])
+def test_intervals_are_those_of_scipy_to_the_digits_of_their_quantile(n):
+    for hits in {0, 1, n // 3, n}:
+        expected = binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
+        assert wilson_interval(hits, n) == pytest.approx((expected.low, expected.high), abs=5e-8)

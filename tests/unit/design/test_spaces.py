@@ -1,0 +1,63 @@
+"""Design spaces from their configuration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nestmat.config.spaces import DesignSpace
+from nestmat.design.spaces import composition_columns, design_space
+from nestmat.errors import InputError
+from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
+from nestmat.search.spaces.box import Box
+
+SITES = {
+    "A": {"species": ["Rb", "Cs"], "grid": 4},
+    "B": {"species": ["Ge", "Sn"], "grid": 4},
+    "X": {"species": ["Br", "I"], "grid": 4},
+}
+
+
+def test_a_configured_space_is_what_it_says():
+    space = design_space(
+        DesignSpace.model_validate(
+            {"sites": SITES, "variables": {"strain": {"value": 0.01}, "t": {"levels": ["a", "b"]}}}
+        )
+    )
+    assert isinstance(space, ABX3Alloy)
+    assert space.columns == (
+        *(f"{s}:{i}" for s in SITES for i in SITES[s]["species"]),
+        "strain",
+        "t=a",
+        "t=b",
+    )
+    assert space.n_materials == 5 * 5 * 5 * 2
+    alloy = design_space(DesignSpace.model_validate({"elements": {"species": ["Al", "Co", "Ni"], "most": 2}}))
+    assert isinstance(alloy, Alloy)
+    box = {name: {"between": [3.0, 4.0], "grid": 3} for name in "ab"}
+    found = design_space(DesignSpace.model_validate({"variables": box, "symmetries": [{"a": "b", "b": "a"}]}))
+    assert isinstance(found, Box)
+    assert found.n_materials == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sites": {**SITES, "B": {"species": ["Sn", "Cs"]}}}, "differ in charge"),
+        ({"sites": {**SITES, "B": {"species": ["Sn", "Qq"]}}}, "no known site"),
+        ({"sites": {**SITES, "B": {"species": ["Cs"]}}}, "not neutral|a charge of"),
+    ],
+)
+def test_spaces_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        design_space(DesignSpace.model_validate(changes))
+
+
+def test_shares_of_formulas_are_those_of_the_space():
+    space = design_space(DesignSpace.model_validate({"sites": SITES}))
+    x = space.sample(50, seed=0)
+    found = composition_columns(space.formulas(x), space)
+    np.testing.assert_allclose(np.column_stack([found[name] for name in space.columns]), x, atol=1e-12)
+    outside = composition_columns(["CsSn0.5Pb0.5I3"], space)
+    assert outside["B:Sn"] == [0.5]
+    assert outside["B:Ge"] == [0.0]
