@@ -62,9 +62,9 @@ def explaining_latents(sweeps: pd.DataFrame, block: str) -> int | None:
         The size; None where no size does.
     """
     rows = sweeps[(sweeps["metric"] == "loss") & (sweeps["target"] == block) & (sweeps["fold"] >= 0)]
-    left = rows.groupby("latents")["value"].mean()
-    enough = left.index[left <= 1 - EXPLAINED]
-    return int(enough.min()) if len(enough) else None
+    unexplained = rows.groupby("latents")["value"].mean()
+    sizes = unexplained.index[unexplained <= 1 - EXPLAINED]
+    return int(sizes.min()) if len(sizes) else None
 
 
 def summary(metrics: pd.DataFrame, *, target: str | None = None, metric: str | None = None) -> pd.DataFrame:

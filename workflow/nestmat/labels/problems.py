@@ -49,7 +49,7 @@ class DesignLabels(Labels):
     def name(self, column: str) -> str:
         """Name of a quantity or a variable; with its scale where two scales have one of this name."""
         text, scale = self._plain(column), column.partition(".")[0]
-        alike = [other for other in self.columns if self._plain(other) == text]
+        alike = [name for name in self.columns if self._plain(name) == text]
         return f"{text}, {self.title(scale)}" if scale in self.study.scales and len(alike) > 1 else text
 
     def _plain(self, column: str) -> str:
@@ -89,16 +89,3 @@ def order_judges(names: Iterable[str]) -> list[str]:
         ['trees', 'physics', 'all']
     """
     return comparisons.ordered(names, [*_SEARCHED, *JUDGES, *_TOGETHER])
-
-
-def judges_of_means(columns: Iterable[Any], quantity: str) -> list[str]:
-    """Judges that state the mean of a quantity in a table, in the order of figures."""
-    ending = f".{quantity}.mean"
-    found = [str(column).removesuffix(ending) for column in columns if str(column).endswith(ending)]
-    return order_judges(found)
-
-
-def judges(columns: Iterable[Any]) -> list[str]:
-    """Judges that a table of candidates knows beside the searched model, in the order of figures."""
-    found = [str(column).removesuffix(".hit") for column in columns if str(column).endswith(".hit")]
-    return order_judges(found)

@@ -74,8 +74,8 @@ class Labels:
 
     def name(self, column: str) -> str:
         """Name of a column: its description up to a comma where that is short, else its own name."""
-        about = self.columns.get(column)
-        text = re.split("[;,]", about.description)[0].rstrip(". ") if about else ""
+        described = self.columns.get(column)
+        text = re.split("[;,]", described.description)[0].rstrip(". ") if described else ""
         if text and len(text) <= 48:
             return text[:1].upper() + text[1:]
         parent, _, latent = column.partition(" ")

@@ -39,6 +39,7 @@ SECTIONS: Registry[type[Section]] = Registry(
         "verification": "nestmat.report.sections.verification",
         "calculated_rows": "nestmat.report.sections.calculated_rows",
         "retraining": "nestmat.report.sections.retraining",
+        "added_parts": "nestmat.report.sections.added_parts",
         "models": "nestmat.report.sections.models",
         "repeat": "nestmat.report.sections.repeat",
     },
@@ -47,8 +48,16 @@ SECTIONS: Registry[type[Section]] = Registry(
 
 
 def entries(study: Study, section: Section) -> list[str]:
-    """Names of the entries of a study that a section is about; one empty name for the study itself."""
-    return list(getattr(study, section.part)) if section.part else [""]
+    """Names of the entries of a study that a section is about.
+
+    Returns:
+        One empty name for a section of the study itself; the name of the part for a part that a plug-in adds.
+    """
+    if not section.part:
+        return [""]
+    if section.part in getattr(study, "added_parts", {}):
+        return [section.part]
+    return list(getattr(study, section.part, {}))
 
 
 def sections_of(study: Study) -> Iterator[tuple[str, Section, str]]:

@@ -18,8 +18,8 @@ class Section:
     and ``study``, ``name`` and ``title`` of the entry that the section is about; of a collected section they
     are in the list ``entries``. A template either is the text of the section, or defines macros: ``body()``
     for the section and ``summary()`` for its items in the list at the top of the report. The section that
-    opens a chapter may define ``found(title, summaries)``, which makes that list of the summaries of all
-    sections of its chapter, and ``found_note()``, which explains their words once.
+    opens a chapter may define ``findings(title, summaries)``, which makes that list of the summaries of
+    all sections of its chapter, and ``findings_note()``, which explains their words once.
     """
 
     part: ClassVar[str] = ""

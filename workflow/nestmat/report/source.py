@@ -81,14 +81,14 @@ class Source:
             return self.published_numbers[scale]
         of_study = published.for_scale(self.study, scale)
         config = self.study.scales[scale]
-        every = published.load(self.study.published)
-        every = every[
-            (every["dataset"] == self.study.datasets[config.dataset])
-            & every["target"].isin(config.targets)
-            & every["asked"].isna()
+        rows = published.load(self.study.published)
+        rows = rows[
+            (rows["dataset"] == self.study.datasets[config.dataset])
+            & rows["target"].isin(config.targets)
+            & rows["asked"].isna()
+            & ~rows["model"].isin(set(of_study["published"]))
         ]
-        others = every[~every["model"].isin(set(of_study["published"]))]
-        return pd.concat([of_study, others.assign(published=others["model"], model="")], ignore_index=True)
+        return pd.concat([of_study, rows.assign(published=rows["model"], model="")], ignore_index=True)
 
     def figure(self, subject: str, kind: str) -> dict[str, str]:
         """A figure of an entry of the study, as the page holds it."""

@@ -62,16 +62,16 @@ class Chapter:
         title: Title.
         headings: What it holds; the first may have no title.
         listed: Whether the table of contents lists its headings.
-        found: Its part of the list at the top of the report.
-        found_note: Explains the words of that part; printed once.
+        findings: Its part of the list at the top of the report.
+        findings_note: Explains the words of that part; printed once.
     """
 
     anchor: str
     title: str
     headings: list[Heading] = field(default_factory=list)
     listed: bool = True
-    found: str = ""
-    found_note: str = ""
+    findings: str = ""
+    findings_note: str = ""
 
 
 def write_report(
@@ -122,13 +122,13 @@ def render_page(source: Source, parts: Collection[str] | None = None) -> str:
             of_entries = [
                 _entry_chapter(source, environment, of_part, n) for n in entries(source.study, section)
             ]
-            chapters += of_entries
+            chapters += [chapter for chapter in of_entries if chapter.headings]
             last_first = any(s.last_entry_first for s in of_part.values())
             by_part[section.part] = of_entries[::-1] if last_first else of_entries
-    found = [chapter for part in reversed(by_part.values()) for chapter in part if chapter.found]
-    notes = dict.fromkeys(chapter.found_note for chapter in found if chapter.found_note)
+    with_findings = [chapter for part in reversed(by_part.values()) for chapter in part if chapter.findings]
+    notes = dict.fromkeys(chapter.findings_note for chapter in with_findings if chapter.findings_note)
     page = environment.get_template("page.html")
-    return page.render(study=source.study, chapters=chapters, found=found, notes=list(notes))
+    return page.render(study=source.study, chapters=chapters, with_findings=with_findings, notes=list(notes))
 
 
 def template_environment() -> Environment:
@@ -166,7 +166,9 @@ def _body(module: Any) -> str:
 def _entry_title(study: Study, section: Section, name: str) -> str:
     if not section.part:
         return study.title
-    return getattr(getattr(study, section.part)[name], "title", "") or prettify(name)
+    entry = getattr(study, section.part, {}).get(name) or getattr(study, "added_parts", {})[name]
+    title = getattr(entry, "title", "")
+    return title if isinstance(title, str) and title else prettify(name)
 
 
 def _variables(source: Source, section: Section, name: str) -> dict[str, Any]:
@@ -178,8 +180,8 @@ def _own_chapter(source: Source, environment: Environment, key: str, section: Se
     """The chapter of a section of the study itself, or of one for all entries that have it."""
     names = [name for name in entries(source.study, section) if section.available(source.study, name)]
     if names:
-        every = [_variables(source, section, name) for name in names]
-        variables = {"study": source.study, "entries": every} if section.part else every[0]
+        of_entries = [_variables(source, section, name) for name in names]
+        variables = {"study": source.study, "entries": of_entries} if section.part else of_entries[0]
         body = _body(section_template(environment, key, section, variables))
         yield Chapter(key, section.title, [Heading("", "", [body])], listed=False)
 
@@ -189,10 +191,13 @@ def _entry_chapter(
 ) -> Chapter:
     """The chapter of an entry: its sections under their headings, each with the figures that belong there."""
     study, headings, modules = source.study, dict[str, Heading](), []
+    chapter = Chapter(name, "")
     for key, section in sections.items():
         if not section.available(study, name):
             continue
-        module = section_template(environment, key, section, _variables(source, section, name))
+        variables = _variables(source, section, name)
+        chapter.title = chapter.title or variables["title"]
+        module = section_template(environment, key, section, variables)
         modules.append(module)
         top = section.within or key
         title = sections[top].heading(study, name) if top in sections else ""
@@ -201,12 +206,11 @@ def _entry_chapter(
     for subject, kind in drawing.available(study):
         if subject == name and (heading_of_figure := headings.get(FIGURES[kind].section)):
             heading_of_figure.figures.append(source.figure(subject, kind))
-    first = next(iter(sections.values()))
-    chapter = Chapter(name, _entry_title(study, first, name))
     chapter.headings = [h for h in headings.values() if h.figures or any(text.strip() for text in h.texts)]
     if summaries := [module.summary for module in modules if hasattr(module, "summary")]:
         macros = [*modules, environment.get_template("macros.html").module]
-        found = next(module.found for module in macros if hasattr(module, "found"))
-        chapter.found = found(chapter.title, summaries)
-        chapter.found_note = next((m.found_note() for m in modules if hasattr(m, "found_note")), "").strip()
+        list_findings = next(module.findings for module in macros if hasattr(module, "findings"))
+        chapter.findings = list_findings(chapter.title, summaries)
+        notes = [module.findings_note() for module in modules if hasattr(module, "findings_note")]
+        chapter.findings_note = "".join(notes).strip()
     return chapter

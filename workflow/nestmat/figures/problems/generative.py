@@ -14,7 +14,7 @@ from nestmat.figures.problems import methods as designs
 from nestmat.figures.problems.looks import method_looks
 from nestmat.figures.registry import FIGURES
 from nestmat.figures.scales import curves
-from nestmat.labels.problems import BASELINES, DesignLabels, judge_name, judges
+from nestmat.labels.problems import BASELINES, DesignLabels, judge_name, order_judges
 from nestmat.labels.text import prettify, with_unit
 
 if TYPE_CHECKING:
@@ -97,10 +97,12 @@ def draw_samples(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
         frames: ``judged``.
         labels: Names and units.
     """
+    from nestmat.search.candidate_table import CandidateTable, mean_column
+
     rows, target = frames["judged"], labels.problem_config.targets[0]
     assert target.value is not None
-    [judge_name, *_] = judges(rows.columns)
-    judged_column, predicted_column = f"{judge_name}.{target.quantity}.mean", f"{target.quantity}.mean"
+    [judge, *_] = order_judges(CandidateTable(rows).judges)
+    judged_column, predicted_column = mean_column(target.quantity, judge), mean_column(target.quantity)
     methods = labels.methods(rows["method"])
     judged = rows[judged_column].to_numpy(np.float64)
     lowest = min(float(judged.min()), target.value - 2 * target.tolerance)
@@ -111,7 +113,7 @@ def draw_samples(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fi
         candidates = rows[rows["method"] == method]
         weights = np.full(len(candidates), 100 / len(candidates))
         values = candidates[judged_column].clip(edges[0], edges[-1])
-        ax.hist(values, edges, weights=weights, color=style.BLUE, alpha=0.6, label=prettify_judge(judge_name))
+        ax.hist(values, edges, weights=weights, color=style.BLUE, alpha=0.6, label=prettify_judge(judge))
         predicted = candidates[predicted_column].clip(edges[0], edges[-1])
         ax.hist(
             predicted,
@@ -192,10 +194,12 @@ def draw_stages(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Fig
         frames: ``judged``.
         labels: Names and units.
     """
+    from nestmat.search.candidate_table import CandidateTable
+
     rows, target = frames["judged"], labels.problem_config.targets[0]
     assert target.value is not None
-    [by, *_] = judges(rows.columns)
-    off = (rows[f"{by}.{target.quantity}.mean"] - target.value).abs()
+    [by, *_] = order_judges(CandidateTable(rows).judges)
+    off = (CandidateTable(rows).mean(target.quantity, by) - target.value).abs()
     staged = _staged(labels.study, labels.problem)
     looks = {"raw": style.GREY, "filtered": style.ORANGE, "localised": style.BLUE}
     figure, axes = style.grid_of(len(staged), PER_ROW, height=1.8)

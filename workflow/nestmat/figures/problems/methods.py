@@ -12,7 +12,7 @@ from nestmat.figures import kind, style
 from nestmat.figures.problems.looks import method_looks
 from nestmat.figures.registry import FIGURES
 from nestmat.labels.numbers import format_significant
-from nestmat.labels.problems import BASELINES, DesignLabels, judge_name, judges
+from nestmat.labels.problems import BASELINES, DesignLabels, judge_name, order_judges
 from nestmat.labels.text import prettify, with_unit
 
 if TYPE_CHECKING:
@@ -125,9 +125,11 @@ def draw_optimism(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
         frames: ``judged``, and ``metrics`` of distinct candidates over all seeds.
         labels: Names and units.
     """
+    from nestmat.search.candidate_table import CandidateTable
+
     rows, quantity = frames["judged"], labels.problem_config.targets[0].quantity
     gaps = frames["metrics"][frames["metrics"]["metric"] == f"optimism:{quantity}"]
-    judge_names = judges(rows.columns)
+    judge_names = order_judges(CandidateTable(rows).judges)
     figure, axes = style.panels(2, len(judge_names), height=2.6)
     for j, name in enumerate(judge_names):
         _draw_promises(axes[0, j], rows, labels, quantity, name)
@@ -140,7 +142,10 @@ def draw_optimism(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> F
 
 def _draw_promises(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity: str, name: str) -> None:
     """The searched model's value of each candidate against the judge's."""
-    predicted, judged_values = rows[f"{quantity}.mean"], rows[f"{name}.{quantity}.mean"]
+    from nestmat.search.candidate_table import CandidateTable
+
+    table = CandidateTable(rows)
+    predicted, judged_values = table.mean(quantity), table.mean(quantity, name)
     methods, looks = labels.methods(rows["method"]), method_looks(labels)
     for place, method in enumerate(methods):
         rows_of_method = np.flatnonzero(rows["method"] == method)

@@ -101,9 +101,9 @@ def decoded_draws(metrics: MethodMetrics) -> list[dict[str, Any]]:
     """What became of the draws of every method that decodes the prior."""
     labels, kinds = metrics.labels, method_kinds(metrics.labels)
     hits, yields = metrics.rates(), metrics.rates("yield", ALL)
-    inside, kept = metrics.rates("inside", MODEL), metrics.rates("kept", MODEL)
+    inside, accepted = metrics.rates("inside", MODEL), metrics.rates("kept", MODEL)
     rows = []
-    for name in (name for name in kinds if kinds[name].decodes_prior and name in kept):
+    for name in (name for name in kinds if kinds[name].decodes_prior and name in accepted):
         config, options = labels.problem_config.methods[name], method_options(labels, name)
         rows.append(
             {
@@ -113,7 +113,7 @@ def decoded_draws(metrics: MethodMetrics) -> list[dict[str, Any]]:
                 "accept": options["accept"],
                 "hits": hits.get(name),
                 "inside": inside[name],
-                "kept": kept[name],
+                "kept": accepted[name],
                 "yield": yields[name],
             }
         )

@@ -65,12 +65,12 @@ def headline_accuracy(
         if (protocol, first, "accuracy") not in rows:
             continue
         by_metric = {key[2]: row for key, row in rows.items() if key[:2] == (protocol, first)}
-        others = [
+        accuracies_of_others = [
             row
             for (where, model, metric), row in rows.items()
             if where == protocol and model != first and metric == "accuracy"
         ]
-        best = max(others, key=lambda row: row["mean"], default=None)
+        best = max(accuracies_of_others, key=lambda row: row["mean"], default=None)
         accuracies.append(
             {
                 "protocol": labels.protocol(protocol),

@@ -43,7 +43,8 @@ def enrichment(metrics: MethodMetrics) -> dict[str, Any]:
             {
                 **metrics.row(name),
                 "ratios": [
-                    None if other == name else rate_ratio(rates[name], rates[other]) for other in references
+                    None if reference == name else rate_ratio(rates[name], rates[reference])
+                    for reference in references
                 ],
             }
             for name in metrics.methods
@@ -60,8 +61,8 @@ def rate_ratio(rate: Sequence[float], reference: Sequence[float]) -> dict[str, A
     """
     if reference[0] > 0:
         return {"ratio": rate[0] / reference[0], "bound": False}
-    known = rate[0] > 0 and np.isfinite(reference[2])
-    return {"ratio": rate[0] / reference[2] if known else np.nan, "bound": True}
+    is_known = rate[0] > 0 and np.isfinite(reference[2])
+    return {"ratio": rate[0] / reference[2] if is_known else np.nan, "bound": True}
 
 
 def work(metrics: MethodMetrics, runs: pd.DataFrame) -> dict[str, Any]:

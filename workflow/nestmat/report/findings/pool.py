@@ -111,10 +111,10 @@ class PoolFindings:
 
     def savings(self) -> list[dict[str, Any]]:
         """Each representation less the first, those whose models were trained on the labels by themselves."""
-        _, *others = self.config.representations
+        _, *compared = self.config.representations
         groups = []
         for trained in (False, True):
-            names = [name for name in others if self._trained_on_labels(name) == trained]
+            names = [name for name in compared if self._trained_on_labels(name) == trained]
             if names:
                 by_way = [
                     (way.words, [(self.label(name), self._less_first(name, way)) for name in names])

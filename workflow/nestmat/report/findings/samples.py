@@ -66,11 +66,11 @@ def _filter_pairs(labels: DesignLabels) -> list[tuple[str, str]]:
     """Methods that filter and localise as published, each with one that only filters the same samples."""
     entries = labels.problem_config.methods
     return [
-        (name, other)
+        (name, filtering)
         for name, entry in entries.items()
         if entry.options.get("scaled") is False
-        for other, same in entries.items()
-        if same.model == entry.model and stage(same) == "filtered"
+        for filtering, candidate in entries.items()
+        if candidate.model == entry.model and stage(candidate) == "filtered"
     ]
 
 
@@ -78,7 +78,7 @@ def sample_table(metrics: MethodMetrics) -> dict[str, Any]:
     """Shares inside the space and kept, errors, hits and distances: a row a method, published ones last."""
     labels = metrics.labels
     target, by = labels.problem_config.targets[0], metrics.judges[0]
-    inside, kept = metrics.rates("inside", MODEL), metrics.rates("kept", MODEL)
+    inside, accepted = metrics.rates("inside", MODEL), metrics.rates("kept", MODEL)
     within, yields = metrics.rates(judge=by), metrics.rates("yield", ALL)
     errors = metrics.over_seeds(f"error:{target.quantity}", by)
     distances = metrics.over_seeds("pair_distance")
@@ -92,7 +92,7 @@ def sample_table(metrics: MethodMetrics) -> dict[str, Any]:
             {
                 **metrics.row(method),
                 "inside": inside[method][0] if method in inside else None,
-                "kept": kept[method][0] if method in kept else None,
+                "kept": accepted[method][0] if method in accepted else None,
                 "error": errors[method],
                 "within": within[method],
                 "yield": yields.get(method),

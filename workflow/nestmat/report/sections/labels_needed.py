@@ -53,7 +53,7 @@ def labelled_series(summary: pd.DataFrame, labels: Labels, target: str) -> list[
     summary = summary[(summary["model"] == first) & (summary["target"] == target)]
     held_out = rows_by_metric(comparisons.held_out(summary, target))
     trained = rows_by_metric(summary[summary["split"] == "train"])
-    every = []
+    every_series = []
     for protocols in labelled.series(labels.config):
         series = [
             {
@@ -65,5 +65,5 @@ def labelled_series(summary: pd.DataFrame, labels: Labels, target: str) -> list[
             if (protocol, first, "accuracy") in held_out
         ]
         if len(series) > 1:
-            every.append(sorted(series, key=lambda entry: entry["labels"]))
-    return every
+            every_series.append(sorted(series, key=lambda entry: entry["labels"]))
+    return every_series

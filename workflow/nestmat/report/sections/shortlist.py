@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from nestmat.labels.problems import DesignLabels
     from nestmat.report.source import Source
 
+FILES = ("candidates.csv", "candidates.jsonl")
+"""Files of the shortlist that the report links to."""
 LISTED = 30
 """Candidates of the shortlist that the report prints; the files have all."""
 
@@ -30,12 +32,13 @@ class ShortlistSection(Section):
 
     def required_tables(self, study: Study, name: str) -> list[str]:
         """The shortlist, as a table and as files to go on with."""
-        files = ("shortlist.parquet", "candidates.csv", "candidates.jsonl")
-        return [f"search/{name}/{file}" for file in files]
+        return [f"search/{name}/{file}" for file in ("shortlist.parquet", *FILES)]
 
     def numbers(self, source: Source, name: str) -> dict[str, Any]:
         """The candidates, and the first without a warning."""
         labels, rows = source.problem_labels(name), source.table(f"search/{name}/shortlist.parquet")
+        for file in FILES:
+            source.path(f"search/{name}/{file}")
         return {
             "leading": leading_candidate(rows, labels),
             "has_cells": labels.problem_config.space.sites is not None,
