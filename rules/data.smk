@@ -41,8 +41,7 @@ rule generate_dataset:
         mem_mb=1000,
         runtime=30,
     params:
-        name=lookup(dpath="{dataset}/generator", within=DATASETS),
-        options=lookup(dpath="{dataset}/options", within=DATASETS),
+        generator=lookup(dpath="{dataset}/generator", within=DATASETS),
     message:
         "Make {wildcards.dataset}"
     script:

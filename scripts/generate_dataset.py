@@ -13,8 +13,7 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.data.generators.write_generated`."""
     with job_log(snakemake):
-        params = snakemake.params
-        write_generated(params.name, params.options, snakemake.output.table)
+        write_generated(snakemake.params.generator, snakemake.output.table)
 
 
 if "snakemake" in globals():

@@ -67,7 +67,7 @@ def read_generated(spec: DatasetSpec, **options: Any) -> Reading:
     """A generated data set, made and read as the rules do."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "made.generated.parquet"
-        write_generated(spec.generator, spec.options, path)
+        write_generated(spec.generator, path)
         return read(spec, path, **options)
 
 

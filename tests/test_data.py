@@ -551,7 +551,10 @@ def test_both_files_must_be_given(tmp_path):
         ({"file": "x.parquet"}, "names goes with a CSV file"),
         ({"further_files": [{"mirror": "y.csv"}]}, "further_files: give exactly one of url, file"),
         ({"further_files": [{"url": "https://example.org/y.csv"}]}, "needs the sha256"),
-        ({"file": None, "generator": "nested_functions"}, "names, comment and further_files go with a file"),
+        (
+            {"file": None, "generator": {"kind": "nested_functions", "scale": 1}},
+            "names, comment and further_files go with a file",
+        ),
     ],
 )
 def test_entries_of_several_files_that_cannot_work(tmp_path, changes, message):

@@ -76,8 +76,7 @@ def study(**dft_block):
         "datasets": {
             "data": {
                 "title": "data",
-                "generator": "nested_functions",
-                "options": {"scale": 1, "noise": 0.1},
+                "generator": {"kind": "nested_functions", "scale": 1, "noise": 0.1},
                 "columns": {"x0_1": {}, "y0_1": {"label": True}},
             }
         },

@@ -59,7 +59,7 @@ def study() -> dict:
     problem |= {"budget": 1500, "seeds": 2, "proposals": 20, "shortlist": {"method": "genetic", "top": 5}}
     problem["verify"] |= {"file": "calculated.parquet"}
     problem["judges"]["trees"]["trees"] = 30
-    cells = default["datasets"]["cells"] | {"options": {"rows": 600}}
+    cells = default["datasets"]["cells"] | {"generator": {"kind": "perovskite_devices", "rows": 600}}
     return {
         "study": "designs",
         "title": "Designs",

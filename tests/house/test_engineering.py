@@ -18,7 +18,7 @@ from tools import bootstrap_pip
 from nestmat.config import loading
 from nestmat.config import schema as reference
 from nestmat.config.study import Study
-from nestmat.data.generators import GENERATORS
+from nestmat.data.generator_registry import GENERATORS
 from nestmat.paths import ROOT
 
 PACKAGE = ROOT / "workflow/nestmat"

@@ -29,8 +29,7 @@ def study() -> dict:
         "datasets": {
             "space": {
                 "title": "All compositions",
-                "generator": "perovskite_space",
-                "options": {**SPECIES, "steps": 2},
+                "generator": {"kind": "perovskite_space", **SPECIES, "steps": 2},
                 "formula": "formula",
                 "columns": {},
             },

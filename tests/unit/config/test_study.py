@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from nestmat.config.datasets import DataFile, DatasetSpec
+from nestmat.config.datasets import DataFile
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
@@ -75,8 +75,8 @@ def test_inner_folds_are_those_of_the_stack_where_it_runs():
             r"scales.fine: \['y'\] name two things",
         ),
         (
-            lambda s: s["datasets"]["rows"].update(options={"rows": 3}),
-            "options goes with generator",
+            lambda s: s["datasets"]["rows"].update(generator={"kind": "nested_functions", "scale": 1}),
+            "exactly one of url, file, generator",
         ),
     ],
 )
@@ -85,12 +85,6 @@ def test_what_cannot_work_is_refused(change, message):
     change(content)
     with pytest.raises(InputError, match=message):
         study_from(content)
-
-
-def test_options_without_a_generator_are_refused_in_the_registry_too():
-    address = {"url": "https://example.org/a.csv", "sha256": "0" * 64}
-    with pytest.raises(ValueError, match="options goes with generator"):
-        DatasetSpec.model_validate({"title": "t", **address, "options": {"a": 1}, "columns": {}})
 
 
 def three_scales(**coarsest) -> dict:

@@ -154,13 +154,13 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
         with TemporaryDirectory() as folder:
             paths = [path for _, path in here if path] or [Path(folder) / f"{name}.parquet"]
             if spec.generator:
-                write_generated(spec.generator, spec.options, paths[0])
+                write_generated(spec.generator, paths[0])
             reading = read(spec, *paths, name=name, targets=targets)
         frames[name] = reading.frame
         lines.append(
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
             f"rows usable, {reading.frame['material'].nunique()} materials, "
-            f"from {'generator ' + spec.generator if spec.generator else ' and '.join(map(str, paths))}"
+            f"from {'generator ' + spec.generator.kind if spec.generator else ' and '.join(map(str, paths))}"
         )
         lines += [
             f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"

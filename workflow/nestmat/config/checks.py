@@ -165,14 +165,14 @@ def _check_device_physics(key: str, physics: DevicePhysics, scale: Scale, datase
     if physics.model not in scale.models or "strict" not in scale.runs(physics.model):
         raise ValueError(f"{key}.model: {physics.model!r} is not a model of the scale that runs in strict")
     spec = datasets[scale.dataset]
-    if not isinstance(spec, DatasetSpec) or spec.generator != DEVICES:
+    if not isinstance(spec, DatasetSpec) or not spec.simulates_devices:
         raise ValueError(
             f"{key}: needs a data set with the generator {DEVICES}, whose truth is known; "
             f"{scale.dataset!r} is none"
         )
     if spec.named("gap") is None:
         raise ValueError(f"{key}: needs the generated column gap in the data set {scale.dataset!r}")
-    if "strain" in spec.options and spec.options["strain"] is None:
+    if spec.generator and spec.generator.options.get("strain", 0.0) is None:
         raise ValueError(f"{key}: follows devices over strain, which {scale.dataset!r} leaves out")
     target = spec.efficiency_column
     if target not in scale.targets or target not in scale.models[physics.model].specification.heads:

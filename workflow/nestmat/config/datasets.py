@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from nestmat.config.base import Part
+from nestmat.config.kinds import Choice
 
 DEVICES = "perovskite_devices"
 """The generator whose tables are simulated devices."""
@@ -136,6 +137,14 @@ class DataFile(Part):
         return f"downloads/{name}-{(self.sha256 or '')[:12]}.{self.ending}"
 
 
+class DatasetGenerator(Choice):
+    """A table that is made instead of read; its keys are the options of its kind."""
+
+    registry: ClassVar[str] = "nestmat.data.generator_registry:GENERATORS"
+
+    kind: str = Field(description="Kind of the generator.")
+
+
 class DatasetSpec(DataFile):
     """A table of materials: where it comes from, what its columns are."""
 
@@ -147,8 +156,7 @@ class DatasetSpec(DataFile):
     further_files: list[DataFile] = Field(
         [], description="Further files with other columns of the same rows, in the same order."
     )
-    generator: str | None = Field(None, description="Built-in generator of rows.")
-    options: dict[str, Any] = Field({}, description="Arguments of the generator.")
+    generator: DatasetGenerator | None = Field(None, description="Generator of the rows.")
     formula: str | None = Field(None, description="Column that holds the chemical formula.")
     formula_template: str | None = Field(
         None,
@@ -174,8 +182,6 @@ class DatasetSpec(DataFile):
     def _one_source(self) -> DatasetSpec:
         if sum(source is not None for source in (self.url, self.file, self.generator)) != 1:
             raise ValueError("give exactly one of url, file, generator")
-        if self.options and not self.generator:
-            raise ValueError("options goes with generator, and with no other source")
         if self.generator and (self.names or self.comment or self.further_files):
             raise ValueError("names, comment and further_files go with a file")
         if any((part.url is None) == (part.file is None) for part in self.further_files):
@@ -206,6 +212,11 @@ class DatasetSpec(DataFile):
         return next(found, None)
 
     @property
+    def simulates_devices(self) -> bool:
+        """Whether the rows are simulated devices."""
+        return self.generator is not None and self.generator.kind == DEVICES
+
+    @property
     def efficiency_column(self) -> str | None:
         """Column that is the simulated efficiency; None where the table is not one of simulated devices."""
-        return self.named(EFFICIENCY) if self.generator == DEVICES else None
+        return self.named(EFFICIENCY) if self.simulates_devices else None

@@ -72,6 +72,24 @@ def _declared_options(entry: Any) -> Iterator[tuple[str, Any, dict[str, Any]]]:
             yield parameter.name, ... if required else parameter.default, {}
 
 
+class _Options(Part):
+    """Options of a kind: a text is no number, and true is no integer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_as_tuples(cls, options: Any) -> Any:
+        """YAML has no tuples: a list stands for one where a field is one."""
+        if not isinstance(options, Mapping):
+            return options
+        tuples = {name for name, field in cls.model_fields.items() if "tuple" in str(field.annotation)}
+        return {
+            name: tuple(value) if name in tuples and isinstance(value, list) else value
+            for name, value in options.items()
+        }
+
+
 @functools.cache
 def options_model(entry: Callable[..., Any]) -> type[Part]:
     """Pydantic model of the options of a kind.
@@ -87,7 +105,7 @@ def options_model(entry: Callable[..., Any]) -> type[Part]:
         name: (hints.get(name, Any), Field(default, description=descriptions.get(name, ""), **limits))
         for name, default, limits in _declared_options(entry)
     }
-    return create_model(f"{entry.__name__}Options", __base__=Part, **fields)  # type: ignore[call-overload]
+    return create_model(f"{entry.__name__}Options", __base__=_Options, **fields)  # type: ignore[call-overload]
 
 
 def registry_named(name: str) -> Registry[Any]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ConfigDict, Field, ValidationError, validate_call
+from pydantic import Field
 
 from nestmat import tables
-from nestmat.config.datasets import DEVICES
-from nestmat.data.registry import READS, closest
+from nestmat.config.datasets import DEVICES, DatasetGenerator
+from nestmat.config.kinds import UNCHECKED
+from nestmat.data.generator_registry import GENERATORS
+from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials import perovskite_grid
 from nestmat.paths import RESOURCES
@@ -23,6 +24,7 @@ from nestmat.physics.devices import GAP_RANGE, device_table, gap_curves
 _SEED_OF_NOISE, _SEED_OF_INPUTS = 42, 100
 
 
+@GENERATORS.register("nested_functions")
 def nested_functions(scale: int, noise: float = 0.1, rows: int = 1000) -> pd.DataFrame:
     r"""Three nested scales of functions with noise inside them.
 
@@ -86,6 +88,7 @@ def nested_functions(scale: int, noise: float = 0.1, rows: int = 1000) -> pd.Dat
     return frame.assign(**{f"y0_{scale}": target})
 
 
+@GENERATORS.register("perovskite_space")
 def perovskite_space(
     a: Sequence[str],
     b: Sequence[str],
@@ -103,6 +106,7 @@ def perovskite_space(
     )
 
 
+@GENERATORS.register("perovskite_devices")
 def perovskite_devices(
     rows: int = 4000,
     seed: int = 0,
@@ -156,55 +160,19 @@ def calculated_gaps() -> pd.DataFrame:
     return pd.concat([converged_curve(part) for _, part in points.groupby("structure", sort=False)])
 
 
-GENERATORS: Mapping[str, Callable[..., pd.DataFrame]] = {
-    "nested_functions": nested_functions,
-    DEVICES: perovskite_devices,
-    "perovskite_space": perovskite_space,
-}
-
-
-def generate(name: str, options: Mapping[str, Any]) -> pd.DataFrame:
-    """Make a table.
-
-    Args:
-        name: Key of `GENERATORS`.
-        options: Its arguments.
-
-    Raises:
-        InputError: There is no such generator, or an option is unknown, missing, of another type or out of
-            range.
-    """
-    if name not in GENERATORS:
-        raise InputError(
-            f"there is no generator {name!r}{closest(name, GENERATORS)}.",
-            remedy=f"choose one of {', '.join(GENERATORS)}.",
-        )
-    make = GENERATORS[name]
-    try:
-        return validate_call(config=ConfigDict(strict=True))(make)(**options)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        option = str(fault["loc"][0])
-        raise InputError(
-            f"does not fit generator {name!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}.",
-            column=f"options.{option}",
-            value=options.get(option),
-            remedy=f"correct it; the options are {', '.join(inspect.signature(make).parameters)}.",
-        ) from error
-
-
-def write_generated(name: str, options: Mapping[str, Any], path: str | Path) -> None:
+def write_generated(generator: DatasetGenerator | Mapping[str, Any], path: str | Path) -> None:
     """Make a table and write it as Parquet, for `nestmat.data.reading.read` to check as a file.
 
     Args:
-        name: Key of `GENERATORS`.
-        options: Its arguments.
+        generator: Kind and options, as a study holds them.
         path: File to write: the columns of the generator, without units, which the data set declares.
 
     Raises:
-        InputError: As `generate`.
+        InputError: An option is unknown, missing, of another type or out of range.
     """
-    frame = generate(name, options)
+    generator = DatasetGenerator.model_validate(generator, context=UNCHECKED)
+    frame = generator.build()
     kinds = {"f": "float64", "i": "int64", "b": "bool"}
     schema = {str(k): tables.Column(kinds.get(values.dtype.kind, "string")) for k, values in frame.items()}
-    tables.write(path, frame, schema, {"generator": {"name": name, **options}})
+    facts = {"generator": {"name": generator.kind, **generator.options}}
+    tables.write(path, frame, schema, facts)

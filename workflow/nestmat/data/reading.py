@@ -115,7 +115,7 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
     facts = _facts(spec, name, checksums, total, usable, rejects) | {"blank_lines": rows.blank}
     _LOG.info(
         "%s: %d rows read, %d kept, %d rejected, %d flagged",
-        source or f"generator {spec.generator}",
+        source or f"generator {spec.generator and spec.generator.kind}",
         total,
         len(usable),
         len(rejects),
@@ -177,7 +177,7 @@ def _facts(
     return {
         "dataset": name,
         **spec.model_dump(include={"title", "description", "doi", "citation", "licence", "url", "file"}),
-        "generator": spec.generator and {"name": spec.generator, **spec.options},
+        "generator": spec.generator and {"name": spec.generator.kind, **spec.generator.options},
         "sha256": None if spec.generator else checksums[0],
         "beside": [
             {"url": part.url, "file": part.file, "sha256": checksum}

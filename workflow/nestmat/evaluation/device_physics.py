@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 from nestmat import tables
 from nestmat.config.datasets import EFFICIENCY, DatasetSpec
 from nestmat.config.features import FeatureBlock
-from nestmat.data.generators import calculated_gaps, perovskite_devices
+from nestmat.data.generators import calculated_gaps
 from nestmat.errors import InputError
 from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
@@ -167,9 +166,9 @@ def compare_with_device_physics(
             and the data set, the reference calculations are not there or have no gap for a compound of the
             data set, or a device has no features.
     """
-    options = inspect.signature(perovskite_devices).bind(**devices.dataset.options)
-    options.apply_defaults()
-    strain, (low, high) = (options.arguments[name] for name in ("strain", "gap_range"))
+    assert devices.dataset.generator is not None
+    options = devices.dataset.generator.validated_options()
+    strain, (low, high) = options["strain"], options["gap_range"]
     headers = {column.header or name: name for name, column in devices.dataset.columns.items()}
     rows = _predicted_rows(devices, headers)
     held_out = rows.drop_duplicates("material")[["formula", "material", "fold"]].sort_values("formula")
@@ -194,7 +193,7 @@ def compare_with_device_physics(
         "scale": devices.scale,
         "process": middle_process(),
         "strain": strain,
-        "options": dict(options.arguments),
+        "options": options,
     }
     tables.write(output, frame, DEVICE_PHYSICS, facts)
     return frame

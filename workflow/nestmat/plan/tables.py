@@ -47,7 +47,8 @@ def data_files(study: Study) -> Rows:
 def generator_files(study: Study) -> Rows:
     """Files of resources/ that the generator of a data set reads."""
     for name, entry in study.datasets.items():
-        yield from ((name, resource(path)) for path in READS.get(resolve(entry).generator or "", ()))
+        generator = resolve(entry).generator
+        yield from ((name, resource(path)) for path in READS.get(generator.kind if generator else "", ()))
 
 
 def _trained(study: Study) -> Iterator[tuple[str, str, str]]:
