@@ -484,11 +484,12 @@ def _write_features(root: Path, config: Study, scale: str, frame: pd.DataFrame) 
     columns = config.datasets[about.dataset].columns
     features = frame[["row_id", "formula", "material"]].assign(group=frame["material"])
     schema = _schema(features, {})
-    for name, block in about.features.items():
+    for name, config_of_block in about.features.items():
+        block = config_of_block.build()
         values = (
-            frame[block.columns]
-            if block.columns
-            else pd.get_dummies(frame[block.one_hot], prefix=block.one_hot, prefix_sep="=", dtype=float)
+            frame[block.copied_columns]
+            if block.copied_columns
+            else pd.get_dummies(frame[block.category_columns], prefix_sep="=", dtype=float)
         )
         for column in values:
             features[column] = values[column]
@@ -526,7 +527,7 @@ def _write_model(
     tables.write(stem.with_suffix(".history.parquet"), pd.concat(parts), tables.HISTORY)
     specification = config.scales[scale].models[model].specification
     about = config.scales[scale]
-    widths = {name: block.columns or list("abc") for name, block in about.features.items()}
+    widths = {name: block.build().copied_columns or list("abc") for name, block in about.features.items()}
     widths |= {parent: ["z0", "z1", "z2", "z3"] for parent in about.parents}
     card = {
         "scale": scale,
@@ -564,13 +565,10 @@ def _write_interpretation(
     about = config.scales[scale]
     target = about.targets[0]
     latents = [f"z{i}" for i in range(about.models["nestmat"].specification.encoder.latents)]
-    inputs = [c for block in about.features.values() for c in (block.columns or [])]
-    inputs += [
-        f"{b.one_hot}={level}"
-        for b in about.features.values()
-        if b.one_hot
-        for level in sorted(frame[b.one_hot].unique())
-    ]
+    blocks = [block.build() for block in about.features.values()]
+    inputs = [name for block in blocks for name in block.copied_columns]
+    categories = [name for block in blocks for name in block.category_columns]
+    inputs += [f"{name}={level}" for name in categories for level in sorted(frame[name].unique())]
     rows = []
     for place, latent in enumerate(latents):
         others = [("descriptor", v) for v in inputs] + [("target", target)]

@@ -51,9 +51,9 @@ def test_new_writes_a_study_that_validates_and_says_what_it_took_from_the_header
     assert set(columns) == {"gap (eV)", "density", "phase"}
     assert scale.features["descriptors"].columns == ["density"]
     assert scale.features["is_phase"].one_hot == "phase"
-    assert scale.features["perovskite"].perovskite
+    assert scale.features["perovskite"].build().argument
     # Caesium and lead alone are on their sites: their fractions say nothing.
-    assert [block.site for block in scale.features.values() if block.site] == ["X"]
+    assert [block.build().argument for name, block in scale.features.items() if name in "ABX"] == ["X"]
     assert "empty in 5 rows" in (table.parent / "mine.yaml").read_text()
     capsys.readouterr()
 

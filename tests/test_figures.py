@@ -265,7 +265,7 @@ def test_a_table_with_no_row_to_draw_is_an_error(results, tmp_path):
     empty = tmp_path / "empty.parquet"
     tables.write(empty, pd.DataFrame(columns=list(tables.METRICS)), tables.METRICS)
     inputs = {"metrics": empty, "features": results / "features/gap.parquet"}
-    with pytest.raises(InputError, match="no row to draw errors of scale gap"):
+    with pytest.raises(InputError, match="no row to draw the figure 'errors' of 'gap'"):
         drawing.draw("errors", inputs, STUDY, "gap", tmp_path / "x.svg", published=factories.published())
     assert not (tmp_path / "x.svg").exists()
 
