@@ -170,7 +170,7 @@ def test_what_has_no_value_is_not_among_the_best():
     assert best["index"].tolist() == [*range(50, 60)]
 
 
-def test_an_interrupted_chunk_leaves_nothing_and_is_the_same_when_run_again(tmp_path):
+def test_an_interrupted_chunk_leaves_nothing_behind(tmp_path):
     asked, calls = problem(), 0
 
     def interrupted(x):

@@ -1,0 +1,60 @@
+"""Targets, constraints and the order of materials."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from toy_search import problem
+
+from nestmat.errors import InputError
+from nestmat.search.problem import Constraint, Target, order
+
+
+def test_distances_of_goals():
+    mean = torch.tensor([1.0, 1.3, 1.6], dtype=torch.float64)
+    assert Target("q", "value", 1.3, tolerance=0.1).distance(mean).tolist() == pytest.approx([3, 0, 3])
+    assert Target("q", "range", 1.2, 1.5, tolerance=0.1).distance(mean).tolist() == pytest.approx([2, 0, 1])
+    assert Target("q", "maximise").distance(mean).tolist() == [-1.0, -1.3, -1.6]
+    assert Target("q", "minimise", tolerance=2).distance(mean).tolist() == [0.5, 0.65, 0.8]
+    assert Target("q", "value", 1.3, tolerance=0.1).hit(mean.numpy()).tolist() == [False, True, False]
+    assert Target("q", "range", 1.2, 1.5).hit(mean.numpy()).tolist() == [False, True, False]
+
+
+def test_constraints_have_a_margin_in_standard_deviations():
+    mean, std = torch.tensor([1.0, 1.0, torch.nan]), torch.tensor([0.2, torch.nan, 0.1])
+    bound = Constraint("q", high=1.1, sigmas=1.0, tolerance=0.1)
+    assert bound.violation(mean, std).tolist() == pytest.approx([1.0, 0.0, np.inf])
+    assert Constraint("q", low=1.1).violation(mean, std).tolist() == pytest.approx([0.1, 0.1, np.inf])
+
+
+def test_rows_that_keep_the_constraints_come_first():
+    table = pd.DataFrame({"violation": [0.0, 0.2, 0.0, 0.1], "distance": [5.0, 0.0, 1.0, 0.0]})
+    assert order(table).tolist() == [2, 0, 3, 1]
+
+
+def test_a_problem_that_cannot_be_is_refused():
+    with pytest.raises(InputError, match="is not predicted"):
+        problem(targets=[Target("colour", "maximise")])
+    with pytest.raises(InputError, match="has no target"):
+        problem(targets=[])
+    with pytest.raises(InputError, match="has no bound"):
+        Constraint("gap")
+    with pytest.raises(InputError, match="is empty"):
+        Target("gap", "range", 2.0, 1.0)
+
+
+def test_an_open_goal_is_a_hit_from_its_threshold_on():
+    gap = np.array([1.0, 2.0, 3.0])
+    assert Target("gap", "maximise", enough=2.0).hit(gap).tolist() == [False, True, True]
+    assert Target("gap", "minimise", enough=2.0).hit(gap).tolist() == [True, True, False]
+    assert Target("gap", "maximise").hit(gap).all()
+    with pytest.raises(InputError, match="there is no `enough`"):
+        Target("gap", "value", 1.0, enough=2.0)
+
+
+def test_a_standard_deviation_is_bounded_on_its_own():
+    mean, std = torch.tensor([1.0, 1.0, 1.0]), torch.tensor([0.1, 0.3, torch.nan])
+    beyond = Constraint("gap", high=0.2, tolerance=0.1, of="std").violation(mean, std)
+    torch.testing.assert_close(beyond, torch.tensor([0.0, 1.0, torch.inf]))
