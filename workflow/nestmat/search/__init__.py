@@ -1,1 +1,1 @@
-"""Search from wanted properties back to materials: design spaces, problems, methods, judges."""
+"""Inverse design: spaces of materials, problems, search methods, generators, searches in a pool."""

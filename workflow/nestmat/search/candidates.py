@@ -1,4 +1,4 @@
-"""What a search method proposes: materials on the grid of their space, each once, best first."""
+"""Candidates of a search: materials on the grid of their space, each once, best first."""
 
 from __future__ import annotations
 

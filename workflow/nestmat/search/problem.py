@@ -40,8 +40,8 @@ class Target:
         InputError: The tolerance, the range or the threshold does not fit the goal.
 
     Example:
-        >>> Target("gap", "range", 1.2, 1.6, tolerance=0.1).distance(torch.tensor([1.4, 1.8])).tolist()
-        [0.0, 2.0]
+        >>> Target("gap", "range", 1.2, 1.6).hit(np.array([1.4, 1.8])).tolist()
+        [True, False]
     """
 
     quantity: str

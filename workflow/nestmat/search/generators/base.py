@@ -59,7 +59,7 @@ class GenerativeModel(Protocol):
 class GeneratorOptions:
     """Options of a generator, which are the fields of the subclass.
 
-    The class attributes answer what report and figures need to know of a kind.
+    The class attributes are what report and figures need to know of a kind.
     """
 
     is_reference: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""What every search method is, and what a study can hand to it."""
+"""Search methods: options, capabilities, and what a study provides."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _no_materials() -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What a search method may need beside the problem; `SearchMethod.bind` takes what it uses.
+    """What a study provides in addition to the problem, for `SearchMethod.bind`.
 
     Attributes:
         generators: Trained generators, one a seed.
         known_materials: Returns the materials (n, columns) that the searched model was trained on; called
-            only by methods that start from them, for it reads tables.
+            only by methods that start from them, since it reads tables.
     """
 
     generators: Sequence[GenerativeModel] = ()
@@ -36,7 +36,7 @@ class SearchContext:
 class SearchMethod:
     """A search method with its options, which are the fields of the subclass.
 
-    The class attributes answer what configuration, report and figures need to know of a kind.
+    The class attributes are what configuration, report and figures need to know of a kind.
     """
 
     is_reference: ClassVar[bool] = False
@@ -55,7 +55,7 @@ class SearchMethod:
     """Whether it decodes a patch of two latents, which its details hold as ``axes`` and ``patch``."""
 
     def bind(self, context: SearchContext) -> SearchMethod:
-        """The method with what it needs of the context; the method itself by default."""
+        """The method with the parts of the context that it needs; the method itself by default."""
         return self
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:

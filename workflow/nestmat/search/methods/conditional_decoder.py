@@ -63,7 +63,7 @@ class ConditionalDecoder:
         if sizes is None or len(factors) != 1 or not set(factors[0].columns) <= set(columns):
             raise InputError(
                 f"The model of the scale {self.scale!r} does not decode the composition of the space for "
-                "given targets.",
+                "its targets.",
                 key=f"scales.{self.scale}",
                 remedy="search with a semi-supervised model of compositions of the elements of the space.",
             )

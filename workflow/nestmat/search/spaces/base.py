@@ -29,7 +29,7 @@ class ParsedFormula(Protocol):
 class Factor(ABC):
     """One independent part of a space.
 
-    The class attributes and the methods answer what searches and judges need to know of a factor.
+    The class attributes and the methods are what searches and judges need to know of a factor.
 
     Attributes:
         columns: Names of its numbers.
