@@ -14,7 +14,7 @@ from nestmat.search.spaces.product import Product
 @GENERATORS.register("flow")
 @dataclass(frozen=True)
 class FlowOptions(TrainingOptions, FlowSettings):
-    """Sizes and training of a conditional flow; see `FlowSettings` and `TrainingOptions`."""
+    """A conditional normalising flow of affine or spline couplings, for numbers in intervals."""
 
     def build(self, space: Product, seed: int) -> DensityGenerator:
         """A generator before training; as `GeneratorOptions.build`."""

@@ -15,7 +15,7 @@ from nestmat.search.spaces.product import Product
 @GENERATORS.register("invertible")
 @dataclass(frozen=True)
 class InvertibleOptions(TrainingOptions, InvertibleSettings):
-    """Sizes and training of an invertible network; see `InvertibleSettings` and `TrainingOptions`."""
+    """An invertible network, which maps numbers in intervals to the target and latents."""
 
     transform: Literal["affine", "spline"] = "affine"
     blocks: int = 6

@@ -14,7 +14,7 @@ from nestmat.search.spaces.product import Product
 @GENERATORS.register("mixture_density")
 @dataclass(frozen=True)
 class MixtureDensityOptions(TrainingOptions, MixtureSettings):
-    """Sizes and training of a mixture density network; see `MixtureSettings` and `TrainingOptions`."""
+    """A mixture of normal distributions with full covariance, for numbers in intervals."""
 
     def build(self, space: Product, seed: int) -> DensityGenerator:
         """A generator before training; as `GeneratorOptions.build`."""

@@ -20,7 +20,7 @@ from nestmat.search.spaces.product import Product
 @GENERATORS.register("retrieval")
 @dataclass(frozen=True)
 class RetrievalOptions(GeneratorOptions):
-    """Which training rows are returned.
+    """Training rows that have the value: a reference without training.
 
     Attributes:
         width: Largest difference of their quantity from the requested value, in its unit.

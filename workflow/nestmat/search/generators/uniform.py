@@ -19,7 +19,7 @@ from nestmat.search.spaces.product import Product
 @GENERATORS.register("uniform")
 @dataclass(frozen=True)
 class UniformOptions(GeneratorOptions):
-    """Materials drawn uniformly from the space; there are no options."""
+    """Materials drawn uniformly from the space: a reference without training."""
 
     is_reference: ClassVar[bool] = True
     draws_uniformly: ClassVar[bool] = True

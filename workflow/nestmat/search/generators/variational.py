@@ -18,7 +18,7 @@ from nestmat.search.spaces.product import Product
 @GENERATORS.register("conditional_vae")
 @dataclass(frozen=True)
 class VariationalOptions(GeneratorOptions, ConditionalVAESettings):
-    """Sizes and training of a conditional variational autoencoder; see `ConditionalVAESettings`."""
+    """A conditional variational autoencoder, for a space of any factors."""
 
     def build(self, space: Product, seed: int) -> VariationalGenerator:
         """A generator before training; as `GeneratorOptions.build`."""

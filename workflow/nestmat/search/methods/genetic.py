@@ -17,7 +17,7 @@ from nestmat.search.spaces.product import factors_of
 @METHODS.register("genetic")
 @dataclass(frozen=True)
 class Genetic(Evolution):
-    """Tournaments of two, children as of `Evolution`, and survival of the best."""
+    """Genetic algorithm: tournaments of two, crossover and mutation, and survival of the best."""
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
         """Search; as `SearchMethod.propose`.

@@ -46,7 +46,7 @@ class SpaceCoordinates:
 @METHODS.register("gradient")
 @dataclass(frozen=True)
 class Gradient(Descent):
-    """Descent along unconstrained reals: fractions before a softmax, numbers before a sigmoid."""
+    """Gradient descent in unconstrained reals: fractions before a softmax, numbers before a sigmoid."""
 
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
         """Search; as `SearchMethod.propose`.

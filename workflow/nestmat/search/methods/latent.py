@@ -212,7 +212,7 @@ class LatentSpace:
 @METHODS.register("latent")
 @dataclass(frozen=True)
 class Latent(Descent):
-    """Descent in the whitened latents of one scale, inside the ball that holds most of a normal distribution.
+    """Gradient descent in whitened latents of one scale, within the ball of most of a normal distribution.
 
     The decoder returns site fractions, which are mapped to the rules of the space exactly; the trained chain
     then predicts the decoded materials. The starts are the latents of the best of a random sample and normal

@@ -41,7 +41,7 @@ class FrontArchive(Archive):
 @METHODS.register("nsga")
 @dataclass(frozen=True)
 class NSGA(Evolution):
-    """NSGA-II for one or two targets, NSGA-III for more, of pymoo, with children as of `Evolution`.
+    """Pareto search: NSGA-II for one or two targets, NSGA-III for more, of pymoo.
 
     Deb et al., IEEE Trans. Evol. Comput. 6, 182 (2002); Deb & Jain, IEEE Trans. Evol. Comput. 18, 577 (2014),
     with the reference directions of Das & Dennis, SIAM J. Optim. 8, 631 (1998). Materials that keep the
