@@ -217,7 +217,7 @@ def test_inner_folds_keep_together_what_the_test_rows_have_apart(assigned, disjo
 def test_more_inner_folds_than_groups_are_refused(assigned):
     _, folds = assigned(labelled=0.03)
     division = RowSplit.of(tables.read(folds, protocol="half"), 0, np.arange(120))
-    with pytest.raises(InputError, match="groups of training rows cannot make 5 inner folds"):
+    with pytest.raises(InputError, match="groups of training rows are too few for 5 inner folds"):
         division.inner(0, 5, 1)
 
 

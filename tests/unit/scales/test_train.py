@@ -135,5 +135,5 @@ def test_a_material_left_out_of_a_fold_or_inner_fold_does_not_change_its_latents
 
 def test_features_that_are_not_finite_are_an_error(tmp_path):
     write_scale(tmp_path, "fine", 12, lambda d, k: np.where(d[:, 0] > 0, np.nan, 1.0))
-    with pytest.raises(InputError, match="is not finite at row_id"):
+    with pytest.raises(InputError, match="The value at row_id 10 is not finite"):
         train(tmp_path, "fine", model("fine_y"))

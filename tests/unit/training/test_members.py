@@ -81,5 +81,5 @@ def test_holdout_keeps_groups_whole():
         assert not held[member][~found.train[member]].any()
         assert not set(data.group[held[member]]) & set(data.group[found.train[member] & ~held[member]])
         assert held[member].sum() / found.train[member].sum() == pytest.approx(0.2, abs=0.05)
-    with pytest.raises(InputError, match="two groups"):
+    with pytest.raises(InputError, match="needs two or more of them"):
         hold_out(found.train, np.full(ROWS, "one"), 0.2, found.keys())

@@ -32,9 +32,9 @@ class Batch:
     Attributes:
         inputs: Scaled inputs of the encoder, (members, features, n).
         targets: What each head is compared with, (members, width, n), by head; where a head has a floor, also
-            whether the target is there, by `at_floor` of its name; in a semi-supervised model, where labels
-            are hidden, also whether it is known, by `is_known` of its name: where not, it is 0 or what a
-            teacher says.
+            whether the target is there, by `at_detection_limit` of its name; where labels are hidden, also
+            whether it is known, by `is_labelled` of its name: where not, it is 0 or the prediction of a
+            teacher.
         weight: Share of each row in the loss, (members, n); sums to 1 over the rows, 0 on padding.
         noise: Source of dropout masks; None switches dropout off.
     """

@@ -53,7 +53,7 @@ def discrepancy(a: Tensor, b: Tensor, kernels: Sequence[tuple[float, float]]) ->
 
 
 class Invertible(nn.Module):
-    """Numbers x become targets y and latents z, as many together; latents are to be normal whatever y is.
+    """Numbers x become targets y and latents z, as many together; latents become normal for every y.
 
     The invertible neural network of Ardizzone et al., ICLR 2019 (arXiv:1808.04730), without padding.
 
@@ -77,7 +77,7 @@ class Invertible(nn.Module):
         noise = torch.randn(len(x), self.features - width, generator=random).to(x)
         target = torch.cat([y, noise], dim=1)
         fit = (predicted[:, :width] - y).square().mean()
-        # Targets have their own loss: here they only say which latents belong to them.
+        # Targets have their own loss: here they only mark which latents belong to them.
         output = torch.cat([predicted[:, :width].detach(), predicted[:, width:]], dim=1)
         forward = discrepancy(output, target, FORWARD_KERNELS)
         backward = discrepancy(transform.inv(target), x, BACKWARD_KERNELS)

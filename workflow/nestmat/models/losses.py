@@ -59,11 +59,11 @@ def gaussian_nll(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def censored(name: LossName, output: Tensor, target: Tensor, weight: Tensor, at_floor: Tensor) -> Tensor:
-    """Loss where targets at a floor say only that the truth is there or below (Tobin 1958).
+    """Loss where a target at a floor means that the truth is there or below (Tobin 1958).
 
     Args:
         name: mae, mse, huber or gaussian_nll, whose arguments and shapes these are.
-        output: What the head gives.
+        output: Output of the head.
         target: What it is compared with.
         weight: Share of each row.
         at_floor: 1 where the target is the floor, else 0, shaped as the target.
@@ -165,7 +165,7 @@ def dependence(latents: Tensor, targets: Tensor, weight: Tensor) -> Tensor:
     The Hilbert-Schmidt independence criterion (Gretton et al., ALT 2005), divided by that of the targets with
     themselves: with one target of two classes a squared maximum mean discrepancy between these. The kernel of
     the latents is a mean of inverse multiquadrics, so that near neighbours count as well as far ones. They
-    are whitened before: else the dependence could hide in directions of small variance, beside one that is
+    are whitened before: else the dependence could hide in directions of small variance, next to one that is
     made large. The kernel of the targets is Gaussian, of width 1; it has no slope, so that the latents alone
     are moved. Targets that do not vary leave nothing to depend on: 0.
 

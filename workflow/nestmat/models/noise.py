@@ -24,7 +24,7 @@ def _mix(x: Tensor) -> Tensor:
 def random_bits(keys: Tensor, epoch: int, stream: int, width: int, rows: int) -> Tensor:
     """Uniform int32 numbers that are a function of the member, the epoch and the place alone.
 
-    A stateful generator would make a member's numbers depend on which members are trained beside it, and on
+    A stateful generator would make a member's numbers depend on which members are trained with it, and on
     the device. Hashing counters does not.
 
     Args:
@@ -76,7 +76,7 @@ class Noise:
         """Standard normal numbers, (members, width, n)."""
 
         def quantile(bits: Tensor) -> Tensor:
-            # Half a step inside, as far as float32 can tell: the ends have no quantile.
+            # Half a step inside, within the precision of float32: the ends have no quantile.
             uniform = bits.float().add_(0.5).mul_(2.0**-31).clamp_(-1 + 1e-6, 1 - 1e-6)
             return torch.erfinv(uniform).mul_(math.sqrt(2))
 

@@ -194,7 +194,7 @@ class Specification:
     """What the model of a scale is made of; each kind of `NETWORKS` adds options of its own.
 
     A kind is a frozen dataclass that inherits from this one and is registered with its name; `network` builds
-    what is trained. What a kind can do is asked through the properties below.
+    what is trained. Its properties state what a kind can do.
     """
 
     __pydantic_config__ = {"extra": "forbid"}
@@ -204,7 +204,7 @@ class Specification:
     )
     encoder: Encoder = field(metadata={"description": "From inputs to latents."})
     heads: dict[str, Head] = field(
-        metadata={"description": "Heads by the target or block that each one gives."}
+        metadata={"description": "Heads by the target or block that each one predicts."}
     )
     initialisation: Literal["xavier", "lecun"] = option(
         "xavier",

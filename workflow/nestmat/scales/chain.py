@@ -22,7 +22,7 @@ ROWS = 50_000
 
 
 class Output(NamedTuple):
-    """What the members of one scale say of some rows.
+    """Latents and predictions of the members of one scale.
 
     Attributes:
         latents: (members, n, latents).
@@ -52,8 +52,8 @@ class Chain:
     """Members of one fold along a chain of scales, as one function that is differentiable in the features.
 
     Args:
-        weights: Weights file of the model of each scale, every parent before its children; the card lies
-            beside it. Parents trained jointly with a child are in the child's file.
+        weights: Weights file of the model of each scale, every parent before its children; the card is
+            the JSON file of the same name. Parents trained jointly with a child are in the child's file.
         repeat: Repeat of the members.
         fold: Fold of the members; by default those trained on every row.
 
@@ -72,12 +72,13 @@ class Chain:
             chosen = (trained.members[[*ENSEMBLE_KEYS]] == [repeat, fold, -1]).all(axis=1)
             members = trained.members[chosen].sort_values("seed")
             if members.empty:
-                raise InputError(f"has no members of repeat {repeat}, fold {fold}.", file=path)
+                raise InputError(f"The model has no members of repeat {repeat}, fold {fold}.", file=path)
             link = _Link(trained, members.index.to_numpy(), members["seed"].to_numpy(), path)
             for parent in link.parents:
                 if parent not in self._links and parent not in trained.joint:
                     raise InputError(
-                        f"reads the latents of {parent!r}, whose model is not given before it.", file=path
+                        f"The model reads the latents of {parent!r}, whose model is missing before it.",
+                        file=path,
                     )
             self._links[scale] = link
         self.columns: dict[str, list[str]] = {}
@@ -101,7 +102,7 @@ class Chain:
             features: By scale the values of `columns`, (n, columns), the same rows for all.
 
         Returns:
-            What the members of each scale say, in the precision and on the device of the features.
+            Latents and predictions of each scale, in the precision and on the device of the features.
         """
         outputs: dict[str, Output] = {}
         for scale in self._links:
@@ -109,7 +110,7 @@ class Chain:
         return outputs
 
     def _output(self, scale: str, features: Mapping[str, Tensor], outputs: Mapping[str, Output]) -> Output:
-        """What the members of a scale say, given what those of its parents have said."""
+        """Latents and predictions of a scale, which may read those of its parents."""
         link, like = self._links[scale], next(iter(features.values()))
         trained = link.trained
         blocks = _blocks(trained, features[scale]) if scale in self.columns else {}
@@ -208,7 +209,7 @@ class Chain:
             first: Number of the first of these members.
 
         Returns:
-            Each block that a head gives, (members, n, width), float64, in physical units.
+            Each block that a head decodes, (members, n, width), float64, in physical units.
         """
         link = self._links[scale]
         return link.trained.decode(z, link.index[first : first + len(z)])
@@ -264,7 +265,7 @@ def _parent_block(parent: Output, columns: Sequence[str], seeds: np.ndarray) -> 
 
 @dataclass(frozen=True)
 class ScalePrediction:
-    """What the members of one scale say of some rows.
+    """Latents and predictions of the members of one scale.
 
     Attributes:
         latents: (seeds, n, latents).
@@ -326,7 +327,7 @@ def predict_chain(
 def _values(frame: pd.DataFrame, columns: list[str], path: str | Path) -> np.ndarray:
     if missing := [name for name in columns if name not in frame]:
         raise InputError(
-            f"reads the columns {missing}, which the new rows lack.",
+            f"The new rows lack the columns {missing}, which the model reads.",
             file=path,
             remedy="compute the features as for the training rows, with the same levels.",
         )
@@ -334,6 +335,6 @@ def _values(frame: pd.DataFrame, columns: list[str], path: str | Path) -> np.nda
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise InputError(
-            f"row {row} of the new rows is not finite.", column=columns[column], value=values[row, column]
+            f"Row {row} of the new rows is not finite.", column=columns[column], value=values[row, column]
         )
     return values

@@ -86,21 +86,21 @@ class _Parent:
             raise InputError(
                 f"The parent {name!r} is of the kind {specification.kind!r}, and autoencoders alone are "
                 "trained jointly.",
-                column="specification.joint",
+                key="specification.joint",
                 remedy="set joint: false.",
             )
         data = ScaleData.read(source.features)
         if foreign := [block for block in specification.inputs if block not in data.x]:
             raise InputError(
-                f"parent {name!r} reads {foreign}; a jointly trained parent reads its own features alone.",
-                column="specification.joint",
+                f"The parent {name!r} reads {foreign}; a jointly trained parent reads only its own features.",
+                key="specification.joint",
                 remedy="set joint: false, or leave the grandparents out.",
             )
         parent_members = _parent_members(tables.read(source.folds, protocol=protocol), data.row_id, members)
         on_child = ScaleData.read(source.child_features, targets=False)
         if not np.array_equal(on_child.row_id, child.row_id):
             raise InputError(
-                "does not hold the rows of the child, in their order.",
+                "The file does not hold the rows of the child in their order.",
                 file=source.child_features,
                 remedy="delete it and run the workflow again.",
             )
@@ -143,8 +143,8 @@ class _JointRows:
     """Rows of the child and of its parents.
 
     Attributes:
-        child: Rows of the child; the parents' features for them ride along as ``<parent>/features``.
-        parents: Rows of each parent: its training rows, or its validation rows beside those of the child.
+        child: Rows of the child; among their targets the parents' features, as ``<parent>/features``.
+        parents: Rows of each parent: its training rows, or its validation rows with those of the child.
     """
 
     child: Rows
@@ -289,7 +289,7 @@ def train_jointly(
 
     Returns:
         The trained members with their parents, the history table, and latents and predictions on the child's
-        rows as `Trained.apply` gives them.
+        rows as `Trained.apply` returns them.
 
     Raises:
         InputError: A parent does not fit, or training diverged.
@@ -309,7 +309,7 @@ def train_jointly(
         heads={name: head for name, head in specification.heads.items() if name not in parents},
     )
     training = _JointTraining(specification, own, data, members, parent_rows, pick_device(device))
-    # Parents' rows and features are stored and computed beside the child's.
+    # Parents' rows and features are stored and computed with the child's.
     share = budget // (1 + 2 * len(parents))
     chunks = chunk_members(own, data, members, share)
     flat, history = train_chunks(specification.training, members, chunks, training.start, key.model)

@@ -35,7 +35,7 @@ def blocks_for(trained: Trained, data: ScaleData, members: pd.DataFrame) -> dict
     for name in set(trained.specification.inputs) & set(trained.parents):
         if name not in data.parents or data.columns[name] != trained.columns[name]:
             raise InputError(
-                f"the latents of parent {name!r} are missing or of another width.",
+                f"The latents of parent {name!r} are missing or of another width.",
                 remedy="propagate the parent of the same model first.",
             )
         keys = (members[key].to_numpy(np.int64) for key in MEMBER_KEYS)
@@ -59,7 +59,7 @@ def propagate_latents(
         features: Rows of the child with the features of the parent.
         latents: Output: member, repeat, fold, inner, seed, row_id and latents; where passed also
             ``<target>.mean`` and ``<target>.std`` of the ensemble over seeds, in physical units.
-        card: Card of the parent; beside the weights by default.
+        card: Card of the parent; by default that of the same name as the weights.
         parents: Propagated latents of the parent's own parents for the same rows.
         pass_prediction: Whether to write the parent's predictions.
 
@@ -83,8 +83,8 @@ def propagate_latents(
                 mean[group == k], std[group == k] = ensemble(means[group == k], stds[group == k])
             if not np.isfinite(std).all():
                 raise InputError(
-                    f"{trained.model} gives no spread of {target!r} to pass on.",
-                    column="pass_prediction",
+                    f"The model {trained.model!r} states no spread of {target!r} to pass on.",
+                    key="pass_prediction",
                     remedy="train two seeds or more, or use a gaussian_nll head.",
                 )
             passed = {mean_column(target): mean, std_column(target): std}

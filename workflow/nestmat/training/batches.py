@@ -39,7 +39,7 @@ class Rows:
 
     Attributes:
         inputs: (members, features, n).
-        targets: (members, width, n), by head; what no head bears the name of rides along.
+        targets: (members, width, n), by head; under other names further tensors that are batched with them.
         count: Rows of each member that are not padding, (members,).
     """
 
@@ -118,7 +118,7 @@ def pack(
         device: Where the tensors go.
 
     Raises:
-        InputError: A target lies below the floor of its head.
+        InputError: A target is below the floor of its head.
     """
     count = chosen.sum(axis=1)
     # A stable sort of the negation puts the chosen rows first, in their order; what follows is padding.
@@ -135,7 +135,7 @@ def pack(
         return torch.from_numpy(np.ascontiguousarray(columns_first)).to(device)
 
     blocks = {name: scaled(name) for name in {*specification.inputs, *specification.heads}}
-    # A joint child may have no inputs of its own: the empty tensor gives them their shape.
+    # A joint child may have no inputs of its own: the empty tensor sets their shape.
     empty = torch.empty(len(index), 0, index.shape[1], device=device)
     inputs = torch.cat([empty, *(blocks[name] for name in specification.inputs)], dim=1)
     targets = {name: blocks[name] for name in specification.heads}
@@ -143,10 +143,10 @@ def pack(
         if head.floor is not None:
             if (smallest := data.y[name].min()) < head.floor:
                 raise InputError(
-                    "is a floor that targets lie below.",
-                    column=f"heads.{name}.floor",
+                    f"The floor of {name!r} is above its smallest value, {smallest:g}.",
+                    key=f"heads.{name}.floor",
                     value=head.floor,
-                    remedy=f"lower it: the smallest is {smallest:g}.",
+                    remedy="lower it to that value.",
                 )
             picked = (data.y[name] == head.floor)[index].astype(np.float32)
             targets[at_detection_limit(name)] = torch.from_numpy(picked[:, None]).to(device)

@@ -168,7 +168,7 @@ class Trained:
             index: The members, (members,).
 
         Returns:
-            For each block that a head gives its unscaled columns, (members, n, width), float64.
+            For each block that a head decodes its unscaled columns, (members, n, width), float64.
         """
         decoded = {}
         for name, value in self.network(index).decode(z.float()).items():
@@ -276,7 +276,7 @@ class Trained:
 
         Args:
             weights: The safetensors file.
-            card: The JSON file; by default beside the weights.
+            card: The JSON file; by default that of the same name as the weights.
 
         Raises:
             InputError: A file is missing, is not of its format, or the two do not belong together.
@@ -289,9 +289,11 @@ class Trained:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return cls._from(content, tensors)
         except (FileNotFoundError, json.JSONDecodeError, safetensors.SafetensorError) as error:
-            raise InputError(f"is not a readable model: {error}.", file=weights, remedy=remedy) from error
+            raise InputError(f"The model is not readable: {error}.", file=weights, remedy=remedy) from error
         except KeyError as error:
-            raise InputError(f"and {card} do not agree on {error}.", file=weights, remedy=remedy) from error
+            raise InputError(
+                f"The weights and {card} do not agree on {error}.", file=weights, remedy=remedy
+            ) from error
 
     @classmethod
     def _from(cls, content: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Trained:

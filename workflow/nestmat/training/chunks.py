@@ -206,7 +206,7 @@ def train_chunks(
     if diverged := int((~torch.isfinite(flat)).any(dim=1).sum()):
         raise InputError(
             f"{diverged} of {len(flat)} members diverged.",
-            column="training.learning_rate",
+            key="training.learning_rate",
             value=training.learning_rate,
             remedy="lower the learning rate.",
         )

@@ -41,7 +41,7 @@ class RowSplit:
         part = folds[folds["repeat"] == repeat].set_index("row_id").reindex(row_id)
         if (missing := part["fold"].isna()).any():
             raise InputError(
-                f"the folds of repeat {repeat} lack row_id {part.index[missing][0]}.",
+                f"The folds of repeat {repeat} lack row_id {part.index[missing][0]}.",
                 remedy="assign the folds again.",
             )
         fold, together = (part[name].to_numpy(np.int64) for name in ("fold", "together"))
@@ -92,7 +92,7 @@ def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> n
 
     Returns:
         The fold of each group, (groups,). Greedy descent of the sum over tables of the squared fold sizes,
-        where every table weighs the same whatever its length.
+        where every table weighs the same, long or short.
     """
     sizes = np.asarray(sizes, dtype=np.float64)
     share = sizes * (folds / np.maximum(sizes.sum(axis=0), 1.0))
@@ -117,12 +117,12 @@ def count_folds(path: str | Path, protocol: str) -> int:
         protocol: Name of the protocol.
 
     Raises:
-        InputError: The file does not say.
+        InputError: The metadata of the file do not state it.
     """
     counts = tables.provenance(path).get("folds", {})
     if protocol not in counts:
         raise InputError(
-            f"does not say how many folds protocol {protocol!r} has.",
+            f"The metadata do not state how many folds protocol {protocol!r} has.",
             file=path,
             remedy="delete it and run again.",
         )
@@ -132,8 +132,8 @@ def count_folds(path: str | Path, protocol: str) -> int:
 def merged_inner_folds(outer: np.ndarray, repeat: int, fold: int, folds: int, outer_folds: int) -> np.ndarray:
     """Inner folds of the rows that train in one outer fold.
 
-    Whole outer folds are merged into inner ones. So the inner split has the character of the protocol,
-    whatever that is (stratified, grouped, one solvent left out), and weights are learned on the same kind of
+    Whole outer folds are merged into inner ones. So the inner split has the character of the protocol
+    (stratified, grouped, one solvent left out), and weights are learned on the same kind of
     prediction as they are used for. Which ones are merged depends on their numbers alone, not on the rows:
     scales that share the outer folds share the inner ones, also where one of them has no row in some fold,
     and a member of an inner fold finds parents that have not seen its materials.
@@ -164,9 +164,9 @@ def merged_inner_folds(outer: np.ndarray, repeat: int, fold: int, folds: int, ou
     if len(np.unique(labels[is_divided])) < 2:
         count = len(np.unique(outer[is_divided]))
         raise InputError(
-            f"outside fold {fold} of the protocol are rows of {count} folds, too few to divide into {folds} "
+            f"Rows outside fold {fold} of the protocol are of {count} folds, too few to divide into {folds} "
             "inner ones.",
-            column="recommended",
+            key="recommended",
             remedy="use three folds (levels of a left-out column) or more, raise inner_folds, give more "
             "materials, or keep a member of the stack out of the protocol by `protocols`.",
         )
@@ -196,8 +196,8 @@ def inner_folds_of_holdout(
     _, group, sizes = np.unique(together[train], return_inverse=True, return_counts=True)
     if len(sizes) < folds:
         raise InputError(
-            f"{len(sizes)} groups of training rows cannot make {folds} inner folds.",
-            column="recommended",
+            f"{len(sizes)} groups of training rows are too few for {folds} inner folds.",
+            key="recommended",
             remedy="lower inner_folds, label more rows, or keep a member of the stack out of the protocol.",
         )
     labels = np.full(len(train), -1, dtype=np.int64)

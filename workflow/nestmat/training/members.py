@@ -13,7 +13,7 @@ from nestmat.training.inner_folds import RowSplit
 MEMBER_KEYS = ("repeat", "fold", "inner", "seed")
 """What a member is."""
 MEMBER_COLUMNS = ("member", *MEMBER_KEYS)
-"""How a member is told in a table: by its number, and by what it is."""
+"""Columns that identify a member in a table: its number, and what it is."""
 ENSEMBLE_KEYS = MEMBER_KEYS[:-1]
 """What the members of an ensemble, its seeds, have in common."""
 
@@ -58,7 +58,7 @@ class Members:
         """All members of one protocol.
 
         Members of fold -1 train on every row, also on those whose labels a holdout hides: they are the
-        predictor in use. Repeats split the rows anew and need them once, so they are of repeat 0. With inner
+        predictor in use. Repeats split the rows again and need them once, so they are of repeat 0. With inner
         folds there are members of every fold and inner fold of the protocol, also of those that no row of
         the scale is in: a coarser scale that has rows there reads them.
 
@@ -91,7 +91,7 @@ class Members:
                         validation.append(held_out)
                         unlabelled.append(division.unlabelled(fold))
         if not keys:
-            raise InputError("the protocol has no folds.", remedy="check the protocol's name.")
+            raise InputError("The protocol has no folds.", remedy="check its name.")
         repeats, folds_left_out, inners, numbers = np.array(keys).T
         rows = (np.array(part) for part in (train, validation, unlabelled))
         return cls(repeats, folds_left_out, inners, numbers, *rows)
@@ -132,8 +132,8 @@ def hold_out(train: np.ndarray, groups: np.ndarray, share: float, keys: np.ndarr
         present, counts = np.unique(label[train[member]], return_counts=True)
         if len(present) < 2:
             raise InputError(
-                "early stopping needs two groups of rows or more to hold some of them out.",
-                column="training.stop",
+                "Early stopping holds out groups of rows, and needs two or more of them.",
+                key="training.stop",
                 remedy="use stop: last, or more materials.",
             )
         order = np.random.default_rng([int(key), 1]).permutation(len(present))

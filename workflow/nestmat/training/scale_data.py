@@ -59,13 +59,13 @@ class ParentLatents:
             )
             if not len(pool) and knows_fold:
                 raise InputError(
-                    f"the parent's latents have members for repeat {r}, fold {f}, none for inner fold {k}.",
+                    f"The parent's latents have members for repeat {r}, fold {f}, none for inner fold {k}.",
                     remedy="train the parent on the inner folds of this scale and propagate it again; where "
                     "its protocol of this name has too few folds for them, lower inner_folds.",
                 )
             if not len(pool):
                 raise InputError(
-                    f"the parent's latents have no member for repeat {r}, fold {f}, and none of all rows.",
+                    f"The parent's latents have no member for repeat {r}, fold {f}, and none of all rows.",
                     remedy="propagate the parent again.",
                 )
             pool = pool[np.argsort(self.seed[pool], kind="stable")]
@@ -75,11 +75,11 @@ class ParentLatents:
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """What a teacher that never saw them says of rows without a label.
+    """Predictions of a teacher for rows without a label, which it was not trained on.
 
     Attributes:
         members: Repeat and fold of each of its fits, (fits, 2).
-        values: By target, (fits, n); NaN where it was not asked.
+        values: By target, (fits, n); NaN for other rows.
     """
 
     members: np.ndarray
@@ -87,7 +87,7 @@ class PseudoLabels:
 
     @classmethod
     def read(cls, path: str | Path, teacher: str, row_id: np.ndarray) -> PseudoLabels:
-        """What a baseline says of unlabelled rows, from its predictions.
+        """Predictions of a baseline for unlabelled rows.
 
         Args:
             path: Predictions of baselines in one protocol.
@@ -129,7 +129,7 @@ class ScaleData:
         parents: Latents of parent scales, by name.
         source: Provenance of the features file.
         classes: Names of the classes of each target that is classified; such a target holds 0 and 1.
-        pseudo_labels: What a teacher says of rows without a label, where there is one.
+        pseudo_labels: Predictions of a teacher for rows without a label, if there is a teacher.
     """
 
     row_id: np.ndarray
@@ -168,9 +168,9 @@ class ScaleData:
         frame, schema, facts = tables.read(path), tables.schema(path), tables.provenance(path)
         if frame.empty:
             raise InputError(
-                "has no rows.", file=path, remedy="see the reject table beside it for the reasons."
+                "The features have no rows.", file=path, remedy="see their reject table for the reasons."
             )
-        # Not from the schema, which gives a column to one block where several share it.
+        # Not from the schema, in which a column that several blocks share belongs to one of them.
         kinds = {block: block_facts["kind"] for block, block_facts in facts["blocks"].items()}
         columns = {block: block_facts["columns"] for block, block_facts in facts["blocks"].items()}
         x = {block: _finite(frame, names, path) for block, names in columns.items()}
@@ -226,10 +226,10 @@ class ScaleData:
         values[index[place >= 0], place[place >= 0]] = frame.loc[place >= 0, columns].to_numpy(np.float64)
         if (missing := np.isnan(values).any(axis=(0, 2))).any():
             raise InputError(
-                f"lacks finite latents for {missing.sum()} rows of the child, first row_id "
+                f"The file lacks finite latents for {missing.sum()} rows of the child, first row_id "
                 f"{self.row_id[missing][0]}.",
                 file=path,
-                remedy="the reject table of the parent's features for them tells why; leave the rows out.",
+                remedy="see the reject table of the parent's features for the reasons; leave the rows out.",
             )
         first = frame.drop_duplicates("member").set_index("member").loc[keys]
         repeat, fold, inner, seed = (first[key].to_numpy(np.int64) for key in MEMBER_KEYS)
@@ -261,12 +261,12 @@ class ScaleData:
         for block, names in columns.items():
             if block not in self.x:
                 raise InputError(
-                    f"has no feature block {block!r}, which the trained model reads.",
+                    f"The features lack the block {block!r}, which the trained model reads.",
                     remedy="use the features of the scale that the model was trained on.",
                 )
             if missing := [name for name in names if name not in self.columns[block]]:
                 raise InputError(
-                    f"block {block!r} lacks the columns {missing} that the trained model reads.",
+                    f"The block {block!r} lacks the columns {missing}, which the trained model reads.",
                     remedy="compute the features with the levels of the trained model.",
                 )
             blocks[block] = self.x[block][:, [self.columns[block].index(name) for name in names]]
@@ -274,7 +274,7 @@ class ScaleData:
 
 
 def is_latent(column: str) -> bool:
-    """Whether a column of a parent's block is a latent, and not a prediction that is passed beside them."""
+    """Whether a column of a parent's block is a latent, and not a prediction that is passed with them."""
     return column[0] == "z" and column[1:].isdigit()
 
 
@@ -284,7 +284,7 @@ def _finite(frame: pd.DataFrame, names: Sequence[str], path: str | Path) -> np.n
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise InputError(
-            f"is not finite at row_id {frame['row_id'].iloc[row]} ({bad.sum()} such cells in all).",
+            f"The value at row_id {frame['row_id'].iloc[row]} is not finite ({bad.sum()} such cells in all).",
             file=path,
             column=names[column],
             value=float(values[row, column]),

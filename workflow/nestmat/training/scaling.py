@@ -74,7 +74,7 @@ Scalers = dict[str, Scaler]
 
 
 def needed_blocks(specification: Specification, blocks: Iterable[str]) -> list[str]:
-    """Blocks that a model reads or gives, in the order of ``blocks``."""
+    """Blocks that a model reads or predicts, in the order of ``blocks``."""
     used = {*specification.inputs, *specification.heads}
     return [name for name in blocks if name in used]
 

@@ -163,7 +163,7 @@ class Trainer:
         """Train to the end, and leave the weights to keep in ``model.flat``.
 
         Args:
-            report: Told of each epoch, with a function that gives the mean loss.
+            report: Called after each epoch with its number and a function that returns the mean loss.
 
         Returns:
             The learning curves.

@@ -82,7 +82,7 @@ class Autoencoder:
     def _outputs(
         self, z: Tensor, heads: Iterable[str], weights: Mapping[str, Tensor], noise: Noise | None
     ) -> dict[str, Tensor]:
-        """Outputs of the heads that are wanted, and of those beside them."""
+        """Outputs of some heads, and of those that are computed with them."""
         head_names = set(heads)
         bundles = [bundle for bundle in self.heads if head_names & set(bundle.outputs)]
         return {name: output for bundle in bundles for name, output in bundle(z, weights, noise).items()}

@@ -124,7 +124,7 @@ class SemiSupervisedAutoencoder:
         if not self._presence:
             return self.specification.atoms * (x * functional.log_softmax(logits, dim=1)).sum(dim=1)
         share, presence = logits.chunk(2, dim=1)
-        # Of elements that are absent the shares say nothing.
+        # The shares of absent elements do not enter.
         log_shares = functional.log_softmax(share.masked_fill(~present, -torch.inf), dim=1)
         share_term = (x * log_shares.masked_fill(~present, 0.0)).sum(dim=1)
         presence_term = functional.logsigmoid(torch.where(present, presence, -presence)).sum(dim=1)
@@ -143,7 +143,7 @@ class SemiSupervisedAutoencoder:
     def place(self, x: Tensor, y: Tensor) -> Tensor:
         """Latents (members, n, latents + targets) of fractions (members, n, elements) and given targets.
 
-        As `encode`, with ``y`` (members, n, targets) in place of what the classifier says.
+        As `encode`, with ``y`` (members, n, targets) in place of the predictions of the classifier.
         """
         targets = y.transpose(1, 2)
         z = self._encode(x.transpose(1, 2), self._likely(targets), self.weights)[0]
@@ -221,7 +221,7 @@ class SemiSupervisedAutoencoder:
         )
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """What the latents say of each target, (members, n); no standard deviation is stated (NaN)."""
+        """Targets among the latents, (members, n) each; no standard deviation is stated (NaN)."""
         values = (z[..., self.latents + k] for k in range(len(self.targets)))
         return {
             name: (value, torch.full_like(value, torch.nan))
@@ -243,7 +243,7 @@ class SemiSupervisedAutoencoder:
             name: torch.ones_like(batch.targets[name]) if all_labelled else batch.targets[is_labelled(name)]
             for name in self.targets
         }
-        # What a teacher says stands for the label.
+        # Predictions of a teacher stand for labels.
         taught_by_target = (
             {name: torch.ones_like(labelled) for name, labelled in labelled_by_target.items()}
             if options.teacher
@@ -302,7 +302,7 @@ class SemiSupervisedAutoencoder:
     def _labels(
         self, outputs: Mapping[str, Tensor], labelled_by_target: Mapping[str, Tensor], batch: Batch
     ) -> tuple[Tensor, Tensor]:
-        """Targets where they are known, and what q(y | e) says of them where they are not.
+        """Targets where they are known, and those of q(y | e) where they are not.
 
         Returns:
             Values, (members, targets, n): of a number that is not known one draw; and what they cost by the

@@ -38,10 +38,10 @@ class SemiSupervisedSpecification(Specification):
     )
     atoms: float = option(100.0, "Atoms that a composition counts as in its likelihood.", gt=0)
     presence: float = option(
-        10.0, "Loss presence: times that the presence of an element counts beside its share.", gt=0
+        10.0, "Loss presence: weight of the presence of an element relative to its share.", gt=0
     )
     roots: bool = option(
-        True, "The encoder reads square roots of the fractions, which tell a little of an element from none."
+        True, "The encoder reads square roots of the fractions, in which a small fraction differs from none."
     )
     divergence: float = option(1.0, "Weight of the divergence of q(z | x, y) from the prior of z.", ge=0)
     latent_std: float = option(1.0, "Standard deviation of the normal prior of z.", gt=0)
@@ -53,7 +53,7 @@ class SemiSupervisedSpecification(Specification):
     teacher: str | None = option(
         None,
         "Baseline of the scale whose probabilities are q(y | x) of rows without a label, where the heads "
-        "learn them; by default the heads alone say q(y | e).",
+        "learn them; by default the heads alone are q(y | e).",
     )
 
     @property
