@@ -5,6 +5,7 @@ min_version("9.27")
 
 from nestmat.config.dft import DFT_TABLES
 from nestmat.config.loading import study_from
+from nestmat.plan.parts import added_results, rule_files
 
 # Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
 # What a user's PYTHONPATH holds stays behind it: an interpreter with GPAW may need it.
@@ -49,6 +50,7 @@ rule all:
     input:
         report="<results>/report.html",
         run_config="<results>/run_config.yaml",
+        parts=added_results(STUDY),
         tracking=branch(STUDY.tracking == "off", then=[], otherwise="<results>/tracking.json"),
 
 
@@ -110,22 +112,9 @@ if STUDY.dft:
             ),
 
 
-include: "rules/data.smk"
-include: "rules/features.smk"
-include: "rules/scales.smk"
-include: "rules/evaluation.smk"
-include: "rules/pool.smk"
+for file in rule_files(STUDY, f"{workflow.basedir}/rules"):
 
-
-if STUDY.search:
-
-    include: "rules/search.smk"
-    include: "rules/verification.smk"
-
-
-if STUDY.dft:
-
-    include: "rules/dft.smk"
+    include: file
 
 
 include: "rules/figures.smk"

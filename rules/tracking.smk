@@ -40,6 +40,7 @@ rule init_tracking:
 
 rule track_runs:
     input:
+        parts=added_results(STUDY),
         # Not ancient(): with an outdated ancient input Snakemake 9.27 runs that input's rule and nothing else.
         store="mlflow/store.json",
         metrics=expand("<results>/metrics/{scale}.parquet", scale=SCALES),
@@ -60,6 +61,7 @@ rule track_runs:
     params:
         study=STUDY.study,
         uri=STUDY.tracking,
+        parts=STUDY.parts,
     message:
         "Copy the runs of {STUDY.study} into MLflow"
     script:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from nestmat.config.parts import part_from
 from nestmat.files import write_text
 from nestmat.logs import job_log
 from nestmat.tracking.store import track
@@ -15,9 +16,15 @@ from nestmat.tracking.store import track
 def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.tracking.store.track`."""
     with job_log(snakemake):
-        output = Path(snakemake.output.json)
-        found = track(snakemake.params.study, output.parent, snakemake.params.uri)
-        write_text(output, json.dumps(found, indent=1) + "\n")
+        output, study = Path(snakemake.output.json), snakemake.params.study
+        parts = {key: part_from(key, values) for key, values in snakemake.params.parts.items()}
+        metrics = {
+            f"{key}/{name}": number
+            for key, part in parts.items()
+            for name, number in part.metrics(output.parent).items()
+        }
+        runs = track(study, output.parent, snakemake.params.uri, metrics)
+        write_text(output, json.dumps(runs, indent=1) + "\n")
 
 
 if "snakemake" in globals():

@@ -334,7 +334,7 @@ def test_the_scripts_write_their_outputs(results, tmp_path, store):
     from scripts import init_tracking, track_runs
 
     def job(**output):
-        params = types.SimpleNamespace(uri=store, study="scripted")
+        params = types.SimpleNamespace(uri=store, study="scripted", parts={})
         return types.SimpleNamespace(
             log=[tmp_path / "job.log"],
             params=params,

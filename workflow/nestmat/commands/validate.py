@@ -172,7 +172,10 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
         lines += _models(study, name, frames.get(scale.dataset))
         if scale.baselines:
             lines.append(f"    baselines: {', '.join(scale.baselines)}")
-    return lines + list(_problems(study, file))
+    lines += _problems(study, file)
+    for name, part in study.added_parts.items():
+        lines += [f"  {name}: {line}" for line in part.describe()]
+    return lines
 
 
 def _problems(study: Study, file: str | Path | None) -> Iterator[str]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationInfo, model_validator
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, GetJsonSchemaHandler, ValidationError, ValidationInfo, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from nestmat.config import lineage
 from nestmat.config.base import Name, Part
@@ -11,6 +16,7 @@ from nestmat.config.datasets import DatasetSpec
 from nestmat.config.dft import Dft
 from nestmat.config.generative import GeneratorSpec
 from nestmat.config.kinds import options_are_checked
+from nestmat.config.parts import PARTS, StudyPart, part_from, part_keys
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale
 from nestmat.config.splits import Strict
@@ -37,15 +43,52 @@ class Study(Part):
         [], description="Files of resources/published/ to show beside the measured values."
     )
     datasets: dict[Name, str | DatasetSpec] = Field(
-        description="Data sets: a name of resources/datasets.yaml, or a whole entry."
+        {}, description="Data sets: a name of resources/datasets.yaml, or a whole entry."
     )
     strict: Strict = Field(Strict(), description="The leak-free protocol, shared along the chain.")
-    scales: dict[Name, Scale] = Field(description="Scales, finer before coarser.")
+    scales: dict[Name, Scale] = Field({}, description="Scales, finer before coarser.")
     generative: dict[Name, GeneratorSpec] = Field(
         {}, description="Generative models by name, for methods of the kind generative."
     )
     search: dict[Name, DesignProblem] = Field({}, description="Problems of inverse design by name.")
     dft: Dft | None = Field(None, description="Calculations with GPAW, for the target `dft`.")
+
+    parts: dict[Name, dict[str, Any]] = Field(
+        {}, description="Parts that plug-ins add; each is written as a key of its own at the top of a study."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_parts(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        added = {key: values[key] for key in values if key in PARTS}
+        rest = {key: values[key] for key in values if key not in PARTS}
+        return {**rest, "parts": {**rest.get("parts", {}), **added}} if added else rest
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Study:
+        for key, values in self.parts.items():
+            try:
+                part_from(key, values)
+            except ValidationError as error:
+                fault = error.errors()[0]
+                raise ValueError(".".join(map(str, [key, *fault["loc"]])) + f": {fault['msg']}") from error
+        if not (self.scales or self.search or self.dft or self.parts or self.datasets):
+            raise ValueError("a study has at least one part: scales, search, dft, or one that a plug-in adds")
+        return self
+
+    @property
+    def added_parts(self) -> dict[str, StudyPart]:
+        """Parts that plug-ins add, by key."""
+        return {key: part_from(key, values) for key, values in self.parts.items()}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core))
+        properties = {key: value for key, value in schema["properties"].items() if key != "parts"}
+        keys = {key: part_keys(key).model_json_schema() for key in PARTS}
+        return {**schema, "properties": {**properties, **keys}}
 
     @model_validator(mode="after")
     def _references(self, info: ValidationInfo) -> Study:

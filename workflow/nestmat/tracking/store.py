@@ -112,6 +112,7 @@ def open_store(tracking: str) -> dict[str, Any]:
 
     Args:
         tracking: ``sqlite``, ``off`` or a tracking URI.
+        metrics: Further numbers of the study's own run, as parts of plug-ins have them.
 
     Returns:
         ``store``, and ``error`` if it cannot be used, which is also logged as a warning.
@@ -219,13 +220,16 @@ def list_records(results: Path) -> list[Record]:
     return entries
 
 
-def track(study: str, results: Path, tracking: str) -> dict[str, Any]:
+def track(
+    study: str, results: Path, tracking: str, metrics: Mapping[str, float] | None = None
+) -> dict[str, Any]:
     """Copy the files of a study into the MLflow store.
 
     Args:
         study: Name of the study.
         results: Folder of its results.
         tracking: ``sqlite``, ``off`` or a tracking URI.
+        metrics: Further numbers of the study's own run, as parts of plug-ins have them.
 
     Returns:
         ``store``, ``parent`` (run id or None), ``runs`` (run ids by scale/protocol/model) and, if the store
@@ -241,7 +245,8 @@ def track(study: str, results: Path, tracking: str) -> dict[str, Any]:
     study_records = list_records(results)
     with _warn_of_errors(report, "The runs were not copied into MLflow"):
         experiment = init_store(uri)
-        report["parent"], report["runs"] = _RunCopier(uri, experiment).copy_study(study, study_records)
+        copier = _RunCopier(uri, experiment)
+        report["parent"], report["runs"] = copier.copy_study(study, study_records, metrics or {})
     return report
 
 
@@ -267,7 +272,9 @@ class _RunCopier:
             if not token:
                 return runs
 
-    def copy_study(self, study: str, study_records: list[Record]) -> tuple[str, dict[str, str]]:
+    def copy_study(
+        self, study: str, study_records: list[Record], metrics: Mapping[str, float]
+    ) -> tuple[str, dict[str, str]]:
         """Copy the records of a study; return the id of its run and those of the records by key."""
         parents = self._search({STUDY_TAG: study, KEY_TAG: "study"})
         if parents:
@@ -290,6 +297,7 @@ class _RunCopier:
         for run in existing.values():
             self._delete(run.info.run_id)
         self._log_metrics(parent, _headline_points(study_records))
+        self._log_metrics(parent, [(name, value, 0) for name, value in metrics.items()])
         self.client.set_terminated(parent)
         return parent, runs
 
