@@ -25,7 +25,7 @@ def results(tmp_path_factory):
 def test_the_random_order_costs_what_the_closed_form_says(results, tmp_path):
     pool = search(results, tmp_path, trials=2000, picks=1, batches=[1])
     facts = tables.provenance(tmp_path / "pool.parquet")
-    random = pools.searches_of(pool, "random", "random")["share"]
+    random = pools.select_trials(pool, "random", "random")["share"]
     assert pools.random_share(pool, facts) == pytest.approx(random.mean(), abs=4 * random.std() / 2000**0.5)
 
 
@@ -34,12 +34,12 @@ def test_differences_are_paired_by_trial():
     base = random.uniform(0.1, 0.5, 60)
     less, mixed = base - 0.05 + random.normal(0, 0.02, 60), base + np.tile([0.04, -0.06], 30)
     searches = table(first=base, less=less, mixed=mixed)
-    reference = pools.searches_of(searches, "first", "sound")
-    cost = pools.cost(pools.searches_of(searches, "less", "sound").iloc[::-1], reference)
+    reference = pools.select_trials(searches, "first", "sound")
+    cost = pools.cost(pools.select_trials(searches, "less", "sound").iloc[::-1], reference)
     assert cost.mean == pytest.approx((less - base).mean())
     assert cost.low < -0.05 < cost.high < -0.03
     assert section_text("search", {}, "saving", cost).endswith("each member saves labels")
-    cost = pools.cost(pools.searches_of(searches, "mixed", "sound"), reference)
+    cost = pools.cost(pools.select_trials(searches, "mixed", "sound"), reference)
     assert cost.members == pytest.approx((0.04, -0.06))
     assert not cost.agree
     cost = pools.cost(reference, reference)

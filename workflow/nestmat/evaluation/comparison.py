@@ -207,7 +207,7 @@ def compare_pairs(
         pairs: (nested, single) names of models.
         material: Key of the material by row_id: its rows are one cluster.
         levels: By protocol that leaves out whole levels, the level by row_id, which is the cluster there: the
-            rows of a level are predicted by members that have never seen it, all wrong in the same way.
+            rows of a level are predicted by members that did not train on it, all with similar errors.
         seed: Seed of bootstrap and permutations.
         classes: Targets that are classes.
         ratios: Validation rows over training rows, by protocol with one fold a repeat; see

@@ -7,7 +7,7 @@ of its own. All other protocols are splits of one scale. Of those, ``grouped`` k
 ``group`` column of the scale whole: the material with the columns that the configuration names, such as
 transport layers. It asks another question than ``strict``: how well a new device is predicted, where
 ``strict`` asks for a new material. A ``holdout`` has one fold of test rows, and of the other rows some may
-hide their labels: unlabelled rows are seen by models that learn from inputs alone, unused ones by none.
+hide their labels: unlabelled rows train models that learn from inputs alone, unused ones none.
 """
 
 from __future__ import annotations

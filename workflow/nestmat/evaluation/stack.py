@@ -25,7 +25,7 @@ from nestmat.files import write_text
 from nestmat.models.keys import RECOMMENDED
 
 PRIOR_SPREAD = 0.1
-"""Standard deviation of a weight around 1 / members before any row is seen."""
+"""Standard deviation of a weight around 1 / members in the prior."""
 
 RENEWALS = 25
 """Renewals of the weights of the residuals; the weights of the members settle within a thousandth in ten."""

@@ -23,7 +23,7 @@ CHUNK = 2048
 class CensoredProcess:
     """Exact Gaussian process of all rows, with hyperparameters that are found on rows above the floor.
 
-    A target at its floor says only that the process is there or below. Its value is taken to be the most
+    A target at its floor only bounds the process from above. Its value is taken to be the most
     probable one: of all values below the floor those that minimise z^T Q z, where z are the values of all
     rows less their mean and Q is their precision. So the process may go on below the floor.
 

@@ -77,7 +77,7 @@ def _curves(
     labels: Labels,
 ) -> None:
     """Median and quartiles over trials of the best label seen so far."""
-    from nestmat.evaluation.pool import way_in_words
+    from nestmat.evaluation.pool import acquisition_label
 
     config = labels.config.pool
     assert config is not None
@@ -94,14 +94,14 @@ def _curves(
         ax.fill_between(labels_seen, low, high, color=colour, alpha=0.1, linewidth=0)
         line = "--" if name == RANDOM else "-"
         ax.plot(labels_seen, middle, line, color=colour, label=labels.representation(name))
-    words = way_in_words(*setting)
+    words = acquisition_label(*setting)
     ax.set_title(words[:1].upper() + words[1:])
     ax.set_xlabel("Labels seen")
 
 
 def _boxes(ax: Axes, rows: list, published: pd.DataFrame, colours: Mapping[str, str]) -> None:
     """Quartiles of the share seen, 5 % and 95 %, means, and published means."""
-    from nestmat.evaluation.pool import way_in_words
+    from nestmat.evaluation.pool import acquisition_label
 
     published_means = published[published["metric"] == "pool_mean"].set_index("model")["value"]
     y, before, ticks = 0.0, None, []
@@ -125,7 +125,7 @@ def _boxes(ax: Axes, rows: list, published: pd.DataFrame, colours: Mapping[str, 
         ax.plot(share.mean(), y, "o", markersize=3.2, color=style.INK, label="mean")
         if setting in ("published", RANDOM) and name in published_means:
             ax.plot(published_means[name], y, markersize=4.5, label="published mean", **style.PUBLISHED)
-        ticks.append((y, way_in_words(setting, batch)))
+        ticks.append((y, acquisition_label(setting, batch)))
     ax.set_yticks(*zip(*ticks, strict=True))
     ax.set_ylim(y - 0.8, ticks[0][0] + 0.8)
     ax.grid(axis="y", visible=False)

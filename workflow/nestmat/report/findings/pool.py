@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nestmat.config.pool import PoolSearch
-from nestmat.evaluation.pool import Cost, cost, random_share, searches_of, way_in_words
+from nestmat.evaluation.pool import Cost, acquisition_label, cost, random_share, select_trials
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import humanize_key
 
@@ -28,7 +28,7 @@ class Way(NamedTuple):
     @property
     def words(self) -> str:
         """Name of the way inside a sentence."""
-        return way_in_words(*self)
+        return acquisition_label(*self)
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class PoolFindings:
     def against_ranking(self) -> Cost:
         """The first representation less one ranking by a process of the start rows."""
         return cost(
-            self._trials(self.first, self.ways[-1]), searches_of(self.searches, self.first, "ranking")
+            self._trials(self.first, self.ways[-1]), select_trials(self.searches, self.first, "ranking")
         )
 
     def table(self) -> list[dict[str, Any]]:
@@ -165,7 +165,7 @@ class PoolFindings:
         return cost(self._trials(name, way), self._trials(self.first, way))
 
     def _trials(self, name: str, way: Way) -> pd.DataFrame:
-        return searches_of(self.searches, name, *way)
+        return select_trials(self.searches, name, *way)
 
     def _trained_on_labels(self, name: str) -> bool:
         return self.labels.study.trained_on_labels(self.labels.scale, name)
