@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+from sklearn.neighbors import KNeighborsRegressor
+from small_scale import QUICK, STACK
+
+from nestmat import tables
+from nestmat.errors import InputError
+from nestmat.evaluation.baselines import compare_baselines, predict_baseline
+from nestmat.evaluation.estimators.registry import BASELINES
+from nestmat.evaluation.stack import recommend_predictor
+from nestmat.plugins import load_plugins
+
+
+def test_rows_are_predicted_once_and_inner_ones_for_the_stack(scale, tmp_path):
+    features, folds = scale()
+    found = compare_baselines(features, folds, "plain", QUICK, tmp_path / "p.parquet", STACK, 3)
+    pd.testing.assert_frame_equal(tables.read(tmp_path / "p.parquet"), found, check_dtype=False)
+    labels = tables.read(folds, protocol="plain").set_index(["repeat", "row_id"])["fold"]
+    for (model, target), part in found.groupby(["model", "target"]):
+        rows = 60 if target == "y" else 59
+        held = part[part["split"] == "validation"]
+        assert not held.duplicated(["repeat", "row_id"]).any()
+        assert len(held) == 2 * rows
+        assert (
+            labels.loc[pd.MultiIndex.from_frame(held[["repeat", "row_id"]])].to_numpy() == held["fold"]
+        ).all()
+        assert len(part[(part["split"] == "train") & (part["fold"] == -1)]) == rows
+        inner = part[part["split"] == "inner"]
+        assert inner.empty == (model not in STACK)
+        if model in STACK:
+            assert len(inner) == (2 * 3 + 1) * rows
+            assert (
+                labels.loc[pd.MultiIndex.from_frame(inner[["repeat", "row_id"]])].to_numpy() != inner["fold"]
+            ).all()
+        assert part["true"].notna().all()
+        assert (part.loc[part["split"] != "train", "std"] > 0).all()
+    assert (found["seed"] == -1).all()
+
+
+def test_the_held_out_residual_stands_for_a_missing_spread(scale, tmp_path):
+    found = compare_baselines(
+        *scale(), "plain", {"ridge": QUICK["ridge"]}, tmp_path / "p.parquet", ["ridge"], 3
+    )
+    one = found[(found["target"] == "y") & (found["repeat"] == 0) & (found["fold"] == 2)]
+    inner = one[one["inner"] >= 0]
+    residual = np.sqrt(np.mean((inner["true"] - inner["mean"]) ** 2))
+    np.testing.assert_allclose(one["std"], residual)
+
+
+def test_labels_of_a_fold_do_not_leak(scale, tmp_path):
+    def run(change=None):
+        features, folds = scale(change)
+        path = tmp_path / "p.parquet"
+        compare_baselines(features, folds, "strict", QUICK, path, STACK, 2)
+        return recommend_predictor([path], STACK, tmp_path / "r.parquet", tmp_path / "r.json"), tables.read(
+            path
+        )
+
+    (stack, _), baselines = run()
+    held = tables.read(tmp_path / "folds.parquet", protocol="strict", repeat=0, fold=1)["row_id"]
+
+    def spoil(frame):
+        frame.loc[held, ["y", "v"]] += 100.0
+
+    (stack_2, _), baselines_2 = run(spoil)
+    for before, after in ((stack, stack_2), (baselines, baselines_2)):
+        mask = before["fold"] == 1
+        pd.testing.assert_frame_equal(before.loc[mask, ["mean", "std"]], after.loc[mask, ["mean", "std"]])
+        assert not np.allclose(before.loc[~mask, "mean"], after.loc[~mask, "mean"])
+
+
+def test_baselines_do_not_depend_on_the_number_of_threads(scale, tmp_path):
+    features, folds = scale()
+    one, two = (
+        compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", threads=n) for n in (1, 2)
+    )
+    pd.testing.assert_frame_equal(one, two)
+
+
+PLUGIN = """
+from dataclasses import dataclass
+
+from sklearn.neighbors import KNeighborsRegressor
+
+from nestmat.evaluation.estimators.base import BaselineKind
+from nestmat.evaluation.estimators.registry import BASELINES
+
+
+@BASELINES.register("test_neighbours")
+@dataclass(frozen=True)
+class Neighbours(BaselineKind):
+    \"\"\"Mean of the nearest training rows.
+
+    Attributes:
+        neighbours: Their number.
+    \"\"\"
+
+    neighbours: int = 5
+
+    def regressor(self, seed):
+        return KNeighborsRegressor(self.neighbours)
+"""
+
+
+def test_a_baseline_of_a_plugin_runs_in_other_processes(scale, tmp_path):
+    file = tmp_path / "test_neighbours_plugin.py"
+    file.write_text(PLUGIN)
+    load_plugins([file])
+    assert BASELINES.source("test_neighbours") == file
+    nearest = {"kind": "test_neighbours", "inputs": ["a", "b"], "neighbours": 2}
+    features, folds = scale()
+    found = compare_baselines(
+        features, folds, "strict", {"nearest": nearest}, tmp_path / "p.parquet", threads=2
+    )
+    train = found[(found["fold"] == -1) & (found["target"] == "y")]
+    frame = tables.read(features)
+    peer = KNeighborsRegressor(2).fit(frame[["a0", "a1", "b0", "b1"]], frame["y"])
+    np.testing.assert_allclose(train["mean"], peer.predict(frame[["a0", "a1", "b0", "b1"]]))
+    assert (found.loc[found["split"] == "validation", "std"] > 0).all()
+    with pytest.raises(ValidationError, match="neighbour"):
+        predict_baseline(features, nearest | {"neighbour": 2}, frame)
+
+
+def test_an_input_that_is_not_finite_is_named(scale, tmp_path):
+    def spoil(frame):
+        frame.loc[5, "b1"] = np.inf
+
+    with pytest.raises(InputError, match=r"column 'b1'.*not finite for row_id 5"):
+        compare_baselines(*scale(spoil), "plain", QUICK, tmp_path / "p.parquet")
+
+
+def test_folds_of_other_rows_are_refused(scale, tmp_path):
+    features, folds = scale()
+    with pytest.raises(InputError, match="does not hold protocol 'other'"):
+        compare_baselines(features, folds, "other", QUICK, tmp_path / "p.parquet")
+    frame = tables.read(folds)
+    tables.write(folds, frame[frame["row_id"] > 0], tables.FOLDS)
+    with pytest.raises(InputError, match="for the rows of"):
+        compare_baselines(features, folds, "plain", QUICK, tmp_path / "p.parquet")

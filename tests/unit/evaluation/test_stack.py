@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from small_scale import QUICK, STACK
+
+from nestmat import tables
+from nestmat.errors import InputError
+from nestmat.evaluation import calibration
+from nestmat.evaluation.baselines import compare_baselines, predict_baseline
+from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixture, recommend_predictor
+
+
+def test_convex_weights_minimise_their_objective():
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=200)
+    predictions = (
+        true[:, None] + rng.normal(size=(200, 3)) * [0.3, 0.4, 1.0] + 0.1 * rng.normal(size=(200, 1))
+    )
+
+    def objective(w: np.ndarray) -> float:
+        scale = np.abs(true - predictions.mean(1)).mean()
+        return np.abs(true - predictions @ w).sum() / scale + ((w - 1 / 3) ** 2).sum() / 2 / 0.1**2
+
+    weights = convex_weights(predictions, true, 0.1)
+    peer = minimize(
+        objective,
+        np.full(3, 1 / 3),
+        method="SLSQP",
+        bounds=[(0, 1)] * 3,
+        constraints={"type": "eq", "fun": lambda w: w.sum() - 1},
+    )
+    assert weights.sum() == pytest.approx(1.0)
+    assert (weights >= 0).all()
+    assert objective(weights) <= peer.fun * (1 + 1e-3)
+
+
+def test_convex_weights_at_the_limits():
+    rng = np.random.default_rng(1)
+    true = rng.normal(size=100)
+    good, bad = true + 1e-3 * rng.normal(size=100), rng.normal(size=100)
+    assert convex_weights(np.column_stack([bad, good]), true, np.inf)[1] > 0.99
+    np.testing.assert_allclose(convex_weights(np.column_stack([bad, good]), true, 1e-6), 0.5, atol=1e-3)
+    np.testing.assert_allclose(convex_weights(np.column_stack([bad, bad, bad]), true), 1 / 3, atol=1e-6)
+    np.testing.assert_allclose(convex_weights(good[:, None], true), 1.0)
+    np.testing.assert_allclose(convex_weights(np.column_stack([true, true]), true), 0.5)
+
+
+def test_mixture_holds_spread_and_disagreement():
+    mean, std = mixture(np.array([0.25, 0.75]), np.array([[1.0, 3.0]]), np.array([[2.0, 0.0]]))
+    assert mean == pytest.approx([2.5])
+    assert std**2 == pytest.approx([0.25 * 4 + 0.25 * 1.5**2 + 0.75 * 0.5**2])
+
+
+def test_the_stack_widens_intervals_that_are_too_narrow():
+    rng = np.random.default_rng(2)
+    true = rng.normal(size=4000)
+    means = true[:, None] + 0.5 * rng.normal(size=(4000, 1)) + 0.01 * rng.normal(size=(4000, 2))
+    stds = np.column_stack([np.full(4000, 0.1), np.full(4000, np.nan)])
+    half = slice(0, 2000), slice(2000, None)
+    found = Combination.learn(("y", 0, 0), ["a", "b"], true[half[0]], means[half[0]], stds[half[0]])
+    mean, std = found.apply(means[half[1]], stds[half[1]])
+    assert calibration.coverage(true[half[1]], mean, std, 0.6827) == pytest.approx(0.6827, abs=0.03)
+    assert found.residual["b"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_deployed_stack_is_read_back(scale, tmp_path):
+    features, folds = scale()
+    compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", STACK, 2)
+    stack, learned = recommend_predictor(
+        [tmp_path / "p.parquet"] * 2, STACK, tmp_path / "r.parquet", tmp_path / "r.json"
+    )
+    pd.testing.assert_frame_equal(tables.read(tmp_path / "r.parquet"), stack, check_dtype=False)
+    assert len(learned) == 2 * (3 + 1)
+    use = deployed(json.loads((tmp_path / "r.json").read_text()))
+    assert set(use) == {"y", "v"}
+    new = tables.read(features)
+    parts = [predict_baseline(features, QUICK[name], new).query("target == 'y'") for name in STACK]
+    mean, std = use["y"].apply(*(np.column_stack([part[key] for part in parts]) for key in ("mean", "std")))
+    written = stack[(stack["fold"] == -1) & (stack["target"] == "y")]
+    np.testing.assert_allclose(mean, written["mean"], rtol=1e-6)
+    np.testing.assert_allclose(std, written["std"], rtol=1e-6)
+
+
+def test_a_stack_without_held_out_predictions_is_refused(scale, tmp_path):
+    features, folds = scale()
+    compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", ["ridge"], 2)
+    with pytest.raises(InputError, match="held out inside the training rows"):
+        recommend_predictor([tmp_path / "p.parquet"], ["ridge", "forest"], tmp_path / "r", tmp_path / "w")
+    with pytest.raises(InputError, match=r"no predictions of \['other'\]"):
+        recommend_predictor([tmp_path / "p.parquet"], ["ridge", "other"], tmp_path / "r", tmp_path / "w")
