@@ -116,9 +116,9 @@ def test_the_report_tells_of_both_scales(finished):
     report = (finished / "results/spaces/report.html").read_text()
     for text in (
         "nothing to predict",
-        "4 latents give back the blocks",
-        "Predicts nothing: it only gives latents",
-        "Blocks given back from the latents",
+        "4 latents reconstruct the blocks",
+        "Predicts nothing: it only provides latents",
+        "Blocks reconstructed from the latents",
         "standard uncertainty of 0.012",
         "perovskite_space",
     ):

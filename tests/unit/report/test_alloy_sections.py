@@ -260,7 +260,7 @@ def test_a_class_is_asked_for_by_its_name():
 def test_methods_that_leave_the_domain_are_named_with_their_hits(metrics):
     text = section_text("alloys", alloy_section(metrics), "domain_sentence")
     assert text.startswith("Leave the domain of the training data: Gradient (0 % (0–9) in the domain;")
-    assert "calls 100 % hits, 10 % (4–23) are judged single phase)" in text
+    assert "predicts 100 % hits, 10 % (4–23) are judged single phase)" in text
     assert text.endswith("Of the candidates of the methods that stay, 50 to 95 % are judged single phase.")
     inside = metrics.copy()
     in_domain = inside["metric"] == "in_domain"
@@ -272,7 +272,7 @@ def test_decoding_and_its_filters_have_a_sentence(metrics):
     assert section_text("alloys", alloy_section(metrics), "decoding_sentence") == (
         "Decoded prior: 50 % (35–65) of its candidates are judged single phase; Filtered: 95 % (83–99) of "
         "its candidates are judged single phase; kept are 40 % (31–50) of the draws, where the rules of the "
-        "space change at most 10 at% of the alloy and the searched model says 0.9 or better."
+        "space change at most 10 at% of the alloy and the searched model predicts 0.9 or better."
     )
 
 
@@ -336,7 +336,7 @@ def test_the_chapter_holds_patch_and_paths(results):
     page = render_page(Source(STUDY, results), parts=["search"])
     found = page[page.index('id="found"') : page.index("</section>")]
     assert re.findall(r"<strong>(\w+)\.</strong>", found) == [
-        *("Method", "Promises", "Alloys", "Domain", "Decoding", "Inversion", "Between")
+        *("Method", "Promises", "Alloys", "Domain", "Decoding", "Inversion", "Interpolation")
     ]
     assert re.findall(r'<h3 id="alloys-(\w+)">', page) == ["wanted", "methods", "paths"]
     assert re.findall(r"<figcaption><strong>(.*?)\.?</strong>", page) == [

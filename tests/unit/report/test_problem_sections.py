@@ -125,14 +125,17 @@ def wanted_sentence(labels: DesignLabels, heading: str) -> str:
             {"goal": "maximise", "enough": 15},
             "Power conversion efficiency as high as possible; 15 % or more counts",
         ),
-        ({"goal": "minimise"}, "as low as possible; every material that keeps the bounds counts as a hit."),
+        (
+            {"goal": "minimise"},
+            "as low as possible; every material that meets the constraints counts as a hit.",
+        ),
         ({"between": [18, 20]}, "Power conversion efficiency from 18 to 20 %."),
         ({"value": 18, "tolerance": 0.5}, "Power conversion efficiency of 18 %, within 0.5 %."),
     ],
 )
 def test_targets_in_words(target, wanted):
     labels = labels_of(targets=[{"quantity": "efficiency.PCE", **target}])
-    assert wanted in wanted_sentence(labels, "Wanted")
+    assert wanted in wanted_sentence(labels, "Target")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,7 @@ def test_targets_in_words(target, wanted):
     ],
 )
 def test_bounds_in_words(bound, wanted):
-    assert wanted_sentence(labels_of(constraints=[bound]), "Has to hold") == wanted
+    assert wanted_sentence(labels_of(constraints=[bound]), "Constraint") == wanted
 
 
 def test_the_space_in_words_names_all_that_may_be_chosen():
@@ -302,6 +305,6 @@ def test_a_problem_without_methods_has_no_verdict_and_a_chapter_all_the_same(res
             del content["search"]["absorbers"][key]
     source = Source(study_from(content), results)
     text = plain(render_page(source, parts=["search"]))
-    assert "What is wanted Wanted. Power conversion efficiency" in text
+    assert "What is wanted Target. Power conversion efficiency" in text
     assert "Methods and judges" not in text
     assert SECTIONS["problem"]().numbers(source, "absorbers")["verdict"] is None

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from report_text import plain
 
+from nestmat.figures.registry import FIGURES
 from nestmat.plugins import load_plugins
 from nestmat.report.registry import SECTIONS, required_tables
 from nestmat.report.section import Section
@@ -86,6 +87,7 @@ def test_a_part_of_a_plugin_is_written_with_its_own_paragraphs(tmp_path):
 
 
 def test_every_section_of_the_library_is_a_section():
+    assert {FIGURES[kind].section for kind in FIGURES} <= set(SECTIONS)
     for key in SECTIONS:
         section = SECTIONS[key]()
         assert isinstance(section, Section)

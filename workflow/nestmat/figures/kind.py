@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TablePaths = dict[str, list[str]]
-ScaleSection = Literal["results", "nesting", "calibration", "search", "training", "interpretation"]
-ProblemSection = Literal["methods", "shortlist", "paths", "verification"]
 
 
 def always(study: Study, scale: str) -> bool:
@@ -41,7 +39,7 @@ class FigureKind:
     Attributes:
         title: Heading.
         caption: What the reader sees, in plain sentences, for the report.
-        section: Part of the report it belongs to.
+        section: Section of the report that shows it, a key of `nestmat.report.registry.SECTIONS`.
         draw: Frames by name and labels to a figure; reads no file. Labels are `DesignLabels` for a problem.
         required_tables: Study and subject to the files it is drawn from, by name, relative to the study's
             results.
@@ -52,7 +50,7 @@ class FigureKind:
 
     title: str
     caption: str
-    section: ScaleSection | ProblemSection
+    section: str
     draw: Callable[[Mapping[str, pd.DataFrame], Any], Figure]
     required_tables: Callable[[Study, str], TablePaths]
     available: Callable[[Study, str], bool] = always

@@ -48,7 +48,7 @@ def summary_of(verdicts: dict[str, int], *, nests: bool) -> str:
         ({"better": 1}, False, "Comparison: the first is better."),
         ({"worse": 1}, False, "Comparison: the first is worse."),
         ({"none": 2}, True, "Nesting: no difference is shown in any protocol."),
-        ({"unknown": 1}, True, "Nesting: one material cannot tell."),
+        ({"unknown": 1}, True, "Nesting: one material is not enough."),
         ({"better": 2, "none": 1}, True, "helps in 2 of 3 protocols, no difference is shown in 1 of 3 prot"),
     ],
 )
