@@ -540,7 +540,7 @@ def test_files_that_do_not_belong_together(tmp_path, first, second, message):
 
 def test_both_files_must_be_given(tmp_path):
     spec, paths = pair(tmp_path, "1,x,CsPbI3\n", "gap\n1\n")
-    with pytest.raises(InputError, match="2 files make up data set 'pair', not 1"):
+    with pytest.raises(InputError, match="Data set 'pair' has 2 files, not 1"):
         read(spec, paths[0])
 
 

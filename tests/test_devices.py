@@ -157,15 +157,15 @@ def test_gap_curves_never_leave_the_gaps_of_their_points(points):
         (COMPOUNDS.drop(columns="gap"), {}, "numbers 'gap'"),
         (COMPOUNDS.assign(gap="1.5"), {}, "numbers 'gap'"),
         (COMPOUNDS.drop(columns="formula"), {}, "column 'formula'"),
-        (COMPOUNDS.assign(gap=1300.0), {}, "no compound has a gap within"),
-        (COMPOUNDS.iloc[:0], {}, "no compound has a gap within"),
+        (COMPOUNDS.assign(gap=1300.0), {}, "No compound has a gap within"),
+        (COMPOUNDS.iloc[:0], {}, "No compound has a gap within"),
         (COMPOUNDS, {"rows": 0}, "at least one row"),
         (COMPOUNDS, {"noise": -0.1}, "noise from 0"),
         (COMPOUNDS, {"seed": -1}, "a seed of 0"),
         (COMPOUNDS, {"gap_range": (2.0, 1.0)}, "not a range"),
         (COMPOUNDS, {"strain": 0.02}, "column 'strain'"),
         (COMPOUNDS, {"strain": 0.0}, "between 0 and 1"),
-        (COMPOUNDS.assign(strain=0.0), {"strain": 0.02}, "no compound has a gap within"),
+        (COMPOUNDS.assign(strain=0.0), {"strain": 0.02}, "No compound has a gap within"),
     ],
 )
 def test_bad_input(compounds, options, hint):

@@ -307,7 +307,7 @@ def test_other_arguments_have_a_store_of_their_own(tmp_path: Path) -> None:
     ("featurizers", "reason"),
     [
         ({"Stochiometry": {}}, "did you mean Stoichiometry"),
-        ({"BaseFeaturizer": {}}, "not a composition featurizer"),
+        ({"BaseFeaturizer": {}}, "no composition featurizer"),
         ({"Stoichiometry": {"p": 3}}, "refuses its arguments"),
         ({"Stoichiometry": {"preset": "magpie"}}, "no presets"),
         ({"ElementProperty": {"preset": "magpy"}}, "refuses its arguments"),

@@ -128,7 +128,7 @@ def _csv_error(error: csv.Error, path: Path, line: int) -> InputError:
 def load_cells(spec: DatasetSpec, paths: Sequence[Path]) -> tuple[CellRows, list[str]]:
     """The rows of all files side by side, and the checksum of each file."""
     if len(paths) != len(spec.files):
-        raise InputError(f"{len(spec.files)} files make up data set {spec.title!r}, not {len(paths)}.")
+        raise InputError(f"Data set {spec.title!r} has {len(spec.files)} files, not {len(paths)}.")
     headers = _headers_to_read(spec)
     # The reader of a single file reports what it lacks, with the line.
     owners = _owners_of_columns(spec, headers, paths) if spec.further_files else dict.fromkeys(headers, 0)

@@ -19,35 +19,35 @@ TOLERANCE = 0.01
 
 
 def complete(
-    wanted: Sequence[str], known: pd.DataFrame, training: pd.DataFrame, groups: Mapping[str, Sequence[str]]
+    names: Sequence[str], rows: pd.DataFrame, training: pd.DataFrame, groups: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
-    """Columns of ``wanted`` for new rows, as linear mixes learned exactly from the training rows.
+    """Columns for new rows, as linear mixes learned exactly from the training rows.
 
     Args:
-        wanted: Names of continuous columns.
-        known: New rows (n); holds every column of ``groups``.
-        training: Training rows with the columns of ``groups`` and of ``wanted``.
+        names: Names of continuous columns.
+        rows: New rows (n); holds every column of ``groups``.
+        training: Training rows with the columns of ``groups`` and those named.
         groups: Fraction or one-hot columns by block; each block's columns sum to 1.
 
     Returns:
-        Frame (n, len(wanted)), with the index of ``known``.
+        Frame (n, names), with the index of ``rows``.
 
     Raises:
         InputError: A column is no linear mix of the blocks, so that it cannot be derived.
     """
     columns = [column for block in groups.values() for column in block]
     basis = training[columns].to_numpy(np.float64)
-    found = {}
-    for name in wanted:
+    completed = {}
+    for name in names:
         values = training[name].to_numpy(np.float64)
         # Each block sums to 1, so weights are not unique, but what they predict is.
         weights = np.linalg.lstsq(basis, values, rcond=None)[0] if columns else np.zeros(0)
         residual = np.abs(values - basis @ weights).max(initial=0.0)
         if residual > TOLERANCE * values.std() + 1e-9 * np.abs(values).max(initial=0.0):
             raise InputError(
-                "is not in the input and does not follow from the formula and the classes.",
+                "The column is not in the input and does not follow from the formula and the classes.",
                 column=name,
                 remedy="add the column to the input file, in the unit of the training data.",
             )
-        found[name] = known[columns].to_numpy(np.float64) @ weights
-    return pd.DataFrame(found, index=known.index)
+        completed[name] = rows[columns].to_numpy(np.float64) @ weights
+    return pd.DataFrame(completed, index=rows.index)

@@ -136,8 +136,8 @@ class CompositionTable:
     def __init__(self, preset: str = "magpie", impute_nan: bool = True):
         if preset not in PRESETS:
             raise InputError(
-                "is not a preset of composition statistics.",
-                column="composition",
+                f"There is no preset {preset!r} of composition statistics.",
+                key="composition",
                 value=preset,
                 remedy=f"use one of {', '.join(PRESETS)}.",
             )
@@ -149,8 +149,8 @@ class CompositionTable:
         self.properties = list(featurizer.features)
         self.statistics_names = list(featurizer.stats)
         self.columns = list(featurizer.feature_labels())
-        known = _UNITS.get(preset, {})
-        self.units = [known.get(name, "") for name in self.properties for _ in self.statistics_names]
+        units = _UNITS.get(preset, {})
+        self.units = [units.get(name, "") for name in self.properties for _ in self.statistics_names]
         self.values = np.full((119, len(self.properties)), np.nan)
         with warnings.catch_warnings():
             # pymatgen warns of every property that an element lacks; here it becomes NaN.
@@ -191,8 +191,8 @@ class CompositionTable:
             for position in range(count):
                 np.take(self._by_property, chosen[position], axis=1, out=x[position], mode="clip")
             block = _Block(x, np.ascontiguousarray(weights[rows, :count].T))
-            found = np.stack([_STATISTICS[name](block) for name in self.statistics_names], axis=1)
-            result[rows] = found.reshape(len(self.columns), len(rows)).T
+            block_statistics = np.stack([_STATISTICS[name](block) for name in self.statistics_names], axis=1)
+            result[rows] = block_statistics.reshape(len(self.columns), len(rows)).T
 
         if threads > 1:
             with ThreadPoolExecutor(threads) as pool:
@@ -235,13 +235,13 @@ def _property(featurizer: ElementProperty, element: Element, name: str) -> float
 def _checked(indices: NDArray, weights: Floats) -> tuple[NDArray, Floats]:
     """Each element once a row and the elements of a row first, in the order given."""
     if indices.shape != weights.shape or indices.ndim != 2:
-        raise InputError(f"compositions have indices {indices.shape} but weights {weights.shape}.")
+        raise InputError(f"The compositions have indices {indices.shape} but weights {weights.shape}.")
     bad = ~(np.isfinite(weights) & (weights >= 0)).all(axis=1) | ~(weights > 0).any(axis=1)
     bad |= ((weights > 0) & ((indices < 1) | (indices > 118))).any(axis=1)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(
-            f"composition {row} of {len(weights)} has atomic numbers {indices[row]}, amounts {weights[row]}.",
+            f"Composition {row} of {len(weights)} has atomic numbers {indices[row]}, amounts {weights[row]}.",
             remedy="give atomic numbers from 1 to 118 with finite amounts >= 0, at least one of them > 0.",
         )
     present = np.where(weights > 0, indices, 0)
@@ -262,7 +262,9 @@ def _merged(present: NDArray, weights: Floats) -> Floats:
     merged = weights.copy()
     for later in range(1, present.shape[1]):
         for first in range(later):
-            same = (present[:, later] == present[:, first]) & (merged[:, first] > 0) & (merged[:, later] > 0)
-            merged[same, first] += merged[same, later]
-            merged[same, later] = 0
+            is_repeated = (
+                (present[:, later] == present[:, first]) & (merged[:, first] > 0) & (merged[:, later] > 0)
+            )
+            merged[is_repeated, first] += merged[is_repeated, later]
+            merged[is_repeated, later] = 0
     return merged

@@ -55,34 +55,34 @@ def featurizer(name: str, arguments: Mapping[str, Any]) -> BaseFeaturizer:
     if not _is_featurizer(kind):
         near = difflib.get_close_matches(name, names(), n=1)
         raise InputError(
-            "is not a composition featurizer of matminer.",
-            column="matminer",
+            f"matminer has no composition featurizer {name!r}.",
+            key="matminer",
             value=name,
             remedy=f"{f'did you mean {near[0]}? ' if near else ''}There are {', '.join(names())}.",
         )
-    given = dict(arguments)
+    options = dict(arguments)
     make: Callable[..., BaseFeaturizer] = kind
     positional = []
-    if "preset" in given:
+    if "preset" in options:
         if not hasattr(kind, "from_preset"):
-            raise InputError(f"{name} of matminer has no presets.", column="matminer", value=given["preset"])
-        make, positional = kind.from_preset, [given.pop("preset")]
+            raise InputError(f"{name} of matminer has no presets.", key="matminer", value=options["preset"])
+        make, positional = kind.from_preset, [options.pop("preset")]
     if "impute_nan" in inspect.signature(make).parameters:
-        given.setdefault("impute_nan", True)
+        options.setdefault("impute_nan", True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = make(*positional, **given)
+            built = make(*positional, **options)
     except Exception as error:
         raise InputError(
             f"{name} of matminer refuses its arguments: {type(error).__name__}: {error}.",
-            column="matminer",
+            key="matminer",
             value=dict(arguments),
             remedy=f"its signature is {name}{inspect.signature(kind)}.",
         ) from error
     # matminer's own pool starts a new process every ten rows.
-    made.set_n_jobs(1)
-    return made
+    built.set_n_jobs(1)
+    return built
 
 
 def matminer_features(
@@ -108,21 +108,21 @@ def matminer_features(
         InputError: A featurizer is unknown or refuses its arguments, or two give different columns of one
             name.
     """
-    blocks = [_block(formulas, name, given, threads, cache) for name, given in featurizers.items()]
-    found: dict[str, NDArray[np.float64]] = {}
+    blocks = [_block(formulas, name, arguments, threads, cache) for name, arguments in featurizers.items()]
+    columns: dict[str, NDArray[np.float64]] = {}
     faults: dict[int, Fault] = {}
     for block in blocks:
         faults = {**block.faults, **faults}
         for column, values in zip(block.columns, block.values.T, strict=True):
-            both = np.isfinite(values) & np.isfinite(found.get(column, values))
-            if not np.array_equal(found.get(column, values)[both], values[both]):
+            are_finite = np.isfinite(values) & np.isfinite(columns.get(column, values))
+            if not np.array_equal(columns.get(column, values)[are_finite], values[are_finite]):
                 raise InputError(
-                    f"gives the column {column!r} twice, with different values.",
-                    column="matminer",
+                    f"The featurizers have the column {column!r} twice, with different values.",
+                    key="matminer",
                     remedy="leave out one of the featurizers.",
                 )
-            found.setdefault(column, values)
-    return BlockColumns(list(found), np.column_stack(list(found.values())), [""] * len(found), faults)
+            columns.setdefault(column, values)
+    return BlockColumns(list(columns), np.column_stack(list(columns.values())), [""] * len(columns), faults)
 
 
 def _block(
@@ -134,20 +134,22 @@ def _block(
 ) -> BlockColumns:
     labels = list(featurizer(name, arguments).feature_labels())
     texts = {f.text: _amounts(f) for f in formulas if f is not None}
-    found = _results(name, arguments, labels, list(dict.fromkeys(texts.values())), threads, cache)
-    text = {label for result in found.values() for label in result.text}
-    out = [label for label in labels if label in text or label in AS_WRITTEN.get(name, ())]
-    if out:
-        _LOG.info("%s of matminer: left out %s: text, or not of the composition alone", name, ", ".join(out))
-    kept = [place for place, label in enumerate(labels) if label not in out]
+    results = _results(name, arguments, labels, list(dict.fromkeys(texts.values())), threads, cache)
+    text = {label for result in results.values() for label in result.text}
+    left_out = [label for label in labels if label in text or label in AS_WRITTEN.get(name, ())]
+    if left_out:
+        _LOG.info(
+            "%s of matminer: left out %s: text, or not of the composition alone", name, ", ".join(left_out)
+        )
+    places = [place for place, label in enumerate(labels) if label not in left_out]
 
     def numbers(formula: Formula) -> list[float]:
-        result = found[texts[formula.text]]
+        result = results[texts[formula.text]]
         if result.fault:
             raise InputError(result.fault, column="formula", value=formula.text)
-        return [result.values[place] for place in kept]
+        return [result.values[place] for place in places]
 
-    return compute_by_formula(formulas, [labels[place] for place in kept], [""] * len(kept), numbers)
+    return compute_by_formula(formulas, [labels[place] for place in places], [""] * len(places), numbers)
 
 
 def _amounts(formula: Formula) -> str:
@@ -160,27 +162,27 @@ def _results(
     name: str,
     arguments: Mapping[str, Any],
     labels: Sequence[str],
-    wanted: Sequence[str],
+    compositions: Sequence[str],
     threads: int,
     cache: str | Path | None,
 ) -> dict[str, Result]:
     """Results by composition: of the cache, or computed, in chunks that go into the cache."""
     store = None if cache is None else Store(cache, name, arguments, labels)
-    known = store.read() if store else {}
-    found = {text: known[text] for text in wanted if text in known}
-    new = [text for text in wanted if text not in known]
+    stored = store.read() if store else {}
+    results = {text: stored[text] for text in compositions if text in stored}
+    new = [text for text in compositions if text not in stored]
     size = min(max(len(new) // 200, 128), 2048)
     calls = [
         joblib.delayed(_compute)(name, dict(arguments), new[start : start + size])
         for start in range(0, len(new), size)
     ]
     processes = max(1, min(threads, len(calls)))
-    for results in joblib.Parallel(processes, return_as="generator_unordered")(calls):
+    for computed in joblib.Parallel(processes, return_as="generator_unordered")(calls):
         if store:
-            store.add(results)
-        found |= results
-        _LOG.info("%s of matminer: %d of %d compositions", name, len(found), len(wanted))
-    return found
+            store.add(computed)
+        results |= computed
+        _LOG.info("%s of matminer: %d of %d compositions", name, len(results), len(compositions))
+    return results
 
 
 @contextmanager
@@ -196,24 +198,24 @@ def _packing_once() -> Iterator[None]:
 
 def _compute(name: str, arguments: Mapping[str, Any], texts: Sequence[str]) -> dict[str, Result]:
     """Results of some compositions, in a process of its own or not."""
-    made = featurizer(name, arguments)
-    labels = list(made.feature_labels())
-    found = {}
+    instance = featurizer(name, arguments)
+    labels = list(instance.feature_labels())
+    results = {}
     with warnings.catch_warnings(), _packing_once():
         warnings.simplefilter("ignore")
         for text in texts:
             amounts = dict(part.split("=") for part in text.split(" "))
             composition = Composition({symbol: float(amount) for symbol, amount in amounts.items()})
             try:
-                values = list(made.featurize(composition))
+                values = list(instance.featurize(composition))
                 words = [label for label, value in zip(labels, values, strict=True) if isinstance(value, str)]
                 numbers = [math.nan if isinstance(value, str) else float(value) for value in values]
-                found[text] = Result(numbers, words, "")
+                results[text] = Result(numbers, words, "")
             except (MemoryError, OSError):
                 # Of the machine, not of the composition: not to be kept.
                 raise
             except Exception as error:
                 # A featurizer may fail in any way on a composition outside its domain.
                 fault = f"{name} of matminer fails on it: {type(error).__name__}: {error}"
-                found[text] = Result([math.nan] * len(labels), [], fault)
-    return found
+                results[text] = Result([math.nan] * len(labels), [], fault)
+    return results

@@ -1,4 +1,4 @@
-"""What featurizers of matminer have computed, kept for the next time."""
+"""Results of featurizers of matminer, kept for later runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEYS: tables.Schema = {
 
 
 class Result(NamedTuple):
-    """What a featurizer gives for a composition.
+    """Result of a featurizer for a composition.
 
     Attributes:
         values: A number a label; NaN for text, and for all where it fails.
@@ -58,13 +58,13 @@ class Store:
 
     def read(self) -> dict[str, Result]:
         """Results by composition."""
-        found: dict[str, Result] = {}
+        results: dict[str, Result] = {}
         for path in sorted(self.folder.glob("*.parquet")):
             frame = tables.read(path)
             values = frame[self._columns].to_numpy().tolist()
             rows = zip(frame["composition"], values, frame["text"], frame["fault"], strict=True)
-            found |= {name: Result(row, json.loads(text), fault) for name, row, text, fault in rows}
-        return found
+            results |= {name: Result(row, json.loads(text), fault) for name, row, text, fault in rows}
+        return results
 
     def add(self, results: Mapping[str, Result]) -> None:
         """Keep results by composition."""

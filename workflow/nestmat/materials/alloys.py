@@ -170,22 +170,23 @@ def elements(symbols: tuple[str, ...]) -> Elements:
     for symbol in symbols:
         if names := missing_properties(symbol):
             raise InputError(
-                f"is an element of which no {names[0].replace('_', ' ')} is known.",
-                column="alloy",
+                f"Of the element {symbol} no {names[0].replace('_', ' ')} is known.",
+                key="alloy",
                 value=symbol,
                 remedy="leave it out.",
             )
     enthalpy = torch.zeros(len(symbols), len(symbols), dtype=torch.float64)
     unknown = []
-    for (i, one), (j, other) in combinations(enumerate(symbols), 2):
-        value = _pairs().get((min(one, other), max(one, other)), math.nan)
+    for (i, first), (j, second) in combinations(enumerate(symbols), 2):
+        value = _pairs().get((min(first, second), max(first, second)), math.nan)
         if math.isnan(value):
-            unknown.append((one, other))
+            unknown.append((first, second))
         else:
             enthalpy[i, j] = enthalpy[j, i] = value
     values = [_properties(symbol) for symbol in symbols]
     properties = {
-        name: torch.tensor([found[name] for found in values], dtype=torch.float64) for name in PROPERTIES
+        name: torch.tensor([element_properties[name] for element_properties in values], dtype=torch.float64)
+        for name in PROPERTIES
     }
     return Elements(symbols, properties, enthalpy, tuple(unknown))
 
@@ -245,7 +246,7 @@ def descriptors(fractions: Tensor, table: Elements) -> Tensor:
     # In the pairs, their mean taken off: 0 where there is no pair.
     deviation = _over_pairs(x, enthalpy**2) - (mixing / 2) ** 2 / unlike.clamp_min(1e-12)
     group = of["space_group"]
-    found = {
+    columns = {
         "bulk_modulus": x @ of["bulk_modulus"],
         "molar_volume": x @ of["molar_volume"],
         "melting_temperature": melting,
@@ -274,4 +275,4 @@ def descriptors(fractions: Tensor, table: Elements) -> Tensor:
         "melting_spread": _spread(x, of["melting_temperature"]),
         "structure_mixing": _over_pairs(x, (group[:, None] != group).to(x)),
     }
-    return torch.stack([found[name] for name in DESCRIPTORS], dim=1).to(fractions)
+    return torch.stack([columns[name] for name in DESCRIPTORS], dim=1).to(fractions)

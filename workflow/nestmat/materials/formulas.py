@@ -85,15 +85,14 @@ class Formula:
         sums = {site: sum(part.values(), Fraction(0)) for site, part in parts.items()}
         unit = sum(sums.values()) / sum(SITE_RATIO.values())
         if any(abs(sums[site] / (n * unit) - 1) > tolerance for site, n in SITE_RATIO.items()):
-            found = ", ".join(
+            stated = ", ".join(
                 f"{site} = {float(sums[site]):.6g} ({' + '.join(part) or 'none'})"
                 for site, part in parts.items()
             )
-            raise InputError(
-                f"is not an ABX3 perovskite: {found}; the ratio has to be 1 : 1 : 3 within {tolerance:.0%}.",
-                column="formula",
-                value=self.text,
-                remedy="correct the amounts, or leave the material out of this study.",
+            raise formula_error(
+                self.text,
+                f"is not an ABX3 perovskite: {stated}; the ratio has to be 1 : 1 : 3 within {tolerance:.0%}.",
+                "correct the amounts, or leave the material out of this study.",
             )
         return {site: _fractions(part) for site, part in parts.items()}
 
@@ -107,12 +106,21 @@ class Formula:
                 )
                 + "."
             )
-        return InputError(
-            f"holds {symbol}, which has no known site in a halide perovskite.",
-            column="formula",
-            value=self.text,
-            remedy=remedy,
+        return formula_error(
+            self.text, f"holds {symbol}, which has no known site in a halide perovskite.", remedy
         )
+
+
+def formula_error(text: str, reason: str, remedy: str) -> InputError:
+    """An error of a formula.
+
+    Args:
+        text: The formula.
+        reason: What is wrong, as a predicate, which is also what a table of rejected rows states.
+        remedy: What the user can do about it.
+    """
+    message = f"The formula {text!r} {reason}"
+    return InputError(message, column="formula", value=text, remedy=remedy, reason=reason)
 
 
 def _fractions(part: Mapping[str, Fraction]) -> dict[str, float]:
@@ -172,17 +180,17 @@ def _segment(word: str) -> tuple[str, ...] | None:
 class _Reader:
     """Recursive descent over one formula."""
 
-    def __init__(self, given: str):
-        self.given = given
-        self.text = _MARKUP.sub("", given.translate(_SUBSCRIPTS)).strip()
+    def __init__(self, source: str):
+        self.source = source
+        self.text = _MARKUP.sub("", source.translate(_SUBSCRIPTS)).strip()
         self.at = 0
 
-    def fail(self, message: str, remedy: str = _EXAMPLE) -> InputError:
-        return InputError(message, column="formula", value=self.given, remedy=f"{remedy}.")
+    def fail(self, reason: str, remedy: str = _EXAMPLE) -> InputError:
+        return formula_error(self.source, reason, f"{remedy}.")
 
     def read(self, closing: str = "") -> dict[str, Fraction]:
         """Amounts up to ``closing``, or to the end."""
-        found: dict[str, Fraction] = {}
+        amounts: dict[str, Fraction] = {}
         before = ""
         while True:
             self.skip_space()
@@ -196,10 +204,10 @@ class _Reader:
             part, before = self.part(before)
             amount = self.amount()
             for symbol, count in part.items():
-                found[symbol] = found.get(symbol, Fraction(0)) + count * amount
-        if not found:
+                amounts[symbol] = amounts.get(symbol, Fraction(0)) + count * amount
+        if not amounts:
             raise self.fail("is empty." if not closing else "has empty brackets.")
-        return found
+        return amounts
 
     def skip_space(self) -> None:
         while self.at < len(self.text) and self.text[self.at].isspace():
@@ -247,11 +255,11 @@ class _Reader:
 
     def unknown(self, word: str) -> InputError:
         # What can be read from the left is not at fault; the rest starts with the unknown symbol.
-        known = next(size for size in range(len(word), -1, -1) if _segment(word[:size]) is not None)
-        while known and word[known].islower():
-            known -= 1
-        symbol = re.match(r"[A-Z]?[a-z]*", word[known:])
-        name = symbol.group() if symbol and symbol.group() else word[known]
+        size = next(size for size in range(len(word), -1, -1) if _segment(word[:size]) is not None)
+        while size and word[size].islower():
+            size -= 1
+        symbol = re.match(r"[A-Z]?[a-z]*", word[size:])
+        name = symbol.group() if symbol and symbol.group() else word[size]
         return self.fail(
             f"holds {name!r}, which is neither an element nor a known ion.",
             "check the spelling and the capitals; molecular ions are named in resources/ions.yaml",
@@ -267,23 +275,21 @@ def _key(amounts: Mapping[str, Fraction]) -> str:
     return " ".join(parts)
 
 
-def _formula(text: str, given: Mapping[str, Fraction]) -> Formula:
-    amounts = {symbol: amount for symbol, amount in given.items() if amount}
+def _formula(text: str, species: Mapping[str, Fraction]) -> Formula:
+    amounts = {symbol: amount for symbol, amount in species.items() if amount}
     total = sum(amounts.values())
     if not Fraction(1, 10) <= total <= 10**6:
-        raise InputError(
+        raise formula_error(
+            text,
             f"has amounts that sum to {float(total):.3g}.",
-            column="formula",
-            value=text,
-            remedy="give amounts for a formula unit, so that the sum is between 0.1 and 1e6.",
+            "give amounts for a formula unit, so that the sum is between 0.1 and 1e6.",
         )
     for symbol, amount in amounts.items():
         if amount / total < Fraction(1, 10**6):
-            raise InputError(
+            raise formula_error(
+                text,
                 f"holds less than 1e-6 of {symbol}, which a material's key cannot tell from none.",
-                column="formula",
-                value=text,
-                remedy="leave out traces.",
+                "leave out traces.",
             )
     atoms: dict[str, Fraction] = {}
     for symbol, amount in amounts.items():
@@ -315,13 +321,16 @@ def parse(text: str) -> Formula:
             an amount of zero, a trace below 1e-6, unbalanced brackets, or anything else than a formula.
     """
     if not isinstance(text, str) or not text.strip():
-        raise InputError("is not a formula but empty.", column="formula", value=text, remedy=f"{_EXAMPLE}.")
-    if len(text) > _LONGEST_TEXT:
         raise InputError(
-            f"is longer than {_LONGEST_TEXT} characters.",
+            "The formula is empty.",
             column="formula",
-            value=f"{text[:40]}...",
-            remedy="give one formula a cell.",
+            value=text,
+            remedy=f"{_EXAMPLE}.",
+            reason="is not a formula but empty.",
+        )
+    if len(text) > _LONGEST_TEXT:
+        raise formula_error(
+            f"{text[:40]}...", f"is longer than {_LONGEST_TEXT} characters.", "give one formula a cell."
         )
     return _parse(text)
 
@@ -381,13 +390,13 @@ def from_species(species: Mapping[str, float]) -> Formula:
     amounts = {}
     for symbol, amount in species.items():
         if not math.isfinite(amount) or amount < 0:
-            raise InputError(f"has the amount {amount} of {symbol}.", remedy="amounts are positive numbers.")
+            raise InputError(f"The amount of {symbol} is {amount}.", remedy="amounts are positive numbers.")
         if symbol not in ELEMENTS and symbol not in ions.molecular():
-            raise InputError(f"holds {symbol!r}, which is neither an element nor a known ion.")
+            raise InputError(f"The species {symbol!r} is neither an element nor a known ion.")
         if amount:
             amounts[symbol] = Fraction(repr(float(amount))).limit_denominator(10**9)
     if not amounts:
-        raise InputError("has no species.", column="formula", remedy="give at least one amount.")
+        raise InputError("The formula has no species.", column="formula", remedy="give at least one amount.")
     text = "".join(
         (f"({symbol})" if symbol[-1].isdigit() and amount != 1 else symbol)
         + ("" if amount == 1 else f"{float(amount):.9f}".rstrip("0").rstrip("."))
@@ -412,21 +421,26 @@ def fill_template(template: str, row: Mapping[str, Any]) -> str:
         name = match[1].strip()
         if name not in row:
             raise InputError(
-                f"names the column {name!r}, which the table lacks; it has {', '.join(map(str, row))}.",
-                column="formula_template",
+                f"The template names the column {name!r}, which the table lacks; it has "
+                f"{', '.join(map(str, row))}.",
+                key="formula_template",
                 value=template,
                 remedy="correct the name in braces.",
             )
         value = row[name]
         if pd.isna(value) or not str(value).strip():
-            raise InputError("is empty, but the formula is made from it.", column=name, remedy="fill it in.")
+            raise InputError(
+                f"The cell of {name!r} is empty, but the formula is made from it.",
+                column=name,
+                remedy="fill it in.",
+            )
         return f"{value:.10g}" if isinstance(value, float) else str(value).strip()
 
     text = re.sub(r"\{([^{}]+)\}", cell, template)
     if "{" in text or "}" in text:
         raise InputError(
-            "has braces that do not match.",
-            column="formula_template",
+            "The template has braces that do not match.",
+            key="formula_template",
             value=template,
             remedy="write every column as {name}.",
         )

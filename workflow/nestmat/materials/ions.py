@@ -80,12 +80,12 @@ def _monatomic(symbol: str, entry: dict[str, Any]) -> Ion:
 def table() -> Mapping[str, Ion]:
     """All ions by symbol, from `resources/ions.yaml` and, for radii it leaves out, from Shannon's table."""
     data = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    found = {symbol: _monatomic(symbol, entry) for symbol, entry in data["monatomic"].items()}
+    table_of_ions = {symbol: _monatomic(symbol, entry) for symbol, entry in data["monatomic"].items()}
     for symbol, entry in data["molecular"].items():
         atoms = MappingProxyType(entry.pop("composition"))
         aliases = tuple(entry.pop("aliases"))
-        found[symbol] = Ion(symbol=symbol, composition=atoms, aliases=aliases, **entry)
-    return MappingProxyType(found)
+        table_of_ions[symbol] = Ion(symbol=symbol, composition=atoms, aliases=aliases, **entry)
+    return MappingProxyType(table_of_ions)
 
 
 @cache
@@ -104,7 +104,8 @@ def ion(symbol: str) -> Ion:
         return table()[symbol]
     except KeyError:
         raise InputError(
-            "has no known site in a halide perovskite.",
+            f"The ion {symbol!r} has no known site in a halide perovskite.",
             value=symbol,
+            reason="has no known site in a halide perovskite.",
             remedy=f"use one of {', '.join(table())}, or add the ion to resources/ions.yaml.",
         ) from None

@@ -37,15 +37,15 @@ def perovskites(
     for site, symbols in lists.items():
         _check(site, symbols)
     if not isinstance(steps, int) or not 1 <= steps <= 1000:
-        raise InputError("steps is a whole number from 1 to 1000.", column="steps", value=steps)
+        raise InputError("The number of steps is a whole number from 1 to 1000.", key="steps", value=steps)
     if isinstance(mixed, str) or set(mixed) - set(lists):
-        raise InputError("names sites other than A, B and X.", column="mixed", value=mixed)
+        raise InputError("The mixed sites are other than A, B and X.", key="mixed", value=mixed)
     for pure in product(*lists.values()):
         yield from_species(dict(zip(pure, SITE_RATIO.values(), strict=True)))
     for site in (site for site in lists if site in mixed):
-        others = {other: symbols for other, symbols in lists.items() if other != site}
-        for rest in product(*others.values()):
-            placed = dict(zip(others, rest, strict=True))
+        other_lists = {other_site: symbols for other_site, symbols in lists.items() if other_site != site}
+        for combination in product(*other_lists.values()):
+            ion_by_site = dict(zip(other_lists, combination, strict=True))
             for pair in combinations(lists[site], 2):
                 for step in range(1, steps):
                     amounts = (SITE_RATIO[site] * (steps - step) / steps, SITE_RATIO[site] * step / steps)
@@ -54,25 +54,25 @@ def perovskites(
                         {
                             symbol: amount
                             for s, n in SITE_RATIO.items()
-                            for symbol, amount in (alloy if s == site else {placed[s]: n}).items()
+                            for symbol, amount in (alloy if s == site else {ion_by_site[s]: n}).items()
                         }
                     )
 
 
 def _check(site: str, symbols: Sequence[str]) -> None:
-    known = [symbol for symbol, ion in ions.table().items() if ion.site == site]
+    ions_of_site = [symbol for symbol, ion in ions.table().items() if ion.site == site]
     if isinstance(symbols, str) or not symbols or len(set(symbols)) < len(symbols):
         raise InputError(
-            f"the ions of site {site} are a list, not empty, without repetitions.",
-            column=site.lower(),
+            f"The ions of site {site} are a list, not empty, without repetitions.",
+            key=site.lower(),
             value=symbols,
             remedy="correct the options of the data set.",
         )
     for symbol in symbols:
-        if symbol not in known:
+        if symbol not in ions_of_site:
             raise InputError(
-                f"is not an ion of site {site}.",
-                column=site.lower(),
+                f"The ion {symbol!r} is none of site {site}.",
+                key=site.lower(),
                 value=symbol,
-                remedy=f"choose from {', '.join(known)}, or add the ion to resources/ions.yaml.",
+                remedy=f"choose from {', '.join(ions_of_site)}, or add the ion to resources/ions.yaml.",
             )

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nestmat.errors import InputError
 from nestmat.materials import geometry, ions
-from nestmat.materials.formulas import Formula
+from nestmat.materials.formulas import Formula, formula_error
 
 TOLERANCE_WINDOW = (0.825, 1.059)
 OCTAHEDRAL_WINDOW = (0.442, 0.895)
@@ -101,11 +100,10 @@ def site_means(formula: Formula) -> SiteMeans:
     for site, fractions in formula.sites().items():
         for symbol in fractions:
             if ions.ion(symbol).radius is None:
-                raise InputError(
+                raise formula_error(
+                    formula.text,
                     f"holds {symbol}, of which no effective radius is known.",
-                    column="formula",
-                    value=formula.text,
-                    remedy="add the radius to resources/ions.yaml, or leave the material out.",
+                    "add the radius to resources/ions.yaml, or leave the material out.",
                 )
         radius[site] = sum(share * (ions.ion(s).radius or np.nan) for s, share in fractions.items())
         charge[site] = sum(share * ions.ion(s).charge for s, share in fractions.items())

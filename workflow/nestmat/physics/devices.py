@@ -45,13 +45,13 @@ def left_out(compounds: pd.DataFrame, gap_range: tuple[float, float] = GAP_RANGE
     low, high = gap_range
     if not 0 < low < high:
         raise InputError(
-            "the range of gaps is not a range above 0.",
+            "The range of gaps is not a range above 0.",
             value=list(gap_range),
             remedy="give the least gap in eV, above 0, then the largest.",
         )
     if "gap" not in compounds or not pd.api.types.is_numeric_dtype(compounds["gap"]):
         raise InputError(
-            "compounds need a column of numbers 'gap'.", column="gap", remedy="give the gaps in eV."
+            "The compounds need a column of numbers 'gap'.", column="gap", remedy="give the gaps in eV."
         )
     gap = compounds["gap"]
     reasons = np.select(
@@ -65,7 +65,7 @@ def gap_curves(points: pd.DataFrame, strain: float) -> dict[str, PchipInterpolat
 
     Args:
         points: With columns ``formula``, ``strain`` and ``gap`` (eV), a row a calculation; those without a
-            strain or a gap are left aside, as are repeated strains of a compound.
+            strain or a gap are left out, as are repeated strains of a compound.
         strain: Largest strain of either sign that a curve has to reach.
 
     Returns:
@@ -73,25 +73,25 @@ def gap_curves(points: pd.DataFrame, strain: float) -> dict[str, PchipInterpolat
 
     Source: Fritsch and Carlson, SIAM J. Numer. Anal. 17, 238 (1980), doi 10.1137/0717021.
     """
-    known = points.dropna(subset=["strain", "gap"]).drop_duplicates(["formula", "strain"])
-    found = {}
-    for formula, part in known.sort_values("strain").groupby("formula", sort=False):
+    calculated = points.dropna(subset=["strain", "gap"]).drop_duplicates(["formula", "strain"])
+    curves = {}
+    for formula, part in calculated.sort_values("strain").groupby("formula", sort=False):
         x = part["strain"].to_numpy()
         if len(x) > 1 and x[0] <= -strain and x[-1] >= strain:
-            found[str(formula)] = PchipInterpolator(x, part["gap"].to_numpy())
-    return found
+            curves[str(formula)] = PchipInterpolator(x, part["gap"].to_numpy())
+    return curves
 
 
 def _within(formulas: Iterable[str], curves: Mapping[str, PchipInterpolator], strain: float) -> pd.DataFrame:
     """Least and largest gap of each formula within a strain, as gap and highest; NaN without a curve."""
-    found = []
+    rows = []
     for formula in formulas:
         gaps = np.array([np.nan])
         if formula in curves:
             inside = curves[formula].x[abs(curves[formula].x) < strain]
             gaps = curves[formula]([-strain, *inside, strain])
-        found.append((formula, gaps.min(), gaps.max()))
-    return pd.DataFrame(found, columns=["formula", "gap", "highest"])
+        rows.append((formula, gaps.min(), gaps.max()))
+    return pd.DataFrame(rows, columns=["formula", "gap", "highest"])
 
 
 def _usable(candidates: pd.DataFrame, gap_range: tuple[float, float]) -> pd.DataFrame:
@@ -102,7 +102,7 @@ def _usable(candidates: pd.DataFrame, gap_range: tuple[float, float]) -> pd.Data
         reasons = reasons.combine_first(left_out(highest, gap_range))
     if len(reasons) == len(candidates):
         raise InputError(
-            f"no compound has a gap within {gap_range[0]} and {gap_range[1]} eV.",
+            f"No compound has a gap within {gap_range[0]} and {gap_range[1]} eV.",
             column="gap",
             remedy="check that the gaps are in eV, or widen the range.",
         )
@@ -138,7 +138,7 @@ def device_table(
     are the same for every ``noise``.
 
     Args:
-        compounds: With columns ``formula`` and ``gap`` (eV). `left_out` tells which make no device; their
+        compounds: With columns ``formula`` and ``gap`` (eV). `left_out` returns which make no device; their
             number is logged. With ``strain`` also a column ``strain``, and several rows a formula.
         rows: Number of devices.
         seed: Of the order of compounds, the hypercube and the noise.
@@ -158,14 +158,14 @@ def device_table(
     """
     if rows < 1 or seed < 0 or not 0 <= noise < 1 or not (strain is None or 0 < strain < 1):
         raise InputError(
-            "a table of devices needs at least one row, a seed of 0 or more, noise from 0 to below 1 and a "
+            "A table of devices needs at least one row, a seed of 0 or more, noise from 0 to below 1 and a "
             "strain, if any, between 0 and 1.",
             value={"rows": rows, "seed": seed, "noise": noise, "strain": strain},
             remedy="correct the options of the data set.",
         )
     for column in ["formula"] if strain is None else ["formula", "strain", "gap"]:
         if column not in compounds:
-            raise InputError(f"compounds need a column {column!r}.", column=column)
+            raise InputError(f"The compounds need a column {column!r}.", column=column)
     curves = {} if strain is None else gap_curves(compounds, strain)
     candidates = compounds.reset_index(drop=True)
     if strain is not None:
@@ -185,7 +185,7 @@ def device_table(
     if strain is not None:
         frame.insert(1, "strain", strain * (2 * cube[:, -1] - 1))
         for formula in usable["formula"]:
-            mine = frame["formula"] == formula
-            frame.loc[mine, "gap"] = curves[formula](frame.loc[mine, "strain"])
+            of_compound = frame["formula"] == formula
+            frame.loc[of_compound, "gap"] = curves[formula](frame.loc[of_compound, "strain"])
     frame = frame.assign(**{f"log_{name}": processes[:, k] for k, name in enumerate(PROCESS_RANGES)})
     return frame.assign(pce=efficiency(frame) * factor)
