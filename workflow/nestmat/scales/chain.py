@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.models.base import ConditionalNetwork
+from nestmat.scales.predictions import quantity_of
 from nestmat.training.checkpoints import Trained
 from nestmat.training.members import ENSEMBLE_KEYS
 
@@ -255,8 +256,8 @@ def _parent_block(parent: Output, columns: Sequence[str], seeds: np.ndarray) -> 
     latents = parent.latents.transpose(1, 2)
     parts = []
     for column in columns:
-        target, _, statistic = column.rpartition(".")
-        if target in parent.targets and statistic in ("mean", "std"):
+        target, statistic = quantity_of(column) or ("", "")
+        if target in parent.targets:
             parts.append(parent.targets[target][statistic == "std"].expand(len(members), -1))
         else:
             parts.append(latents[members, int(column.removeprefix("z"))])

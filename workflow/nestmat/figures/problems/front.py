@@ -67,7 +67,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
     for place, method in enumerate(methods):
         candidates = judged[judged["method"] == method]
         look = {**designs.points(method, place / len(methods)), **looks[method]}
-        ax.plot(candidates[f"{x}.mean"], candidates[f"{y}.mean"], label=labels.method(method), **look)
+        ax.plot(*_means(candidates, x, y), label=labels.method(method), **look)
     shortlist = frames.get("shortlist")
     _set_limits(ax, judged[~judged["method"].isin(list(BASELINES))], shortlist, labels, x, y)
     _shade_unwanted(ax, labels, x, y)
@@ -86,10 +86,13 @@ def _set_limits(
     ax: Axes, rows: pd.DataFrame, shortlist: pd.DataFrame | None, labels: DesignLabels, x: str, y: str
 ) -> None:
     """Axes that show what the methods propose and what is wanted; the baselines reach far beyond."""
+    from nestmat.search.candidate_table import CandidateTable
+
     for quantity, set_limits in ((x, ax.set_xlim), (y, ax.set_ylim)):
-        values = [rows[f"{quantity}.mean"].to_numpy()]
+        values = [CandidateTable(rows).mean(quantity).to_numpy()]
         if shortlist is not None:
-            mean, std = (shortlist[f"{quantity}.{moment}"].to_numpy() for moment in ("mean", "std"))
+            table = CandidateTable(shortlist)
+            mean, std = table.mean(quantity).to_numpy(), table.std(quantity).to_numpy()
             values += [mean - np.nan_to_num(std), mean + np.nan_to_num(std)]
         ends = np.concatenate([*values, _ends(labels, quantity)])
         low, high = ends.min(), ends.max()
@@ -152,11 +155,13 @@ def _draw_limit(ax: Axes, labels: DesignLabels, x: str, y: str) -> None:
 
 
 def _draw_shortlist(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
+    from nestmat.search.candidate_table import CandidateTable, mean_column
+
+    table = CandidateTable(rows)
     ax.errorbar(
-        rows[f"{x}.mean"],
-        rows[f"{y}.mean"],
-        xerr=np.nan_to_num(rows[f"{x}.std"]),
-        yerr=np.nan_to_num(rows[f"{y}.std"]),
+        *_means(rows, x, y),
+        xerr=np.nan_to_num(table.std(x)),
+        yerr=np.nan_to_num(table.std(y)),
         fmt="D",
         color=style.INK,
         markersize=4,
@@ -166,7 +171,7 @@ def _draw_shortlist(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
     )
     numbered: list[np.ndarray] = []
     for row in rows.to_dict("records"):
-        point = (row[f"{x}.mean"], row[f"{y}.mean"])
+        point = (row[mean_column(x)], row[mean_column(y)])
         place = ax.transAxes.inverted().transform(ax.transData.transform(point))
         if len(numbered) < NUMBERED and all(np.abs(place - previous).max() > APART for previous in numbered):
             numbered.append(place)
@@ -178,19 +183,31 @@ def _draw_shortlist(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
 
 def _draw_front(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, x: str, y: str) -> None:
     """Hits of which no other is better in both quantities."""
+    from nestmat.search.candidate_table import mean_column
+
     targets = [target for target in labels.problem_config.targets if target.quantity in (x, y)]
     distances = np.column_stack([_distance_to_target(rows, target) for target in targets])
     worse = (distances[:, None] >= distances[None]).all(axis=2) & (distances[:, None] > distances[None]).any(
         axis=2
     )
-    best = rows.loc[~np.any(worse, axis=1)].sort_values(by=f"{x}.mean")
+    best = rows.loc[~np.any(worse, axis=1)].sort_values(by=mean_column(x))
     line: dict[str, Any] = {"color": style.INK, "marker": "v", "markersize": 4, "linewidth": 1, "zorder": 5}
-    ax.plot(best[f"{x}.mean"], best[f"{y}.mean"], label="best in both", **line)
+    ax.plot(*_means(best, x, y), label="best in both", **line)
+
+
+def _means(rows: pd.DataFrame, x: str, y: str) -> tuple[pd.Series, pd.Series]:
+    """Means of two quantities by the searched model."""
+    from nestmat.search.candidate_table import CandidateTable
+
+    table = CandidateTable(rows)
+    return table.mean(x), table.mean(y)
 
 
 def _distance_to_target(rows: pd.DataFrame, target: Target) -> np.ndarray:
     """How far candidates are from what is wanted of a quantity, (n,); less is better."""
-    mean = rows[f"{target.quantity}.mean"].to_numpy()
+    from nestmat.search.candidate_table import CandidateTable
+
+    mean = CandidateTable(rows).mean(target.quantity).to_numpy()
     if target.value is not None:
         return np.abs(mean - target.value)
     if target.between:

@@ -109,7 +109,9 @@ def _annotate_rows(ax: Axes, rows: pd.DataFrame, labels: DesignLabels) -> None:
 
 
 def _format_prediction(row: dict, quantity: str, unit: str) -> str:
-    std, text = row[f"{quantity}.std"], format_significant(row[f"{quantity}.mean"], 4)
+    from nestmat.search.candidate_table import mean_column, std_column
+
+    std, text = row[std_column(quantity)], format_significant(row[mean_column(quantity)], 4)
     spread = f" ± {std:.{len(text.partition('.')[2])}f}" if np.isfinite(std) else ""
     return f"{text}{spread} {unit}".rstrip()
 

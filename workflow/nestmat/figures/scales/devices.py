@@ -107,10 +107,12 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
 
 
 def _across(frames: Mapping[str, pd.DataFrame], labels: Labels) -> tuple[pd.Series, str]:
+    from nestmat.scales.predictions import mean_column
+
     target_of_parent, column = parent_target(labels.study, labels.scale), stated(labels.study, labels.scale)
     assert target_of_parent is not None
     if labels.config.pass_prediction:
-        values = frames["propagated"].groupby("row_id")[f"{target_of_parent[1]}.mean"].mean()
+        values = frames["propagated"].groupby("row_id")[mean_column(target_of_parent[1])].mean()
         return values, labels.axis(target_of_parent[1], "Predicted", characters=40)
     assert column is not None
     return frames["data"].set_index("row_id")[column], labels.axis(column, characters=40)
