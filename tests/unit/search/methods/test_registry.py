@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 from toy_search import METHODS, problem, space
 
+from nestmat.config.problems import Method
 from nestmat.errors import InputError
+from nestmat.plugins import load_plugins
+from nestmat.search.methods import registry
 from nestmat.search.methods.random_search import RandomSearch
 from nestmat.search.problem import Constraint, Problem, Target, order
 from nestmat.search.spaces.pool import Pool
@@ -71,3 +77,70 @@ def test_a_pool_is_ranked_or_drawn_from_and_not_searched_along():
     for name in ("genetic", "gradient", "nsga", "vae"):
         with pytest.raises(InputError, match=r"pool|parts|factors"):
             METHODS[name].propose(asked, budget=3000, seed=0)
+
+
+PLUGIN = '''
+"""Materials of the grid in their order, as many as the budget allows."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nestmat.search.candidates import Archive
+from nestmat.search.methods.base import SearchMethod
+from nestmat.search.methods.registry import METHODS
+
+
+@METHODS.register("first_materials")
+@dataclass(frozen=True)
+class FirstMaterials(SearchMethod):
+    """Predict the first materials of the grid.
+
+    Attributes:
+        keep: Candidates to propose.
+    """
+
+    keep: int = field(default=100, metadata={"ge": 1})
+
+    def propose(self, problem, budget, seed):
+        archive = Archive(problem, self.keep)
+        archive.add(problem.space.from_index(np.arange(budget)))
+        return archive.candidates()
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """A search method of a plug-in file, which is there during one test."""
+    assert all(registry.METHODS.values()), "kinds that are imported later would be lost with the copies"
+    for name in ("_entries", "_files"):
+        monkeypatch.setattr(registry.METHODS, name, dict(getattr(registry.METHODS, name)))
+    file = tmp_path / "first_materials.py"
+    file.write_text(PLUGIN)
+    load_plugins([file])
+    yield file
+    del sys.modules[f"nestmat_plugin_{file.stem}"]
+
+
+def test_a_search_method_of_a_plugin_searches(plugin):
+    method = Method.model_validate({"kind": "first_materials", "keep": 7}).build()
+    found = method.propose(problem(), budget=50, seed=0)
+    assert (len(found.x), found.evaluations) == (7, 50)
+    with pytest.raises(ValidationError, match="keep"):
+        Method.model_validate({"kind": "first_materials", "keep": 0})
+
+
+@pytest.mark.parametrize(
+    ("capability", "kinds"),
+    [
+        ("is_reference", ["random", "ranking"]),
+        ("enumerates_space", ["ranking"]),
+        ("draws_uniformly", ["random"]),
+        ("needs_generator", ["generative"]),
+        ("needs_known_materials", ["inversion"]),
+        ("decodes_prior", ["decode"]),
+        ("scans_latents", ["scan"]),
+    ],
+)
+def test_capabilities_of_methods(capability, kinds):
+    assert [kind for kind, method in registry.METHODS.items() if getattr(method, capability)] == kinds
