@@ -377,7 +377,7 @@ def test_captions_in_the_report_of_snakemake():
     import jinja2
     from docutils.core import publish_doctree
 
-    folder = Path(__file__).parents[1] / "workflow/report"
+    folder = Path(__file__).parents[3] / "workflow/report"
     assert {path.stem for path in folder.glob("*.rst")} == {"kind", "workflow"}
     templates = [jinja2.Template(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.rst"))]
     for name, figure in FIGURES.items():

@@ -433,7 +433,7 @@ def test_download_on_a_full_disk_and_into_an_unwritable_folder(tmp_path, blocked
 def test_rejects_and_table_are_written_for_a_bad_file_or_none_at_all(csv_file, own_spec, tmp_path):
     spec = own_spec().model_dump()
     job = types.SimpleNamespace
-    script = Path(__file__).parents[1] / "scripts" / "read_dataset.py"
+    script = Path(__file__).parents[3] / "scripts" / "read_dataset.py"
     space: dict = {}
     exec(compile(script.read_text(), script, "exec"), space)
 
@@ -441,6 +441,8 @@ def test_rejects_and_table_are_written_for_a_bad_file_or_none_at_all(csv_file, o
         space["main"](
             job(
                 log=[str(tmp_path / "logs" / "read.log")],
+                threads=1,
+                config={},
                 input=job(files=[str(path)]),
                 params=job(spec=spec, targets=["gap"]),
                 wildcards=job(dataset="own"),
