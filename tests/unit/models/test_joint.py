@@ -41,11 +41,6 @@ def test_gradient_of_the_child_reaches_the_encoder_of_its_parent():
     terms = joint.loss(JointBatch(rows, {"fine": own}, {"fine": features}))
     assert list(terms) == list(joint.term_weights) == ["energy", "fine", "fine.gap"]
     (gradient,) = torch.autograd.grad(terms["energy"].sum(), joint.flat)
-    theirs = joint.parents["fine"].layout.views(gradient[:, joint.sizes[0] :])
-    assert theirs["encoder.0.weight"].abs().sum() > 0
-    assert theirs["heads0.0.weight"].abs().sum() == 0
-    x = {"child": rows.inputs.transpose(1, 2), "fine": features.transpose(1, 2)}
-    z, _ = joint.encode(x)
-    assert z.shape == (MEMBERS, ROWS, 2)
-    assert joint.predict(z)["energy"][0].shape == (MEMBERS, ROWS)
-    assert joint.decode(z)["fine"].shape == (MEMBERS, ROWS, 2)
+    gradient_of_parent = joint.parents["fine"].layout.views(gradient[:, joint.sizes[0] :])
+    assert gradient_of_parent["encoder.0.weight"].abs().sum() > 0
+    assert gradient_of_parent["heads0.0.weight"].abs().sum() == 0

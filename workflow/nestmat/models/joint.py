@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from nestmat.models.autoencoder.network import Autoencoder
-from nestmat.models.base import Batch
+from nestmat.models.base import Batch, Network
+from nestmat.models.layers import Perceptrons
+from nestmat.models.specification import Shapes, Specification
+
+
+class JointPart(Network, Protocol):
+    """What a network needs for a joint training; `Specification.trains_jointly` states whether it has it.
+
+    Attributes:
+        specification: What it is made of.
+        shapes: Widths of its blocks, and its targets.
+        encoder: Inputs to latents, its output ``latents``.
+    """
+
+    specification: Specification
+    shapes: Shapes
+    encoder: Perceptrons
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The parameters by name, members first."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +55,7 @@ class JointModel:
         parents: The parents by name.
     """
 
-    def __init__(self, child: Autoencoder, parents: Mapping[str, Autoencoder]):
+    def __init__(self, child: JointPart, parents: Mapping[str, JointPart]):
         self.child, self.parents = child, dict(parents)
         self.models = [child, *self.parents.values()]
         self.sizes = [model.layout.size for model in self.models]
@@ -51,27 +71,6 @@ class JointModel:
         """Give each model its part of ``flat``."""
         for model, part in zip(self.models, self.flat.split(self.sizes, dim=1), strict=True):
             model.flat = part
-
-    def encode(self, x: Mapping[str, Tensor]) -> tuple[Tensor, None]:
-        """Latents of the child, (members, n, latents).
-
-        Args:
-            x: Under the name of each parent its scaled inputs, and under ``child`` the child's own ones,
-                (members, n, features) each.
-        """
-        self.share()
-        live = {name: parent.encode(x[name])[0].transpose(1, 2) for name, parent in self.parents.items()}
-        return self.child.encode(self._inputs(x["child"].transpose(1, 2), live).transpose(1, 2))
-
-    def decode(self, z: Tensor) -> dict[str, Tensor]:
-        """Blocks of the child."""
-        self.share()
-        return self.child.decode(z)
-
-    def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Targets of the child."""
-        self.share()
-        return self.child.predict(z)
 
     def _inputs(self, own: Tensor, live: Mapping[str, Tensor]) -> Tensor:
         parts = iter(own.split(self.own_widths, dim=1) if self.own_widths else ())

@@ -230,6 +230,9 @@ class Specification:
         """Whether the parent's model is trained together with this one."""
         return False
 
+    trains_jointly: ClassVar[bool] = False
+    """Whether the network can be the parent in a joint training; see `nestmat.models.joint.JointPart`."""
+
     @property
     def teacher(self) -> str | None:
         """Baseline of the scale whose predictions stand for the labels of unlabelled rows, if any."""

@@ -240,6 +240,11 @@ def mixture(means: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         Mean, and standard deviation: NaN where one member alone states none.
+
+    Example:
+        >>> mean, std = mixture(torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1))
+        >>> mean.item(), std.item()
+        (2.0, 1.0)
     """
     stated = torch.isfinite(stds).all(dim=0)
     within = torch.where(stated, stds.nan_to_num(0.0).square().mean(dim=0), 0.0)

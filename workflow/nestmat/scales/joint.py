@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import cycle
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,8 @@ from torch import Tensor
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.models.autoencoder.network import Autoencoder
-from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.base import Batch
-from nestmat.models.joint import JointBatch, JointModel
+from nestmat.models.joint import JointBatch, JointModel, JointPart
 from nestmat.models.keys import ModelKey
 from nestmat.models.noise import Noise
 from nestmat.models.specification import Specification, specification_from
@@ -82,10 +81,9 @@ class _Parent:
         specification = source.specification
         if not isinstance(specification, Specification):
             specification = specification_from(specification)
-        if not isinstance(specification, AutoencoderSpecification):
+        if not specification.trains_jointly:
             raise InputError(
-                f"The parent {name!r} is of the kind {specification.kind!r}, and autoencoders alone are "
-                "trained jointly.",
+                f"The parent {name!r} is of the kind {specification.kind!r}, which is not trained jointly.",
                 key="specification.joint",
                 remedy="set joint: false.",
             )
@@ -201,12 +199,14 @@ class _JointTraining:
         """Training rows that each member is stopped by, (members, n)."""
         return held_out(self.specification, self.data, self.members)
 
-    def models(self, seeds: Sequence[int]) -> tuple[Autoencoder, dict[str, Autoencoder]]:
+    def models(self, seeds: Sequence[int]) -> tuple[JointPart, dict[str, JointPart]]:
         """Child and parents of some members, with first weights."""
-        return (
-            Autoencoder(self.specification, self.data.shapes, seeds),
-            {name: Autoencoder(p.specification, p.data.shapes, seeds) for name, p in self.parents.items()},
-        )
+        child = self.specification.network(self.data.shapes, seeds)
+        parents = {
+            name: parent.specification.network(parent.data.shapes, seeds)
+            for name, parent in self.parents.items()
+        }
+        return cast(JointPart, child), cast(dict[str, JointPart], parents)
 
     def start(self, chunk: np.ndarray) -> Start:
         """A chunk of members before training."""

@@ -93,6 +93,11 @@ def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> n
     Returns:
         The fold of each group, (groups,). Greedy descent of the sum over tables of the squared fold sizes,
         where every table weighs the same, long or short.
+
+    Example:
+        >>> folds = balanced_folds(np.array([[4], [3], [1]]), 2, np.random.default_rng(0))
+        >>> bool(folds[0] != folds[1]), bool(folds[1] == folds[2])
+        (True, True)
     """
     sizes = np.asarray(sizes, dtype=np.float64)
     share = sizes * (folds / np.maximum(sizes.sum(axis=0), 1.0))

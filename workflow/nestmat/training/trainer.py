@@ -106,6 +106,10 @@ def learning_rate(training: Training, share: float, epoch: float) -> float:
         training: Schedule and warm-up.
         share: Share of the epochs that is over.
         epoch: One epoch as a share of all.
+
+    Example:
+        >>> learning_rate(Training(learning_rate=0.1, schedule="cosine"), share=0.5, epoch=0.01)
+        0.05
     """
     if share < training.warmup:
         return training.learning_rate * min(1.0, (share + epoch) / training.warmup)

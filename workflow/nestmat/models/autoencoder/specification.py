@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from nestmat.errors import InputError
 from nestmat.models.registry import NETWORKS
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class AutoencoderSpecification(Specification):
     """An autoencoder: inputs to latents, latents to targets and back to blocks of inputs."""
+
+    trains_jointly: ClassVar[bool] = True
 
     joint: bool = option(
         False, "Train the parent's model together with this one, end to end through the latents."
