@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nestmat.config.parts import PARTS, StudyPart
-from nestmat.report.registry import SECTIONS
-from nestmat.report.section import Section
 
 
 @PARTS.register("dice")
@@ -29,6 +27,7 @@ class Dice(StudyPart):
         throws: Number of throws.
     """
 
+    title = "Dice"
     rules = Path(__file__).with_name("dice.smk")
 
     throws: int = 3
@@ -39,22 +38,8 @@ class Dice(StudyPart):
     def describe(self):
         return [f"{self.throws} throws"]
 
-
-@SECTIONS.register("dice")
-class DiceSection(Section):
-    """What was thrown."""
-
-    title = "Dice"
-    template = "<p>The last throw was {{ throws[-1] }}.</p>"
-
-    def available(self, study, name):
-        return "dice" in study.parts
-
-    def required_tables(self, study, name):
-        return ["dice.txt"]
-
-    def numbers(self, source, name):
-        return {"throws": source.path("dice.txt").read_text().split()}
+    def report(self, results):
+        return [f"The last throw was {(results / 'dice.txt').read_text().split()[-1]}."]
 '''
 RULES = """
 rule throw_dice:

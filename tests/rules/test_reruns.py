@@ -99,9 +99,11 @@ def test_a_changed_search_method_repeats_its_searches(jobs_after_change):
 
 @pytest.mark.slow
 def test_a_changed_baseline_repeats_the_baselines_of_its_scale(jobs_after_change):
-    rules, _ = jobs_after_change("evaluation/estimators/stump.py")
+    rules, messages = jobs_after_change("evaluation/estimators/stump.py")
     assert "compare_baselines" in rules
-    assert not rules & (BEFORE_SEARCH | {"search_candidates", "judge_candidates"})
+    assert not rules & ((BEFORE_SEARCH - {"train_scale"}) | {"search_candidates", "judge_candidates"})
+    # Another baseline, of the same file of predictions, teaches this model.
+    assert {message.split()[1] for message in messages if message.startswith("Train ")} == {"taught"}
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Parts of a study that plug-ins add: a key at its top, with rules and results."""
+"""Parts of a study that plug-ins add: a key at its top, with rules, results and a chapter of the report."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from nestmat.plugins import Registry
 class StudyPart:
     """A part of a study, whose fields are its keys. A plug-in registers a subclass in `PARTS` by its key.
 
-    Its chapter of the report is a section that the plug-in registers, `nestmat.report.section.Section`.
+    Its chapter of the report holds the paragraphs of `report`, or the sections that the plug-in registers for
+    it, `nestmat.report.section.Section`.
 
     Attributes of the class:
+        title: Heading in the report.
         rules: Snakemake file with the rules of the part, or none. It is included where a study has the part,
             and finds in `STUDY` the study and below `<results>` its results.
     """
 
+    title: ClassVar[str] = ""
     rules: ClassVar[Path | None] = None
 
     def results(self) -> list[str]:
@@ -30,6 +33,14 @@ class StudyPart:
 
     def describe(self) -> list[str]:
         """Lines of `nestmat validate`: what the part will do."""
+        return []
+
+    def report(self, results: Path) -> list[str]:
+        """Paragraphs of the report.
+
+        Args:
+            results: Folder of the study's results, which holds the files of `results`.
+        """
         return []
 
     def metrics(self, results: Path) -> dict[str, float]:

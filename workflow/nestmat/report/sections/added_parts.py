@@ -25,9 +25,9 @@ class AddedPart(Section):
 
     def required_tables(self, study: Study, name: str) -> list[str]:
         """All results of the part."""
-        return list(getattr(study, "added_parts", {})[name].results())
+        return list(study.added_parts[name].results())
 
     def numbers(self, source: Source, name: str) -> dict[str, Any]:
         """What the part reports of its results."""
-        part = getattr(source.study, "added_parts", {})[name]
+        part = source.study.added_parts[name]
         return {"title": part.title, "paragraphs": part.report(source.results)}
