@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import pytest
 
+from nestmat.labels import numbers
 from nestmat.labels.numbers import format_spread, format_value
 
 
@@ -36,3 +39,7 @@ def test_spread_has_the_decimals_of_the_mean(given, wanted):
     found = format_spread(*given)
     assert " " not in found
     assert found.replace("\u00a0", " ") == wanted
+
+
+def test_examples_of_numbers():
+    assert doctest.testmod(numbers).failed == 0

@@ -101,13 +101,13 @@ class Labels:
             return latent_symbol(name)
         return "y" if len(targets) == 1 else f"y, {lower_first(self.name(targets[place]))}"
 
-    def axis(self, column: str, what: str = "", characters: int = 60) -> str:
+    def axis(self, column: str, prefix: str = "", characters: int = 60) -> str:
         """Label of an axis, with its unit: ``Band gap (eV)``, or ``Measured band gap (eV)``.
 
         Args:
             column: The column on the axis.
-            what: Put before the name.
+            prefix: Put before the name.
             characters: Longest line; a longer label is broken between words.
         """
-        name = f"{what} {lower_first(self.name(column))}" if what else self.name(column)
+        name = f"{prefix} {lower_first(self.name(column))}" if prefix else self.name(column)
         return textwrap.fill(with_unit(name, self.unit(column)), characters)

@@ -44,7 +44,7 @@ def test_findings_name_results_and_what_models_were_trained_on(results):
     assert section_text("search", found, "summary", "other") == ""
     pool = tables.read(results / "pool/gap.parquet")
     searches = pools.select_trials(pool, "latents", "sound", 4)
-    rows = {(of["label"], row["way"]): row for of in found["table"] for row in of["rows"]}
+    rows = {(of["label"], row["strategy"]): row for of in found["table"] for row in of["rows"]}
     assert rows["NestedAE latents", "batches of 4"]["share"].mean() == searches["share"].mean()
     assert rows["NestedAE latents", "as published"]["published"] == [13.98]
     assert [row["all_found"] for row in rows.values()] == [row["found"] == 1 for row in rows.values()]

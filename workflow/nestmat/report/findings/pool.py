@@ -14,8 +14,8 @@ from nestmat.labels.scales import Labels
 from nestmat.labels.text import humanize_key
 
 
-class Way(NamedTuple):
-    """A way of searching.
+class Strategy(NamedTuple):
+    """A strategy of the search.
 
     Attributes:
         kind: As in the table of searches.
@@ -27,7 +27,7 @@ class Way(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Name of the way inside a sentence."""
+        """Name of the strategy inside a sentence."""
         return acquisition_label(*self)
 
 
@@ -55,9 +55,11 @@ class PoolFindings:
         return next(iter(self.config.representations))
 
     @property
-    def ways(self) -> list[Way]:
-        """The ways of searching that are compared: as published, if asked for, and the sound one."""
-        return [Way("published", 1)] * self.config.as_published + [Way("sound", self.config.batches[0])]
+    def strategies(self) -> list[Strategy]:
+        """The strategies that are compared: as published, if the study has it, and the sound one."""
+        return [Strategy("published", 1)] * self.config.as_published + [
+            Strategy("sound", self.config.batches[0])
+        ]
 
     def label(self, representation: str) -> str:
         """Name of a representation."""
@@ -93,12 +95,12 @@ class PoolFindings:
             "start": self.searches["start"].iloc[0],
         }
 
-    def mean_shares(self, way: Way) -> list[dict[str, Any]]:
+    def mean_shares(self, strategy: Strategy) -> list[dict[str, Any]]:
         """Mean share of the pool that is seen with each representation."""
         shares = []
         for name in self.config.representations:
-            trials = self._trials(name, way)
-            published = self._published(name, "pool_mean") if way.kind == "published" else []
+            trials = self._trials(name, strategy)
+            published = self._published(name, "pool_mean") if strategy.kind == "published" else []
             shares.append(
                 {
                     "label": self.label(name),
@@ -117,20 +119,22 @@ class PoolFindings:
             names = [name for name in compared if self._trained_on_labels(name) == trained]
             if names:
                 by_way = [
-                    (way.words, [(self.label(name), self._less_first(name, way)) for name in names])
-                    for way in self.ways
+                    (strategy.words, [(self.label(name), self._less_first(name, strategy)) for name in names])
+                    for strategy in self.strategies
                 ]
                 groups.append({"trained_on_labels": trained, "ways": by_way})
         return groups
 
     def against_random(self) -> Cost:
         """The first representation less random order."""
-        return cost(self._trials(self.first, self.ways[-1]), random_share(self.searches, self.provenance))
+        return cost(
+            self._trials(self.first, self.strategies[-1]), random_share(self.searches, self.provenance)
+        )
 
     def against_ranking(self) -> Cost:
         """The first representation less one ranking by a process of the start rows."""
         return cost(
-            self._trials(self.first, self.ways[-1]), select_trials(self.searches, self.first, "ranking")
+            self._trials(self.first, self.strategies[-1]), select_trials(self.searches, self.first, "ranking")
         )
 
     def table(self) -> list[dict[str, Any]]:
@@ -141,31 +145,31 @@ class PoolFindings:
                 "label": self.label(name),
                 "trained_on_labels": name != "random" and self._trained_on_labels(name),
                 "rows": [
-                    self._row(name, Way(kind, batch))
+                    self._row(name, Strategy(kind, batch))
                     for _, kind, batch in keys[keys["representation"] == name].itertuples(index=False)
                 ],
             }
             for name in [*self.config.representations, "random"]
         ]
 
-    def _row(self, name: str, way: Way) -> dict[str, Any]:
-        trials = self._trials(name, way)
-        has_published = way.kind in ("published", "random")
+    def _row(self, name: str, strategy: Strategy) -> dict[str, Any]:
+        trials = self._trials(name, strategy)
+        has_published = strategy.kind in ("published", "random")
         return {
-            "way": way.words,
+            "strategy": strategy.words,
             "cost": cost(trials),
             "share": trials["share"],
             "all_found": trials["found"].all(),
             "found": trials["found"].mean(),
             "published": self._published(name, "pool_mean", "pool_median") if has_published else [],
-            "less_first": None if name in ("random", self.first) else self._less_first(name, way),
+            "less_first": None if name in ("random", self.first) else self._less_first(name, strategy),
         }
 
-    def _less_first(self, name: str, way: Way) -> Cost:
-        return cost(self._trials(name, way), self._trials(self.first, way))
+    def _less_first(self, name: str, strategy: Strategy) -> Cost:
+        return cost(self._trials(name, strategy), self._trials(self.first, strategy))
 
-    def _trials(self, name: str, way: Way) -> pd.DataFrame:
-        return select_trials(self.searches, name, *way)
+    def _trials(self, name: str, strategy: Strategy) -> pd.DataFrame:
+        return select_trials(self.searches, name, *strategy)
 
     def _trained_on_labels(self, name: str) -> bool:
         return self.labels.study.trained_on_labels(self.labels.scale, name)
