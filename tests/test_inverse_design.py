@@ -231,7 +231,7 @@ def test_a_searched_model_does_not_read_whole_compositions():
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("methods", {"genetic": {"kind": "ranking"}}, "cannot rank 50400 materials"),
+        ("methods", {"genetic": {"kind": "ranking"}}, "cannot rank the 50400 materials"),
         ("space", {"sites": {**SITES, "B": {"species": ["Zz"]}}}, "Zz"),
     ],
 )

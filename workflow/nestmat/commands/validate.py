@@ -42,17 +42,18 @@ def check_columns(study: Study, file: str | Path | None = None) -> None:
             declared = spec.columns.get(column)
             if declared is None:
                 raise InputError(
-                    f"data set {scale.dataset!r} declares no such column{closest(column, spec.columns)}.",
+                    f"Data set {scale.dataset!r} declares no column "
+                    f"{column!r}{closest(column, spec.columns)}.",
                     file=file,
-                    column=key,
+                    key=key,
                     value=column,
                     remedy=f"declared are {', '.join(spec.columns)}.",
                 )
             if declared.kind not in kinds:
                 raise InputError(
-                    f"has kind {declared.kind}, and {' or '.join(kinds)} is needed here.",
+                    f"The column {column!r} has kind {declared.kind}, and {' or '.join(kinds)} is needed.",
                     file=file,
-                    column=key,
+                    key=key,
                     value=column,
                     remedy=f"correct the kind under datasets.{scale.dataset}.columns, or the use.",
                 )
@@ -84,9 +85,10 @@ def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path 
     for block, features in scale.features.items():
         if features.build().needs_formula:
             raise InputError(
-                f"needs a chemical formula, and data set {scale.dataset!r} names no formula column.",
+                f"The block needs a chemical formula, and data set {scale.dataset!r} names no formula "
+                "column.",
                 file=file,
-                column=f"scales.{name}.features.{block}",
+                key=f"scales.{name}.features.{block}",
                 remedy="give `formula` or `formula_template` in the data set, or use its columns.",
             )
 
@@ -100,9 +102,9 @@ def raw_file(name: str, part: DataFile) -> Path | None:
     if part.file:
         if not Path(part.file).is_file():
             raise InputError(
-                "does not exist.",
+                "The file does not exist.",
                 file=part.file,
-                column=f"datasets.{name}.file",
+                key=f"datasets.{name}.file",
                 remedy=f"paths count from the folder where Snakemake runs, here {Path.cwd()}.",
             )
         return Path(part.file)
@@ -147,12 +149,12 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
     for name, reference in study.datasets.items():
         spec = resolve(reference)
         targets = sorted({t for s in study.scales.values() if s.dataset == name for t in s.targets})
-        here = [] if spec.generator else [(part.url, raw_file(name, part)) for part in spec.files]
-        if absent := [str(url) for url, path in here if path is None]:
+        paths_by_url = [] if spec.generator else [(part.url, raw_file(name, part)) for part in spec.files]
+        if absent := [str(url) for url, path in paths_by_url if path is None]:
             lines.append(f"  data set {name}: {spec.title}; will be downloaded from {' and '.join(absent)}")
             continue
         with TemporaryDirectory() as folder:
-            paths = [path for _, path in here if path] or [Path(folder) / f"{name}.parquet"]
+            paths = [path for _, path in paths_by_url if path] or [Path(folder) / f"{name}.parquet"]
             if spec.generator:
                 write_generated(spec.generator, paths[0])
             reading = read(spec, *paths, name=name, targets=targets)
@@ -188,11 +190,11 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
     from nestmat.design.search import build_method
     from nestmat.design.spaces import design_space
 
-    for name, given in study.generative.items():
+    for name, generator in study.generative.items():
         with _at(file, f"generative.{name}"):
-            build_generator(given, seed=0)
-        networks = f", {given.seeds} networks" if not given.registered.is_reference else ""
-        yield f"  generative model {name}: {given.kind}{networks}"
+            build_generator(generator, seed=0)
+        networks = f", {generator.seeds} networks" if not generator.registered.is_reference else ""
+        yield f"  generative model {name}: {generator.kind}{networks}"
     for name, problem in study.search.items():
         with _at(file, f"search.{name}.space"):
             space = design_space(problem.space)
@@ -206,8 +208,9 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
                 budget = entry.budget or problem.budget
                 if entry.registered.enumerates_space and (count is None or count > budget):
                     raise InputError(
-                        f"cannot rank {'endless' if count is None else count} materials.",
-                        column="budget",
+                        f"The method cannot rank the {'endless' if count is None else count} materials of "
+                        "the space.",
+                        key="budget",
                         value=budget,
                         remedy="raise its budget, or choose coarser grids.",
                     )
@@ -239,7 +242,8 @@ def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]
             few = learned and levels is not None and levels < 3
             if few and name in stack and protocol in scale.runs(RECOMMENDED):
                 raise InputError(
-                    f"has {levels} levels, and 3 or more are needed to learn the weights of the stack.",
+                    f"The column has {levels} levels, and 3 or more are needed to learn the weights of "
+                    "the stack.",
                     column=column,
                     remedy=f"leave the split {protocol!r} out, or keep a member of the stack out of it.",
                 )
@@ -259,6 +263,8 @@ def count_jobs(file: str | Path) -> int:
     command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise InputError(f"cannot be planned by Snakemake:\n{(done.stdout + done.stderr).strip()}", file=file)
+        raise InputError(
+            f"Snakemake cannot plan the study:\n{(done.stdout + done.stderr).strip()}", file=file
+        )
     total = re.search(r"^total\s+(\d+)", done.stdout + done.stderr, re.MULTILINE)
     return int(total.group(1)) if total else 0
