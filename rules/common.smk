@@ -2,6 +2,7 @@
 # In: STUDY, the validated configuration. Out: tables of its jobs, in which the rules look up their files; its keys as plain
 # values; JOBS, the answers that follow from the graph of scales; patterns of the wildcards. code(script) are the library
 # modules that a script depends on, code_of(registry, kinds) those of the kinds that a job uses.
+from nestmat.data.generator_registry import GENERATORS as DATASET_GENERATORS
 from nestmat.design.judges.registry import JUDGES
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.features.registry import BLOCKS

@@ -28,6 +28,7 @@ rule generate_dataset:
     input:
         reads=lookup("dataset == '{dataset}'", within=generator_files, cols="path"),
         code=code("generate_dataset"),
+        kind=code_of(DATASET_GENERATORS, lookup(dpath="{dataset}/generator/kind", within=DATASETS)),
         ions=resource("ions.yaml"),
     output:
         table="<results>/data/{dataset}.generated.parquet",

@@ -6,12 +6,12 @@ the data set declares and `read_dataset` gives.
 
 from typing import Any
 
-from nestmat.data.generators import write_generated
+from nestmat.data.generated import write_generated
 from nestmat.logs import job_log
 
 
 def main(snakemake: Any) -> None:
-    """Map the rule's files and parameters to `nestmat.data.generators.write_generated`."""
+    """Map the rule's files and parameters to `nestmat.data.generated.write_generated`."""
     with job_log(snakemake):
         write_generated(snakemake.params.generator, snakemake.output.table)
 

@@ -22,7 +22,7 @@ from nestmat import tables
 from nestmat.config.datasets import DatasetSpec
 from nestmat.config.loading import study_from
 from nestmat.config.study import Study
-from nestmat.data.generators import write_generated
+from nestmat.data.generated import write_generated
 from nestmat.data.reading import Reading, read
 from nestmat.design.candidates import RUNS
 from nestmat.design.metrics import DESIGN_METRICS, assess

@@ -135,7 +135,7 @@ def traced(tmp_path_factory) -> Traced:
     points.to_parquet(folder / "reference" / "calculations.parquet")
     points[["formula", "strain", "gap"]].to_parquet(folder / "gaps.parquet")
     patch = pytest.MonkeyPatch()
-    patch.setattr("nestmat.data.generators.RESOURCES", folder)
+    patch.setattr("nestmat.physics.perovskite_devices.RESOURCES", folder)
     study, results = study_from(configuration()), folder / "results"
     features = {name: results / f"features/{name}.parquet" for name in study.scales}
     tables_of = {name: results / f"data/{scale.dataset}.parquet" for name, scale in study.scales.items()}

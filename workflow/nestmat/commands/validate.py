@@ -17,7 +17,7 @@ from nestmat.config.datasets import DataFile, DatasetSpec
 from nestmat.config.scales import Scale
 from nestmat.config.splits import Split, Strict
 from nestmat.config.study import Study
-from nestmat.data.generators import write_generated
+from nestmat.data.generated import write_generated
 from nestmat.data.reading import read
 from nestmat.data.registry import closest, resolve
 from nestmat.data.targets import check_classes

@@ -12,7 +12,7 @@ GENERATORS: Registry[Callable[..., pd.DataFrame]] = Registry(
     "generator of data sets",
     {
         "nested_functions": "nestmat.data.generators",
-        "perovskite_devices": "nestmat.data.generators",
+        "perovskite_devices": "nestmat.physics.perovskite_devices",
         "perovskite_space": "nestmat.data.generators",
     },
 )

@@ -1,25 +1,15 @@
-"""Tables that are made instead of read: functions with a known truth, compositions, simulated devices."""
+"""Tables that are made instead of read: functions with a known truth, and compositions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from nestmat import tables
-from nestmat.config.datasets import DEVICES, DatasetGenerator
-from nestmat.config.kinds import UNCHECKED
 from nestmat.data.generator_registry import GENERATORS
-from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials import perovskite_grid
-from nestmat.paths import RESOURCES
-from nestmat.physics.calculations import PEROVSKITES, converged_curve, with_reference_settings
-from nestmat.physics.devices import GAP_RANGE, device_table, gap_curves
 
 _SEED_OF_NOISE, _SEED_OF_INPUTS = 42, 100
 
@@ -69,7 +59,7 @@ def nested_functions(scale: int, noise: float = 0.1, rows: int = 1000) -> pd.Dat
     """
     if scale not in (1, 2, 3) or rows < 1 or not 0 <= noise < np.inf:
         raise InputError(
-            "nested_functions needs scale 1, 2 or 3, at least one row and noise of 0 or more.",
+            "The generator nested_functions needs scale 1, 2 or 3, at least one row and noise of 0 or more.",
             value={"scale": scale, "noise": noise, "rows": rows},
             remedy="correct the options of the data set.",
         )
@@ -104,75 +94,3 @@ def perovskite_space(
     return pd.DataFrame(
         {"formula": [formula.text for formula in perovskite_grid.perovskites(a, b, x, steps, mixed)]}
     )
-
-
-@GENERATORS.register("perovskite_devices")
-def perovskite_devices(
-    rows: int = 4000,
-    seed: int = 0,
-    noise: float = 0.0,
-    strain: float | None = 0.02,
-    gap_range: Annotated[tuple[float, float], Field(strict=False)] = GAP_RANGE,
-) -> pd.DataFrame:
-    """Simulated devices of the calculated perovskites and alloys, on strained lattices.
-
-    Args:
-        rows: Number of devices.
-        seed: Seed of all that is drawn.
-        noise: Relative standard deviation of the efficiency.
-        strain: Largest linear strain of the lattice of either sign; None for lattices at rest.
-        gap_range: Least and largest gap of a device in eV.
-
-    Returns:
-        The table of `nestmat.physics.devices.device_table`: formula, strain unless it is None, gap, the
-        process variables and pce. Gaps are those of the reference calculations, interpolated over strain; at
-        rest they are those at the minimum of the energy.
-
-    Raises:
-        InputError: An option is out of range, or the reference calculations are not there.
-    """
-    points = calculated_gaps()
-    return device_table(
-        points if strain is not None else _at_rest(points), rows, seed, noise, gap_range, strain
-    )
-
-
-def _at_rest(points: pd.DataFrame) -> pd.DataFrame:
-    """Formula and gap (eV) without strain, one row a compound whose points lie on both sides of it."""
-    curves = gap_curves(points, 0.0)
-    return pd.DataFrame({"formula": list(curves), "gap": [float(curve(0.0)) for curve in curves.values()]})
-
-
-def calculated_gaps() -> pd.DataFrame:
-    """The reference calculations that gaps of devices are interpolated between.
-
-    Returns:
-        One row a volume of a perovskite or alloy, with formula, strain and gap (eV) among its columns.
-
-    Raises:
-        InputError: The reference calculations are not there.
-    """
-    [path] = (RESOURCES / name for name in READS[DEVICES])
-    if not path.is_file():
-        raise InputError("is missing.", file=path, remedy="it is part of the repository: restore it.")
-    points = with_reference_settings(tables.read(path))
-    points = points[points["prototype"].isin(PEROVSKITES)]
-    return pd.concat([converged_curve(part) for _, part in points.groupby("structure", sort=False)])
-
-
-def write_generated(generator: DatasetGenerator | Mapping[str, Any], path: str | Path) -> None:
-    """Make a table and write it as Parquet, for `nestmat.data.reading.read` to check as a file.
-
-    Args:
-        generator: Kind and options, as a study holds them.
-        path: File to write: the columns of the generator, without units, which the data set declares.
-
-    Raises:
-        InputError: An option is unknown, missing, of another type or out of range.
-    """
-    generator = DatasetGenerator.model_validate(generator, context=UNCHECKED)
-    frame = generator.build()
-    kinds = {"f": "float64", "i": "int64", "b": "bool"}
-    schema = {str(k): tables.Column(kinds.get(values.dtype.kind, "string")) for k, values in frame.items()}
-    facts = {"generator": {"name": generator.kind, **generator.options}}
-    tables.write(path, frame, schema, facts)

@@ -72,7 +72,7 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
         spec: Columns, units and origin.
         paths: The file, then those beside it: Parquet by the suffix ``.parquet``, or else CSV, comma
             separated, UTF-8 with or without byte-order mark. Of a generator, what
-            `nestmat.data.generators.write_generated` wrote.
+            `nestmat.data.generated.write_generated` wrote.
         name: Key of the data set, for messages and provenance.
         targets: Columns that the study predicts: labels, beside those that ``spec`` marks.
 

@@ -13,12 +13,12 @@ from scipy.interpolate import PchipInterpolator
 from nestmat import tables
 from nestmat.config.datasets import EFFICIENCY, DatasetSpec
 from nestmat.config.features import FeatureBlock
-from nestmat.data.generators import calculated_gaps
 from nestmat.errors import InputError
 from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
 from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import PROCESS_RANGES, efficiency, gap_curves
+from nestmat.physics.perovskite_devices import calculated_gaps
 from nestmat.scales.chain import predict_chain
 
 UNITS: Mapping[str, str] = {
