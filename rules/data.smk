@@ -5,6 +5,7 @@
 
 
 rule fetch_dataset:
+    """A file of a data set, from its address or a mirror."""
     input:
         code=code("fetch_dataset"),
     output:
@@ -25,6 +26,7 @@ rule fetch_dataset:
 
 
 rule generate_dataset:
+    """A built-in table."""
     input:
         reads=lookup("dataset == '{dataset}'", within=generator_files, cols="path"),
         code=code("generate_dataset"),
@@ -50,6 +52,7 @@ rule generate_dataset:
 
 
 rule read_dataset:
+    """Rows of a data set, read, checked and with canonical formulas."""
     input:
         files=lookup("dataset == '{dataset}'", within=data_files, cols="path"),
         code=code("read_dataset"),

@@ -16,6 +16,7 @@ wildcard_constraints:
 
 
 rule check_dft:
+    """The interpreter with GPAW."""
     input:
         code=code("check_dft"),
     output:
@@ -39,6 +40,7 @@ rule check_dft:
 
 
 rule list_structures:
+    """Structures of a set."""
     input:
         file=lookup("name == '{set}' and path != ''", within=structure_sets, cols="path"),
         calculations=collect(
@@ -67,6 +69,7 @@ rule list_structures:
 
 
 rule run_dft:
+    """Calculations of a part of a set with GPAW."""
     input:
         structures="<results>/dft/{set}.jsonl",
         interpreter="<results>/dft/interpreter.txt",
@@ -98,6 +101,7 @@ rule run_dft:
 
 
 rule collect_dft:
+    """Calculations of a set."""
     input:
         parts=expand("<results>/dft/parts/{{set}}/{part}.jsonl", part=range(STUDY.dft.parts)),
         code=code("collect_dft"),
@@ -119,6 +123,7 @@ rule collect_dft:
 
 
 rule summarise_cells:
+    """Cells of a set with their results."""
     input:
         table="<results>/dft/{set}.parquet",
         file=lookup("name == '{set}' and path != ''", within=structure_sets, cols="path"),
@@ -144,6 +149,7 @@ rule summarise_cells:
 
 
 rule summarise_dft:
+    """Lattice constants, gaps and energies of all sets."""
     input:
         tables=expand("<results>/dft/{set}.parquet", set=reference_sets),
         code=code("summarise_dft"),

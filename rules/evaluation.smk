@@ -11,6 +11,7 @@ lineage = lookup("use == 'scale' and subject == '{scale}'", within=lineages)
 
 
 rule compare_baselines:
+    """Predictions of the baselines of a scale."""
     input:
         features="<results>/features/{scale}.parquet",
         folds="<results>/folds/{scale}.parquet",
@@ -37,6 +38,7 @@ rule compare_baselines:
 
 
 rule recommend_predictor:
+    """Predictions of the recommended stack of a scale."""
     input:
         predictions=collect(
             "<results>/predictions/{{scale}}/{{protocol}}/{part}.parquet",
@@ -65,6 +67,7 @@ rule recommend_predictor:
 
 
 rule measure_latents:
+    """What the latents of a semi-supervised model keep."""
     input:
         weights="<results>/models/{scale}/{protocol}/{model}.safetensors",
         card="<results>/models/{scale}/{protocol}/{model}.json",
@@ -90,6 +93,7 @@ rule measure_latents:
 
 
 rule evaluate_scale:
+    """Errors and calibration of a scale, nested against single-scale models."""
     input:
         predictions=collect(
             "<results>/predictions/{{scale}}/{file.protocol}/{file.name}.parquet",
@@ -130,6 +134,7 @@ rule evaluate_scale:
 
 
 rule compare_with_device_physics:
+    """Simulated devices beside their predictions."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=simulated),
         cards=collect("<results>/models/{step.stem}.json", step=simulated),
@@ -166,6 +171,7 @@ rule compare_with_device_physics:
 
 
 rule interpret_scale:
+    """Correlations and Shapley values of the model that is explained."""
     input:
         weights=collect("<results>/models/{{scale}}/{use.protocol}/{use.model}.safetensors", use=interpreted),
         card=collect("<results>/models/{{scale}}/{use.protocol}/{use.model}.json", use=interpreted),
@@ -199,6 +205,7 @@ rule interpret_scale:
 
 
 rule encode_families:
+    """Latents of families of alloys."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=explained),
         cards=collect("<results>/models/{step.stem}.json", step=explained),
@@ -226,6 +233,7 @@ rule encode_families:
 
 
 rule embed_latents:
+    """Latents in two dimensions."""
     input:
         latents=collect("<results>/latents/{{scale}}/{use.protocol}/{use.model}.parquet", use=interpreted),
         features="<results>/features/{scale}.parquet",

@@ -4,6 +4,7 @@
 
 
 rule featurize_materials:
+    """Inputs of a scale in blocks, and its targets."""
     input:
         table=collect("<results>/data/{dataset}.parquet", dataset=dataset_of_scale),
         code=code("featurize_materials"),
@@ -34,6 +35,7 @@ rule featurize_materials:
 
 
 rule featurize_for_parent:
+    """Inputs that a parent scale reads, for the rows of its child."""
     input:
         table=collect(
             "<results>/data/{dataset}.parquet", dataset=lookup(dpath="{child}/dataset", within=SCALES)

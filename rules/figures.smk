@@ -15,6 +15,7 @@ wildcard_constraints:
 
 
 rule draw_figures:
+    """Figures of a scale or a design problem."""
     input:
         tables=lookup("subject == '{subject}'", within=figure_tables, cols="path"),
         published=PUBLISHED,
@@ -47,6 +48,7 @@ rule draw_figures:
 
 
 rule write_report:
+    """The report, one HTML file."""
     input:
         tables=report_tables,
         figures=expand("<results>/figures/{subject}", subject=SUBJECTS),

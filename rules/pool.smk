@@ -6,6 +6,7 @@ representations = tables.representations(STUDY)
 
 
 rule search_pool:
+    """Labels seen until the best row of a scale was found."""
     input:
         features="<results>/features/{scale}.parquet",
         data=collect("<results>/data/{dataset}.parquet", dataset=dataset_of_scale),

@@ -5,6 +5,7 @@
 
 
 rule assign_folds:
+    """Training and validation folds of every scale, shared along the chain."""
     input:
         features=expand("<results>/features/{scale}.parquet", scale=SCALES),
         code=code("assign_folds"),
@@ -30,6 +31,7 @@ rule assign_folds:
 
 
 rule train_scale:
+    """A model of a scale: all folds and seeds in one job."""
     input:
         features="<results>/features/{scale}.parquet",
         folds="<results>/folds/{scale}.parquet",
@@ -75,6 +77,7 @@ rule train_scale:
 
 
 rule propagate_latents:
+    """Latents of a parent for the rows of its child."""
     input:
         weights="<results>/models/{parent}/{protocol}/{model}.safetensors",
         card="<results>/models/{parent}/{protocol}/{model}.json",
@@ -111,6 +114,7 @@ rule propagate_latents:
 
 
 rule sweep_latents:
+    """Errors of a model by latent size."""
     input:
         features="<results>/features/{scale}.parquet",
         folds="<results>/folds/{scale}.parquet",

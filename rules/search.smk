@@ -27,6 +27,7 @@ wildcard_constraints:
 
 
 rule train_generative:
+    """A generative model of the materials of a space."""
     input:
         weights=collect(
             "<results>/models/{step.stem}.safetensors",
@@ -60,6 +61,7 @@ rule train_generative:
 
 
 rule search_candidates:
+    """Candidates of a design problem by one method."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
         features=collect("<results>/features/{step.scale}.parquet", step=searched),
@@ -98,6 +100,7 @@ rule search_candidates:
 
 
 rule judge_candidates:
+    """Candidates of all methods by judges that the search never saw."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
         features=collect("<results>/features/{step.scale}.parquet", step=searched),
@@ -136,6 +139,7 @@ rule judge_candidates:
 
 
 rule select_candidates:
+    """The shortlist of a design problem."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
@@ -178,6 +182,7 @@ rule select_candidates:
 
 
 rule interpolate_materials:
+    """Paths from one material to another."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
         features=collect("<results>/features/{step.scale}.parquet", step=searched),
@@ -207,6 +212,7 @@ rule interpolate_materials:
 
 
 rule screen_chunk:
+    """Materials of one part of a space."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
@@ -235,6 +241,7 @@ rule screen_chunk:
 
 
 rule merge_screen:
+    """Materials of a whole space."""
     input:
         chunks=collect("<results>/search/{{problem}}/screen/{chunk}.parquet", chunk=JOBS.chunks),
         code=code("merge_screen"),

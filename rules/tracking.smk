@@ -4,6 +4,7 @@
 
 
 rule write_run_config:
+    """Configuration, versions and checksums of the run."""
     input:
         tables=expand("<results>/data/{dataset}.parquet", dataset=DATASETS),
         code=code("write_run_config"),
@@ -22,6 +23,7 @@ rule write_run_config:
 
 
 rule init_tracking:
+    """The MLflow store."""
     input:
         code=code("init_tracking"),
     output:
@@ -39,6 +41,7 @@ rule init_tracking:
 
 
 rule track_runs:
+    """The runs of the study in MLflow."""
     input:
         parts=added_results(STUDY),
         # Not ancient(): with an outdated ancient input Snakemake 9.27 runs that input's rule and nothing else.

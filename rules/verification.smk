@@ -11,6 +11,7 @@ sets_of_problem = lookup("problem == '{problem}'", within=structure_sets, cols="
 
 
 rule select_structures:
+    """Structures of a design problem for DFT."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
@@ -40,6 +41,7 @@ rule select_structures:
 
 
 rule summarise_candidates:
+    """Lattice constants, gaps and energies of calculated candidates."""
     input:
         table="<results>/dft/{set}.parquet",
         known=lookup("name == '{set}' and records != ''", within=structure_sets, cols="records"),
@@ -65,6 +67,7 @@ rule summarise_candidates:
 
 
 rule verify_candidates:
+    """Predictions beside calculations."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
@@ -101,6 +104,7 @@ rule verify_candidates:
 
 
 rule compare_calibration:
+    """Calculated cells beside the data set."""
     input:
         cells=lookup(dpath="{problem}/verify/calibration", within=PROBLEMS),
         data=collect("<results>/data/{dataset}.parquet", dataset=JOBS.calibrated_dataset),
@@ -126,6 +130,7 @@ rule compare_calibration:
 
 
 rule second_round:
+    """What calculated candidates teach."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
