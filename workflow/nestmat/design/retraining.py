@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +17,7 @@ from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.features.table import write_features, write_features_for_parent
 from nestmat.models.keys import ModelKey
-from nestmat.scales.chain import predict_chain
+from nestmat.scales.chain import ScalePrediction, predict_chain
 from nestmat.scales.predictions import ENSEMBLE, Predictions
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import TrainingJob, train_scale
@@ -92,24 +93,37 @@ def retrain_on_calculated(design: Design, calculated: str | Path, retrained: str
             features_of_parent = tables.read(Path(folder) / f"{parent}__{scale}.parquet").set_index("row_id")
             inputs[parent] = features_of_parent.loc[new["row_id"]].reset_index()
     first = predict_chain({name: design.members.weights[name] for name in lineage}, inputs)[scale]
+    facts = {"problem": design.name, "scale": scale}
+    tables.write(retrained, _compare(first, second, new, config.targets), RETRAINED, facts)
+
+
+def _compare(
+    first: ScalePrediction, second: Predictions, rows: pd.DataFrame, targets: Sequence[str]
+) -> pd.DataFrame:
+    """Predictions of calculated rows, in `RETRAINED`.
+
+    Args:
+        first: Predictions by the members that saw no calculated candidate.
+        second: Predictions by the members that saw the other half of them.
+        rows: Formulas, keys and calculated targets of the rows.
+        targets: Names of the targets.
+    """
     parts = []
-    for target in config.targets:
-        retrained_prediction = second.where(target=target).by_row(new["row_id"])
+    for target in targets:
         mean, std = first.targets[target]
+        by_retrained = second.where(target=target).by_row(rows["row_id"])
         part = {
-            "formula": new["formula"],
+            "formula": rows["formula"],
             "target": target,
-            "calculated": new[target],
+            "calculated": rows[target],
             "first": mean,
             "first_std": std,
-            "second": retrained_prediction["mean"].to_numpy(),
-            "second_std": retrained_prediction["std"].to_numpy(),
+            "second": by_retrained["mean"].to_numpy(),
+            "second_std": by_retrained["std"].to_numpy(),
             "unit": first.units[target],
         }
         parts.append(pd.DataFrame(part))
-    tables.write(
-        retrained, pd.concat(parts, ignore_index=True), RETRAINED, {"problem": design.name, "scale": scale}
-    )
+    return pd.concat(parts, ignore_index=True)
 
 
 def _join(design: Design, calculated: str | Path, rows: Path) -> dict[int, int]:

@@ -52,7 +52,7 @@ def write_shortlist(design: Design, frame: pd.DataFrame, path: str | Path, facts
         design: The problem with members that were trained on every row.
         frame: The candidates.
         path: Table to write.
-        facts: Provenance of the table beside the name of the problem.
+        facts: Further provenance of the table, next to the name of the problem.
     """
     frame = with_novelty_and_domain(design, frame)
     if design.space.composition_factors:
