@@ -209,7 +209,7 @@ def test_validate_refuses_a_stack_where_a_column_has_too_few_levels_to_learn_it(
 
     _edited(table, edit)
     assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 2
-    assert "column 'phase': has 2 levels, and 3 or more" in capsys.readouterr().err
+    assert "column 'phase': The column has 2 levels, and 3 or more" in capsys.readouterr().err
 
 
 def test_predict_needs_results_and_input(table, capsys):

@@ -258,7 +258,7 @@ def test_devices_have_the_gaps_of_the_calculations(monkeypatch, tmp_path):
     assert resting["formula"].value_counts().to_dict() == dict.fromkeys(gaps, 20)
     np.testing.assert_allclose(resting["gap"], resting["formula"].map(gaps), atol=1e-12)
     path.unlink()
-    with pytest.raises(InputError, match="is missing"):
+    with pytest.raises(InputError, match="are missing"):
         generate("perovskite_devices", {})
 
 
