@@ -1,0 +1,89 @@
+"""Targets, constraints and space of a problem in words."""
+
+from __future__ import annotations
+
+import re
+
+import factories
+import pandas as pd
+import pytest
+from absorber_problem import labels_of
+from report_text import plain, section_html, section_text
+
+from nestmat.labels.problems import DesignLabels
+from nestmat.report.findings.method_metrics import MethodMetrics
+from nestmat.report.sections.wanted import describe_problem
+
+
+def wanted_sentence(labels: DesignLabels, heading: str) -> str:
+    """The first sentence under a heading of what is wanted."""
+    markup = section_html("wanted", {**describe_problem(labels, 1), "windows": []})
+    return plain(re.findall(rf"<strong>{heading}\.</strong>(.*?)</li>", markup, flags=re.DOTALL)[0])
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"),
+    [
+        (
+            {"goal": "maximise", "enough": 15},
+            "Power conversion efficiency as high as possible; 15 % or more counts",
+        ),
+        (
+            {"goal": "minimise"},
+            "as low as possible; every material that meets the constraints counts as a hit.",
+        ),
+        ({"between": [18, 20]}, "Power conversion efficiency from 18 to 20 %."),
+        ({"value": 18, "tolerance": 0.5}, "Power conversion efficiency of 18 %, within 0.5 %."),
+    ],
+)
+def test_targets_in_words(target, wanted):
+    labels = labels_of(targets=[{"quantity": "efficiency.PCE", **target}])
+    assert wanted in wanted_sentence(labels, "Target")
+
+
+@pytest.mark.parametrize(
+    ("bound", "wanted"),
+    [
+        (
+            {"quantity": "gap.Gap", "low": 1.1, "high": 1.7, "sigmas": 1},
+            "Band gap (PBE) from 1.1 to 1.7 eV, with 1 predicted standard deviation to spare.",
+        ),
+        ({"quantity": "price", "high": 3}, "Price of at most 3."),
+        ({"quantity": "gap.Gap", "low": -1}, "Band gap (PBE) of at least −1 eV."),
+        (
+            {"quantity": "gap.Gap", "high": 2, "sigmas": -2},
+            "Band gap (PBE) of at most 2 eV, or within 2 predicted standard deviations of it.",
+        ),
+        (
+            {"quantity": "gap.Gap", "high": 0.1, "of": "std"},
+            "Predicted standard deviation of the band gap (PBE) of at most 0.1 eV.",
+        ),
+    ],
+)
+def test_bounds_in_words(bound, wanted):
+    assert wanted_sentence(labels_of(constraints=[bound]), "Constraint") == wanted
+
+
+def test_the_space_in_words_names_all_that_may_be_chosen():
+    markup = section_html("wanted", {**describe_problem(labels_of(), 1234567), "windows": []})
+    entries = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", markup, flags=re.DOTALL)
+    found = {plain(name): plain(text) for name, text in entries}
+    assert found["Site A"] == "MA, Cs; shares in steps of 1/4; at most 2 at a time"
+    assert found["Site X"] == "I, Br; one of them"
+    assert found["ETL"] == ", ".join(factories.ETL)
+    assert found["Thickness"].replace("\u00a0", " ") == "100 to 500, 5 values"
+    assert found["Fixed"] == "area 0.1"
+    assert found["Materials"].replace("\u00a0", " ") == "1 234 567"
+
+
+def test_validity_is_by_construction():
+    labels = labels_of()
+    problem = describe_problem(labels, None)
+    text = section_text("wanted", {**problem, "windows": []})
+    assert "endless: a variable has no grid" in text
+    assert "the shares of a site add up to 1, the charges cancel and every bound holds" in text
+    assert "windows" not in text
+    windows = pd.DataFrame({"metric": ["hit", "tau_window", "tau_window"]})
+    assert MethodMetrics(windows, labels).windows == ["tau_window"]
+    text = section_text("wanted", {**problem, "windows": ["tau"]})
+    assert "The windows of geometric criteria (tau) are not built in" in text
