@@ -77,7 +77,7 @@ def write_study(folder, **dft_block):
     (folder / "study.yaml").write_text(yaml.safe_dump(study(**dft_block), sort_keys=False))
 
 
-TERNARIES = {"set": "ternaries"}
+TERNARIES = {"set": {"kind": "ternaries"}}
 
 
 @pytest.mark.slow
@@ -87,8 +87,8 @@ def test_the_stage_can_be_planned_and_the_report_does_not_need_it(tmp_path, prof
     after = {"after": ["ternaries"]}
     sets = {
         "ternaries": TERNARIES,
-        "convergence": {"set": "convergence", **after},
-        "alloys": {"set": "alloys", **after, "options": {"count": 4}},
+        "convergence": {"set": {"kind": "convergence"}, **after},
+        "alloys": {"set": {"kind": "alloys", "count": 4}, **after},
         "mine": {"file": "mine.csv"},
     }
     write_study(tmp_path, sets=sets, parts=3)
@@ -120,7 +120,7 @@ def finished(gpaw, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dft")
     (folder / "mine.csv").write_text("formula,lattice\nKMgCl3,4.95\nCsYbI3,6.2\nNaCl,\n")
     options = {"cutoff": 200, "kpoints": [1, 1, 1], "probes": [], "strains": [0.0, 0.02]}
-    write_study(folder, python=gpaw, parts=1, sets={"mine": {"file": "mine.csv", "options": options}})
+    write_study(folder, python=gpaw, parts=1, sets={"mine": {"file": "mine.csv", "settings": options}})
     done = snakemake(folder, "dft")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder

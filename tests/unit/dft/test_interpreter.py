@@ -41,7 +41,7 @@ def study(**dft_block):
     }
 
 
-TERNARIES = {"set": "ternaries"}
+TERNARIES = {"set": {"kind": "ternaries"}}
 
 
 def test_check_says_how_to_get_gpaw(tmp_path, capsys):

@@ -126,7 +126,7 @@ def test_rows_and_settings_are_chosen(csv_file):
         file=str(csv_file(CELLS)),
         rows=[1],
         layer={"heights": [0.12], "relax": True, "metal": "W"},
-        options={"kpoints": [6, 6, 1], "cutoff": 300, "steps": 5},
+        settings={"kpoints": [6, 6, 1], "cutoff": 300, "steps": 5},
     )
     [found], rejects = structure_sets.list_structures(spec, "mine")
     assert found["structure"] == "WS2 1 relaxed"
@@ -134,8 +134,6 @@ def test_rows_and_settings_are_chosen(csv_file):
     assert found["kpoints"] == [6, 6, 1]
     assert (found["settings"]["cutoff"], found["settings"]["steps"]) == (300, 5)
     assert rejects.empty
-    with pytest.raises(InputError, match="has no option"):
-        structure_sets.list_structures(spec.model_copy(update={"options": {"strains": [0.1]}}), "mine")
 
 
 @pytest.mark.parametrize(("rows", "message"), [([3], "no usable row"), ([2], "no cell to calculate")])
@@ -158,8 +156,13 @@ def test_rows_of_a_data_set_keep_their_numbers(tmp_path):
     ("entry", "message"),
     [
         ({"dataset": "data"}, "dataset goes with layer"),
-        ({"set": "ternaries", "layer": {"heights": [0.1]}}, "layer goes with file"),
+        ({"set": {"kind": "ternaries"}, "layer": {"heights": [0.1]}}, "layer goes with file"),
         ({"file": "a.csv", "rows": [1]}, "rows goes with layer"),
+        (
+            {"file": "a.csv", "layer": {"heights": [0.1]}, "settings": {"strains": [0.1]}},
+            "probes and strains go with compounds",
+        ),
+        ({"set": {"kind": "ternaries"}, "settings": {"cutoff": 500}}, "settings goes with file"),
         ({"candidates": "p", "rows": [1], "layer": {"heights": [0.1]}}, "rows goes with layer"),
         ({"file": "a.csv", "layer": {"heights": []}}, "at least 1"),
         ({"file": "a.csv", "layer": {"heights": [0.6]}}, "between 0 and 0.5"),
@@ -498,7 +501,7 @@ def test_a_calibrated_cell_comes_out_again(gpaw, tmp_path):
     entry = {
         "file": "cells.csv",
         "layer": {"heights": cell["height"].tolist()},
-        "options": {"kpoints": known["kpoints"]},
+        "settings": {"kpoints": known["kpoints"]},
     }
     given["dft"] = {"python": gpaw, "parts": 1, "sets": {"mine": entry}}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, get_args, get_type_hints
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from nestmat.config.base import Name, Part
+from nestmat.config.kinds import Choice, options_are_checked
 
+Number = int | float
+"""A number as it is written: 500 stays an integer."""
 DFT_TABLES = ("records", "calculations", "compounds", "electronic")
 """What is told of all compounds: calculations as made and as read, perovskites, strained perovskites."""
 
@@ -37,12 +40,59 @@ class Layer(Part):
         return self
 
 
+class CalculationSettings(Part):
+    """Settings of calculations that differ from those of the reference set."""
+
+    cutoff: Number | None = Field(None, description="Cutoff of the plane waves in eV.")
+    kpoints: list[int] | None = Field(
+        None, description="k points along each reciprocal vector, centred on Gamma."
+    )
+    probes: list[Number] | None = Field(
+        None,
+        description="Linear scales at which the minimum of the energy is looked for; none: it is at 1.",
+    )
+    strains: list[Number] | None = Field(None, description="Linear strains about that minimum.")
+    functional: str | None = Field(None, description="Exchange and correlation, by GPAW's name.")
+    smearing: Number | None = Field(None, description="Width of the Fermi distribution in eV.")
+    density: Number | None = Field(
+        None, description="Change of the density at convergence, in electrons per valence electron."
+    )
+    eigenstates: Number | None = Field(
+        None, description="Change of the eigenstates at convergence, in eV² per valence electron."
+    )
+    empty: int | None = Field(None, description="Number of empty bands, of which the lowest is converged.")
+    force: Number | None = Field(None, description="Largest force that a relaxation leaves, in eV/Å.")
+    steps: int | None = Field(None, description="Steps that a relaxation may take.")
+    edges: list[list[Number]] | None = Field(
+        None,
+        description="Further k points at which band edges are looked for, in reciprocal cell vectors.",
+    )
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The settings that differ."""
+        return self.model_dump(exclude_none=True)
+
+
+class BuiltInSet(Choice):
+    """Structures as the reference set of cubic halide perovskites is made of; its keys are their options."""
+
+    registry: ClassVar[str] = "nestmat.dft.registry:STRUCTURE_SETS"
+    leading_arguments: ClassVar[int] = 1
+
+    kind: str = Field(description="Kind of the set.")
+
+    @property
+    def needs_calculations(self) -> bool:
+        """Whether the set is made from calculations of other sets."""
+        calculations = next(iter(get_type_hints(self.registered).values()))
+        return type(None) not in get_args(calculations)
+
+
 class StructureSet(Part):
     """Structures to calculate; exactly one of `set`, `file`, `candidates` and `dataset`."""
 
-    set: Literal["ternaries", "binaries", "convergence", "alloys"] | None = Field(
-        None, description="Built-in set, as the reference set of cubic halide perovskites is made of."
-    )
+    set: BuiltInSet | None = Field(None, description="A built-in set.")
     file: str | None = Field(
         None,
         description=(
@@ -62,16 +112,12 @@ class StructureSet(Part):
     after: list[Name] = Field(
         [], description="Sets listed before this one, whose calculations the built-in set is made from."
     )
-    options: dict[str, Any] = Field(
-        {},
-        description=(
-            "Arguments of the built-in set; for your own table changes to the settings: `cutoff`, `kpoints`, "
-            "`probes`, `strains` and others that docs/dft.md lists."
-        ),
+    settings: CalculationSettings = Field(
+        CalculationSettings(), description="Settings that differ, for all but built-in sets."
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> StructureSet:
+    def _one_source(self, info: ValidationInfo) -> StructureSet:
         sources = (self.set, self.file, self.candidates, self.dataset)
         if sum(source is not None for source in sources) != 1:
             raise ValueError("give exactly one of set, file, candidates, dataset")
@@ -83,9 +129,18 @@ class StructureSet(Part):
             raise ValueError("rows goes with layer, and with file or dataset")
         if self.set is None and self.after:
             raise ValueError("after goes with a built-in set, with nothing else")
-        if self.set in ("convergence", "alloys") and not self.after:
+        if self.set is not None and self.settings.stated:
+            raise ValueError("settings goes with file, candidates or dataset")
+        if self.layer is not None and (self.settings.stated.keys() & {"probes", "strains"}):
+            raise ValueError("settings: probes and strains go with compounds, and with no layer")
+        if (
+            self.set is not None
+            and options_are_checked(info)
+            and self.set.needs_calculations
+            and not self.after
+        ):
             raise ValueError(
-                f"set {self.set!r} is made from calculations: name the set of the ternaries in after"
+                f"set {self.set.kind!r} is made from calculations: name the set of the ternaries in after"
             )
         return self
 

@@ -91,19 +91,20 @@ class _Options(Part):
 
 
 @functools.cache
-def options_model(entry: Callable[..., Any]) -> type[Part]:
+def options_model(entry: Callable[..., Any], leading_arguments: int = 0) -> type[Part]:
     """Pydantic model of the options of a kind.
 
     Args:
         entry: A dataclass, or a function whose parameters are the options. Fields without ``init`` are no
             options; descriptions are those of the docstring; ``metadata`` of a field may hold limits of
             `pydantic.Field`: ``{"gt": 0}``.
+        leading_arguments: First parameters that are no options.
     """
     descriptions = described_options(entry)
     hints = typing.get_type_hints(entry, include_extras=True)
     fields = {
         name: (hints.get(name, Any), Field(default, description=descriptions.get(name, ""), **limits))
-        for name, default, limits in _declared_options(entry)
+        for name, default, limits in [*_declared_options(entry)][leading_arguments:]
     }
     return create_model(f"{entry.__name__}Options", __base__=_Options, **fields)  # type: ignore[call-overload]
 
@@ -126,10 +127,12 @@ class Choice(Part):
 
     Attributes:
         registry: Name of the registry, as `registry_named` takes it.
+        leading_arguments: First parameters of registered functions that are no options.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     registry: ClassVar[str]
+    leading_arguments: ClassVar[int] = 0
 
     kind: str
 
@@ -144,18 +147,13 @@ class Choice(Part):
         return registry_named(cls.registry)
 
     @classmethod
-    def options_entry(cls, kind: str) -> Callable[..., Any]:
-        """Dataclass or function whose fields or parameters are the options of a kind."""
-        return cls.kinds()[kind]
-
-    @classmethod
     def model_of(cls, kind: str) -> type[Part]:
         """Pydantic model of the options of a kind.
 
         Raises:
             InputError: An option has the name of a key that all kinds have.
         """
-        model = options_model(cls.options_entry(kind))
+        model = options_model(cls.kinds()[kind], cls.leading_arguments)
         if clash := sorted(set(model.model_fields) & set(cls.model_fields)):
             raise InputError(
                 f"The {cls.kinds().noun} {kind!r} has an option {clash[0]!r}, which is a key of every "
@@ -193,11 +191,11 @@ class Choice(Part):
         options = self.model_of(self.kind).model_validate(self.options)
         return {name: getattr(options, name) for name in type(options).model_fields}
 
-    def build(self, **further: Any) -> Any:
+    def build(self, *leading: Any) -> Any:
         """The registered class with the options, or what the registered function returns for them.
 
         Args:
-            further: Fields or arguments that are no options of a study.
+            leading: First arguments that are no options, `leading_arguments` of them.
 
         Raises:
             InputError: An option is unknown or does not fit.
@@ -210,7 +208,7 @@ class Choice(Part):
                 f"{explain_options(error.errors())}.",
                 remedy=f"its options are {', '.join(self.model_of(self.kind).model_fields) or 'none'}.",
             ) from error
-        return self.registered(**options, **further)
+        return self.registered(*leading, **options)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

@@ -159,7 +159,7 @@ def list_layers(
                 shown = " ".join(f"{number:g}" for number in cell)
                 rejected.append((row["row"], " ".join(CELL), shown, str(error)))
                 break
-            settings: dict[str, Any] = {"kpoints": MESH, **spec.options}
+            settings: dict[str, Any] = {"kpoints": MESH, **spec.settings.stated}
             structures.append(
                 structure(
                     *(label, formula, "layer", sites),

@@ -8,7 +8,6 @@ calculation.
 from __future__ import annotations
 
 import csv
-import inspect
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,10 +20,8 @@ from nestmat import tables
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.config.dft import StructureSet
 from nestmat.data.reading import read
-from nestmat.data.registry import closest
 from nestmat.dft import layers, reference_set
-from nestmat.dft.registry import STRUCTURE_SETS
-from nestmat.dft.structures import SETTINGS, radius_rule, structure_record
+from nestmat.dft.structures import radius_rule, structure_record
 from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.formulas import parse
@@ -57,25 +54,20 @@ def list_structures(
         `nestmat.tables.REJECTS`.
 
     Raises:
-        InputError: An option is unknown, the calculations lack what the set needs, or the table has no
+        InputError: An option does not fit, the calculations lack what the set needs, or the table has no
             usable row.
     """
     table = table or spec.file
     if spec.layer is not None:
         assert table is not None
-        _check_options(name, spec.options, ["kpoints", "cutoff", "edges", *SETTINGS])
         structures, _, rejects = layers.list_layers(spec, name, table)
         return structures, rejects
     if table is not None:
-        return read_structures(table, name, **spec.options)
+        return read_structures(table, name, **spec.settings.stated)
     assert spec.set is not None
-    make = STRUCTURE_SETS[spec.set]
-    _check_options(name, spec.options, list(inspect.signature(make).parameters)[1:])
     calculated = list(records)
     try:
-        structures = list(
-            make(reference_set.calculations(calculated) if calculated else None, **spec.options)
-        )
+        structures = list(spec.set.build(reference_set.calculations(calculated) if calculated else None))
     except ValueError as error:
         raise InputError(
             f"The structures cannot be listed: {error}.",
@@ -83,17 +75,6 @@ def list_structures(
             remedy="look at the failed calculations of the sets named in `after`.",
         ) from error
     return structures, pd.DataFrame(columns=list(tables.REJECTS))
-
-
-def _check_options(name: str, options: Mapping[str, Any], names: Sequence[str]) -> None:
-    for option in options:
-        if option not in names:
-            raise InputError(
-                f"The set has no option {option!r}{closest(option, names)}.",
-                key=f"dft.sets.{name}.options",
-                value=option,
-                remedy=f"it takes {', '.join(names)}." if names else "it takes none.",
-            )
 
 
 def read_structures(path: str | Path, name: str, **options: Any) -> tuple[list[dict[str, Any]], pd.DataFrame]:
@@ -108,9 +89,8 @@ def read_structures(path: str | Path, name: str, **options: Any) -> tuple[list[d
         Structures, and rejects with the columns of `nestmat.tables.REJECTS`.
 
     Raises:
-        InputError: An option is unknown, or the file cannot be read or has no usable row.
+        InputError: The file cannot be read or has no usable row.
     """
-    _check_options(name, options, ["kpoints", "probes", "strains", "cutoff", "edges", *SETTINGS])
     path = Path(path)
     columns = {}
     if "lattice" in _header(path):
