@@ -15,9 +15,9 @@ from nestmat.logs import job_log
 def main(snakemake: Any) -> None:
     """Map the rule's files and parameters to `nestmat.dft.interpreter.check_interpreter`."""
     with job_log(snakemake):
-        found = check_interpreter(snakemake.params.python)
-        write_text(snakemake.output.json, json.dumps(found, indent=2) + "\n")
-        write_text(snakemake.output.interpreter, found["interpreter"] + "\n")
+        interpreter = check_interpreter(snakemake.params.python)
+        write_text(snakemake.output.json, json.dumps(interpreter, indent=2) + "\n")
+        write_text(snakemake.output.interpreter, interpreter["interpreter"] + "\n")
 
 
 if "snakemake" in globals():

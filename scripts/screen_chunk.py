@@ -15,13 +15,13 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.search.screening.screen_chunk`."""
     with job_log(snakemake):
         design = open_design(snakemake)
-        given = design.config.screen
+        screen = design.config.screen
         screen_chunk(
             design.problem,
             snakemake.output.table,
-            Screening(keep=given.keep, sample=given.sample),
+            Screening(keep=screen.keep, sample=screen.sample),
             int(snakemake.wildcards.chunk),
-            given.chunks,
+            screen.chunks,
             units=design.units,
             facts={"problem": design.name},
         )
