@@ -3,7 +3,7 @@
 from nestmat.figures.drawing import available, title
 from nestmat.figures.registry import FIGURES
 from nestmat.plan.code import kind_files
-from nestmat.report.registry import SECTIONS, required_tables
+from nestmat.report.registry import SECTIONS, required_tables, template_files
 
 figure_kinds = {subject: [kind for name, kind in available(STUDY) if name == subject] for subject in SUBJECTS}
 titles = {subject: title(STUDY, subject) for subject in SUBJECTS}
@@ -55,6 +55,7 @@ rule write_report:
         published=PUBLISHED,
         code=code("write_report"),
         sections=kind_files(SECTIONS, SECTIONS),
+        templates=template_files(),
         kinds=kind_files(FIGURES, {kind for kinds in figure_kinds.values() for kind in kinds}),
     output:
         report="<results>/report.html",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nestmat.plugins import Registry
@@ -73,3 +75,8 @@ def required_tables(study: Study) -> list[str]:
     """Every file but the figures that the report of a study is written from, relative to its results."""
     files = [file for _, section, name in sections_of(study) for file in section.required_tables(study, name)]
     return list(dict.fromkeys(files))
+
+
+def template_files() -> list[str]:
+    """Every template of the library, relative to the working directory: a report follows their changes."""
+    return sorted(os.path.relpath(file) for file in Path(__file__).with_name("templates").glob("*.html"))
