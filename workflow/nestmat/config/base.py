@@ -21,7 +21,7 @@ def one_of(part: Part, names: tuple[str, ...]) -> str:
     Raises:
         ValueError: None or several are.
     """
-    given = [name for name in names if getattr(part, name) is not None]
-    if len(given) != 1:
+    stated = [name for name in names if getattr(part, name) is not None]
+    if len(stated) != 1:
         raise ValueError(f"give exactly one of {', '.join(names)}")
-    return given[0]
+    return stated[0]

@@ -137,8 +137,8 @@ def _check_recommended(key: str, recommended: Recommended, scale: Scale) -> None
     for member in recommended.stack:
         _need(member, scale.competitors, f"{key}.stack")
         heads = scale.models[member].specification.heads if member in scale.models else scale.targets
-        if lacking := sorted(set(scale.targets) - set(heads)):
-            raise ValueError(f"{key}.stack: {member!r} has no head for {lacking}")
+        if missing := sorted(set(scale.targets) - set(heads)):
+            raise ValueError(f"{key}.stack: {member!r} has no head for {missing}")
         if member in scale.models and scale.models[member].specification.joint:
             raise ValueError(
                 f"{key}.stack: {member!r} is trained jointly, and the parent that it trains would see the "
@@ -227,11 +227,11 @@ def check_shared_splits(scales: Scales) -> None:
     first: dict[str, tuple[str, Split]] = {}
     for name, scale in scales.items():
         for key, split in scale.splits.items():
-            other, first_split = first.setdefault(key, (name, split))
+            first_scale, first_split = first.setdefault(key, (name, split))
             if "shared" in (split.kind, first_split.kind) and split != first_split:
                 raise ValueError(
-                    f"scales.{name}.splits.{key}: differs from that of scale {other!r}; a shared split has "
-                    "the same settings at every scale"
+                    f"scales.{name}.splits.{key}: differs from that of scale {first_scale!r}; a shared split "
+                    "has the same settings at every scale"
                 )
             if split.kind != "shared":
                 continue
@@ -298,8 +298,8 @@ def check_generative(key: str, generative: GeneratorSpec, scales: Scales) -> Non
     if generative.space.sites is not None or generative.space.elements is not None:
         raise ValueError(f"{key}.space: has to be of variables alone, which are columns of the data set")
     columns = {column for block in scale.features.values() for column in block.build().copied_columns}
-    if lacking := sorted(set(generative.space.variables) - columns):
-        raise ValueError(f"{key}.space: {lacking[0]!r} is not a column of a feature block of the scale")
+    if missing := sorted(set(generative.space.variables) - columns):
+        raise ValueError(f"{key}.space: {missing[0]!r} is not a column of a feature block of the scale")
 
 
 def check_methods(name: str, problem: DesignProblem, generative: Mapping[str, GeneratorSpec]) -> None:

@@ -194,9 +194,9 @@ class DatasetSpec(DataFile):
             raise ValueError("give formula or formula_template, not both")
         if self.elements and not (self.formula or self.formula_template):
             raise ValueError("elements goes with formula or formula_template")
-        if taken := sorted({"row_id", "row", "formula", "material", "flag"} & set(self.columns)):
+        if reserved := sorted({"row_id", "row", "formula", "material", "flag"} & set(self.columns)):
             raise ValueError(
-                f"columns {taken} have names that nestmat uses itself: choose another name and give the "
+                f"columns {reserved} have names that nestmat uses itself: choose another name and give the "
                 "file's as header"
             )
         return self
@@ -208,8 +208,8 @@ class DatasetSpec(DataFile):
 
     def named(self, header: str) -> str | None:
         """Name of the column that has a header in the file, or that a generator makes under this name."""
-        found = (name for name, column in self.columns.items() if (column.header or name) == header)
-        return next(found, None)
+        names = (name for name, column in self.columns.items() if (column.header or name) == header)
+        return next(names, None)
 
     @property
     def simulates_devices(self) -> bool:

@@ -160,12 +160,14 @@ class Dft(Part):
 
     @model_validator(mode="after")
     def _references(self) -> Dft:
-        seen: list[str] = []
+        listed: list[str] = []
         for name, entry in self.sets.items():
             if name in DFT_TABLES:
                 raise ValueError(f"sets.{name}: has the name of a table of results; choose another")
-            for other in entry.after:
-                if other not in seen:
-                    raise ValueError(f"sets.{name}.after: {other!r} is not a set listed before this one")
-            seen.append(name)
+            for predecessor in entry.after:
+                if predecessor not in listed:
+                    raise ValueError(
+                        f"sets.{name}.after: {predecessor!r} is not a set listed before this one"
+                    )
+            listed.append(name)
         return self

@@ -26,7 +26,7 @@ class Representation(Part):
     published: str | None = Field(None, description="Name of the representation in the published numbers.")
 
     @model_validator(mode="after")
-    def _some(self) -> Representation:
+    def _describes_rows(self) -> Representation:
         if not self.blocks and self.latents is None:
             raise ValueError("give blocks, latents or both")
         return self

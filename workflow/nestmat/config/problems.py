@@ -111,9 +111,9 @@ class Judges(KeyedKinds):
         if not self.arguments:
             raise ValueError("give one judge or more")
         for kind, judge in self.build_all().items() if options_are_checked(info) else ():
-            for other in judge.needs:
-                if other not in self.arguments:
-                    raise ValueError(f"{kind} takes what {other} predicts: give {other} too")
+            for needed in judge.needs:
+                if needed not in self.arguments:
+                    raise ValueError(f"{kind} takes what {needed} predicts: give {needed} too")
         return self
 
 

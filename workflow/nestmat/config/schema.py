@@ -60,10 +60,10 @@ def rule_graph(root: Path) -> str:
     """The rules of a two-scale study as a Mermaid flow chart, without the arrows that others imply."""
     command = [sys.executable, "-m", "snakemake", "--forceall", "--rulegraph", "mermaid-js"]
     command += ["--configfile", GRAPH_OF]
-    told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
-    names = dict(re.findall(r"(id\d+)\[([^\]]+)\]", told))
+    graph = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    names = dict(re.findall(r"(id\d+)\[([^\]]+)\]", graph))
     after: dict[str, set[str]] = {name: set() for name in names.values()}
-    for before, rule in re.findall(r"(id\d+) --> (id\d+)", told):
+    for before, rule in re.findall(r"(id\d+) --> (id\d+)", graph):
         after[names[before]].add(names[rule])
 
     def reached(rule: str, seen: set[str]) -> set[str]:
@@ -97,16 +97,16 @@ def _references(node: Any) -> Iterator[str]:
 
 def _reached(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> list[str]:
     """Names of the definitions in the order in which a reader meets them."""
-    found: list[str] = []
+    names: list[str] = []
 
     def visit(node: Any) -> None:
         for name in dict.fromkeys(_references(node)):
-            if name not in found:
-                found.append(name)
+            if name not in names:
+                names.append(name)
                 visit(definitions[name])
 
     visit(schema["properties"])
-    return found
+    return names
 
 
 def _group(name: str, group: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
