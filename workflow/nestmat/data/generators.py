@@ -86,7 +86,14 @@ def perovskite_space(
     steps: int = 4,
     mixed: Sequence[str] = ("A", "B", "X"),
 ) -> pd.DataFrame:
-    """The compositions of `nestmat.materials.perovskite_grid.perovskites`, which has the arguments.
+    """Compositions ABX3 of a grid, each once; see `nestmat.materials.perovskite_grid.perovskites`.
+
+    Args:
+        a: Ions of site A.
+        b: Ions of site B.
+        x: Ions of site X.
+        steps: Equal steps that the mixing ratio of two ions on a site is divided into.
+        mixed: Sites on which two ions may be mixed.
 
     Returns:
         One row a composition, with the column formula: features are derived from it.
