@@ -7,7 +7,6 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from feature_tables import write_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
@@ -22,6 +21,7 @@ from nestmat.evaluation.protocols import assign_folds, hold_out_rows
 from nestmat.scales.joint import _parent_members
 from nestmat.training.inner_folds import RowSplit
 from nestmat.training.members import Members
+from support.feature_tables import write_features
 
 PUBLISHED = Split(kind="holdout", test=0.1, hidden=0.3, unused=0.2, seed=42)
 

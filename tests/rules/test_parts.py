@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from factories import snakemake
 
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
+from support.running import snakemake
 
 PLUGIN = '''
 from dataclasses import dataclass

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from factories import snakemake
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -24,6 +23,7 @@ from nestmat.materials.formulas import parse
 from nestmat.paths import ROOT
 from nestmat.search.spaces.alloys import Alloy
 from nestmat.search.spaces.simplex import Simplex
+from support.running import snakemake
 
 ELEMENTS = ["Al", "Co", "Cr", "Cu", "Fe", "Ni", "Ti"]
 ROWS = 160

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from factories import snakemake
 
 from nestmat import cli, tables
+from support.running import snakemake
 
 pytestmark = pytest.mark.slow
 

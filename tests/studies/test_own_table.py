@@ -7,9 +7,9 @@ import random
 import pandas as pd
 import pytest
 import yaml
-from factories import snakemake
 
 from nestmat import cli, tables
+from support.running import snakemake
 
 pytestmark = pytest.mark.slow
 

@@ -5,10 +5,10 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
-from factories import snakemake
 
 from nestmat import cli, tables
 from nestmat.paths import ROOT
+from support.running import snakemake
 
 pytestmark = [pytest.mark.slow, pytest.mark.mirror]
 

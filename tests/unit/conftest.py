@@ -1,5 +1,5 @@
 """Fixtures that several packages share."""
 
-from trained_alloys import interpreted, trained
+from support.trained_alloys import interpreted, trained
 
 __all__ = ["interpreted", "trained"]

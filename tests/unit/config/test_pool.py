@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import factories
 import pytest
 import torch
 
@@ -10,6 +9,7 @@ from nestmat.config.loading import load_study, study_from
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 from nestmat.plan.tables import representations
+from support.device_study import device_configuration
 
 torch.set_num_threads(1)
 
@@ -56,7 +56,7 @@ def test_models_trained_on_the_labels_of_the_pool_are_known():
     ],
 )
 def test_a_pool_that_cannot_be_searched_is_refused(change, message):
-    content = factories.configuration()
+    content = device_configuration()
     content["scales"]["gap"]["pool"].update(change)
     with pytest.raises(InputError, match=message):
         study_from(content)

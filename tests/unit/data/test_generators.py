@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from factories import read_generated
 
 from nestmat.config.datasets import DatasetGenerator, DatasetSpec
 from nestmat.config.loading import study_from
@@ -19,6 +18,7 @@ from nestmat.materials.formulas import parse
 from nestmat.paths import RESOURCES
 from nestmat.plan import tables as jobs
 from nestmat.plan.code import code, kind_files
+from support.generated import read_generated
 
 
 @pytest.mark.parametrize("noise", [0.1, 1.0])

@@ -6,12 +6,12 @@ import json
 
 import pandas as pd
 import pytest
-from alloy_search import ELEMENTS
 
 from nestmat.design.metrics import assess
 from nestmat.search.problem import Target
 from nestmat.search.spaces.alloys import Alloy
 from nestmat.search.spaces.simplex import Simplex
+from support.alloy_search import ELEMENTS
 
 
 def judged_alloys() -> pd.DataFrame:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from alloy_search import RULES
 
 from nestmat.config.spaces import DesignSpace
 from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
+from support.alloy_search import RULES
 
 
 def test_the_largest_share_of_any_species_is_one_more_bound():

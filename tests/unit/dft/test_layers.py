@@ -12,7 +12,6 @@ import pytest
 import torch
 import yaml
 from pymatgen.core import Lattice, Structure
-from report_text import section_html, section_text, table_cells
 
 from nestmat import tables
 from nestmat.config.dft import StructureSet
@@ -29,6 +28,7 @@ from nestmat.paths import ROOT
 from nestmat.report.registry import SECTIONS, required_tables
 from nestmat.report.source import Source
 from nestmat.search.problem import Problem, Target
+from support.report_text import section_html, section_text, table_cells
 
 CELLS = """\
 a,b,c,alpha,beta,gamma,field,gap

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from feature_tables import write_features
 
 from nestmat.evaluation.protocols import assign_folds
+from support.feature_tables import write_features
 
 
 @pytest.fixture

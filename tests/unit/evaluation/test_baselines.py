@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 from sklearn.neighbors import KNeighborsRegressor
-from small_scale import QUICK, STACK
 
 from nestmat import tables
 from nestmat.errors import InputError
@@ -13,6 +12,7 @@ from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.stack import recommend_predictor
 from nestmat.plugins import load_plugins
+from support.small_scale import QUICK, STACK
 
 
 def test_rows_are_predicted_once_and_inner_ones_for_the_stack(scale, tmp_path):

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
-from small_scale import holdout_predictions
 
 from nestmat.evaluation.classification import (
     roc_auc,
@@ -19,6 +18,7 @@ from nestmat.evaluation.comparison import (
 )
 from nestmat.labels import comparisons as measures
 from nestmat.report.sections.nesting import verdict
+from support.small_scale import holdout_predictions
 
 
 def test_interval_of_independent_rows_is_that_of_the_mean():

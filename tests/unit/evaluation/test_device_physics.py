@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from factories import read_generated
-from report_text import section_text
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -38,6 +36,8 @@ from nestmat.report.sections.device_physics import physics_errors
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.checkpoints import Trained
+from support.generated import read_generated
+from support.report_text import section_text
 
 STRAINS = np.array([-0.06, -0.02, 0.0, 0.03])
 GAPS = {f"{a}{b}{x}3": 0.8 + 0.3 * i + 0.25 * j + 0.15 * k for i, a in enumerate(("K", "Cs"))

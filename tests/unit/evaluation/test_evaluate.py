@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from feature_tables import write_features
-from small_scale import predictions_of
 
 from nestmat import tables
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.evaluation.metrics import summarise
+from support.feature_tables import write_features
+from support.small_scale import predictions_of
 
 
 def test_an_evaluation_writes_its_tables(tmp_path):

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from feature_tables import write_features
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
-from small_scale import holdout_predictions, predictions_of
 
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.evaluation.metrics import error_metrics, measure, reconstructions, summarise
+from support.feature_tables import write_features
+from support.small_scale import holdout_predictions, predictions_of
 
 
 def test_error_metrics_equal_scikit_learn():

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import factories
 import numpy as np
 import pytest
 import torch
-from pool_searches import search, table
-from report_text import section_text
 
 from nestmat import tables
 from nestmat.evaluation import pool as pools
+from support.device_results import write_device_results
+from support.pool_searches import search, table
+from support.report_text import section_text
 
 torch.set_num_threads(1)
 
@@ -18,7 +18,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     root = tmp_path_factory.mktemp("results") / "toy_devices"
-    factories.write_results(root)
+    write_device_results(root)
     return root
 
 

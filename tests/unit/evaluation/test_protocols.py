@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from feature_tables import write_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import KFold, StratifiedKFold
@@ -14,6 +13,7 @@ from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds, shared_folds, split_folds
 from nestmat.training.inner_folds import count_folds, merged_inner_folds
+from support.feature_tables import write_features
 
 chains = st.lists(
     st.lists(st.integers(0, 40).map("m{}".format), min_size=1, max_size=120), min_size=1, max_size=3

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
-from small_scale import QUICK, STACK
 
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation import calibration
 from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixture, recommend_predictor
+from support.small_scale import QUICK, STACK
 
 
 def test_convex_weights_minimise_their_objective():

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from feature_tables import write_features
-from small_scale import holdout_predictions
 
 from nestmat import tables
 from nestmat.config.evaluation import Stratum
 from nestmat.errors import InputError
 from nestmat.evaluation.evaluate import OUTPUTS, Evaluation, evaluate_scale
+from support.feature_tables import write_features
+from support.small_scale import holdout_predictions
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-import factories
 import numpy as np
 import pandas as pd
 import pytest
@@ -27,14 +26,16 @@ from nestmat.labels.scales import Labels
 from nestmat.labels.text import with_unit
 from nestmat.paths import ROOT
 from nestmat.tables import Column
+from support.device_results import write_device_results
+from support.device_study import device_configuration, device_study, published_numbers
 
-STUDY = factories.study()
+STUDY = device_study()
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("results") / "toy_devices"
-    factories.write_results(root)
+    write_device_results(root)
     return root
 
 
@@ -46,7 +47,7 @@ def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFr
         frames[key] = pd.concat(parts, ignore_index=True)
     if about.subject == "problem":
         return frames, DesignLabels.of(STUDY, scale)
-    published = factories.published()
+    published = published_numbers()
     frames["published"] = published[published["scale"] == scale]
     columns = tables.schema(results / f"features/{scale}.parquet")
     return frames, Labels(STUDY, scale, columns)
@@ -63,7 +64,7 @@ def draw(results: Path, scale: str, name: str, output: Path, study=STUDY) -> Non
     inputs = {
         k: [results / p for p in paths] for k, paths in drawing.required_tables(study, scale, name).items()
     }
-    published = factories.published()
+    published = published_numbers()
     drawing.draw(name, inputs, study, scale, output, published=published[published["scale"] == scale])
 
 
@@ -102,7 +103,7 @@ def test_a_problem_that_asks_generative_models_has_their_figures():
 
 
 def test_a_problem_has_the_figures_that_its_parts_allow():
-    content = factories.configuration()
+    content = device_configuration()
     problem = content["search"]["absorbers"]
     del problem["verify"]["file"]
     assert ("absorbers", "verification") not in drawing.available(study_from(content))
@@ -113,7 +114,7 @@ def test_a_problem_has_the_figures_that_its_parts_allow():
 
 
 def test_a_scale_without_interpretation_or_targets_has_fewer_figures():
-    content = factories.configuration()
+    content = device_configuration()
     gap = content["scales"]["gap"]
     del gap["interpret"], gap["sweep"], gap["recommended"], gap["pool"]
     gap["targets"], gap["baselines"] = [], {}
@@ -213,7 +214,7 @@ def test_errors_are_sorted_by_validation_error(results):
 
 
 def test_devices_stand_at_the_gap_that_the_data_set_states_where_none_is_passed_down(results):
-    content = factories.configuration()
+    content = device_configuration()
     content["scales"]["efficiency"]["pass_prediction"] = False
     columns = content["datasets"]["devices"]["columns"]
     columns["band_gap"] = {"unit": "eV", "label": True, "missing": "keep", "description": "stated gap, as is"}
@@ -266,7 +267,7 @@ def test_a_table_with_no_row_to_draw_is_an_error(results, tmp_path):
     tables.write(empty, pd.DataFrame(columns=list(tables.METRICS)), tables.METRICS)
     inputs = {"metrics": empty, "features": results / "features/gap.parquet"}
     with pytest.raises(InputError, match="no row to draw the figure 'errors' of 'gap'"):
-        drawing.draw("errors", inputs, STUDY, "gap", tmp_path / "x.svg", published=factories.published())
+        drawing.draw("errors", inputs, STUDY, "gap", tmp_path / "x.svg", published=published_numbers())
     assert not (tmp_path / "x.svg").exists()
 
 
@@ -356,7 +357,7 @@ def test_many_protocols_and_models_fit(results):
 
 
 def study_with(more: list[pd.DataFrame]):
-    content = factories.configuration()
+    content = device_configuration()
     baselines = content["scales"]["efficiency"]["baselines"]
     for part in more:
         baselines[part["model"].iloc[0]] = baselines["ridge"] | {"title": ""}
@@ -403,6 +404,6 @@ def test_asking_which_figures_there_are_loads_no_plotting():
 
 def test_headline_is_the_recommended_predictor_or_the_first_model():
     assert kind.headline(STUDY, "gap") == "recommended"
-    content = factories.configuration()
+    content = device_configuration()
     del content["scales"]["gap"]["recommended"]
     assert kind.headline(study_from(content), "gap") == "nestmat"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from trained_toy import model_in, write_scale
 
 from nestmat.interpretation.members import Explained
+from support.trained_toy import model_in, write_scale
 
 
 @pytest.fixture(scope="session")

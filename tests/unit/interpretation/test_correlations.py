@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from trained_toy import ROWS
 
 from nestmat.interpretation.correlations import CORRELATIONS, correlation_table
+from support.trained_toy import ROWS
 
 
 def test_correlations_are_those_of_rows_left_out(folder, explained):

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from alloy_tables import NAMES
 
 from nestmat import tables
 from nestmat.errors import InputError
@@ -19,6 +18,7 @@ from nestmat.interpretation.disentanglement import (
     whiten,
 )
 from nestmat.training.checkpoints import Trained
+from support.alloy_tables import NAMES
 
 
 def test_total_variation_counts_atoms_that_are_wrong():

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from trained_toy import ROWS
 
 from nestmat import tables
 from nestmat.interpretation.embed import EMBEDDING, embed_latents
+from support.trained_toy import ROWS
 
 
 @pytest.mark.slow

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alloy_tables import NAMES, scale, write_alloys, write_folds
 from pydantic import ValidationError
-from trained_alloys import MODEL
 
 from nestmat import tables
 from nestmat.config.interpretation import AlloyFamilies
@@ -18,6 +16,8 @@ from nestmat.models.specification import Training
 from nestmat.paths import ROOT
 from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.checkpoints import Trained
+from support.alloy_tables import NAMES, scale, write_alloys, write_folds
+from support.trained_alloys import MODEL
 
 
 def test_families_are_all_choices_of_elements():

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from trained_toy import model_in
-
 from nestmat import tables
 from nestmat.interpretation.correlations import CORRELATIONS
 from nestmat.interpretation.interpret import Effort, interpret_scale
 from nestmat.interpretation.shapley import SHAPLEY
+from support.trained_toy import model_in
 
 
 def test_interpret_scale_writes_the_same_again(folder, tmp_path):

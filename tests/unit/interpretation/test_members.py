@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from trained_toy import ROWS, model_in
 
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.interpretation.members import Explained, players
 from nestmat.interpretation.shapley import shapley_table
+from support.trained_toy import ROWS, model_in
 
 
 def test_members_left_a_fold_out(explained):

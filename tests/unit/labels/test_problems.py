@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import doctest
 
-import factories
-from absorber_problem import labels_of
-
 from nestmat.config.loading import study_from
 from nestmat.labels import problems
 from nestmat.labels.problems import DesignLabels
+from support.absorber_problem import labels_of
+from support.device_study import device_configuration
 
 
 def test_examples_of_names():
@@ -26,7 +25,7 @@ def test_a_judge_of_a_plugin_is_named_by_its_key():
 
 
 def test_names_of_quantities_tell_two_scales_apart():
-    content = factories.configuration()
+    content = device_configuration()
     content["datasets"]["devices"]["columns"]["PCE"]["description"] = "Band gap (PBE)."
     labels = DesignLabels.of(study_from(content), "absorbers")
     assert labels.name("gap.Gap") == "Band gap (PBE), Band gap"

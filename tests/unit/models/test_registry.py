@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
-from trained_scales import outputs, write_scale
 
 from nestmat import tables
 from nestmat.config.networks import SpecificationPart
@@ -22,6 +21,7 @@ from nestmat.scales.chain import predict_chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.training.checkpoints import Trained
+from support.trained_scales import outputs, write_scale
 
 PLUGIN = Path(__file__).parent / "principal_components.py"
 OPTIONS = {

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from report_text import plain, section_html, section_text, table_cells
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -30,6 +29,7 @@ from nestmat.report.sections.wanted import describe_problem
 from nestmat.report.source import Source
 from nestmat.report.write import render_page
 from nestmat.search.problem import Target
+from support.report_text import plain, section_html, section_text, table_cells
 
 ELEMENTS = [
     "Al",

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from report_text import plain
 
 from nestmat.figures.registry import FIGURES
 from nestmat.plugins import load_plugins
@@ -15,6 +14,7 @@ from nestmat.report.registry import SECTIONS, required_tables
 from nestmat.report.section import Section
 from nestmat.report.source import Source
 from nestmat.report.write import render_page
+from support.report_text import plain
 
 PLUGIN = '''
 from pathlib import Path

@@ -9,7 +9,6 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
-import factories
 import pandas as pd
 import pytest
 
@@ -21,13 +20,15 @@ from nestmat.labels.scales import Labels
 from nestmat.report import write as report_writer
 from nestmat.report.registry import required_tables
 from nestmat.report.source import Source
+from support.device_results import write_device_results
+from support.device_study import device_configuration, device_study, published_numbers
 
 COMMAND = "snakemake --cores 2 --configfile toy.yaml"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="9" height="9"/></svg>'
 
 
 def published() -> dict[str, pd.DataFrame]:
-    frame = factories.published()
+    frame = published_numbers()
     extra = frame[frame["model"] == "xgboost"].assign(
         model="", published="SVR", value=0.9, note="on other folds"
     )
@@ -39,7 +40,7 @@ def published() -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("results") / "toy_devices"
-    study = factories.write_results(root)
+    study = write_device_results(root)
     for scale, name in drawing.available(study):
         path = root / f"figures/{scale}/{name}.svg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +54,7 @@ def results(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def page(results) -> str:
     report_writer.write_report(
-        factories.study(), results, results / "report.html", command=COMMAND, published=published()
+        device_study(), results, results / "report.html", command=COMMAND, published=published()
     )
     return (results / "report.html").read_text(encoding="utf-8")
 
@@ -89,7 +90,7 @@ def test_page_is_well_formed_and_self_contained(page):
     text = Text(page)
     assert text.open == []
     assert all(source.startswith("data:image/svg+xml;base64,") for source in text.sources)
-    assert len(text.sources) == len(drawing.available(factories.study()))
+    assert len(text.sources) == len(drawing.available(device_study()))
     outside = [a for a in text.anchors if not a.startswith(("#", "https://doi.org/", "data:"))]
     assert outside == [f"search/absorbers/{name}" for name in ("candidates.csv", "candidates.jsonl", "cif/")]
     assert "<script" not in page
@@ -150,7 +151,7 @@ def test_rows_unaccounted_for_are_an_error(results, tmp_path):
 
 def write(root: Path) -> None:
     report_writer.write_report(
-        factories.study(), root, root / "report.html", command=COMMAND, published=published()
+        device_study(), root, root / "report.html", command=COMMAND, published=published()
     )
 
 
@@ -175,7 +176,7 @@ def test_what_should_exist_and_does_not_is_an_error(results, missing):
 
 
 def test_every_file_that_the_report_reads_is_named_as_needed(results):
-    named = set(required_tables(factories.study()))
+    named = set(required_tables(device_study()))
     assert all((results / path).is_file() for path in named)
     read: set[str] = set()
 
@@ -184,7 +185,7 @@ def test_every_file_that_the_report_reads_is_named_as_needed(results):
             read.add(name)
             return super().path(name)
 
-    report_writer.render_page(Recorded(factories.study(), results, published(), COMMAND))
+    report_writer.render_page(Recorded(device_study(), results, published(), COMMAND))
     assert {name for name in read if not name.startswith("figures/")} == named
 
 
@@ -197,7 +198,7 @@ def test_numbers_of_the_summary_are_those_of_the_tables(results, page):
     text = Text(page).text
     assert f"Published split. MAE {folds.mean():.3f} ± {folds.std(ddof=0):.3f} eV over 10 folds" in text
     others = metrics[metrics["model"] != "recommended"].groupby("model")["value"].mean()
-    names = Labels(factories.study(), "gap")
+    names = Labels(device_study(), "gap")
     assert f"Best single model: {names.model(others.idxmin())}, {others.min():.3f} eV." in text
     change = folds.mean() - 0.127
     assert (
@@ -273,7 +274,7 @@ def test_versions_and_command(page):
 
 def test_a_study_without_optional_parts_has_a_report(results):
     """No recommended predictor, interpretation, sweep or baselines: sections are left out, not empty."""
-    content = factories.configuration()
+    content = device_configuration()
     for scale in content["scales"].values():
         for key in ("recommended", "interpret", "sweep", "compare"):
             scale.pop(key, None)

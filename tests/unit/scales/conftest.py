@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from trained_scales import model, train, write_scale
 
 from nestmat.models.specification import Head
 from nestmat.scales.propagate import propagate_latents
+from support.trained_scales import model, train, write_scale
 
 
 @pytest.fixture(autouse=True)

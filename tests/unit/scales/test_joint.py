@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trained_scales import train, write_scale
 
 from nestmat import tables
 from nestmat.errors import InputError
@@ -14,6 +13,7 @@ from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.specification import Encoder, Head, Specification, Training
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.joint import JointParent, joint_parents
+from support.trained_scales import train, write_scale
 
 
 @pytest.fixture(scope="module")

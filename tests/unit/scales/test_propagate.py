@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from trained_scales import FOLDS, model, train, write_scale
 
 from nestmat import tables
 from nestmat.errors import InputError
@@ -13,6 +12,7 @@ from nestmat.scales.chain import predict_chain
 from nestmat.scales.propagate import propagate_latents
 from nestmat.training.checkpoints import Trained
 from nestmat.training.scale_data import ScaleData
+from support.trained_scales import FOLDS, model, train, write_scale
 
 
 def test_latents_of_its_own_rows_propagate_unchanged(chain, tmp_path):

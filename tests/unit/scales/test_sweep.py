@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from trained_scales import FOLDS, model
-
 from nestmat import tables
 from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Head
 from nestmat.scales.sweep import SWEEP, SweepJob, sweep_latents
+from support.trained_scales import FOLDS, model
 
 
 def test_sweep_gives_every_size_on_every_fold(chain, tmp_path):

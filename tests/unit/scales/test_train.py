@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from trained_scales import FOLDS, model, train, write_scale
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -20,6 +19,7 @@ from nestmat.plan.jobs import Jobs
 from nestmat.scales.propagate import propagate_latents
 from nestmat.training.inner_folds import merged_inner_folds
 from nestmat.training.scale_data import ScaleData
+from support.trained_scales import FOLDS, model, train, write_scale
 
 
 def test_predictions_cover_every_member_once(chain):

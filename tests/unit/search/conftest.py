@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from alloy_search import ALLOY_BLOCKS, ALLOY_MODELS, ELEMENTS, RULES, WANTED
-from perovskite_search import BLOCKS, MODELS, SPECIES, WEIGHTS, asked
 
 from nestmat import tables
 from nestmat.config.spaces import DesignSpace
@@ -25,6 +23,8 @@ from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
 from nestmat.search.spaces.factors import Choice, Interval
 from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
+from support.alloy_search import ALLOY_BLOCKS, ALLOY_MODELS, ELEMENTS, RULES, WANTED
+from support.perovskite_search import BLOCKS, MODELS, SPECIES, WEIGHTS, asked
 
 
 @pytest.fixture(scope="session")

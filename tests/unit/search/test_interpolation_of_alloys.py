@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from alloy_search import ELEMENTS
 
 from nestmat.search.interpolation import interpolate
 from nestmat.search.methods.conditional_decoder import ConditionalDecoder
+from support.alloy_search import ELEMENTS
 
 
 def test_a_path_rotates_latents_and_keeps_the_condition(alloy_space, alloy_problem):

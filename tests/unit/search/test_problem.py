@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from toy_search import problem
 
 from nestmat.errors import InputError
 from nestmat.search.problem import Constraint, Target, order
+from support.toy_search import problem
 
 
 def test_distances_of_goals():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import torch
-from perovskite_search import BLOCKS, SPECIES
+
+from support.perovskite_search import BLOCKS, SPECIES
 
 
 def test_a_chain_encodes_and_decodes_a_scale_as_its_model_does(perovskite_space, perovskite_surrogate):

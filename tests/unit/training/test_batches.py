@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from member_rows import members, model, scale
 
 from nestmat.errors import InputError
 from nestmat.models.specification import Head
 from nestmat.training.batches import Rows, pack
 from nestmat.training.chunks import train_members
 from nestmat.training.scaling import fit_scalers
+from support.member_rows import members, model, scale
 
 
 def test_an_epoch_of_batches_holds_every_row_once():

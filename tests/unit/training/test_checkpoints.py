@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from member_rows import ROWS, members, model, scale
 
 from nestmat.errors import InputError
 from nestmat.models.keys import ModelKey
@@ -17,6 +16,7 @@ from nestmat.models.specification import Head, Specification, Training, specific
 from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
 from nestmat.training.scale_data import ScaleData
+from support.member_rows import ROWS, members, model, scale
 
 
 def trained(data: ScaleData, specification: Specification) -> Trained:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from member_rows import members, model, scale
 
 from nestmat.models.specification import Head, Training
 from nestmat.training.chunks import chunk_members, train_members
+from support.member_rows import members, model, scale
 
 
 @pytest.mark.parametrize(

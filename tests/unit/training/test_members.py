@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from member_rows import FOLDS, ROWS, folds, members, scale
 
 from nestmat.errors import InputError
 from nestmat.training.members import Members, hold_out
 from nestmat.training.scale_data import ParentLatents
+from support.member_rows import FOLDS, ROWS, folds, members, scale
 
 
 def test_members_hold_every_fold_once_and_all_rows():

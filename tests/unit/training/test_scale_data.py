@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from feature_tables import write_features
 
 from nestmat.errors import InputError
 from nestmat.training.scale_data import ParentLatents, ScaleData
+from support.feature_tables import write_features
 
 
 def test_a_block_made_of_columns_of_another_is_read(tmp_path):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from member_rows import members, model, scale
 
 from nestmat.models.specification import Head, Training
 from nestmat.training.scaling import Scaler, fit_scalers
+from support.member_rows import members, model, scale
 
 
 def test_scalers_see_training_rows_alone():

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from member_rows import ROWS, members, model, scale
 
 from nestmat import progress
 from nestmat.errors import InputError
@@ -19,6 +18,7 @@ from nestmat.training.chunks import train_members
 from nestmat.training.members import hold_out
 from nestmat.training.scaling import fit_scalers
 from nestmat.training.trainer import Adam, Trainer
+from support.member_rows import ROWS, members, model, scale
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.1])

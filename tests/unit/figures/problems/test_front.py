@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-from absorber_problem import labels_of
 
 from nestmat.figures import style
 from nestmat.figures.problems import front
+from support.absorber_problem import labels_of
 
 
 def test_what_stands_across_the_first_target():

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from trained_alloys import SEEDS, labels
 
 from nestmat import tables
 from nestmat.figures import style
@@ -15,6 +14,7 @@ from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
 from nestmat.labels.text import latent_symbol
 from nestmat.paths import ROOT
+from support.trained_alloys import SEEDS, labels
 
 
 def frames(folder: Path, **names: str) -> dict[str, pd.DataFrame]:

@@ -8,8 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from alloy_tables import ELEMENTS, EVIDENCE
-from semi_supervised_networks import HALF, LATENTS, MEMBERS, ROWS, SEVERAL, SHAPES, batch, model, network_of
 from torch import distributions
 from torch.nn import functional
 
@@ -17,6 +15,18 @@ from nestmat.models.base import Batch, is_labelled
 from nestmat.models.noise import Noise
 from nestmat.models.semi_supervised.network import COMPARED, SemiSupervisedAutoencoder
 from nestmat.models.specification import Specification
+from support.alloy_tables import ELEMENTS, EVIDENCE
+from support.semi_supervised_networks import (
+    HALF,
+    LATENTS,
+    MEMBERS,
+    ROWS,
+    SEVERAL,
+    SHAPES,
+    batch,
+    model,
+    network_of,
+)
 
 
 def perceptron(weights: dict[str, torch.Tensor], name: str, key: str, x: torch.Tensor) -> torch.Tensor:

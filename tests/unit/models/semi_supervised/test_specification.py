@@ -6,11 +6,11 @@ import re
 from dataclasses import replace
 
 import pytest
-from semi_supervised_networks import BOTH, CLASS, NUMBER, SEVERAL, SHAPES, model
 
 from nestmat.errors import InputError
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.specification import Encoder, Head, Shapes, Specification
+from support.semi_supervised_networks import BOTH, CLASS, NUMBER, SEVERAL, SHAPES, model
 
 
 def test_a_teacher_of_numbers_is_refused():

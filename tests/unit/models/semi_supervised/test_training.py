@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from alloy_tables import scale, write_alloys, write_folds
-from semi_supervised_networks import BOTH, CLASS, HALF, LATENTS, batch, model, network_of
 
 from nestmat import tables
 from nestmat.models.keys import ModelKey
@@ -20,6 +18,8 @@ from nestmat.training.chunks import train_members
 from nestmat.training.members import Members
 from nestmat.training.scale_data import PseudoLabels, ScaleData
 from nestmat.training.trainer import penalty_share
+from support.alloy_tables import scale, write_alloys, write_folds
+from support.semi_supervised_networks import BOTH, CLASS, HALF, LATENTS, batch, model, network_of
 
 
 def test_penalties_grow_between_two_shares_of_the_epochs():

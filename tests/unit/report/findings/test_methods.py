@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from report_text import section_text
-
 from nestmat.report.findings.methods import rate_ratio
+from support.report_text import section_text
 
 
 def test_a_rate_is_compared_with_the_interval_of_one_without_hits():

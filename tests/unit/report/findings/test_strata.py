@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import factories
 import pandas as pd
 import pytest
-from report_text import section_html, table_cells
 
 from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.labels.scales import Labels
 from nestmat.report.findings.strata import strata_tables
+from support.device_study import device_configuration
+from support.report_text import section_html, table_cells
 
 
 @pytest.mark.parametrize("classes", [(), ("no", "yes")])
 def test_strata_are_told_of_numbers_and_of_classes(classes):
-    study = factories.configuration()
+    study = device_configuration()
     study["scales"]["gap"]["strata"] = {"light": {"column": "A_MASS", "high": 60, "title": "Light ions"}}
     unit = "" if classes else "eV"
     labels = Labels(study_from(study), "gap", {"Gap": tables.Column("float64", unit=unit, classes=classes)})

@@ -5,12 +5,9 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
-import factories
 import numpy as np
 import pandas as pd
 import pytest
-from absorber_problem import labels_of
-from report_text import plain, section_text
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -21,6 +18,10 @@ from nestmat.report.findings.verdict import method_verdict, promises
 from nestmat.report.registry import SECTIONS
 from nestmat.report.source import Source
 from nestmat.report.write import render_page
+from support.absorber_problem import labels_of
+from support.device_results import write_device_results
+from support.device_study import device_configuration, device_problem
+from support.report_text import plain, section_text
 
 
 def metrics_of(**hits: tuple[int, int]) -> pd.DataFrame:
@@ -90,7 +91,7 @@ def test_without_random_search_uniform_samples_are_to_beat():
 
 
 def test_a_method_that_searched_the_judge_is_none_to_choose():
-    methods = factories.problem()["methods"] | {"cheat": {"kind": "genetic", "predictor": "trees"}}
+    methods = device_problem()["methods"] | {"cheat": {"kind": "genetic", "predictor": "trees"}}
     found = verdict_of(labels_of(methods=methods), random=(20, 100), ranking=(22, 100), cheat=(90, 100))
     assert found.startswith("Ranking is enough")
 
@@ -103,7 +104,7 @@ def test_no_hit_by_all_judges_has_its_sentence():
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("results") / "toy_devices"
-    factories.write_results(root)
+    write_device_results(root)
     return root
 
 
@@ -120,7 +121,7 @@ def test_promises_are_those_of_the_method_of_the_shortlist(results):
 
 
 def test_a_problem_without_methods_has_a_chapter_but_no_verdict(results):
-    content = copy.deepcopy(factories.configuration())
+    content = copy.deepcopy(device_configuration())
     for key in list(content["search"]["absorbers"]):
         if key in ("methods", "judges", "shortlist", "verify", "retrain"):
             del content["search"]["absorbers"][key]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from report_text import section_html, section_text, table_cells
-from trained_alloys import labels
 
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.evaluation.metrics import TOTAL_VARIATION
 from nestmat.labels import comparisons
 from nestmat.report.findings import latents
+from support.report_text import section_html, section_text, table_cells
+from support.trained_alloys import labels
 
 
 def test_the_section_shows_compositions_and_the_probe(trained, tmp_path):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from report_text import section_text
 
 from nestmat.report.sections.nesting import verdict
+from support.report_text import section_text
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 
-import factories
 import numpy as np
 import pytest
 import torch
-from pool_searches import table
-from report_text import section_text
 
 from nestmat import tables
 from nestmat.config.loading import load_study
@@ -19,6 +16,10 @@ from nestmat.labels.scales import Labels
 from nestmat.paths import ROOT
 from nestmat.report.registry import SECTIONS
 from nestmat.report.source import Source
+from support.device_results import write_device_results
+from support.device_study import device_study, published_numbers
+from support.pool_searches import table
+from support.report_text import section_text
 
 torch.set_num_threads(1)
 
@@ -26,12 +27,12 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     root = tmp_path_factory.mktemp("results") / "toy_devices"
-    factories.write_results(root)
+    write_device_results(root)
     return root
 
 
 def test_findings_name_results_and_what_models_were_trained_on(results):
-    source = Source(factories.study(), results, {"gap": factories.published()})
+    source = Source(device_study(), results, {"gap": published_numbers()})
     found = SECTIONS["search"]().numbers(source, "gap")
     text = section_text("search", found, "summary", "Gap")
     gaps = tables.read(results / "data/gaps.parquet")["Gap"]

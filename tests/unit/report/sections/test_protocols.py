@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import factories
 import pytest
-from report_text import plain, section_html
 
 from nestmat.config.splits import Split
 from nestmat.report.sections.protocols import describe_protocol
+from support.device_study import device_study
+from support.report_text import plain, section_html
 
 
 def sentence(**protocol) -> str:
@@ -17,7 +17,7 @@ def sentence(**protocol) -> str:
 
 
 def of_study(scale: str, protocol: str) -> str:
-    return sentence(**describe_protocol(factories.study(), scale, protocol))
+    return sentence(**describe_protocol(device_study(), scale, protocol))
 
 
 def test_protocols_state_what_can_leak():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-from absorber_problem import labels_of
-from report_text import section_text
 
 from nestmat.report.sections.retraining import retraining_errors
+from support.absorber_problem import labels_of
+from support.report_text import section_text
 
 
 def test_errors_before_and_after_retraining():

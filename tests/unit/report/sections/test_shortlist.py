@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import factories
 import pandas as pd
 import pytest
-from absorber_problem import labels_of
-from report_text import section_text
 
 from nestmat import tables
 from nestmat.report.sections.shortlist import leading_candidate
+from support.absorber_problem import labels_of
+from support.device_results import write_device_results
+from support.report_text import section_text
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("results") / "toy_devices"
-    factories.write_results(root)
+    write_device_results(root)
     return root
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from absorber_problem import labels_of
-from report_text import section_text
 
 from nestmat.labels import comparisons
 from nestmat.report.sections.verification import verified_quantities
+from support.absorber_problem import labels_of
+from support.report_text import section_text
 
 
 def test_calculations_of_training_materials_do_not_count():

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-import factories
 import pandas as pd
 import pytest
-from absorber_problem import labels_of
-from report_text import plain, section_html, section_text
 
 from nestmat.labels.problems import DesignLabels
 from nestmat.report.findings.method_metrics import MethodMetrics
 from nestmat.report.sections.wanted import describe_problem
+from support.absorber_problem import labels_of
+from support.device_study import ETL
+from support.report_text import plain, section_html, section_text
 
 
 def wanted_sentence(labels: DesignLabels, heading: str) -> str:
@@ -70,7 +70,7 @@ def test_the_space_in_words_names_all_that_may_be_chosen():
     found = {plain(name): plain(text) for name, text in entries}
     assert found["Site A"] == "MA, Cs; shares in steps of 1/4; at most 2 at a time"
     assert found["Site X"] == "I, Br; one of them"
-    assert found["ETL"] == ", ".join(factories.ETL)
+    assert found["ETL"] == ", ".join(ETL)
     assert found["Thickness"].replace("\u00a0", " ") == "100 to 500, 5 values"
     assert found["Fixed"] == "area 0.1"
     assert found["Materials"].replace("\u00a0", " ") == "1 234 567"

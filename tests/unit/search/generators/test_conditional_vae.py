@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from perovskite_search import conditions, mixed_space
 
 from nestmat.search.generators.conditional_vae import ConditionalVAE, ConditionalVAESettings
+from support.perovskite_search import conditions, mixed_space
 
 
 def fitted(**settings):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from box_materials import CPU, SPACE, rows
 
 from nestmat.errors import InputError
 from nestmat.search.generators.files import read_generators, write_generators
@@ -12,6 +11,7 @@ from nestmat.search.generators.flow import FlowOptions
 from nestmat.search.generators.retrieval import RetrievalOptions
 from nestmat.search.generators.uniform import UniformOptions
 from nestmat.search.generators.variational import VariationalOptions
+from support.box_materials import CPU, SPACE, rows
 
 
 @pytest.mark.parametrize(

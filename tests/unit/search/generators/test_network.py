@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from box_materials import CPU, SPACE, quantity, rows
 
 from nestmat.errors import InputError
 from nestmat.search.generators.flow import FlowOptions
@@ -15,6 +14,7 @@ from nestmat.search.generators.network import Condition
 from nestmat.search.generators.variational import VariationalOptions
 from nestmat.search.spaces.alloys import Alloy
 from nestmat.search.spaces.simplex import Simplex
+from support.box_materials import CPU, SPACE, quantity, rows
 
 SMALL = {"width": 32, "steps": 400, "batch": 128}
 NETWORKS = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from box_materials import SPACE, quantity, rows
 
 from nestmat.search.generators.pseudo_labels import PseudoLabelling
+from support.box_materials import SPACE, quantity, rows
 
 
 def test_pseudo_labelled_rows_are_those_of_small_spread():

@@ -7,12 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from box_materials import SPACE
 
 from nestmat.config.generative import GeneratorSpec
 from nestmat.plugins import load_plugins
 from nestmat.search.generators.files import read_generators, write_generators
 from nestmat.search.generators.registry import GENERATORS
+from support.box_materials import SPACE
 
 PLUGIN = '''
 """Copies of the training row whose value is nearest."""

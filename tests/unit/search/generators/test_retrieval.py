@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from box_materials import CPU, SPACE, quantity, rows
 
 from nestmat.search.generators.retrieval import RetrievalOptions
+from support.box_materials import CPU, SPACE, quantity, rows
 
 
 def test_retrieval_returns_rows_near_the_value_once():

@@ -8,7 +8,6 @@ import re
 
 import numpy as np
 import pytest
-from alloy_search import ALLOY_BLOCKS, ELEMENTS, RULES, WANTED, single
 
 from nestmat.config.spaces import DesignSpace
 from nestmat.design.spaces import design_space
@@ -24,6 +23,7 @@ from nestmat.search.spaces.alloys import Alloy
 from nestmat.search.spaces.factors import Interval
 from nestmat.search.spaces.simplex import Simplex
 from nestmat.search.surrogate import Surrogate
+from support.alloy_search import ALLOY_BLOCKS, ELEMENTS, RULES, WANTED, single
 
 METHODS = [
     Decode(samples=200),

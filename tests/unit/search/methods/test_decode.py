@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from alloy_search import single
 
 from nestmat.search.methods.conditional_decoder import ROUNDED, ConditionalDecoder
 from nestmat.search.methods.decode import Decode
+from support.alloy_search import single
 
 
 def test_draws_are_counted_from_the_first_to_the_kept(alloy_problem):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from toy_search import METHODS, problem
 
 from nestmat.errors import InputError
+from support.toy_search import METHODS, problem
 
 
 def test_a_budget_too_small_for_a_gradient_is_refused():

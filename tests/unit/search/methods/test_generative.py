@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from box_materials import SPACE, quantity
 
 from nestmat.errors import InputError
 from nestmat.search.methods.base import SearchContext
 from nestmat.search.methods.generative import Generative, localise
 from nestmat.search.problem import Constraint, Problem, Target
+from support.box_materials import SPACE, quantity
 
 
 def problem(value=1.0, **told):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from alloy_search import ELEMENTS, single
 
 from nestmat.design.candidates import candidate_table
 from nestmat.errors import InputError
 from nestmat.search.methods.base import SearchContext
 from nestmat.search.methods.conditional_decoder import ConditionalDecoder
 from nestmat.search.methods.inversion import Inversion
+from support.alloy_search import ELEMENTS, single
 
 
 def starting(alloy_space, known_alloys):

@@ -7,13 +7,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from perovskite_search import SPECIES, asked
 from scipy import stats
 
 from nestmat.errors import InputError
 from nestmat.search.methods.latent import Latent, LatentSpace, chi_square_quantile
 from nestmat.search.methods.random_search import RandomSearch
 from nestmat.search.problem import Target, order
+from support.perovskite_search import SPECIES, asked
 
 
 def test_latents_are_white_and_decode_within_the_rules(perovskite_space, perovskite_problem):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy_search import METHODS, problem
 
 from nestmat.errors import InputError
 from nestmat.search.problem import order
+from support.toy_search import METHODS, problem
 
 
 def test_ranking_finds_the_best_of_all():

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
-from toy_search import METHODS, problem, space
 
 from nestmat.config.problems import Method
 from nestmat.errors import InputError
@@ -20,6 +19,7 @@ from nestmat.search.problem import Constraint, Problem, Target, order
 from nestmat.search.spaces.pool import Pool
 from nestmat.search.spaces.product import Product
 from nestmat.search.spaces.simplex import Simplex
+from support.toy_search import METHODS, problem, space
 
 
 @pytest.mark.parametrize("name", METHODS)

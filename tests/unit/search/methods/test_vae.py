@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from perovskite_search import conditions, mixed_space
 
 from nestmat.errors import InputError
 from nestmat.search.generators.conditional_vae import ConditionalVAE
@@ -20,6 +19,7 @@ from nestmat.search.spaces.box import Box
 from nestmat.search.spaces.factors import Interval
 from nestmat.search.spaces.pool import Pool
 from nestmat.search.spaces.simplex import Simplex
+from support.perovskite_search import conditions, mixed_space
 
 
 def rare(target):

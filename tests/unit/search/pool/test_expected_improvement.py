@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from pool_searches import distances
 from scipy.integrate import quad
 from scipy.stats import norm
 
@@ -20,6 +19,7 @@ from nestmat.search.pool.expected_improvement import (
     pool_search,
     start_rows,
 )
+from support.pool_searches import distances
 
 torch.set_num_threads(1)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from pool_searches import distances, rows
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nestmat.search.pool import gaussian_process
 from nestmat.search.pool.gaussian_process import Hyperparameters
+from support.pool_searches import distances, rows
 
 torch.set_num_threads(1)
 

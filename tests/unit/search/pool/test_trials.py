@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import factories
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pool_searches import search
 
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.search.pool.trials import ORDER, POOL, describe
 from nestmat.training.scale_data import ScaleData
+from support.device_results import write_device_results
+from support.pool_searches import search
 
 torch.set_num_threads(1)
 
@@ -20,7 +20,7 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     root = tmp_path_factory.mktemp("results") / "toy_devices"
-    factories.write_results(root)
+    write_device_results(root)
     return root
 
 

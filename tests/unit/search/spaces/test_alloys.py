@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from perovskite_spaces import perovskites
 
 from nestmat.errors import InputError
 from nestmat.materials import formulas
 from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
 from nestmat.search.spaces.simplex import Simplex
+from support.perovskite_spaces import perovskites
 
 
 def test_formulas_read_back_as_the_same_composition():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from perovskite_spaces import free
 
 from nestmat.errors import InputError
 from nestmat.search.spaces.box import Box
 from nestmat.search.spaces.factors import Fixed, Interval
 from nestmat.search.spaces.product import Product
+from support.perovskite_spaces import free
 
 
 def test_periodic_numbers_go_round():

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from perovskite_spaces import free, perovskites
 
 from nestmat.search.spaces.factors import Interval
+from support.perovskite_spaces import free, perovskites
 
 
 def test_random_free_vectors_meet_every_constraint():

@@ -10,12 +10,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from perovskite_spaces import free
 from scipy import stats
 
 from nestmat.errors import InputError
 from nestmat.search.spaces import simplex
 from nestmat.search.spaces.simplex import Simplex
+from support.perovskite_spaces import free
 
 
 def test_free_vectors_reach_every_choice_of_species():

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from alloy_tables import scale, write_alloys, write_folds
 
 from nestmat import tables
 from nestmat.interpretation.disentanglement import (
@@ -22,6 +21,7 @@ from nestmat.models.keys import ModelKey
 from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
 from nestmat.models.specification import Encoder, Head, Training
 from nestmat.scales.train import TrainingJob, train_scale
+from support.alloy_tables import scale, write_alloys, write_folds
 
 SEEDS = 2
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from alloy_tables import ELEMENTS, EVIDENCE, compositions
 
 from nestmat.models.base import Batch, is_labelled
 from nestmat.models.noise import Noise
 from nestmat.models.semi_supervised.network import SemiSupervisedAutoencoder
 from nestmat.models.semi_supervised.specification import SemiSupervisedSpecification
 from nestmat.models.specification import Encoder, Head, Shapes, Specification
+from support.alloy_tables import ELEMENTS, EVIDENCE, compositions
 
 MEMBERS, ROWS, LATENTS = 2, 12, 2
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import factories
 import numpy as np
 import pandas as pd
 import torch
 
 from nestmat.search.pool.trials import PoolTrials, search_pool
+from support.device_study import device_study
 
 torch.set_num_threads(1)
 
@@ -24,7 +24,7 @@ def distances(a, b):
 
 def search(results, folder, **changes):
     latents = changes.pop("latents", {})
-    given = factories.study().scales["gap"].pool.model_dump() | {"trials": 4, **changes}
+    given = device_study().scales["gap"].pool.model_dump() | {"trials": 4, **changes}
     given["representations"] = {"descriptors": ["descriptors"]} | changes.get("representations", {})
     paths = (results / "features/gap.parquet", results / "data/gaps.parquet")
     outputs = (folder / "pool.parquet", folder / "order.parquet")
