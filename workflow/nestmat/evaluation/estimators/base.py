@@ -7,7 +7,7 @@ and their options long before any of them is fitted, and reading it does not wai
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ class BaselineKind:
         >>> Median().fit(x, y, seed=0).predict(x)
         array([2., 2., 2.])
     """
+
+    is_reference: ClassVar[bool] = False
+    """Whether it is a rule so simple that every model should beat it, and is shown beside them."""
 
     def regressor(self, seed: int) -> Any:
         """An unfitted estimator of numbers.

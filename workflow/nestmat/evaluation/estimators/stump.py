@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.registry import BASELINES
@@ -17,6 +17,8 @@ class Stump(BaselineKind):
     Attributes:
         max_depth: Thresholds above a leaf.
     """
+
+    is_reference: ClassVar[bool] = True
 
     max_depth: int = 1
 

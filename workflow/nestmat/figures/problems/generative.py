@@ -67,7 +67,7 @@ def trained(study: Study, problem: str) -> bool:
 
 def _trained(study: Study, problem: str) -> list[str]:
     models = dict.fromkeys(entry.model for entry in study.search[problem].methods.values() if entry.model)
-    return [name for name in models if study.generative[name].kind not in ("retrieval", "uniform")]
+    return [name for name in models if not study.generative[name].registered.is_reference]
 
 
 def near_rows(study: Study, problem: str) -> kind.TablePaths:

@@ -27,7 +27,7 @@ ELEMENTS_A_LINE = 2
 
 def scanned(study: Study, problem: str) -> list[str]:
     """Methods of a problem that scan a patch."""
-    return [name for name, entry in study.search[problem].methods.items() if entry.kind == "scan"]
+    return [name for name, entry in study.search[problem].methods.items() if entry.registered.scans_latents]
 
 
 def available(study: Study, problem: str) -> bool:

@@ -27,8 +27,8 @@ def available(study: Study, scale: str) -> bool:
 
 
 def _rules(study: Study, scale: str) -> list[str]:
-    """Baselines that are a single threshold."""
-    return [name for name, entry in study.scales[scale].baselines.items() if entry.kind == "stump"]
+    """Baselines that are rules so simple that every model should beat them."""
+    return [name for name, entry in study.scales[scale].baselines.items() if entry.registered.is_reference]
 
 
 def required_tables(study: Study, scale: str) -> kind.TablePaths:

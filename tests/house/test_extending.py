@@ -1,0 +1,198 @@
+"""The files of docs/extending.md, as they stand there, in a study that uses all of them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from factories import snakemake
+
+from nestmat import cli, tables
+from nestmat.paths import ROOT
+
+pytestmark = pytest.mark.slow
+
+ROWS = 80
+FILE = re.compile(r"^`(plugins/\w+\.(?:py|smk))`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PLUGINS = dict(FILE.findall((ROOT / "docs/extending.md").read_text(encoding="utf-8")))
+
+
+def study() -> dict:
+    """A study in which every kind of the page is used."""
+    interval = {"between": [0.0, 1.0]}
+    model = {
+        "kind": "linear",
+        "inputs": ["numbers", "difference"],
+        "encoder": {"latents": 2},
+        "heads": {"strength": {}, "numbers": {"weight": 0.1}},
+        "ridge": 1e-5,
+        "training": {"epochs": 200, "learning_rate": 0.02, "seeds": 1},
+    }
+    methods = {
+        "random": {"kind": "random"},
+        "recombination": {"kind": "recombination", "parents": 20},
+        "jittered": {"kind": "generative", "model": "jittered", "samples": 100},
+    }
+    problem = {
+        "title": "A strength",
+        "scale": "materials",
+        "model": "net",
+        "protocol": "halves",
+        "space": {"variables": {"x": interval, "y": interval}},
+        "targets": [{"quantity": "materials.strength", "value": 2.0, "tolerance": 0.1}],
+        "methods": methods,
+        "budget": 200,
+        "seeds": 2,
+        "proposals": 10,
+        "judges": {"linear": {"features": {"numbers": {"columns": ["x", "y"]}}, "penalty": 0.01}},
+        "shortlist": {"method": "recombination", "top": 5},
+    }
+    scale = {
+        "dataset": "materials",
+        "targets": ["strength"],
+        "features": {
+            "numbers": {"columns": ["x", "y"]},
+            "difference": {"difference": {"first": "x", "second": "y"}},
+        },
+        "splits": {"halves": {"kind": "shared", "folds": 2}},
+        "models": {"net": {"specification": model}},
+        "recommended": {"stack": ["net", "ridge"], "inner_folds": 3},
+        "baselines": {
+            "quantile": {"kind": "quantile", "inputs": ["numbers"], "share": 0.4},
+            "ridge": {"kind": "ridge", "inputs": ["numbers"], "protocols": ["strict"]},
+        },
+    }
+    column = {"unit": "GPa", "label": True}
+    return {
+        "study": "extended",
+        "title": "A study of plug-ins",
+        "question": "Does every kind of a plug-in file run?",
+        "plugins": [name for name in PLUGINS if name.endswith(".py")],
+        "tracking": "off",
+        "dice": {"throws": 4},
+        "datasets": {
+            "materials": {
+                "title": "Materials",
+                "file": "materials.csv",
+                "columns": {"x": {}, "y": {}, "strength": column},
+            }
+        },
+        "strict": {"folds": 3},
+        "scales": {"materials": scale},
+        "generative": {
+            "jittered": {
+                "kind": "jittered_rows",
+                "scale": "materials",
+                "condition": "strength",
+                "space": problem["space"],
+                "width": 0.3,
+            }
+        },
+        "search": {"strong": problem},
+    }
+
+
+def write_inputs(folder: Path, content: dict) -> None:
+    """Plug-in files, table and study in a folder."""
+    for name, text in PLUGINS.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    x, y = np.random.default_rng(0).random((2, ROWS)).round(6)
+    frame = pd.DataFrame({"x": x, "y": y, "strength": (3 * x - 2 * y + 1).round(6)})
+    frame.to_csv(folder / "materials.csv", index=False)
+    (folder / "study.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder with the finished study."""
+    folder = tmp_path_factory.mktemp("extended")
+    write_inputs(folder, study())
+    snakemake(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_plugin_is_as_short_as_promised(name):
+    lines = [line for line in PLUGINS[name].splitlines() if line.strip()]
+    assert len(lines) <= (80 if "linear_autoencoder" in name else 40), name
+
+
+def test_the_model_of_a_plugin_trains_and_predicts(finished):
+    metrics = tables.read(
+        finished / "results/extended/metrics/materials.parquet", metric="mae", split="validation"
+    )
+    errors = metrics[metrics["protocol"] == "strict"].groupby("model")["value"].mean()
+    assert {"net", "quantile", "ridge"} <= set(errors.index)
+    assert errors["net"] < 0.3 * errors["quantile"]
+
+
+def test_the_block_of_a_plugin_is_a_feature(finished):
+    features = tables.read(finished / "results/extended/features/materials.parquet")
+    np.testing.assert_allclose(features["x - y"], features["x"] - features["y"])
+
+
+def test_method_generator_and_judge_of_plugins_search_and_judge(finished):
+    judged = tables.read(finished / "results/extended/search/strong/judged.parquet")
+    assert {"random", "recombination", "jittered"} <= set(judged["method"])
+    judgement = judged["linear.materials.strength.mean"]
+    np.testing.assert_allclose(judgement, 3 * judged["x"] - 2 * judged["y"] + 1, atol=0.1)
+
+
+def test_the_report_shows_what_plugins_add(finished):
+    page = (finished / "results/extended/report.html").read_text()
+    assert (finished / "results/extended/figures/materials/distribution.svg").is_file()
+    assert "Distribution of the target" in page
+    for text in (
+        "quantile",
+        "recombination",
+        "ridge regression",
+        "The largest strength is",
+        "The throws are",
+    ):
+        assert text in page
+
+
+def test_a_second_run_does_nothing(finished):
+    assert "Nothing to be done" in snakemake(finished)
+
+
+def test_a_changed_plugin_reruns_the_jobs_that_use_it(finished):
+    path = finished / "plugins/recombination.py"
+    text = path.read_text()
+    try:
+        path.write_text(text.replace("averages pairs", "takes the mean of pairs"))
+        plan = snakemake(finished, "--dry-run")
+    finally:
+        path.write_text(text)
+    assert "search_candidates" in plan
+    for rule in ("train_scale", "compare_baselines", "featurize_materials", "train_generative"):
+        assert f"rule {rule}:" not in plan
+
+
+def test_schema_and_reference_know_the_options_of_plugins(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished)
+    assert cli.main(["validate", "study.yaml"]) == 0
+    content = study()
+    content["search"]["strong"]["methods"]["recombination"]["parents"] = 1
+    (finished / "wrong.yaml").write_text(yaml.safe_dump(content))
+    assert cli.main(["validate", "wrong.yaml"]) == 2
+    assert "search.strong.methods.recombination.parents" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(None, "does not exist"), ("import nothing_of_this_name\n", "cannot be imported")]
+)
+def test_a_plugin_that_is_missing_or_fails_is_one_clear_message(tmp_path, monkeypatch, capsys, text, message):
+    write_inputs(tmp_path, study() | {"plugins": ["broken.py"]})
+    if text:
+        (tmp_path / "broken.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["validate", "study.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "broken.py" in error
+    assert "Traceback" not in error
