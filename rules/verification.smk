@@ -5,7 +5,7 @@
 # calculations beside the data set.
 # search/<problem>/rounds.parquet, what half of the calculated candidates teaches about the other half.
 # Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates; compare_calibration;
-# second_round.
+# retrain_on_calculated.
 
 sets_of_problem = lookup("problem == '{problem}'", within=structure_sets, cols="name")
 
@@ -129,7 +129,7 @@ rule compare_calibration:
         "../scripts/compare_calibration.py"
 
 
-rule second_round:
+rule retrain_on_calculated:
     """What calculated candidates teach."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
@@ -140,14 +140,14 @@ rule second_round:
             part=lookup("use == 'problem' and subject == '{problem}' and finest", within=lineages),
         ),
         calculated=lookup(dpath="{problem}/retrain/file", within=PROBLEMS),
-        code=code("second_round"),
+        code=code("retrain_on_calculated"),
         ions=resource("ions.yaml"),
     output:
         rounds="<results>/search/{problem}/rounds.parquet",
     log:
-        "<logs>/second_round/{problem}.log",
+        "<logs>/retrain_on_calculated/{problem}.log",
     benchmark:
-        "<benchmarks>/second_round/{problem}.tsv"
+        "<benchmarks>/retrain_on_calculated/{problem}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -155,9 +155,9 @@ rule second_round:
         runtime=120,
         gpu=1,
     params:
-        study=excerpts.problem_excerpt(STUDY, "second_round"),
+        study=excerpts.problem_excerpt(STUDY, "retrain_on_calculated"),
         fold=-1,
     message:
         "Learn from the calculated candidates of {wildcards.problem}"
     script:
-        "../scripts/second_round.py"
+        "../scripts/retrain_on_calculated.py"

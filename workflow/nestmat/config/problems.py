@@ -216,9 +216,7 @@ class DesignProblem(Part):
     judges: Judges | None = Field(None, description="Judges of the candidates.")
     shortlist: ShortlistSpec | None = Field(None, description="The list to go on with.")
     verify: Verification | None = Field(None, description="Verification by DFT.")
-    retrain: Retraining | None = Field(
-        None, description="A second round of learning from calculated candidates."
-    )
+    retrain: Retraining | None = Field(None, description="Learning from calculated candidates.")
     screen: ScreeningSpec | None = Field(None, description="Screening of the whole space.")
     interpolate: Interpolation | None = Field(
         None, description="Ways from one material to another, beside the search."

@@ -13,6 +13,7 @@ from nestmat.paths import RESOURCES, ROOT
 from nestmat.plugins import Registry
 
 PACKAGE = Path(__file__).parents[1]
+_TYPING_ONLY = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
 def _files_of(module: str) -> Iterator[Path]:
@@ -20,11 +21,19 @@ def _files_of(module: str) -> Iterator[Path]:
     yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file())
 
 
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """A syntax tree without the blocks under ``if TYPE_CHECKING``, which never run."""
+    yield node
+    typing_only = isinstance(node, ast.If) and ast.unparse(node.test) in _TYPING_ONLY
+    for child in getattr(node, "orelse", []) if typing_only else ast.iter_child_nodes(node):
+        yield from _executed(child)
+
+
 @functools.cache
 def _imports(file: Path) -> tuple[Path, ...]:
     """Files of the library that a file imports itself."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _executed(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -17,7 +17,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "select_structures": ("judges", "shortlist", "verify"),
     "verify_candidates": ("judges", "shortlist", "verify"),
     "screen_chunk": ("screen",),
-    "second_round": ("retrain",),
+    "retrain_on_calculated": ("retrain",),
 }
 """Parts of a design problem that a rule depends on, of those that not every rule does.
 

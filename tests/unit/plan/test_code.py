@@ -1,0 +1,41 @@
+import pytest
+
+from nestmat.plan import code as plan_code
+from nestmat.plan.code import PACKAGE, code
+
+SCRIPT = """
+import typing
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import nestmat.cli
+else:
+    import nestmat.progress
+if typing.TYPE_CHECKING:
+    import nestmat.commands.new
+if not TYPE_CHECKING:
+    import nestmat.paths
+
+
+def main():
+    from nestmat.files import write_text
+"""
+
+
+@pytest.fixture
+def library_files(tmp_path, monkeypatch):
+    """Files of the library that `SCRIPT` runs, by their names."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "run.py").write_text(SCRIPT, encoding="utf-8")
+    monkeypatch.setattr(plan_code, "ROOT", tmp_path)
+    monkeypatch.chdir(PACKAGE)
+    return set(code("run"))
+
+
+def test_imports_within_functions_are_followed(library_files):
+    assert "files.py" in library_files
+
+
+def test_imports_for_type_checkers_alone_are_left_out(library_files):
+    assert not library_files & {"cli.py", "commands/new.py"}
+    assert {"progress.py", "paths.py"} <= library_files
