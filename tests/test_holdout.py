@@ -143,7 +143,7 @@ def test_impossible_holdouts_are_named(changes, message):
     ("changes", "message"),
     [
         ({"folds": 3}, "folds is needed, except"),
-        ({"test": None}, "test goes with kind holdout"),
+        ({"test": None}, "A split of kind holdout needs test"),
         ({"hidden": 0}, "unused is a share of the hidden rows"),
         ({"kind": "kfold", "folds": 3, "test": None}, "hidden, unused, labelled and disjoint"),
     ],

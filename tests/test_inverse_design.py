@@ -200,7 +200,7 @@ def test_predictions_stand_beside_calculations_of_the_space(searched):
         ({"protocol": "strict"}, "is not a split of kind shared"),
         ({"targets": [{"quantity": "device.gap", "goal": "maximise"}]}, "is not one of"),
         ({"targets": [{"quantity": "device.pce"}]}, "exactly one of value, between, goal"),
-        ({"constraints": [{"quantity": "tau"}]}, "give low, high or both"),
+        ({"constraints": [{"quantity": "tau"}]}, "At least one of low and high is needed"),
         ({"judges": None}, "need judges"),
         ({"shortlist": {"method": "luck"}}, "is not one of"),
     ],

@@ -47,12 +47,12 @@ def _set(content, path, value):
         (
             "search.gap_050.methods.spline",
             {"kind": "generative"},
-            "model goes with kinds that sample a generator",
+            "Only methods that sample a generator have its name as `model`",
         ),
         (
             "search.gap_050.methods.spline",
             {"kind": "random", "model": "spline"},
-            "model goes with kinds that sample a generator",
+            "Only methods that sample a generator have its name as `model`",
         ),
         (
             "search.gap_050.targets",

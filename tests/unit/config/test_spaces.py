@@ -20,7 +20,7 @@ SITES = {
         ({"sites": {"A": SITES["A"]}}, "name A, B and X"),
         ({"sites": SITES, "elements": SITES["A"]}, "not both"),
         ({"variables": {"t": {"value": 1.0, "levels": ["a"]}}}, "exactly one of value, between, levels"),
-        ({"variables": {"t": {"value": 1.0, "grid": 3}}}, "go with between"),
+        ({"variables": {"t": {"value": 1.0, "grid": 3}}}, "Only a variable with `between` can have grid"),
     ],
 )
 def test_faulty_spaces_are_told_by_their_key(given, message):

@@ -72,7 +72,7 @@ def test_inner_folds_are_those_of_the_stack_where_it_runs():
         ),
         (
             lambda s: s["scales"]["fine"]["features"].update(y={"columns": ["x"]}),
-            r"scales.fine: \['y'\] name two things",
+            r"scales.fine: The names \['y'\] are used twice",
         ),
         (
             lambda s: s["datasets"]["rows"].update(generator={"kind": "nested_functions", "scale": 1}),

@@ -176,7 +176,7 @@ def test_rows_of_other_elements_are_rejected(csv_file, own_spec):
     assert rejected(reading) == [(3, "formula", "UNiTh", "holds another element than those of the data set")]
     with pytest.raises(InputError, match="is not an element"):
         read(own_spec(elements=["Al", "Nl"]), path)
-    with pytest.raises(ValueError, match="elements goes with formula"):
+    with pytest.raises(ValueError, match="The key elements needs formula"):
         own_spec(elements=["Al"], formula=None)
 
 
@@ -194,7 +194,7 @@ def test_comments_are_no_rows(csv_file, own_spec):
     assert next(cells.text_rows(path, "#")) == ["formula", "a", "gap", "note"]
     with pytest.raises(InputError, match="has no column"):
         read(own_spec(columns=columns), path)
-    with pytest.raises(ValueError, match="comment goes with a CSV file"):
+    with pytest.raises(ValueError, match="Only a CSV file can have comments"):
         own_spec(comment="#", file="x.parquet")
 
 
@@ -281,7 +281,7 @@ def test_unknown_target_and_suspicion(csv_file, own_spec):
         ({"file": "a.csv", "columns": {"row": {}}}, "names that nestmat uses itself"),
         ({"file": "a.csv", "colums": {}, "columns": {}}, "colums"),
         ({"file": "a.csv", "formula": "f", "formula_template": "{a}", "columns": {}}, "not both"),
-        ({"file": "a.csv", "columns": {"a": {"missing": "level"}}}, "goes with kind: category"),
+        ({"file": "a.csv", "columns": {"a": {"missing": "level"}}}, "Only a column of kind category"),
     ],
 )
 def test_faulty_data_set(entry, key):

@@ -69,12 +69,15 @@ def pair(tmp_path, first: str, second: str, **changes) -> tuple[DatasetSpec, lis
     ("changes", "message"),
     [
         ({"names": ["a", "a"]}, "each is given to one column"),
-        ({"file": "x.parquet"}, "names goes with a CSV file"),
-        ({"further_files": [{"mirror": "y.csv"}]}, "further_files: give exactly one of url, file"),
+        ({"file": "x.parquet"}, "Only columns of a CSV file can be given names"),
+        (
+            {"further_files": [{"mirror": "y.csv"}]},
+            "Each of further_files needs exactly one of url, file",
+        ),
         ({"further_files": [{"url": "https://example.org/y.csv"}]}, "needs the sha256"),
         (
             {"file": None, "generator": {"kind": "nested_functions", "scale": 1}},
-            "names, comment and further_files go with a file",
+            "A data set of a generator has no names, comment or further_files",
         ),
     ],
 )

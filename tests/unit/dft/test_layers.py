@@ -155,15 +155,18 @@ def test_rows_of_a_data_set_keep_their_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"dataset": "data"}, "dataset goes with layer"),
-        ({"set": {"kind": "ternaries"}, "layer": {"heights": [0.1]}}, "layer goes with file"),
-        ({"file": "a.csv", "rows": [1]}, "rows goes with layer"),
+        ({"dataset": "data"}, "A set from a dataset needs a layer"),
+        ({"set": {"kind": "ternaries"}, "layer": {"heights": [0.1]}}, "A built-in set can have no layer"),
+        ({"file": "a.csv", "rows": [1]}, "Only a set of layers"),
         (
             {"file": "a.csv", "layer": {"heights": [0.1]}, "settings": {"strains": [0.1]}},
-            "probes and strains go with compounds",
+            "probes and strains are those of compounds",
         ),
-        ({"set": {"kind": "ternaries"}, "settings": {"cutoff": 500}}, "settings goes with file"),
-        ({"candidates": "p", "rows": [1], "layer": {"heights": [0.1]}}, "rows goes with layer"),
+        (
+            {"set": {"kind": "ternaries"}, "settings": {"cutoff": 500}},
+            "A built-in set has settings of its own",
+        ),
+        ({"candidates": "p", "rows": [1], "layer": {"heights": [0.1]}}, "Only a set of layers"),
         ({"file": "a.csv", "layer": {"heights": []}}, "at least 1"),
         ({"file": "a.csv", "layer": {"heights": [0.6]}}, "between 0 and 0.5"),
         ({"file": "a.csv", "layer": {"heights": [0.1, 0.1]}}, "not all different"),
@@ -318,7 +321,7 @@ def configuration():
         (("search", "half", "verify", "lattice"), "gap.gap", "give gap, and nothing else"),
         (("search", "half", "verify", "count"), 9, "more than the shortlist holds"),
         (("search", "half", "space", "variables", "gamma"), "drop", "or of the variables a, b"),
-        (("dft", "sets", "designs", "layer"), None, "goes with candidates of a space of cells"),
+        (("dft", "sets", "designs", "layer"), None, "Candidates of a space of cells need a layer"),
         (("dft", "sets", "designs", "layer", "heights"), [0.12, 0.13], "calculated at one"),
     ],
 )

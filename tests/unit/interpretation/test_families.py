@@ -91,5 +91,5 @@ def test_families_need_a_semi_supervised_model():
         del specification[key]
     specification["heads"]["shares"]["loss"] = "cross_entropy"
     phase["interpret"]["model"] = "as_published"
-    with pytest.raises(InputError, match="families: goes with a model of the kind semi_supervised"):
+    with pytest.raises(InputError, match="families: Only models of the kind semi_supervised"):
         study_from({**content, "search": {}})

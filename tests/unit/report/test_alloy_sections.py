@@ -407,7 +407,7 @@ def test_ways_go_with_a_space_whose_other_variables_are_fixed():
     given["variables"] = {"t": {"value": 300.0}}
     assert named_materials(["AlCoCr"], design_space(study_from(changed).search["alloys"].space))[0, -1] == 300
     given["variables"] = {"t": {"between": [0.0, 1.0]}}
-    with pytest.raises(InputError, match="interpolate goes with a space"):
+    with pytest.raises(InputError, match="can be interpolated"):
         study_from(changed)
 
 

@@ -23,5 +23,5 @@ def one_of(part: Part, names: tuple[str, ...]) -> str:
     """
     stated = [name for name in names if getattr(part, name) is not None]
     if len(stated) != 1:
-        raise ValueError(f"give exactly one of {', '.join(names)}")
+        raise ValueError(f"Exactly one of {', '.join(names)} is needed")
     return stated[0]

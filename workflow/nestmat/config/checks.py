@@ -74,13 +74,13 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
         if parent not in earlier:
             raise ValueError(f"{key}.parents: {parent!r} is not a scale listed before this one")
     if "strict" in scale.splits:
-        raise ValueError(f"{key}.splits: strict is configured once, at the top of the study")
+        raise ValueError(f"{key}.splits: The split strict is configured once, at the top of the study")
     blocks = [*scale.features, *scale.parents]
     pairs = ((scale.features, scale.parents), (scale.models, scale.baselines), (blocks, scale.targets))
     if NUMBER_OF_ELEMENTS in blocks:
         raise ValueError(f"{key}.features: {NUMBER_OF_ELEMENTS!r} is built in; choose another name")
     if clash := set().union(*(set(one) & set(other) for one, other in pairs)):
-        raise ValueError(f"{key}: {sorted(clash)} name two things")
+        raise ValueError(f"{key}: The names {sorted(clash)} are used twice")
     for model_name, model in scale.models.items():
         _check_model(f"{key}.models.{model_name}", model_name, model, scale, scales)
     for baseline_name, baseline in scale.baselines.items():
@@ -89,7 +89,7 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
         for protocol in competitor.protocols or []:
             _need(protocol, scale.protocols, f"{key}.{competitor_name}.protocols")
     if scale.baselines and not scale.targets:
-        raise ValueError(f"{key}.baselines: the scale has no target to predict")
+        raise ValueError(f"{key}.baselines: The scale has no target to predict")
     if scale.recommended:
         _check_recommended(f"{key}.recommended", scale.recommended, scale)
     for pair in scale.compare:
@@ -114,9 +114,7 @@ def _check_model(key: str, name: str, model: ScaleModelSpec, scale: Scale, scale
         parent_model = specification.parent_model or name
         _need(parent_model, scales[parent].models, f"{key}.specification.parent_model")
         if scales[parent].models[parent_model].specification.joint:
-            raise ValueError(
-                f"{key}: reads {parent_model!r} of {parent!r}, which is trained jointly; read another model"
-            )
+            raise ValueError(f"{key}: {parent_model!r} of {parent!r} is trained jointly; read another model")
     for block in specification.input_options:
         _need(block, specification.inputs, f"{key}.specification")
     if specification.teacher is not None:
@@ -125,7 +123,7 @@ def _check_model(key: str, name: str, model: ScaleModelSpec, scale: Scale, scale
         if missing := sorted(set(scale.runs(name)) - set(scale.runs(specification.teacher))):
             raise ValueError(f"{teacher_key}: {specification.teacher!r} does not run in {missing}")
     if specification.joint and not parents_read:
-        raise ValueError(f"{key}.specification.joint: no parent is among the inputs")
+        raise ValueError(f"{key}.specification.joint: No parent is among the inputs")
 
 
 def _check_baseline(key: str, baseline: Baseline, scale: Scale) -> None:
@@ -145,7 +143,7 @@ def _check_recommended(key: str, recommended: Recommended, scale: Scale) -> None
                 "rows that the weights are learned on; combine other models"
             )
     if not scale.targets or not scale.runs(RECOMMENDED):
-        raise ValueError(f"{key}: needs a target, and a protocol that all of the stack run in")
+        raise ValueError(f"{key}: A stack needs a target, and a protocol in which all of its members run")
 
 
 def _check_explained(key: str, scale: Scale) -> None:
@@ -158,7 +156,7 @@ def _check_explained(key: str, scale: Scale) -> None:
         _need(use.protocol, scale.runs(use.model), f"{key}.protocol")
     families = scale.interpret and scale.interpret.families
     if scale.interpret and families and not scale.models[scale.interpret.model].specification.conditional:
-        raise ValueError(f"{key}.interpret.families: goes with a model of the kind semi_supervised")
+        raise ValueError(f"{key}.interpret.families: Only models of the kind semi_supervised have families")
 
 
 def _check_device_physics(key: str, physics: DevicePhysics, scale: Scale, datasets: Datasets) -> None:
@@ -167,13 +165,13 @@ def _check_device_physics(key: str, physics: DevicePhysics, scale: Scale, datase
     spec = datasets[scale.dataset]
     if not isinstance(spec, DatasetSpec) or not spec.simulates_devices:
         raise ValueError(
-            f"{key}: needs a data set with the generator {DEVICES}, whose truth is known; "
+            f"{key}: The physics needs a data set with the generator {DEVICES}, whose truth is known; "
             f"{scale.dataset!r} is none"
         )
     if spec.named("gap") is None:
-        raise ValueError(f"{key}: needs the generated column gap in the data set {scale.dataset!r}")
+        raise ValueError(f"{key}: The physics needs the column gap of the generator in {scale.dataset!r}")
     if spec.generator and spec.generator.options.get("strain", 0.0) is None:
-        raise ValueError(f"{key}: follows devices over strain, which {scale.dataset!r} leaves out")
+        raise ValueError(f"{key}: The physics needs devices under strain, which {scale.dataset!r} leaves out")
     target = spec.efficiency_column
     if target not in scale.targets or target not in scale.models[physics.model].specification.heads:
         raise ValueError(f"{key}.model: {physics.model!r} does not predict the simulated column {EFFICIENCY}")
@@ -206,7 +204,7 @@ def check_folds(name: str, scale: Scale, strict: Strict) -> None:
         folds = scale.splits.get(protocol, strict).folds
         if folds is not None and folds < 3:
             raise ValueError(
-                f"scales.{name}.recommended: protocol {protocol!r} has {folds} folds, and 3 or more are "
+                f"scales.{name}.recommended: Protocol {protocol!r} has {folds} folds, and 3 or more are "
                 "needed to learn the weights of the stack"
             )
 
@@ -217,7 +215,7 @@ def check_readers(name: str, scales: Scales) -> None:
         reading = readers(scales, parent, name)
         if len({scales[reader].pass_prediction for reader in reading}) > 1:
             raise ValueError(
-                f"scales.{name}: {' and '.join(reading)} read {parent!r} with different pass_prediction: "
+                f"scales.{name}: {' and '.join(reading)} read {parent!r} with different pass_prediction; "
                 "give them the same"
             )
 
@@ -230,15 +228,15 @@ def check_shared_splits(scales: Scales) -> None:
             first_scale, first_split = first.setdefault(key, (name, split))
             if "shared" in (split.kind, first_split.kind) and split != first_split:
                 raise ValueError(
-                    f"scales.{name}.splits.{key}: differs from that of scale {first_scale!r}; a shared split "
-                    "has the same settings at every scale"
+                    f"scales.{name}.splits.{key}: The split differs from that of {first_scale!r}; a shared "
+                    "split has the same settings at every scale"
                 )
             if split.kind != "shared":
                 continue
             for parent in scale.parents:
                 if key not in scales[parent].splits:
                     raise ValueError(
-                        f"scales.{name}.splits.{key}: its parent {parent!r} lacks this shared split, and "
+                        f"scales.{name}.splits.{key}: The parent {parent!r} lacks this shared split, and "
                         "would have seen the materials that are left out"
                     )
 
@@ -252,7 +250,7 @@ def check_inner_folds(scales: Scales) -> None:
                 counts = inner_fold_counts(scales, name, model, protocol)
                 if len(counts) > 1:
                     raise ValueError(
-                        f"{key}: the stacks that it serves have {sorted(counts)} inner folds: give all of "
+                        f"{key}: Stacks of the model have {sorted(counts)} inner folds; give all of "
                         "them the same inner_folds"
                     )
                 if counts and teacher is not None:
@@ -275,9 +273,9 @@ def check_structures(
     if problem is None or problem.verify is None:
         raise ValueError(f"{key}.candidates: {entry.candidates!r} is not a problem of search with verify")
     if problem.space.cells != (entry.layer is not None):
-        raise ValueError(f"{key}.layer: goes with candidates of a space of cells, and with no other")
+        raise ValueError(f"{key}.layer: Candidates of a space of cells need a layer, and no others have one")
     if entry.layer and len(entry.layer.heights) > 1:
-        raise ValueError(f"{key}.layer.heights: candidates are calculated at one")
+        raise ValueError(f"{key}.layer.heights: Candidates are calculated at one height")
 
 
 def check_generative(key: str, generative: GeneratorSpec, scales: Scales) -> None:
@@ -296,7 +294,7 @@ def check_generative(key: str, generative: GeneratorSpec, scales: Scales) -> Non
                 f"{generative.condition!r}"
             )
     if generative.space.sites is not None or generative.space.elements is not None:
-        raise ValueError(f"{key}.space: has to be of variables alone, which are columns of the data set")
+        raise ValueError(f"{key}.space: The space may have variables alone, which are columns of the data")
     columns = {column for block in scale.features.values() for column in block.build().copied_columns}
     if missing := sorted(set(generative.space.variables) - columns):
         raise ValueError(f"{key}.space: {missing[0]!r} is not a column of a feature block of the scale")
@@ -312,7 +310,7 @@ def check_methods(name: str, problem: DesignProblem, generative: Mapping[str, Ge
             raise ValueError(f"{key}: {method.model!r} is not one of {list(generative)}")
         model = generative[method.model]
         if [target.quantity for target in problem.targets] != [f"{model.scale}.{model.condition}"]:
-            raise ValueError(f"{key}: {method.model!r} can be asked for its condition alone")
+            raise ValueError(f"{key}: {method.model!r} draws materials for its condition alone")
         if model.space != problem.space:
             raise ValueError(f"{key}: {method.model!r} has another space")
 
@@ -321,7 +319,7 @@ def check_problem(name: str, problem: DesignProblem, scales: Scales, datasets: D
     """Check a design problem against the scales that predict."""
     key = f"search.{name}"
     if name in scales:
-        raise ValueError(f"{key}: is the name of a scale; choose another")
+        raise ValueError(f"{key}: The name is that of a scale; choose another")
     if problem.scale not in scales:
         raise ValueError(f"{key}.scale: {problem.scale!r} is not one of {list(scales)}")
     scale = scales[problem.scale]

@@ -67,14 +67,14 @@ class ColumnSpec(Part):
     @model_validator(mode="after")
     def _fits_kind(self) -> ColumnSpec:
         if self.missing == "level" and self.kind != "category":
-            raise ValueError("missing: level goes with kind: category")
+            raise ValueError("Only a column of kind category can have `missing: level`")
         if self.uncertainty is not None and self.kind != "number":
-            raise ValueError("uncertainty goes with kind: number")
+            raise ValueError("Only a column of kind number can have an uncertainty")
         if self.classes is not None:
             if self.kind != "number" or self.unit or self.uncertainty is not None:
-                raise ValueError("classes goes with kind: number, without unit and uncertainty")
+                raise ValueError("Only a column of kind number without unit and uncertainty can have classes")
             if len(set(self.classes)) < len(self.classes):
-                raise ValueError("classes: have different names")
+                raise ValueError("The names of the classes are not all different")
         return self
 
 
@@ -113,13 +113,13 @@ class DataFile(Part):
     @model_validator(mode="after")
     def _readable(self) -> DataFile:
         if self.url and not self.sha256:
-            raise ValueError("a url needs the sha256 of the file")
+            raise ValueError("A url needs the sha256 of the file")
         if self.names and len(set(self.names)) < len(self.names):
-            raise ValueError("names: each is given to one column only")
+            raise ValueError("The names of the columns are not all different")
         if self.names and self.ending == "parquet":
-            raise ValueError("names goes with a CSV file: the columns of a Parquet file have names")
+            raise ValueError("Only columns of a CSV file can be given names")
         if self.comment and self.ending == "parquet":
-            raise ValueError("comment goes with a CSV file")
+            raise ValueError("Only a CSV file can have comments")
         return self
 
     @property
@@ -181,22 +181,22 @@ class DatasetSpec(DataFile):
     @model_validator(mode="after")
     def _one_source(self) -> DatasetSpec:
         if sum(source is not None for source in (self.url, self.file, self.generator)) != 1:
-            raise ValueError("give exactly one of url, file, generator")
+            raise ValueError("Exactly one of url, file, generator is needed")
         if self.generator and (self.names or self.comment or self.further_files):
-            raise ValueError("names, comment and further_files go with a file")
+            raise ValueError("A data set of a generator has no names, comment or further_files")
         if any((part.url is None) == (part.file is None) for part in self.further_files):
-            raise ValueError("further_files: give exactly one of url, file")
+            raise ValueError("Each of further_files needs exactly one of url, file")
         return self
 
     @model_validator(mode="after")
     def _names(self) -> DatasetSpec:
         if self.formula and self.formula_template:
-            raise ValueError("give formula or formula_template, not both")
+            raise ValueError("Only one of formula and formula_template can be given")
         if self.elements and not (self.formula or self.formula_template):
-            raise ValueError("elements goes with formula or formula_template")
+            raise ValueError("The key elements needs formula or formula_template")
         if reserved := sorted({"row_id", "row", "formula", "material", "flag"} & set(self.columns)):
             raise ValueError(
-                f"columns {reserved} have names that nestmat uses itself: choose another name and give the "
+                f"Columns {reserved} have names that nestmat uses itself; choose another name and give the "
                 "file's as header"
             )
         return self

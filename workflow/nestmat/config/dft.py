@@ -34,9 +34,9 @@ class Layer(Part):
     @model_validator(mode="after")
     def _heights(self) -> Layer:
         if not all(0 < height < 0.5 for height in self.heights):
-            raise ValueError("heights: lie between 0 and 0.5")
+            raise ValueError("The heights do not all lie between 0 and 0.5")
         if len(set(self.heights)) < len(self.heights):
-            raise ValueError("heights: are not all different")
+            raise ValueError("The heights are not all different")
         return self
 
 
@@ -120,19 +120,19 @@ class StructureSet(Part):
     def _one_source(self, info: ValidationInfo) -> StructureSet:
         sources = (self.set, self.file, self.candidates, self.dataset)
         if sum(source is not None for source in sources) != 1:
-            raise ValueError("give exactly one of set, file, candidates, dataset")
+            raise ValueError("Exactly one of set, file, candidates, dataset is needed")
         if self.dataset is not None and self.layer is None:
-            raise ValueError("dataset goes with layer")
+            raise ValueError("A set from a dataset needs a layer")
         if self.layer is not None and self.set is not None:
-            raise ValueError("layer goes with file, candidates or dataset")
+            raise ValueError("A built-in set can have no layer")
         if self.rows and (self.layer is None or self.candidates is not None):
-            raise ValueError("rows goes with layer, and with file or dataset")
+            raise ValueError("Only a set of layers from a file or dataset can have rows")
         if self.set is None and self.after:
-            raise ValueError("after goes with a built-in set, with nothing else")
+            raise ValueError("Only a built-in set can have `after`")
         if self.set is not None and self.settings.stated:
-            raise ValueError("settings goes with file, candidates or dataset")
+            raise ValueError("A built-in set has settings of its own and cannot be given others")
         if self.layer is not None and (self.settings.stated.keys() & {"probes", "strains"}):
-            raise ValueError("settings: probes and strains go with compounds, and with no layer")
+            raise ValueError("The settings probes and strains are those of compounds, not of layers")
         if (
             self.set is not None
             and options_are_checked(info)
@@ -140,7 +140,7 @@ class StructureSet(Part):
             and not self.after
         ):
             raise ValueError(
-                f"set {self.set.kind!r} is made from calculations: name the set of the ternaries in after"
+                f"The set {self.set.kind!r} needs calculations; name the set of the ternaries in `after`"
             )
         return self
 
@@ -163,7 +163,7 @@ class Dft(Part):
         listed: list[str] = []
         for name, entry in self.sets.items():
             if name in DFT_TABLES:
-                raise ValueError(f"sets.{name}: has the name of a table of results; choose another")
+                raise ValueError(f"sets.{name}: The set has the name of a table of results; choose another")
             for predecessor in entry.after:
                 if predecessor not in listed:
                     raise ValueError(

@@ -34,9 +34,9 @@ class Stratum(Part):
     @model_validator(mode="after")
     def _limits(self) -> Stratum:
         if self.low is None and self.high is None:
-            raise ValueError("give low, high or both")
+            raise ValueError("At least one of low and high is needed")
         if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError("low is above high")
+            raise ValueError("The number low is above high")
         return self
 
 

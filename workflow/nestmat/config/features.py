@@ -26,7 +26,7 @@ class FeatureBlock(KeyedKinds):
     @model_validator(mode="after")
     def _one_kind(self) -> FeatureBlock:
         if len(self.arguments) != 1:
-            raise ValueError("a feature block has exactly one of " + ", ".join(self.kinds()))
+            raise ValueError("A feature block has exactly one of " + ", ".join(self.kinds()))
         return self
 
     def build(self) -> BlockKind:

@@ -17,7 +17,7 @@ class AlloyFamilies(Part):
     def _enough(self) -> AlloyFamilies:
         for title, elements in self.elements.items():
             if len(set(elements)) < len(elements) or len(elements) < self.of:
-                raise ValueError(f"{title}: needs {self.of} different elements or more")
+                raise ValueError(f"{title}: The family needs {self.of} different elements or more")
         return self
 
 

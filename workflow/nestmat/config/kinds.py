@@ -329,10 +329,15 @@ def _summary(entry: Any) -> str:
     return inspect.cleandoc(entry.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
 
 
+def message_of(fault: Mapping[str, Any]) -> str:
+    """The message of a fault as its check raised it, without pydantic's ``Value error`` before it."""
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
 def explain_options(faults: Sequence[Mapping[str, Any]]) -> str:
     """What is wrong with options, in one line: ``population: Input should be greater than 0``."""
     return "; ".join(
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" if fault["loc"] else fault["msg"]
+        f"{'.'.join(map(str, fault['loc']))}: {message_of(fault)}" if fault["loc"] else message_of(fault)
         for fault in faults
     )
 

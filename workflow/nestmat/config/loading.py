@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nestmat.config.kinds import OPTIONS_FAULT, UNCHECKED
+from nestmat.config.kinds import OPTIONS_FAULT, UNCHECKED, message_of
 from nestmat.config.study import Study
 from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
@@ -27,9 +27,11 @@ def _explain(error: ValidationError) -> list[str]:
         if fault["type"] == OPTIONS_FAULT:
             faults = fault["ctx"]["faults"]
         for part in faults:
-            key = ".".join(map(str, [*parts, *part["loc"]])) or "(top level)"
+            # What keys must fit each other is checked of the whole study, and the message names its key.
+            key = ".".join(map(str, [*parts, *part["loc"]]))
             misspelt = part["type"] in ("extra_forbidden", "unexpected_keyword_argument")
-            lines.append(f"{key}: {part['msg']}{'; is it misspelt?' if misspelt else ''}")
+            message = f"{message_of(part)}{'; is it misspelt?' if misspelt else ''}"
+            lines.append(f"{key}: {message}" if key else message)
     return lines
 
 
@@ -55,7 +57,7 @@ def study_from(
     except ValidationError as error:
         faults = "\n  ".join(_explain(error))
         raise InputError(
-            f"is not a valid study:\n  {faults}\n",
+            f"The study is not valid:\n  {faults}\n",
             file=file,
             remedy="see docs/configuration.md for the keys and their meaning.",
         ) from error
@@ -69,5 +71,7 @@ def load_study(path: str | Path) -> Study:
     """
     data = load_yaml(path)
     if not isinstance(data, dict):
-        raise InputError("is not a mapping of keys to values.", file=path, remedy="start from `nestmat new`.")
+        raise InputError(
+            "The file is not a mapping of keys to values.", file=path, remedy="start from `nestmat new`."
+        )
     return study_from(data, file=path)

@@ -28,7 +28,7 @@ class Representation(Part):
     @model_validator(mode="after")
     def _describes_rows(self) -> Representation:
         if not self.blocks and self.latents is None:
-            raise ValueError("give blocks, latents or both")
+            raise ValueError("At least one of blocks and latents is needed")
         return self
 
 
@@ -56,7 +56,7 @@ class PoolSearch(Part):
     @model_validator(mode="after")
     def _sensible(self) -> PoolSearch:
         if min(self.batches) < 1 or len(set(self.batches)) < len(self.batches):
-            raise ValueError("batches: give whole numbers from 1, each once")
+            raise ValueError("The batches are not whole numbers from 1, each once")
         if "random" in self.representations:
-            raise ValueError("representations.random: is the name of the random order; choose another")
+            raise ValueError("representations.random: The name is that of the random order; choose another")
         return self

@@ -51,9 +51,9 @@ class Target(Part):
     @model_validator(mode="after")
     def _one_kind(self) -> Target:
         if one_of(self, ("value", "between", "goal")) != "goal" and self.enough is not None:
-            raise ValueError("enough goes with goal")
+            raise ValueError("Only a target with a goal can have `enough`")
         if self.between and not self.between[0] < self.between[1]:
-            raise ValueError("between: the first number must be smaller than the second")
+            raise ValueError("The first number of `between` must be smaller than the second")
         return self
 
 
@@ -70,7 +70,7 @@ class Constraint(Part):
     @model_validator(mode="after")
     def _bounded(self) -> Constraint:
         if self.low is None and self.high is None:
-            raise ValueError("give low, high or both")
+            raise ValueError("At least one of low and high is needed")
         return self
 
 
@@ -97,7 +97,7 @@ class Method(Choice):
     @model_validator(mode="after")
     def _check_model(self, info: ValidationInfo) -> Method:
         if options_are_checked(info) and self.registered.needs_generator != (self.model is not None):
-            raise ValueError("model goes with kinds that sample a generator, and with no other")
+            raise ValueError("Only methods that sample a generator have its name as `model`, and need it")
         return self
 
 
@@ -109,11 +109,11 @@ class Judges(KeyedKinds):
     @model_validator(mode="after")
     def _check_needs(self, info: ValidationInfo) -> Judges:
         if not self.arguments:
-            raise ValueError("give one judge or more")
+            raise ValueError("At least one judge is needed")
         for kind, judge in self.build_all().items() if options_are_checked(info) else ():
             for needed in judge.needs:
                 if needed not in self.arguments:
-                    raise ValueError(f"{kind} takes what {needed} predicts: give {needed} too")
+                    raise ValueError(f"The judge {kind} needs the predictions of {needed}; give {needed} too")
         return self
 
 
@@ -225,7 +225,7 @@ class DesignProblem(Part):
     @model_validator(mode="after")
     def _references(self) -> DesignProblem:
         if self.methods and self.judges is None:
-            raise ValueError("methods need judges to be compared by")
+            raise ValueError("Methods need judges that compare them")
         judges = self.judges.arguments if self.judges else {}
         for name, method in self.methods.items():
             if method.predictor != "model" and method.predictor not in judges:
@@ -241,20 +241,20 @@ class DesignProblem(Part):
             or any(part.value is None for part in self.space.variables.values())
         ):
             raise ValueError(
-                "interpolate goes with a space of sites or of elements whose variables have a value"
+                "Only a space of sites or of elements whose variables have a value can be interpolated"
             )
         return self
 
     def _check_verify(self, verify: Verification) -> None:
         if not self.shortlist or not (self.space.sites or self.space.cells):
             raise ValueError(
-                "verify goes with a shortlist, and with a space of sites or of the variables "
+                "Candidates are verified from a shortlist, of a space of sites or of the variables "
                 + ", ".join(CELL)
             )
         of_sites = (verify.lattice, verify.formation_energy, verify.records)
         if self.space.cells and (verify.gap is None or any(of_sites)):
-            raise ValueError("verify: of cells the gap is calculated: give gap, and nothing else")
+            raise ValueError("verify: Only the gap of cells is calculated; give gap, and nothing else")
         if self.space.cells and verify.count > self.shortlist.top:
-            raise ValueError("verify.count: is more than the shortlist holds, which cells are chosen from")
+            raise ValueError("verify.count: The number exceeds that of candidates in the shortlist")
         if not self.space.cells and (verify.offset or verify.calibration):
-            raise ValueError("verify: offset and calibration go with a space of cells")
+            raise ValueError("verify: Only a space of cells can have offset and calibration")

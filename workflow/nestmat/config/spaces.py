@@ -35,7 +35,7 @@ class Factor(Part):
     @model_validator(mode="after")
     def _one_kind(self) -> Factor:
         if one_of(self, ("value", "between", "levels")) != "between" and (self.grid or self.periodic):
-            raise ValueError("grid and periodic go with between")
+            raise ValueError("Only a variable with `between` can have grid and periodic")
         return self
 
 
@@ -58,15 +58,15 @@ class DesignSpace(Part):
     @model_validator(mode="after")
     def _one_kind(self) -> DesignSpace:
         if self.sites is not None and self.elements is not None:
-            raise ValueError("give sites or elements, not both")
+            raise ValueError("Only one of sites and elements can be given")
         if self.sites is None and self.elements is None and not self.variables:
-            raise ValueError("is empty: give sites, elements or variables")
+            raise ValueError("The space is empty; give sites, elements or variables")
         if self.sites is not None and set(self.sites) != {"A", "B", "X"}:
-            raise ValueError("sites: name A, B and X")
+            raise ValueError("The sites are not A, B and X")
         if self.symmetries and not all(v.between for v in self.variables.values()):
-            raise ValueError("symmetries go with a space of intervals alone")
+            raise ValueError("Only a space of intervals alone can have symmetries")
         if self.symmetries and (self.sites is not None or self.elements is not None):
-            raise ValueError("symmetries go with a space of intervals alone")
+            raise ValueError("Only a space of intervals alone can have symmetries")
         return self
 
     @property

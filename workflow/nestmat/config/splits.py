@@ -64,20 +64,20 @@ class Split(Part):
     @model_validator(mode="after")
     def _complete(self) -> Split:
         if (self.kind == "leave_one_out") != (self.column is not None):
-            raise ValueError("column goes with kind leave_one_out, and with no other")
+            raise ValueError("A split of kind leave_one_out needs a column, and no other split has one")
         holdout = self.kind == "holdout"
         if (self.kind == "leave_one_out" or holdout) == (self.folds is not None):
             raise ValueError(
-                "folds is needed, except for kind leave_one_out, which counts the levels, and holdout"
+                "A split needs folds, except for kind leave_one_out, which counts the levels, and holdout"
             )
         if holdout != (self.test is not None):
-            raise ValueError("test goes with kind holdout, which needs it, and with no other")
+            raise ValueError("A split of kind holdout needs test, and no other split has it")
         if not holdout and (self.hidden or self.unused or self.labelled or self.disjoint):
-            raise ValueError("hidden, unused, labelled and disjoint go with kind holdout")
+            raise ValueError("Only a split of kind holdout can have hidden, unused, labelled and disjoint")
         if self.unused and not self.hidden:
-            raise ValueError("unused is a share of the hidden rows: give hidden")
+            raise ValueError("The share unused is one of the hidden rows; give hidden too")
         if self.kind == "leave_one_out" and self.repeats:
-            raise ValueError("leave_one_out is the same with every seed: leave repeats out")
+            raise ValueError("A split of kind leave_one_out is the same with every seed; leave repeats out")
         return self
 
 

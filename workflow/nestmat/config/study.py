@@ -15,7 +15,7 @@ from nestmat.config.checks import check_study
 from nestmat.config.datasets import DatasetSpec
 from nestmat.config.dft import Dft
 from nestmat.config.generative import GeneratorSpec
-from nestmat.config.kinds import options_are_checked
+from nestmat.config.kinds import message_of, options_are_checked
 from nestmat.config.parts import PARTS, StudyPart, part_from, part_keys
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale
@@ -73,9 +73,10 @@ class Study(Part):
                 part_from(key, values)
             except ValidationError as error:
                 fault = error.errors()[0]
-                raise ValueError(".".join(map(str, [key, *fault["loc"]])) + f": {fault['msg']}") from error
+                path = ".".join(map(str, [key, *fault["loc"]]))
+                raise ValueError(f"{path}: {message_of(fault)}") from error
         if not (self.scales or self.search or self.dft or self.parts or self.datasets):
-            raise ValueError("a study has at least one part: scales, search, dft, or one that a plug-in adds")
+            raise ValueError("A study has at least one part: scales, search, dft, or one that a plug-in adds")
         return self
 
     @property

@@ -19,9 +19,11 @@ def load_yaml(path: str | Path) -> Any:
     try:
         data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError("does not exist.", file=path, remedy="check the path.") from error
+        raise InputError("The file does not exist.", file=path, remedy="check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"is not YAML: {error}", file=path, remedy="mend the line named.") from error
+        raise InputError(
+            f"The file is not YAML: {error}", file=path, remedy="correct the line named."
+        ) from error
     if data is None:
-        raise InputError("is empty.", file=path, remedy="start from `nestmat new`.")
+        raise InputError("The file is empty.", file=path, remedy="start from `nestmat new`.")
     return data

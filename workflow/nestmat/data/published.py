@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nestmat.config.kinds import message_of
 from nestmat.config.study import Study
 from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
@@ -97,7 +98,9 @@ class Sweep(_Origin):
     def _lengths(self) -> Sweep:
         lists = (self.value, self.spread, self.train, self.train_spread)
         if any(len(numbers) != len(self.latents) for numbers in lists):
-            raise ValueError("value, spread, train and train_spread need one number for each of latents")
+            raise ValueError(
+                "Each of value, spread, train and train_spread needs one number for each of latents"
+            )
         return self
 
 
@@ -132,7 +135,7 @@ def read(path: str | Path, kind: type[_Kind]) -> _Kind:
         fault = error.errors()[0]
         key = ".".join(str(part) for part in fault["loc"])
         raise InputError(
-            f"{fault['msg']}.", file=path, key=key, remedy="compare the entry with its neighbours."
+            f"{message_of(fault)}.", file=path, key=key, remedy="compare the entry with its neighbours."
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from nestmat.config.datasets import DEVICES, DatasetSpec
+from nestmat.config.kinds import message_of
 from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES
@@ -44,7 +45,7 @@ def _entry(name: str, value: Any, path: str | Path) -> DatasetSpec:
         key = ".".join([name, *(str(part) for part in fault["loc"])])
         more = f" ({error.error_count() - 1} more faults)" if error.error_count() > 1 else ""
         raise InputError(
-            f"{fault['msg']}{more}.",
+            f"{message_of(fault)}{more}.",
             file=path,
             key=key,
             remedy="see docs/configuration.md for the keys of a data set.",

@@ -73,7 +73,7 @@ def is_perovskite(
         if value is not None:
             verdicts.append((np.asarray(value) > low) & (np.asarray(value) < high))
     if not verdicts:
-        raise ValueError("give at least one of t, mu, tau")
+        raise ValueError("At least one of t, mu and tau is needed.")
     return np.logical_and.reduce(np.broadcast_arrays(*verdicts))
 
 

@@ -50,7 +50,7 @@ def _decay(z: NDArray[np.float64]) -> NDArray[np.float64]:
 def _positive(**values: NDArray[np.float64]) -> None:
     for name, value in values.items():
         if not np.all(value > 0):
-            raise ValueError(f"{name} must be above 0")
+            raise ValueError(f"The {name.replace('_', ' ')} must be above 0.")
 
 
 def carrier_profile(
@@ -84,7 +84,7 @@ def carrier_profile(
     xi, a, b, s0, s1 = (np.asarray(value, dtype=np.float64) for value in (position, a, b, s0, s1))
     _positive(a=a, s0=s0)
     if not (np.all(b >= 0) and np.all(s1 >= 0) and np.all((xi >= 0) & (xi <= 1))):
-        raise ValueError("b and s1 must be 0 or more, and the position within 0 and 1")
+        raise ValueError("The numbers b and s1 must be 0 or more, and the position within 0 and 1.")
     lower, difference = np.minimum(a, b), np.abs(a - b)
 
     def particular(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -223,7 +223,7 @@ def simulate(
         absorption=columns[7],
     )
     if not np.all(columns[3:5] >= 0):
-        raise ValueError("surface recombination velocities must be 0 or more")
+        raise ValueError("The surface recombination velocities must be 0 or more.")
     gaps = columns[0]
     jsc = np.where(np.isnan(gaps), np.nan, 0.0)
     working = np.flatnonzero((gaps > 0) & (gaps < _LARGEST_ENERGY))

@@ -91,7 +91,7 @@ def _log_saturation_current(gap: ArrayLike, temperature: ArrayLike) -> NDArray[n
     """Natural logarithm of `saturation_current`, which itself underflows for wide gaps in the cold."""
     thermal = _BOLTZMANN * np.asarray(temperature, dtype=np.float64)
     if not np.all(thermal > 0):
-        raise ValueError("the temperature must be above 0 K")
+        raise ValueError("The temperature must be above 0 K.")
     x = np.maximum(np.asarray(gap, dtype=np.float64), 0.0) / thermal
     # 1 / (exp(E) - 1) as a geometric series makes every term of the integral over E^2 elementary.
     k, y = _TERMS, x[..., None]
@@ -156,10 +156,10 @@ def performance(
     """
     quality = np.asarray(radiative_efficiency, dtype=np.float64)
     if not np.all((quality > 0) & (quality <= 1)):
-        raise ValueError("the external radiative efficiency must be above 0 and at most 1")
+        raise ValueError("The external radiative efficiency must be above 0 and at most 1.")
     jsc = np.asarray(jsc, dtype=np.float64)
     if np.any(jsc < 0):
-        raise ValueError("the photocurrent must be 0 or more")
+        raise ValueError("The photocurrent must be 0 or more.")
     # No current gives no voltage by way of minus infinity, and NaN passes through.
     with np.errstate(divide="ignore", invalid="ignore"):
         reduced = np.logaddexp(0.0, np.log(jsc) + np.log(quality) - _log_saturation_current(gap, temperature))

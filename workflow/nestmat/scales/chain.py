@@ -171,7 +171,7 @@ class Chain:
         network = link.trained.network(link.index[members])
         if not isinstance(network, ConditionalNetwork):
             raise InputError(
-                f"The model of scale {scale!r} does not decode at wanted targets.",
+                f"The model of scale {scale!r} does not decode for given targets.",
                 file=link.path,
                 value=link.trained.specification.kind,
                 remedy="use a semi-supervised model.",

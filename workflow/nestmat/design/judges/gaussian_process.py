@@ -32,7 +32,7 @@ class GaussianProcess(LearnedJudge):
 
     def __post_init__(self) -> None:
         if self.nu not in SMOOTHNESS:
-            raise ValueError(f"nu is {self.nu}, and has to be 0.5, 1.5 or 2.5")
+            raise ValueError(f"The smoothness nu is {self.nu}, and has to be 0.5, 1.5 or 2.5")
 
     def fit_target(self, x: Numbers, y: Numbers, floor: float | None) -> Predict:
         """The process of one target."""

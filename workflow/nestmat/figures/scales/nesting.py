@@ -94,7 +94,7 @@ def _violins(
             index=["repeat", "fold"], columns="model", values="value"
         )
         if missing := set(pair) - set(wide):
-            raise KeyError(f"no {sorted(missing)} in the metrics of {protocol}")
+            raise KeyError(f"The metrics of {protocol} lack {sorted(missing)}.")
         wide = wide[list(pair)].dropna()
         for side, (model, colour) in enumerate(zip(pair, (style.BLUE, style.ORANGE), strict=True)):
             x = place + (side - 0.5) * 0.42

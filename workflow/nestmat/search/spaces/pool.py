@@ -37,7 +37,7 @@ class Pool(DesignSpace):
         if (repeated := table.duplicated()).any():
             row = int(np.argmax(repeated.to_numpy()))
             raise InputError(
-                f"{formulas[row]} is twice in the pool.", row=row, remedy="keep one row a material."
+                f"{formulas[row]} occurs twice in the pool.", row=row, remedy="keep one row a material."
             )
         self.columns, self.values, self._formulas = tuple(map(str, table.columns)), values, list(formulas)
         self.n_grid_points = self.n_materials = len(values)
