@@ -142,9 +142,9 @@ def test_impossible_holdouts_are_named(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"folds": 3}, "folds is needed, except"),
+        ({"folds": 3}, "A split needs folds, except"),
         ({"test": None}, "A split of kind holdout needs test"),
-        ({"hidden": 0}, "unused is a share of the hidden rows"),
+        ({"hidden": 0}, "The share unused is one of the hidden rows"),
         ({"kind": "kfold", "folds": 3, "test": None}, "hidden, unused, labelled and disjoint"),
     ],
 )

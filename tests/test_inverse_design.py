@@ -199,7 +199,7 @@ def test_predictions_stand_beside_calculations_of_the_space(searched):
         ({"model": "other"}, "is not a model of the scale"),
         ({"protocol": "strict"}, "is not a split of kind shared"),
         ({"targets": [{"quantity": "device.gap", "goal": "maximise"}]}, "is not one of"),
-        ({"targets": [{"quantity": "device.pce"}]}, "exactly one of value, between, goal"),
+        ({"targets": [{"quantity": "device.pce"}]}, "Exactly one of value, between, goal"),
         ({"constraints": [{"quantity": "tau"}]}, "At least one of low and high is needed"),
         ({"judges": None}, "need judges"),
         ({"shortlist": {"method": "luck"}}, "is not one of"),
@@ -215,7 +215,7 @@ def test_faulty_problems_are_told_by_their_key(change, message):
 def test_a_problem_is_not_called_like_a_scale():
     data = study()
     data["search"]["device"] = data["search"].pop("lead_free")
-    with pytest.raises(InputError, match="is the name of a scale"):
+    with pytest.raises(InputError, match="The name is that of a scale"):
         study_from(data)
 
 

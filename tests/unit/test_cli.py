@@ -167,7 +167,7 @@ def _nest(study):
         (lambda s: s["strict"].update(folds=2), ["scales.materials.recommended", "3 or more"]),
         (
             lambda s: s["scales"]["materials"]["models"]["nestmat"]["specification"].update(joint=True),
-            ["specification.joint", "no parent"],
+            ["specification.joint", "No parent"],
         ),
         (lambda s: s["scales"]["materials"].update(targets=[]), ["scales.materials"]),
         (

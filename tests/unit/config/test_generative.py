@@ -41,7 +41,7 @@ def _set(content, path, value):
             {"variables": {"height": {"between": [0, 1]}}},
             "'height' is not a column",
         ),
-        ("generative.spline.space", {"elements": {"species": ["Fe", "Ni"]}}, "has to be of variables alone"),
+        ("generative.spline.space", {"elements": {"species": ["Fe", "Ni"]}}, "may have variables alone"),
         ("generative.spline.kind", "diffusion", "generative.spline.kind: There is no generator 'diffusion'"),
         ("search.gap_050.methods.spline.model", "splines", "'splines' is not one of"),
         (
@@ -57,7 +57,7 @@ def _set(content, path, value):
         (
             "search.gap_050.targets",
             [{"quantity": "gap.gap", "goal": "maximise"}, {"quantity": "gap.gap", "value": 1.0}],
-            "can be asked for its condition alone",
+            "draws materials for its condition alone",
         ),
         ("search.gap_050.space.variables.a", {"between": [2.6, 3.7]}, "has another space"),
     ],

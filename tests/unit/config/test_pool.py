@@ -50,7 +50,7 @@ def test_models_trained_on_the_labels_of_the_pool_are_known():
             r"representations.x.latents.protocol: 'cells' is not one of",
         ),
         ({"representations": {"x": {}}}, "At least one of blocks and latents is needed"),
-        ({"representations": {"random": {"blocks": ["descriptors"]}}}, "is the name of the random order"),
+        ({"representations": {"random": {"blocks": ["descriptors"]}}}, "that of the random order"),
         ({"batches": [0]}, "The batches are not whole numbers from 1, each once"),
         ({"start": 1.5}, "scales.gap.pool.start"),
     ],

@@ -17,9 +17,9 @@ SITES = {
     ("given", "message"),
     [
         ({}, "is empty"),
-        ({"sites": {"A": SITES["A"]}}, "name A, B and X"),
-        ({"sites": SITES, "elements": SITES["A"]}, "not both"),
-        ({"variables": {"t": {"value": 1.0, "levels": ["a"]}}}, "exactly one of value, between, levels"),
+        ({"sites": {"A": SITES["A"]}}, "The sites are not A, B and X"),
+        ({"sites": SITES, "elements": SITES["A"]}, "Only one of sites and elements"),
+        ({"variables": {"t": {"value": 1.0, "levels": ["a"]}}}, "Exactly one of value, between, levels"),
         ({"variables": {"t": {"value": 1.0, "grid": 3}}}, "Only a variable with `between` can have grid"),
     ],
 )

@@ -76,7 +76,7 @@ def test_inner_folds_are_those_of_the_stack_where_it_runs():
         ),
         (
             lambda s: s["datasets"]["rows"].update(generator={"kind": "nested_functions", "scale": 1}),
-            "exactly one of url, file, generator",
+            "Exactly one of url, file, generator",
         ),
     ],
 )
@@ -169,7 +169,7 @@ def test_a_shared_split_is_the_same_along_the_chain():
     halves = {"kind": "shared", "folds": 2}
     data["scales"]["coarse"]["splits"]["halves"] = halves
     data["scales"]["coarse"]["baselines"]["ridge"]["protocols"] = ["strict"]
-    with pytest.raises(InputError, match="its parent 'fine' lacks this shared split"):
+    with pytest.raises(InputError, match="The parent 'fine' lacks this shared split"):
         study_from(data)
     data["scales"]["fine"]["splits"]["halves"] = {**halves, "seed": 1}
     with pytest.raises(InputError, match="same settings at every scale"):

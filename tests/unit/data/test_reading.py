@@ -272,15 +272,18 @@ def test_unknown_target_and_suspicion(csv_file, own_spec):
 @pytest.mark.parametrize(
     ("entry", "key"),
     [
-        ({"columns": {"a": {}}}, "exactly one of url, file, generator"),
+        ({"columns": {"a": {}}}, "Exactly one of url, file, generator"),
         (
             {"file": "a.csv", "url": "https://example.org", "sha256": "0" * 64, "columns": {"a": {}}},
-            "exactly one of",
+            "Exactly one of",
         ),
         ({"url": "https://example.org/a.csv", "columns": {"a": {}}}, "needs the sha256"),
         ({"file": "a.csv", "columns": {"row": {}}}, "names that nestmat uses itself"),
         ({"file": "a.csv", "colums": {}, "columns": {}}, "colums"),
-        ({"file": "a.csv", "formula": "f", "formula_template": "{a}", "columns": {}}, "not both"),
+        (
+            {"file": "a.csv", "formula": "f", "formula_template": "{a}", "columns": {}},
+            "Only one of formula and formula_template",
+        ),
         ({"file": "a.csv", "columns": {"a": {"missing": "level"}}}, "Only a column of kind category"),
     ],
 )

@@ -68,7 +68,7 @@ def pair(tmp_path, first: str, second: str, **changes) -> tuple[DatasetSpec, lis
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"names": ["a", "a"]}, "each is given to one column"),
+        ({"names": ["a", "a"]}, "are not all different"),
         ({"file": "x.parquet"}, "Only columns of a CSV file can be given names"),
         (
             {"further_files": [{"mirror": "y.csv"}]},

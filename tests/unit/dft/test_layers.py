@@ -317,9 +317,9 @@ def configuration():
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("search", "half", "verify", "gap"), None, "of cells the gap is calculated"),
+        (("search", "half", "verify", "gap"), None, "Only the gap of cells is calculated"),
         (("search", "half", "verify", "lattice"), "gap.gap", "give gap, and nothing else"),
-        (("search", "half", "verify", "count"), 9, "more than the shortlist holds"),
+        (("search", "half", "verify", "count"), 9, "exceeds that of candidates in the shortlist"),
         (("search", "half", "space", "variables", "gamma"), "drop", "or of the variables a, b"),
         (("dft", "sets", "designs", "layer"), None, "Candidates of a space of cells need a layer"),
         (("dft", "sets", "designs", "layer", "heights"), [0.12, 0.13], "calculated at one"),

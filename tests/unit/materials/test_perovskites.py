@@ -57,7 +57,7 @@ def test_vectorised_over_any_shape() -> None:
     assert values.shape == (3, 4)
     ratio = r_a[1, 2] / 1.19
     assert values[1, 2] == pytest.approx(2.2 / 1.19 - (1 - ratio / np.log(ratio)), rel=1e-15)
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="At least one of t, mu and tau"):
         is_perovskite()
 
 
