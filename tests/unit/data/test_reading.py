@@ -282,7 +282,7 @@ def test_unknown_target_and_suspicion(csv_file, own_spec):
         ({"file": "a.csv", "colums": {}, "columns": {}}, "colums"),
         (
             {"file": "a.csv", "formula": "f", "formula_template": "{a}", "columns": {}},
-            "Only one of formula and formula_template",
+            "Only one of formula and",
         ),
         ({"file": "a.csv", "columns": {"a": {"missing": "level"}}}, "Only a column of kind category"),
     ],
