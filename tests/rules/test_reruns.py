@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 
 import pytest
 import yaml
 
 from nestmat.paths import ROOT
+from support.running import snakemake, write_study
 
 STUDY = "resources/studies/dvae_hea.yaml"
 PLAIN = {
@@ -26,14 +25,6 @@ LIBRARY = "workflow/nestmat"
 BEFORE_SEARCH = {"fetch_dataset", "read_dataset", "featurize_materials", "assign_folds", "train_scale"}
 
 
-def snakemake(folder, *arguments):
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "study.yaml", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(folder / "workflow")}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A copy of the repository with a study whose files are all there, empty and of one age."""
@@ -43,8 +34,10 @@ def finished(tmp_path_factory):
     shutil.copy2(ROOT / "Snakefile", folder)
     study = yaml.safe_load((ROOT / STUDY).read_text(encoding="utf-8"))
     study["scales"]["phase"]["models"]["plain"] = {"specification": PLAIN}
-    (folder / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
-    rows = [line.split("\t") for line in snakemake(folder, "--summary").splitlines() if "\t" in line]
+    write_study(folder, study)
+    rows = [
+        line.split("\t") for line in snakemake(folder, "--summary", root=folder).splitlines() if "\t" in line
+    ]
     paths = [folder / row[0] for row in rows if row[0] != "output_file"]
     now = time.time()
     for path in paths:
@@ -55,7 +48,7 @@ def finished(tmp_path_factory):
             path.mkdir(exist_ok=True)
     for path in paths:
         os.utime(path, (now, now))
-    assert "Nothing to be done" in snakemake(folder, *DRY_RUN)
+    assert "Nothing to be done" in snakemake(folder, *DRY_RUN, root=folder)
     return folder
 
 
@@ -69,7 +62,7 @@ def jobs_after_change(finished):
         changed.append((path, path.read_text(encoding="utf-8"), path.stat().st_mtime))
         path.write_text(changed[-1][1] + "\n# changed\n", encoding="utf-8")
         os.utime(path, (time.time() + 10, time.time() + 10))
-        printed = snakemake(finished, *DRY_RUN)
+        printed = snakemake(finished, *DRY_RUN, root=finished)
         rules = set(re.findall(r"^(\w+) +\d+$", printed, re.MULTILINE)) - {"total"}
         return rules, re.findall(r"^Job \d+: (.*)$", printed, re.MULTILINE)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -23,7 +22,7 @@ from nestmat.materials.formulas import parse
 from nestmat.paths import ROOT
 from nestmat.search.spaces.alloys import Alloy
 from nestmat.search.spaces.simplex import Simplex
-from support.running import snakemake
+from support.running import finish_study
 
 ELEMENTS = ["Al", "Co", "Cr", "Cu", "Fe", "Ni", "Ti"]
 ROWS = 160
@@ -136,16 +135,12 @@ def alloys() -> pd.DataFrame:
 def folder(tmp_path_factory) -> Path:
     """Working directory with the results of the study, made by Snakemake."""
     path = tmp_path_factory.mktemp("alloys")
-    (path / "resources").symlink_to(ROOT / "resources")
     frame = alloys()
     extra = pd.DataFrame({"alloy": ["AlU", frame["alloy"][3]], "hardness": [1.0, 2.0]})
     text = pd.concat([frame, extra]).to_csv(index=False)
-    (path / "alloys.csv").write_text("# hardness in HV\n" + text)
-    (path / "study.yaml").write_text(yaml.safe_dump(study(), sort_keys=False), encoding="utf-8")
-    wanted = [
-        f"results/alloys/search/hard/{name}.parquet" for name in ("metrics", "shortlist", "interpolation")
-    ]
-    snakemake(path, *wanted, "results/alloys/metrics/hardness.parquet")
+    files = {"alloys.csv": "# hardness in HV\n" + text, "resources": ROOT / "resources"}
+    targets = [f"search/hard/{name}.parquet" for name in ("metrics", "shortlist", "interpolation")]
+    finish_study(path, study(), *targets, "metrics/hardness.parquet", files=files)
     return path
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from nestmat import cli, tables
-from support.running import snakemake
+from support.running import finish_study, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -97,9 +96,7 @@ def study() -> dict:
 def finished(tmp_path_factory):
     """A folder with the finished study."""
     folder = tmp_path_factory.mktemp("alloys")
-    alloys().to_csv(folder / "alloys.csv", index=False)
-    (folder / "study.yaml").write_text(yaml.safe_dump(study(), sort_keys=False))
-    snakemake(folder)
+    finish_study(folder, study(), files={"alloys.csv": alloys()})
     return folder
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from nestmat import cli, tables
 from nestmat.paths import ROOT
-from support.running import snakemake
+from support.running import finish_study, snakemake
 
 pytestmark = [pytest.mark.slow, pytest.mark.mirror]
 METHODS = ("spline", "taught", "taught_localised", "retrieval", "uniform_filtered")
@@ -46,8 +46,7 @@ def small_study():
 def finished(mirror, tmp_path_factory):
     """A folder with the finished study."""
     folder = tmp_path_factory.mktemp("generative")
-    (folder / "study.yaml").write_text(yaml.safe_dump(small_study(), sort_keys=False))
-    snakemake(folder)
+    finish_study(folder, small_study())
     return folder
 
 

@@ -11,13 +11,13 @@ import sys
 import time
 
 import pytest
-import yaml
 
 from nestmat import tables
 from nestmat.dft import interpreter, reference_set, structure_sets, structures
 from nestmat.dft import records as dft_records
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
+from support.running import run_snakemake, snakemake, write_study
 
 PYTHON = "/usr/bin/python3"
 
@@ -67,16 +67,6 @@ def study(**dft_block):
     }
 
 
-def snakemake(folder, *arguments):
-    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", "1"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", "study.yaml"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
-
-
-def write_study(folder, **dft_block):
-    (folder / "study.yaml").write_text(yaml.safe_dump(study(**dft_block), sort_keys=False))
-
-
 TERNARIES = {"set": {"kind": "ternaries"}}
 
 
@@ -91,23 +81,21 @@ def test_the_stage_can_be_planned_and_the_report_does_not_need_it(tmp_path, prof
         "alloys": {"set": {"kind": "alloys", "count": 4}, **after},
         "mine": {"file": "mine.csv"},
     }
-    write_study(tmp_path, sets=sets, parts=3)
+    write_study(tmp_path, study(sets=sets, parts=3))
     plan = ["--dry-run", "--quiet", "rules", "--workflow-profile", f"{ROOT}/workflow/profiles/{profile}"]
     planned = snakemake(tmp_path, *plan, "dft")
-    assert planned.returncode == 0, planned.stderr
-    jobs = dict(re.findall(r"^(\w+) +(\d+)$", planned.stdout + planned.stderr, re.MULTILINE))
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", planned, re.MULTILINE))
     assert jobs["run_dft"] == "12"
     assert jobs["list_structures"] == jobs["collect_dft"] == "4"
     report = snakemake(tmp_path, *plan)
-    assert report.returncode == 0, report.stderr
-    assert "write_report" in report.stdout + report.stderr
-    assert not re.search(r"^\w*dft", report.stdout + report.stderr, re.MULTILINE)
+    assert "write_report" in report
+    assert not re.search(r"^\w*dft", report, re.MULTILINE)
 
 
 @pytest.mark.slow
 def test_an_interpreter_without_gpaw_stops_the_run_before_any_calculation(tmp_path):
-    write_study(tmp_path, python=sys.executable, sets={"t": TERNARIES}, parts=1)
-    done = snakemake(tmp_path, "dft")
+    write_study(tmp_path, study(python=sys.executable, sets={"t": TERNARIES}, parts=1))
+    done = run_snakemake(tmp_path, "dft")
     assert done.returncode != 0
     assert "has no GPAW" in done.stderr
     assert "nestmat dft check" in done.stderr
@@ -120,9 +108,8 @@ def finished(gpaw, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dft")
     (folder / "mine.csv").write_text("formula,lattice\nKMgCl3,4.95\nCsYbI3,6.2\nNaCl,\n")
     options = {"cutoff": 200, "kpoints": [1, 1, 1], "probes": [], "strains": [0.0, 0.02]}
-    write_study(folder, python=gpaw, parts=1, sets={"mine": {"file": "mine.csv", "settings": options}})
-    done = snakemake(folder, "dft")
-    assert done.returncode == 0, done.stdout + done.stderr
+    write_study(folder, study(python=gpaw, parts=1, sets={"mine": {"file": "mine.csv", "settings": options}}))
+    snakemake(folder, "dft")
     return folder
 
 
@@ -147,11 +134,10 @@ def test_a_part_that_was_lost_comes_back_from_the_journal(finished, tmp_path):
     journal = folder / "results/small/dft/journal/mine/0.jsonl"
     before, kept = part.read_text(), journal.read_bytes()
     part.unlink()
-    done = snakemake(folder, "dft")
-    assert done.returncode == 0, done.stderr
+    snakemake(folder, "dft")
     assert part.read_text() == before
     assert journal.read_bytes() == kept
-    assert "Nothing to be done" in snakemake(folder, "dft").stderr
+    assert "Nothing to be done" in snakemake(folder, "dft")
 
 
 @pytest.mark.slow

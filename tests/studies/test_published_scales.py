@@ -8,7 +8,7 @@ import yaml
 
 from nestmat import cli, tables
 from nestmat.paths import ROOT
-from support.running import snakemake
+from support.running import finish_study, snakemake
 
 pytestmark = [pytest.mark.slow, pytest.mark.mirror]
 
@@ -43,8 +43,7 @@ def small_study():
 def finished(mirror, tmp_path_factory):
     """A folder with the finished study."""
     folder = tmp_path_factory.mktemp("workflow")
-    (folder / "study.yaml").write_text(yaml.safe_dump(small_study(), sort_keys=False))
-    snakemake(folder)
+    finish_study(folder, small_study())
     return folder
 
 
@@ -90,10 +89,7 @@ def test_a_lost_model_comes_back_the_same_to_the_bit(finished):
 
 def test_results_are_the_same_without_tracking(finished, tmp_path):
     shutil.copytree(finished / "downloads", tmp_path / "downloads")
-    (tmp_path / "study.yaml").write_text(
-        yaml.safe_dump({**small_study(), "tracking": "off"}, sort_keys=False)
-    )
-    snakemake(tmp_path, "results/nestedae_binding/metrics/gap.parquet")
+    finish_study(tmp_path, {**small_study(), "tracking": "off"}, "metrics/gap.parquet")
     assert not (tmp_path / "mlflow").exists()
     for kind in ("metrics/gap", "predictions/gap/strict/recommended"):
         one, other = (tables.read(results(f) / f"{kind}.parquet") for f in (finished, tmp_path))

@@ -7,10 +7,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from nestmat import cli, tables
-from support.running import snakemake
+from support.running import finish_study
 
 pytestmark = pytest.mark.slow
 
@@ -95,9 +94,8 @@ def finished(tmp_path_factory):
         for x in SPECIES["x"]
         for strain in strains
     ]
-    pd.DataFrame(rows, columns=["formula", "strain", "gap"]).to_parquet(folder / "gaps.parquet")
-    (folder / "study.yaml").write_text(yaml.safe_dump(study(), sort_keys=False))
-    snakemake(folder)
+    frame = pd.DataFrame(rows, columns=["formula", "strain", "gap"])
+    finish_study(folder, study(), files={"gaps.parquet": frame})
     return folder
 
 

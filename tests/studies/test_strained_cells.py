@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -23,6 +20,7 @@ from nestmat.errors import InputError
 from nestmat.materials.geometry import CELL
 from nestmat.materials.monolayers import BONDS, bonds
 from nestmat.paths import ROOT
+from support.running import finish_study
 
 LOW = np.array([2.8, 2.8, 11.0, 80, 80, 110])
 HIGH = np.array([3.5, 3.5, 13.5, 100, 100, 130])
@@ -133,28 +131,17 @@ def test_a_search_of_trees_needs_trees():
 def folder(tmp_path_factory) -> Path:
     """Working directory with the results of the study, made by Snakemake."""
     path = tmp_path_factory.mktemp("cells")
-    (path / "resources").symlink_to(ROOT / "resources")
     random = np.random.default_rng(0)
     cell = random.uniform(LOW, HIGH, size=(ROWS, 6))
     x = np.column_stack([cell, random.uniform(-1, 1, size=ROWS)])
     y = gap(cell)
     again = np.append(np.arange(ROWS), 3)
-    np.savetxt(path / "x.csv", x[again], delimiter=",", fmt="%.9f")
-    np.savetxt(path / "y.csv", y[again], delimiter=",", fmt="%.6f")
-    (path / "study.yaml").write_text(yaml.safe_dump(study(), sort_keys=False), encoding="utf-8")
-    run = subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"),
-            *(f"results/strained/search/half/{name}.parquet" for name in ("metrics", "shortlist")),
-            *("results/strained/metrics/gap.parquet", "--configfile", "study.yaml"),
-        ],
-        cwd=path,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    return path / "results" / "strained"
+    files = {"resources": ROOT / "resources"}
+    for name, values, digits in (("x.csv", x, 9), ("y.csv", y[:, None], 6)):
+        lines = [",".join(f"{value:.{digits}f}" for value in row) for row in values[again]]
+        files[name] = "\n".join(lines) + "\n"
+    targets = [f"search/half/{name}.parquet" for name in ("metrics", "shortlist")]
+    return finish_study(path, study(), *targets, "metrics/gap.parquet", files=files)
 
 
 @pytest.fixture(scope="module")
