@@ -1,0 +1,108 @@
+"""Design problems: from the configuration to candidates, their judges, lists and files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pymatgen.core import Structure
+
+from nestmat import tables
+from nestmat.paths import ROOT
+from support.lead_free_study import lead_free_study
+from support.running import finish_study
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory) -> Path:
+    """Results of the problem, made by Snakemake in a working directory of their own."""
+    folder = tmp_path_factory.mktemp("search")
+    path = ROOT / "resources/reference/compounds.parquet"
+    tables.write(folder / "calculated.parquet", tables.read(path), tables.schema(path), {})
+    targets = [
+        f"search/lead_free/{name}.parquet" for name in ("metrics", "shortlist", "structures", "verified")
+    ]
+    results = finish_study(folder, lead_free_study(), *targets, files={"resources": ROOT / "resources"})
+    return results / "search" / "lead_free"
+
+
+@pytest.mark.slow
+def test_candidates_are_judged_by_models_that_saw_other_materials(searched):
+    frame = tables.read(searched / "judged.parquet")
+    assert set(frame["method"]) == {"random", "genetic", "uniform", "training"}
+    assert frame[frame["method"] == "genetic"].groupby("seed").size().to_dict() == {0: 20, 1: 20}
+    # What the judges were trained on is what the searched members left out.
+    known = frame[frame["method"] == "training"]
+    assert (known["novelty"] == 0).all()
+    gap = frame["trees.electronic.gap.mean"]
+    kept = gap.between(1.2, 1.5) & (frame["trees.electronic.formation_energy.mean"] <= 0)
+    kept &= frame["perovskite.mean"] >= 0.5
+    for judge, pce in (("trees", "trees.device.pce.mean"), ("physics", "physics.device.pce.mean")):
+        np.testing.assert_array_equal(frame[f"{judge}.hit"], kept & (frame[pce] >= 20))
+    # The physics knows no efficiency above the limit of the gap that it was given.
+    assert (frame["physics.device.pce.mean"] <= 33.8).all()
+    units = {name: column.unit for name, column in tables.schema(searched / "judged.parquet").items()}
+    assert units["physics.device.pce.mean"] == units["limit.mean"] == "%"
+    assert units["trees.electronic.gap.std"] == "eV"
+
+
+@pytest.mark.slow
+def test_rates_are_those_of_the_judged_candidates(searched):
+    frame, metrics = tables.read(searched / "judged.parquet"), tables.read(searched / "metrics.parquet")
+    part = frame[(frame["method"] == "genetic") & (frame["seed"] == 1)]
+    rows = metrics[(metrics["method"] == "genetic") & (metrics["seed"] == 1)]
+    value = rows.set_index(["metric", "judge"])["value"].sort_index()
+    assert value["hit", "physics"].item() == part["physics.hit"].mean()
+    both = part["physics.hit"] & part["trees.hit"] & (part["novelty"] >= 0.05) & part["in_domain"]
+    assert value["hit_new_in_domain", "all"].item() == both.mean()
+    error = (part["device.pce.mean"] - part["physics.device.pce.mean"]).mean()
+    assert value["optimism:device.pce", "physics"].item() == pytest.approx(error)
+    distinct = frame[frame["method"] == "genetic"].drop_duplicates(["formula", "log_thickness"])
+    pooled = metrics[(metrics["method"] == "genetic") & (metrics["seed"] == -1)]
+    assert pooled.set_index("metric")["value"]["candidates"] == len(distinct)
+
+
+@pytest.mark.slow
+def test_a_shortlist_is_written_for_other_programs(searched):
+    frame = tables.read(searched / "shortlist.parquet")
+    assert len(frame) == 5
+    assert frame["formula"].is_unique
+    csv = pd.read_csv(searched / "candidates.csv")
+    assert "device.pce.mean (%)" in csv
+    np.testing.assert_allclose(csv["electronic.gap.mean (eV)"], frame["electronic.gap.mean"])
+    lines = [json.loads(line) for line in (searched / "candidates.jsonl").read_text().splitlines()]
+    assert lines[0]["units"]["device.pce.mean"] == "%"
+    assert [line["formula"] for line in lines[1:]] == frame["formula"].tolist()
+    files = sorted((searched / "cif").glob("*.cif"))
+    assert len(files) == 5
+    assert "idealised" in files[0].read_text().splitlines()[1]
+    structure = Structure.from_file(files[0])
+    assert structure.lattice.a == pytest.approx(frame["electronic.lattice.mean"][0], abs=1e-3)
+    assert structure.composition.get_atomic_fraction("Pb") == 0
+    assert sum(structure.composition.values()) == pytest.approx(5)
+
+
+@pytest.mark.slow
+def test_structures_for_dft_are_new_and_fit_into_ten_atoms(searched):
+    frame = tables.read(searched / "structures.parquet")
+    known = set(tables.read(ROOT / "resources" / "reference" / "compounds.parquet")["formula"])
+    assert len(frame) == 12
+    assert not set(frame["formula"]) & known
+    assert not frame["known"].any()
+    listed = pd.read_csv(searched / "structures.csv")
+    assert listed["formula"].tolist() == frame["formula"].tolist()
+    assert listed["lattice"].between(4.5, 7).all()
+
+
+@pytest.mark.slow
+def test_predictions_stand_beside_calculations_of_the_space(searched):
+    frame = tables.read(searched / "verified.parquet")
+    known = tables.read(ROOT / "resources" / "reference" / "compounds.parquet").set_index("formula")
+    assert not frame["formula"].str.contains("Pb|Cd|F").any(), "outside of the space"
+    assert frame["trained_on"].all(), "the reference set is what the members were trained on"
+    gap = frame[frame["quantity"] == "electronic.gap"].set_index("formula")
+    np.testing.assert_allclose(gap["calculated"], known.loc[gap.index, "gap"])
+    assert (gap["mean"] - gap["calculated"]).abs().median() < 0.3

@@ -1,0 +1,30 @@
+"""What validate prints of a study, and which faults it finds before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from nestmat.commands.validate import describe
+from nestmat.config.loading import study_from
+from nestmat.errors import InputError
+from nestmat.paths import ROOT
+from support.lead_free_study import SITES, lead_free_study
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("methods", {"genetic": {"kind": "ranking"}}, "cannot rank the 50400 materials"),
+        ("space", {"sites": {**SITES, "B": {"species": ["Zz"]}}}, "Zz"),
+    ],
+)
+def test_faults_of_a_problem_are_told_before_anything_runs(key, value, message, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    data = lead_free_study()
+    data["search"]["lead_free"][key] = value
+    with pytest.raises(InputError, match=message) as caught:
+        describe(study_from(data), "study.yaml")
+    assert str(caught.value).startswith("study.yaml, key 'search.lead_free.")
+    assert "  problem lead_free: 50,400 materials; methods: random, genetic" in describe(
+        study_from(lead_free_study())
+    )

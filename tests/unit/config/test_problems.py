@@ -1,0 +1,45 @@
+"""Design problems of a study: what is refused, and by which key."""
+
+from __future__ import annotations
+
+import pytest
+
+from nestmat.config.loading import study_from
+from nestmat.errors import InputError
+from support.lead_free_study import lead_free_study
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": "cell"}, "is not one of"),
+        ({"model": "other"}, "is not a model of the scale"),
+        ({"protocol": "strict"}, "is not a split of kind shared"),
+        ({"targets": [{"quantity": "device.gap", "goal": "maximise"}]}, "is not one of"),
+        ({"targets": [{"quantity": "device.pce"}]}, "Exactly one of value, between, goal"),
+        ({"constraints": [{"quantity": "tau"}]}, "At least one of low and high is needed"),
+        ({"judges": None}, "need judges"),
+        ({"shortlist": {"method": "luck"}}, "is not one of"),
+    ],
+)
+def test_faulty_problems_are_told_by_their_key(change, message):
+    data = lead_free_study()
+    data["search"]["lead_free"] |= change
+    with pytest.raises(InputError, match=message):
+        study_from(data)
+
+
+def test_a_problem_is_not_called_like_a_scale():
+    data = lead_free_study()
+    data["search"]["device"] = data["search"].pop("lead_free")
+    with pytest.raises(InputError, match="The name is that of a scale"):
+        study_from(data)
+
+
+def test_a_searched_model_does_not_read_whole_compositions():
+    data = lead_free_study()
+    scale = data["scales"]["electronic"]
+    scale["features"]["magpie"] = {"composition": "magpie"}
+    scale["models"]["nested"]["specification"]["inputs"].append("magpie")
+    with pytest.raises(InputError, match="'magpie' describes whole compositions"):
+        study_from(data)
