@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from nestmat.commands.validate import describe
+from nestmat import tables
+from nestmat.commands.validate import describe, members
 from nestmat.config.loading import study_from
+from nestmat.config.scales import Scale
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
+from nestmat.training.members import Members
+from support.holdouts import PUBLISHED_HOLDOUT, assign_holdout
 from support.lead_free_study import SITES, lead_free_study
 
 
@@ -28,3 +32,12 @@ def test_faults_of_a_problem_are_told_before_anything_runs(key, value, message, 
     assert "  problem lead_free: 50,400 materials; methods: random, genetic" in describe(
         study_from(lead_free_study())
     )
+
+
+def test_the_members_that_a_study_announces_are_those_it_trains(tmp_path):
+    features, folds = assign_holdout(tmp_path)
+    table, row_id = tables.read(folds, protocol="half"), tables.read(features)["row_id"].to_numpy()
+    for inner in (0, 3):
+        split = PUBLISHED_HOLDOUT.model_copy(update={"repeats": [1]})
+        built = Members.build(table, row_id, seeds=2, inner_folds=inner, outer_folds=1)
+        assert members(Scale.model_construct(), split, 2, inner, None) == len(built)

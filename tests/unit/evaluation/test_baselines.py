@@ -12,6 +12,7 @@ from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.stack import recommend_predictor
 from nestmat.plugins import load_plugins
+from support.holdouts import assign_holdout
 from support.small_scale import QUICK, STACK
 
 
@@ -141,3 +142,23 @@ def test_folds_of_other_rows_are_refused(scale, tmp_path):
     tables.write(folds, frame[frame["row_id"] > 0], tables.FOLDS)
     with pytest.raises(InputError, match="for the rows of"):
         compare_baselines(features, folds, "plain", QUICK, tmp_path / "p.parquet")
+
+
+def test_baselines_neither_train_nor_are_measured_on_hidden_rows(tmp_path):
+    features, folds = assign_holdout(tmp_path)
+    found = compare_baselines(
+        features,
+        folds,
+        "half",
+        {"ridge": {"kind": "ridge", "inputs": ["inputs"]}},
+        tmp_path / "p.parquet",
+        stacked=["ridge"],
+        inner_folds=3,
+    )
+    roles = tables.read(folds, protocol="half", repeat=1).set_index("row_id")
+    mine = found[(found["repeat"] == 1) & (found["fold"] == 0)]
+    seen = {split: set(rows["row_id"]) for split, rows in mine.groupby("split")}
+    assert seen["validation"] == set(roles.index[roles["fold"] == 0])
+    labelled = set(roles.index[(roles["fold"] == -1) & (roles["role"] == "labelled")])
+    assert seen["train"] == seen["inner"] == labelled
+    assert (mine["std"] > 0).all()

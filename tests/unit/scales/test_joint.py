@@ -12,7 +12,9 @@ from nestmat.errors import InputError
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.specification import Encoder, Head, Specification, Training
 from nestmat.scales.chain import predict_chain
-from nestmat.scales.joint import JointParent, joint_parents
+from nestmat.scales.joint import JointParent, _parent_members, joint_parents
+from nestmat.training.members import Members
+from support.holdouts import assign_holdout
 from support.trained_scales import train, write_scale
 
 
@@ -81,3 +83,16 @@ def test_joint_training_knows_no_inner_folds(joint):
     folder, child, parents = joint
     with pytest.raises(InputError, match="would see the rows of the child's inner folds"):
         train(folder, "coarse", child, joint=parents, inner_folds=2)
+
+
+def test_the_parent_of_a_joint_training_hides_its_labels_too(tmp_path):
+    features, folds = assign_holdout(tmp_path)
+    row_id = tables.read(features)["row_id"].to_numpy()
+    table = tables.read(folds, protocol="half")
+    child = Members.build(table, row_id, seeds=1)
+    theirs = _parent_members(table, row_id, child)
+    for name in ("train", "validation", "unlabelled"):
+        np.testing.assert_array_equal(getattr(theirs, name), getattr(child, name))
+    unknown = _parent_members(table.iloc[:0], row_id, child)
+    assert unknown.train.all()
+    assert not (unknown.validation | unknown.unlabelled).any()

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.training.members import Members, hold_out
 from nestmat.training.scale_data import ParentLatents
+from support.holdouts import assign_holdout
 from support.member_rows import FOLDS, ROWS, folds, members, scale
 
 
@@ -83,3 +85,31 @@ def test_holdout_keeps_groups_whole():
         assert held[member].sum() / found.train[member].sum() == pytest.approx(0.2, abs=0.05)
     with pytest.raises(InputError, match="needs two or more of them"):
         hold_out(found.train, np.full(ROWS, "one"), 0.2, found.keys())
+
+
+def test_members_see_each_row_as_its_role_says(tmp_path):
+    features, folds = assign_holdout(tmp_path)
+    table, row_id = tables.read(folds, protocol="half"), tables.read(features)["row_id"].to_numpy()
+    found = Members.build(table, row_id, seeds=2, inner_folds=3, outer_folds=1)
+    assert sorted(zip(found.repeat[::2], found.fold[::2], found.inner[::2], strict=True)) == sorted(
+        [(r, f, k) for r, f in ((0, -1), (0, 0), (1, 0)) for k in range(-1, 3)]
+    )
+    for i in range(len(found)):
+        part = table[table["repeat"] == found.repeat[i]].set_index("row_id").loc[row_id]
+        train, held, hidden = found.train[i], found.validation[i], found.unlabelled[i]
+        assert not (train & held).any()
+        assert not ((train | held) & hidden).any()
+        if found.fold[i] == -1:
+            assert not hidden.any()
+            assert (train | held).all()
+            continue
+        assert (hidden == (part["role"] == "unlabelled")).all()
+        inside = (part["fold"] == -1) & (part["role"] == "labelled")
+        if found.inner[i] == -1:
+            assert (train == inside).all()
+            assert (held == (part["fold"] == 0)).all()
+        else:
+            assert ((train | held) == inside).all()
+    inner = (found.inner >= 0) & (found.fold == 0) & (found.seed == 0) & (found.repeat == 1)
+    labelled = found.train[(found.inner == -1) & (found.fold == 0) & (found.repeat == 1)][0]
+    assert (found.validation[inner].sum(axis=0) == labelled).all()
