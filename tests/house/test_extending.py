@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from factories import snakemake
 
 from nestmat import cli, tables
 from nestmat.paths import ROOT
+from support.running import snakemake
 
 pytestmark = pytest.mark.slow
 
