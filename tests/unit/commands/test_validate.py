@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 
 from nestmat import tables
-from nestmat.commands.validate import describe, members
+from nestmat.commands.validate import check_columns, describe, members
 from nestmat.config.loading import study_from
 from nestmat.config.scales import Scale
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
+from nestmat.plan.jobs import Jobs
 from nestmat.training.members import Members
+from support.class_scale import class_configuration
 from support.holdouts import PUBLISHED_HOLDOUT, assign_holdout
 from support.lead_free_study import SITES, lead_free_study
 
@@ -41,3 +45,28 @@ def test_the_members_that_a_study_announces_are_those_it_trains(tmp_path):
         split = PUBLISHED_HOLDOUT.model_copy(update={"repeats": [1]})
         built = Members.build(table, row_id, seeds=2, inner_folds=inner, outer_folds=1)
         assert members(Scale.model_construct(), split, 2, inner, None) == len(built)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"baselines": {"b": {"kind": "ridge", "inputs": ["inputs"]}}}, "ridge.*does not predict classes"),
+        ({"targets": ["phase", "gap"]}, "stump.*does not predict numbers"),
+        ({"head": {"loss": "mae"}}, "mae.*has classes, which this loss does not fit"),
+        ({"head": {}}, "mae.*use binary_cross_entropy"),
+    ],
+)
+def test_a_study_whose_parts_do_not_fit_its_classes_is_refused(changes, message):
+    data = deepcopy(class_configuration())
+    scale = data["scales"]["s"]
+    if "head" in changes:
+        scale["models"]["ae"]["specification"]["heads"]["phase"] = changes.pop("head")
+    if "targets" in changes:
+        scale["recommended"] = None
+    scale |= changes
+    if "baselines" in changes:
+        scale["recommended"] = None
+    study = study_from(data)
+    for check in (check_columns, Jobs):
+        with pytest.raises(InputError, match=message):
+            check(study)

@@ -10,12 +10,15 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from nestmat.commands.validate import check_columns
 from nestmat.config.datasets import DataFile
 from nestmat.config.loading import study_from
+from nestmat.data.targets import class_targets, number_targets
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 from nestmat.plan.jobs import Jobs
 from nestmat.plan.tables import data_files
+from support.class_scale import CLASSES, class_configuration
 
 
 def model(target: str, *inputs: str, **more) -> dict:
@@ -176,3 +179,43 @@ def test_a_shared_split_is_the_same_along_the_chain():
         study_from(data)
     data["scales"]["fine"]["splits"]["halves"] = halves
     assert study_from(data).scales["coarse"].protocols == ["strict", "by_kind", "halves"]
+
+
+def test_a_study_with_classes_is_planned_without_inner_folds_for_a_vote():
+    study = study_from(class_configuration())
+    assert class_targets(study, "s") == {"phase": CLASSES}
+    assert number_targets(study, "s") == []
+    check_columns(study)
+    assert study.inner_folds("s", "ae", "half") == 0
+    learned = class_configuration()
+    learned["scales"]["s"]["recommended"]["weights"] = "learned"
+    assert study_from(learned).inner_folds("s", "ae", "half") == 5
+
+
+def test_a_taught_model_is_no_member_of_a_stack_whose_weights_are_learned():
+    config = class_configuration()
+    scale = config["scales"]["s"]
+    scale["features"]["shares"] = {"elements": ["Al", "Ni"]}
+    scale["models"]["ae"]["specification"] = {
+        "inputs": ["shares", "inputs"],
+        "encoder": {"latents": 2},
+        "heads": {"phase": {"loss": "binary_cross_entropy"}, "shares": {"loss": "multinomial"}},
+        "kind": "semi_supervised",
+        "composition": "shares",
+        "classifier": ["inputs"],
+        "teacher": "rule",
+    }
+    study_from(config)
+    # The teacher learned from the rows that the weights would be learned on.
+    scale["recommended"]["weights"] = "learned"
+    with pytest.raises(InputError, match=r"teacher.*give the stack equal weights"):
+        study_from(config)
+    scale["models"]["ae"]["specification"]["teacher"] = None
+    study_from(config)
+
+
+def test_the_number_of_elements_is_no_name_for_a_block():
+    data = class_configuration()
+    data["scales"]["s"]["features"]["number_of_elements"] = {"columns": ["a"]}
+    with pytest.raises(InputError, match="is built in"):
+        study_from(data)

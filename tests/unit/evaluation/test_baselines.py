@@ -12,6 +12,7 @@ from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.stack import recommend_predictor
 from nestmat.plugins import load_plugins
+from nestmat.training.inner_folds import RowSplit
 from support.holdouts import assign_holdout
 from support.small_scale import QUICK, STACK
 
@@ -162,3 +163,55 @@ def test_baselines_neither_train_nor_are_measured_on_hidden_rows(tmp_path):
     labelled = set(roles.index[(roles["fold"] == -1) & (roles["role"] == "labelled")])
     assert seen["train"] == seen["inner"] == labelled
     assert (mine["std"] > 0).all()
+
+
+def test_a_stump_finds_the_threshold_on_the_number_of_elements(class_scale, tmp_path):
+    features, folds = class_scale
+    frame = tables.read(features)
+    frame["phase"] = (frame["formula"].str.count("Cr") == 0).astype(float)
+    there = tmp_path / "s.parquet"
+    tables.write(there, frame, tables.schema(features), tables.provenance(features))
+    baseline = {"kind": "stump", "inputs": ["number_of_elements"]}
+    found = compare_baselines(there, folds, "half", {"rule": baseline}, tmp_path / "p.parquet")
+    held = found[found["split"] == "validation"]
+    np.testing.assert_array_equal(held["mean"], held["true"])
+    new = predict_baseline(there, baseline, frame.assign(formula="FeNiCrCoAl"))
+    assert (new["mean"] == 0).all()
+
+
+def test_a_class_is_predicted_by_classifiers_without_residuals(class_scale, tmp_path):
+    chosen = {
+        "forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20},
+        "share": {"kind": "mean", "inputs": ["inputs"]},
+    }
+    found = compare_baselines(
+        *class_scale, "half", chosen, tmp_path / "p.parquet", stacked=["forest"], inner_folds=3
+    )
+    assert found["mean"].between(0, 1).all()
+    assert found["std"].isna().all()
+    assert set(found.loc[found["model"] == "share", "inner"]) == {-1}
+    held = found[(found["model"] == "forest") & (found["split"] == "validation")]
+    assert ((held["mean"] > 0.5) == held["true"]).mean() > 0.7
+    row_id = tables.read(class_scale[0])["row_id"].to_numpy()
+    for repeat in (0, 1):
+        train = RowSplit.of(tables.read(class_scale[1], protocol="half"), repeat, row_id).train(0)
+        share = tables.read(class_scale[0])["phase"][train].mean()
+        mine = found[(found["model"] == "share") & (found["repeat"] == repeat) & (found["fold"] == 0)]
+        np.testing.assert_allclose(mine["mean"], share)
+
+
+def test_a_baseline_of_numbers_does_not_predict_classes(class_scale, tmp_path):
+    chosen = {"line": {"kind": "ridge", "inputs": ["inputs"]}}
+    with pytest.raises(InputError, match=r"'ridge' does not predict classes.*choose one of extra_trees"):
+        compare_baselines(*class_scale, "half", chosen, tmp_path / "p.parquet")
+
+
+def test_too_few_rows_of_a_class_are_named(class_scale, tmp_path):
+    features, folds = class_scale
+    frame = tables.read(features)
+    frame["phase"] = (np.arange(len(frame)) == 3).astype(float)
+    there = tmp_path / "s.parquet"
+    tables.write(there, frame, tables.schema(features), tables.provenance(features))
+    chosen = {"svm": {"kind": "svm", "inputs": ["inputs"]}}
+    with pytest.raises(InputError, match=r"training rows of one class.*label more rows"):
+        compare_baselines(there, folds, "half", chosen, tmp_path / "p.parquet")

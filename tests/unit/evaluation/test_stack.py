@@ -11,7 +11,14 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation import calibration
 from nestmat.evaluation.baselines import compare_baselines, predict_baseline
-from nestmat.evaluation.stack import Combination, convex_weights, deployed, mixture, recommend_predictor
+from nestmat.evaluation.stack import (
+    Combination,
+    convex_weights,
+    deployed,
+    document,
+    mixture,
+    recommend_predictor,
+)
 from support.small_scale import QUICK, STACK
 
 
@@ -93,3 +100,51 @@ def test_a_stack_without_held_out_predictions_is_refused(scale, tmp_path):
         recommend_predictor([tmp_path / "p.parquet"], ["ridge", "forest"], tmp_path / "r", tmp_path / "w")
     with pytest.raises(InputError, match=r"no predictions of \['other'\]"):
         recommend_predictor([tmp_path / "p.parquet"], ["ridge", "other"], tmp_path / "r", tmp_path / "w")
+
+
+def test_learned_weights_lessen_the_brier_score_and_prefer_the_informed_member():
+    rng = np.random.default_rng(0)
+    probability = rng.uniform(0, 1, 4000)
+    true = (rng.uniform(size=4000) < probability).astype(float)
+    members = np.column_stack([probability, np.full(4000, 0.5), np.round(probability)])
+    found = convex_weights(members, true, prior_spread=np.inf, squared=True)
+    grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 51) for b in np.linspace(0, 1 - a, 51)]
+    best = min(np.square(members @ w - true).mean() for w in grid)
+    assert np.square(members @ found - true).mean() <= best + 1e-5
+    assert found[0] > 0.9
+    # An absolute error would choose the member that is always certain.
+    assert convex_weights(members, true, prior_spread=np.inf)[2] > 0.9
+
+
+def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_class, tmp_path):
+    chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20}}
+    baselines = compare_baselines(*class_scale, "half", chosen, tmp_path / "b.parquet")
+    files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
+    written = tmp_path / "r.parquet", tmp_path / "r.json"
+    vote, combinations = recommend_predictor(
+        files, ["ae", "forest"], *written, learned=False, classes=["phase"]
+    )
+    assert {tuple(found.weights.values()) for found in combinations} == {(0.5, 0.5)}
+    keys = ["repeat", "fold", "split", "row_id"]
+    ae = tables.read(files[0], seed=-1, inner=-1).set_index(keys)
+    forest = baselines.set_index(keys).loc[ae.index]
+    mine = vote.set_index(keys).loc[ae.index]
+    np.testing.assert_allclose(mine["mean"], (ae["mean"] + forest["mean"]) / 2)
+    among = np.square((ae["mean"] - forest["mean"]) / 2) + np.square(ae["std"]) / 2
+    np.testing.assert_allclose(mine["std"], np.sqrt(among))
+    kept = deployed(document("half", ["ae", "forest"], combinations))["phase"]
+    assert kept.apply(np.array([[0.2, 0.6]]), np.full((1, 2), np.nan))[0] == pytest.approx(0.4)
+    with pytest.raises(InputError, match="held out inside the training rows"):
+        recommend_predictor(files, ["ae", "forest"], *written, classes=["phase"])
+
+
+def test_a_learned_stack_of_a_class_keeps_probabilities(class_scale, trained_class, tmp_path):
+    chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20}}
+    compare_baselines(*class_scale, "half", chosen, tmp_path / "b.parquet", stacked=["forest"], inner_folds=3)
+    files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
+    found, combinations = recommend_predictor(
+        files, ["ae", "forest"], tmp_path / "r.parquet", tmp_path / "r.json", classes=["phase"]
+    )
+    assert found["mean"].between(0, 1).all()
+    assert all(isinstance(c, Combination) and c.interval == 1 and c.rows > 0 for c in combinations)
+    assert all(c.inner_error["stack"] <= max(c.inner_error.values()) for c in combinations)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from sklearn.metrics import log_loss
 from torch import nn
 from torch.nn import functional
 
 from nestmat.models import losses
-from nestmat.models.losses import dependence
+from nestmat.models.losses import binary_cross_entropy, dependence
 
 MEMBERS, ROWS = 3, 40
 
@@ -180,3 +181,13 @@ def test_dependence_vanishes_for_independent_columns_and_not_for_dependent_ones(
     # Same mean and spread of both classes: another shape alone.
     shaped = torch.where(y > 0, z.sign(), z)
     assert dependence(shaped, y, weight).min() > 10 * found[2]
+
+
+def test_the_loss_is_that_of_torch_and_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    logits, true = rng.normal(0, 3, (2, 1, 30)), rng.integers(0, 2, (2, 1, 30)).astype(float)
+    weight = torch.full((2, 30), 1 / 30, dtype=torch.float64)
+    found = binary_cross_entropy(torch.from_numpy(logits), torch.from_numpy(true), weight)
+    probability = 1 / (1 + np.exp(-logits))
+    expected = [log_loss(true[m, 0], probability[m, 0]) for m in range(2)]
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9)

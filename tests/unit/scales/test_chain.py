@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.scales.chain import Chain, predict_chain
+from nestmat.training.checkpoints import Trained
+from support.class_scale import CLASSES
 
 
 def test_prediction_along_the_chain_equals_training(chain):
@@ -53,3 +56,15 @@ def test_the_chain_is_differentiable_in_the_features(chain):
     expected = (ends[1] - ends[0]).sum() / 2e-2
     assert (slope * direction).sum().item() == pytest.approx(expected.item(), rel=0.02, abs=1e-3)
     assert torch.isfinite(torch.autograd.grad(std.sum(), given)[0]).all()
+
+
+def test_a_model_that_was_written_predicts_the_same_probabilities(class_scale, trained_class):
+    model = Trained.load(trained_class / "s.safetensors")
+    assert model.classes == {"phase": CLASSES}
+    assert (model.scalers["phase"].mean == 0).all()
+    assert (model.scalers["phase"].std == 1).all()
+    features = tables.read(class_scale[0])
+    again = predict_chain({"s": trained_class / "s.safetensors"}, {"s": features}, repeat=1, fold=0)["s"]
+    mean = pd.Series(again.targets["phase"][0], features["row_id"])
+    before = tables.read(trained_class / "s.predictions.parquet", seed=-1, inner=-1, fold=0, repeat=1)
+    np.testing.assert_allclose(before["mean"], mean.loc[before["row_id"]], atol=1e-6)

@@ -137,3 +137,29 @@ def test_features_that_are_not_finite_are_an_error(tmp_path):
     write_scale(tmp_path, "fine", 12, lambda d, k: np.where(d[:, 0] > 0, np.nan, 1.0))
     with pytest.raises(InputError, match="The value at row_id 10 is not finite"):
         train(tmp_path, "fine", model("fine_y"))
+
+
+def test_an_autoencoder_learns_a_class_and_states_its_probability(class_scale, trained_class):
+    found = tables.read(trained_class / "s.predictions.parquet", seed=-1, inner=-1, fold=0)
+    held = found[found["split"] == "validation"]
+    assert found["mean"].between(0, 1).all()
+    assert set(found["true"]) == {0.0, 1.0}
+    assert ((held["mean"] > 0.5) == held["true"]).mean() > 0.75
+    assert (held["std"] > 0).all()
+    assert (held["std"] < 0.5).all()
+    seeds = tables.read(trained_class / "s.predictions.parquet", inner=-1, fold=0, repeat=1)
+    of_seed = seeds[(seeds["split"] == "validation") & (seeds["seed"] >= 0)].groupby("row_id")["mean"]
+    mine = held[held["repeat"] == 1].set_index("row_id")
+    np.testing.assert_allclose(mine["mean"], of_seed.mean().loc[mine.index], atol=1e-9)
+    np.testing.assert_allclose(mine["std"], of_seed.std(ddof=0).loc[mine.index], atol=1e-9)
+
+
+def test_hidden_rows_neither_train_nor_validate(class_scale, trained_class):
+    role = tables.read(class_scale[1], protocol="half", repeat=0).set_index("row_id")
+    hidden = set(role.index[role["role"] == "unlabelled"])
+    found = tables.read(trained_class / "s.predictions.parquet", repeat=0, fold=0)
+    assert hidden
+    assert not hidden & set(found["row_id"])
+    latents = tables.read(trained_class / "s.latents.parquet", repeat=0, fold=0)
+    split = latents.groupby("row_id")["split"].first()
+    assert set(split.index[split == "unlabelled"]) == hidden

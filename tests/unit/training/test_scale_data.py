@@ -8,6 +8,7 @@ import pytest
 
 from nestmat.errors import InputError
 from nestmat.training.scale_data import ParentLatents, ScaleData
+from support.class_scale import CLASSES
 from support.feature_tables import write_features
 
 
@@ -40,3 +41,10 @@ def test_a_parent_of_another_protocol_is_read_by_its_members_of_all_rows():
     parent = ParentLatents(*keys.T, np.empty((2, 1, 1)))
     children = np.array([[0, -1, -1, 0], [0, -1, 0, 1], [0, 3, -1, 1], [1, 2, 1, 0]])
     assert parent.of(*children.T).tolist() == [0, 1, 1, 0]
+
+
+def test_the_classes_of_a_target_are_read_from_its_features(class_scale):
+    data = ScaleData.read(class_scale[0])
+    assert data.classes == {"phase": CLASSES}
+    assert data.shapes.classes == ("phase",)
+    assert ScaleData.read(class_scale[0], targets=False).classes == {}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from nestmat.evaluation.estimators.extra_trees import ExtraTrees
 from nestmat.evaluation.estimators.registry import BASELINES
@@ -48,3 +49,21 @@ def test_the_spread_of_a_forest_is_that_of_the_labels_in_its_leaves():
     labels = [[y[leaves[:, tree] == new[row, tree]] for tree in range(7)] for row in range(3)]
     expected = [np.var([v.mean() for v in row]) + np.mean([v.var() for v in row]) for row in labels]
     np.testing.assert_allclose(kind.predict(model, x[:3])[1] ** 2, expected)
+
+
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_every_classifier_gives_probabilities_and_repeats_them(name):
+    kind = BASELINES[name]()
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 3))
+    y = (x[:, 0] + rng.normal(0, 0.3, 80) > 0).astype(float)
+    if not kind.predicts_classes():
+        assert name in ("lasso", "nusvr", "ridge")
+        return
+    (one, std), (two, _) = (kind.predict(kind.fit(x, y, 3, classes=True), x, classes=True) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    assert ((one >= 0) & (one <= 1)).all()
+    assert np.isnan(std).all()
+    assert roc_auc_score(y, one) > 0.9 or name == "mean"
+    if name == "mean":
+        np.testing.assert_allclose(one, y.mean())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from nestmat.errors import InputError
 from nestmat.models.autoencoder.network import Autoencoder
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.base import Batch
 from nestmat.models.specification import Encoder, Head, Shapes, Specification
+from support.class_scale import CLASS_HEAD
 
 MEMBERS, ROWS = 3, 40
 
@@ -87,3 +90,39 @@ def test_members_do_not_touch_each_other():
     network.loss(batch(specification))["gap"][1].backward()
     touched = network.flat.grad.abs().sum(dim=1) > 0
     assert touched.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("head", "classes", "text"),
+    [
+        (Head(loss="mse"), ["phase"], "use binary_cross_entropy"),
+        (Head(loss="gaussian_nll"), ["phase"], "use binary_cross_entropy"),
+        (CLASS_HEAD, [], "or give the column"),
+        (Head(loss="binary_cross_entropy", floor=0.0), ["phase"], "has classes, and so no floor"),
+    ],
+)
+def test_a_loss_that_does_not_fit_the_target_is_named(head, classes, text):
+    specification = AutoencoderSpecification(inputs=("x",), encoder=Encoder(latents=1), heads={"phase": head})
+    with pytest.raises(InputError, match=text):
+        Autoencoder(specification, Shapes({"x": 2}, {"x": "continuous"}, ["phase"], classes), [])
+
+
+def test_a_block_has_no_binary_loss():
+    specification = AutoencoderSpecification(
+        inputs=("x",), encoder=Encoder(latents=1), heads={"x": CLASS_HEAD}
+    )
+    with pytest.raises(InputError, match="does not fit the block"):
+        Autoencoder(specification, Shapes({"x": 2}, {"x": "continuous"}, []), [])
+
+
+def test_a_class_is_never_standardised():
+    for wanted in (True, False):
+        head = Head(loss="binary_cross_entropy", standardise=wanted)
+        network = Autoencoder(
+            AutoencoderSpecification(inputs=("x",), encoder=Encoder(latents=1), heads={"phase": head}),
+            Shapes({"x": 2}, {"x": "continuous"}, ["phase"], ["phase"]),
+            [0, 1],
+        )
+        mean, std = network.predict(torch.randn(2, 5, 1))["phase"]
+        assert ((mean > 0) & (mean < 1)).all()
+        assert std.isnan().all()
