@@ -1,19 +1,22 @@
 # What the rules share.
 # In: STUDY, the validated configuration. Out: tables of its jobs, in which the rules look up their files; its keys as plain
-# values; JOBS, the answers that follow from the graph of scales; patterns of the wildcards. code(script) are the library
-# modules that a script depends on, code_of(registry, kinds) those of the kinds that a job uses.
+# values; patterns of the wildcards. ask(STUDY, question, wildcards) is an answer of the study that no table holds.
+# code(script) are the library modules that a script depends on, code_of(registry, kinds) those of the kinds that a job
+# uses.
 from nestmat.data.generator_registry import GENERATORS as DATASET_GENERATORS
+from nestmat.data.targets import check_classes
 from nestmat.design.judges.registry import JUDGES
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.features.registry import BLOCKS
+from nestmat.figures import drawing
 from nestmat.models.registry import NETWORKS
 from nestmat.plan import excerpts, tables
 from nestmat.plan.code import code, code_of, program, resource
-from nestmat.plan.jobs import Jobs
+from nestmat.plan.jobs import ask
 from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.methods.registry import METHODS
 
-JOBS = Jobs(STUDY)
+check_classes(STUDY, "the configuration")
 SETTINGS = excerpts.settings(STUDY)
 DATASETS, SCALES, PROBLEMS = SETTINGS["datasets"], SETTINGS["scales"], SETTINGS["search"]
 PUBLISHED = [resource(f"published/{name}.yaml") for name in STUDY.published]
@@ -26,8 +29,8 @@ links = tables.links(STUDY)
 chains = tables.chains(STUDY)
 lineages = tables.lineages(STUDY)
 structure_sets = tables.structure_sets(STUDY)
-figure_tables = tables.figure_tables(STUDY)
-SUBJECTS = figure_tables["subject"].unique()
+figure_tables = drawing.tables_by_subject(STUDY)
+SUBJECTS = list(figure_tables)
 dataset_of_scale = lookup(dpath="{scale}/dataset", within=SCALES)
 
 

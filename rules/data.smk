@@ -2,6 +2,9 @@
 # In: an address with its checksum, the folder NESTMAT_MIRROR, a user's own file, or a generator.
 # Out: data/<dataset>.parquet with units, and <dataset>.rejects.parquet with a reason for every row left out.
 # Steps: fetch and verify the file, or make its table; read, check and canonicalise its rows.
+from nestmat.data.registry import resolve
+
+sources = {name: resolve(entry) for name, entry in STUDY.datasets.items()}
 
 
 rule fetch_dataset:
@@ -18,7 +21,7 @@ rule fetch_dataset:
         mem_mb=500,
         runtime=60,
     params:
-        file=JOBS.data_file,
+        file=ask(sources, "file_to_download", "dataset", "checksum"),
     message:
         "Fetch {wildcards.dataset}"
     script:
@@ -71,7 +74,7 @@ rule read_dataset:
         runtime=30,
     params:
         spec=lookup(dpath="{dataset}", within=DATASETS),
-        targets=JOBS.targets_of_dataset,
+        targets=ask(STUDY, "targets_of_dataset", "dataset"),
     message:
         "Read {wildcards.dataset}"
     script:

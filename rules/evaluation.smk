@@ -2,8 +2,9 @@
 # In: predictions of models. Out: predictions of the baselines and of the recommended stack, metrics, the comparison of
 # nested with single-scale models, simulated devices beside their physics, interpretation and maps of the latents, what
 # the latents of semi-supervised models keep.
+from nestmat.data.targets import class_targets
 
-stacks = tables.stacks(STUDY)
+targets_with_classes = {scale: list(class_targets(STUDY, scale)) for scale in SCALES}
 interpreted = lookup("scale == '{scale}' and interpreted", within=trainings)
 explained = lookup("use == 'interpreted' and subject == '{scale}'", within=chains)
 simulated = lookup("use == 'simulated' and subject == '{scale}'", within=chains)
@@ -16,7 +17,7 @@ rule compare_baselines:
         features="<results>/features/{scale}.parquet",
         folds="<results>/folds/{scale}.parquet",
         code=code("compare_baselines"),
-        kinds=code_of(BASELINES, JOBS.baseline_kinds),
+        kinds=code_of(BASELINES, ask(STUDY.scales, "baseline_kinds_in", "scale", "protocol")),
     output:
         predictions="<results>/predictions/{scale}/{protocol}/baselines.parquet",
     log:
@@ -29,8 +30,8 @@ rule compare_baselines:
         mem_mb=2000,
         runtime=240,
     params:
-        baselines=JOBS.baselines,
-        stacked=JOBS.stacked,
+        baselines=ask(STUDY.scales, "baselines_in", "scale", "protocol"),
+        stacked=ask(STUDY.scales, "stack_learned_in", "scale", "protocol"),
     message:
         "Fit the baselines of {wildcards.scale}, protocol {wildcards.protocol}"
     script:
@@ -42,7 +43,7 @@ rule recommend_predictor:
     input:
         predictions=collect(
             "<results>/predictions/{{scale}}/{{protocol}}/{part}.parquet",
-            part=lookup("scale == '{scale}'", within=stacks, cols="name"),
+            part=ask(STUDY.scales, "stacked_predictions", "scale"),
         ),
         code=code("recommend_predictor"),
     output:
@@ -59,7 +60,7 @@ rule recommend_predictor:
         runtime=30,
     params:
         recommended=lookup(dpath="{scale}/recommended", within=SCALES),
-        classes=JOBS.class_targets,
+        classes=lookup(dpath="{scale}", within=targets_with_classes),
     message:
         "Stack the recommended predictor of {wildcards.scale}, protocol {wildcards.protocol}"
     script:
@@ -126,7 +127,7 @@ rule evaluate_scale:
     params:
         compare=lookup(dpath="{scale}/compare", within=SCALES),
         strata=lookup(dpath="{scale}/strata", within=SCALES),
-        left_out=JOBS.levels_left_out,
+        left_out=ask(STUDY.scales, "columns_left_out", "scale"),
     message:
         "Evaluate scale {wildcards.scale}"
     script:
@@ -162,7 +163,7 @@ rule compare_with_device_physics:
     params:
         models=lookup("use == 'simulated' and subject == '{scale}'", within=chains, cols="scale"),
         device_physics=lookup(dpath="{scale}/device_physics", within=SCALES),
-        blocks=JOBS.lineage_blocks,
+        blocks=ask(STUDY, "lineage_features", "scale"),
         dataset=lookup(dpath="{dataset}", within=DATASETS, dataset=dataset_of_scale),
     message:
         "Compare scale {wildcards.scale} with device physics"
@@ -224,7 +225,7 @@ rule encode_families:
         runtime=15,
     params:
         scales=lookup("use == 'interpreted' and subject == '{scale}'", within=chains, cols="scale"),
-        blocks=JOBS.lineage_blocks,
+        blocks=ask(STUDY, "lineage_features", "scale"),
         interpret=lookup(dpath="{scale}/interpret", within=SCALES),
     message:
         "Encode families of alloys at scale {wildcards.scale}"

@@ -1,6 +1,9 @@
 # Features.
 # In: data/<dataset>.parquet. Out: features/<scale>.parquet, in blocks, with units; for a scale with parents also the
 # parents' blocks for its rows, features/<parent>__<child>.parquet.
+from nestmat.plan.jobs import feature_memory, feature_threads
+
+featurization_threads = {name: feature_threads(scale) for name, scale in STUDY.scales.items()}
 
 
 rule featurize_materials:
@@ -8,7 +11,7 @@ rule featurize_materials:
     input:
         table=collect("<results>/data/{dataset}.parquet", dataset=dataset_of_scale),
         code=code("featurize_materials"),
-        kinds=code_of(BLOCKS, JOBS.block_kinds),
+        kinds=code_of(BLOCKS, ask(STUDY.scales, "block_kinds", "scale")),
         ions=resource("ions.yaml"),
     output:
         features="<results>/features/{scale}.parquet",
@@ -19,15 +22,15 @@ rule featurize_materials:
         "<benchmarks>/featurize_materials/{scale}.tsv"
     conda:
         "../environment.yml"
-    threads: JOBS.feature_threads
+    threads: lookup(dpath="{scale}", within=featurization_threads)
     resources:
-        mem_mb=JOBS.feature_memory,
+        mem_mb=feature_memory,
         runtime=60,
     params:
         features=lookup(dpath="{scale}/features", within=SCALES),
         targets=lookup(dpath="{scale}/targets", within=SCALES),
         group=lookup(dpath="{scale}/group", within=SCALES),
-        categories=JOBS.categories,
+        categories=ask(STUDY.scales, "category_columns", "scale"),
     message:
         "Featurize the materials of {wildcards.scale}"
     script:
@@ -42,7 +45,7 @@ rule featurize_for_parent:
         ),
         parent="<results>/features/{parent}.parquet",
         code=code("featurize_for_parent"),
-        kinds=code_of(BLOCKS, JOBS.block_kinds),
+        kinds=code_of(BLOCKS, ask(STUDY.scales, "block_kinds", "parent")),
         ions=resource("ions.yaml"),
     output:
         features="<results>/features/{parent}__{child}.parquet",
@@ -53,9 +56,9 @@ rule featurize_for_parent:
         "<benchmarks>/featurize_for_parent/{parent}__{child}.tsv"
     conda:
         "../environment.yml"
-    threads: JOBS.feature_threads
+    threads: lookup(dpath="{parent}", within=featurization_threads)
     resources:
-        mem_mb=JOBS.feature_memory,
+        mem_mb=feature_memory,
         runtime=60,
     params:
         features=lookup(dpath="{parent}/features", within=SCALES),

@@ -17,7 +17,7 @@ wildcard_constraints:
 rule draw_figures:
     """Figures of a scale or a design problem."""
     input:
-        tables=lookup("subject == '{subject}'", within=figure_tables, cols="path"),
+        tables=collect("<results>/{path}", path=lookup(dpath="{subject}", within=figure_tables)),
         published=PUBLISHED,
         code=code("draw_figures"),
         kinds=code_of(FIGURES, lookup(dpath="{subject}", within=figure_kinds)),

@@ -3,6 +3,8 @@
 # the rows of a coarser one; latent-size sweeps.
 # Steps: assign_folds once for the whole chain; train_scale; propagate_latents; train_scale of the child.
 
+joint_files = tables.joint_files(STUDY)
+
 
 rule assign_folds:
     """Training and validation folds of every scale, shared along the chain."""
@@ -41,8 +43,14 @@ rule train_scale:
                 "scale == '{scale}' and protocol == '{protocol}' and model == '{model}'", within=links
             ),
         ),
-        joint=JOBS.joint_files,
-        teacher=JOBS.teacher,
+        joint=lookup("scale == '{scale}' and model == '{model}'", within=joint_files, cols="path"),
+        teacher=branch(
+            lookup(
+                "scale == '{scale}' and protocol == '{protocol}' and model == '{model}' and taught",
+                within=trainings,
+            ),
+            then=["<results>/predictions/{scale}/{protocol}/baselines.parquet"],
+        ),
         code=code("train_scale"),
         kind=code_of(NETWORKS, lookup(dpath="{scale}/models/{model}/specification/kind", within=SCALES)),
     output:
@@ -63,13 +71,13 @@ rule train_scale:
         gpu=1,
     params:
         specification=lookup(dpath="{scale}/models/{model}/specification", within=SCALES),
-        inner_folds=JOBS.inner_folds,
+        inner_folds=ask(STUDY, "inner_folds", "scale", "model", "protocol"),
         parents=lookup(
             "scale == '{scale}' and protocol == '{protocol}' and model == '{model}'",
             within=links,
             cols="parent",
         ),
-        joint=JOBS.joint_parents,
+        joint=ask(STUDY, "joint_parents", "scale", "model"),
     message:
         "Train {wildcards.model} at scale {wildcards.scale}, protocol {wildcards.protocol}"
     script:
@@ -106,7 +114,7 @@ rule propagate_latents:
             within=links,
             cols="parent",
         ),
-        pass_prediction=JOBS.passes_prediction,
+        pass_prediction=ask(STUDY, "takes_prediction", "parent", "child"),
     message:
         "Propagate the latents of {wildcards.parent} to {wildcards.child}"
     script:

@@ -75,7 +75,7 @@ rule search_candidates:
         ),
         code=code("search_candidates"),
         kind=code_of(METHODS, lookup(dpath="{problem}/methods/{method}/kind", within=PROBLEMS)),
-        judge=code_of(JUDGES, JOBS.judge_kinds),
+        judge=code_of(JUDGES, ask(STUDY.search, "searched_judges", "problem", "method")),
         ions=resource("ions.yaml"),
     output:
         candidates="<results>/search/{problem}/{method}.parquet",
@@ -115,7 +115,7 @@ rule judge_candidates:
             method=lookup("problem == '{problem}'", within=searches, cols="method"),
         ),
         code=code("judge_candidates"),
-        kinds=code_of(JUDGES, JOBS.judge_kinds),
+        kinds=code_of(JUDGES, ask(STUDY.search, "judge_kinds", "problem")),
         ions=resource("ions.yaml"),
     output:
         judged="<results>/search/{problem}/judged.parquet",
@@ -243,7 +243,10 @@ rule screen_chunk:
 rule merge_screen:
     """Materials of a whole space."""
     input:
-        chunks=collect("<results>/search/{{problem}}/screen/{chunk}.parquet", chunk=JOBS.chunks),
+        chunks=collect(
+            "<results>/search/{{problem}}/screen/{chunk}.parquet",
+            chunk=ask(STUDY.search, "screen_chunks", "problem"),
+        ),
         code=code("merge_screen"),
     output:
         screened="<results>/search/{problem}/screened.parquet",

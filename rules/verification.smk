@@ -16,7 +16,10 @@ rule select_structures:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
-        shortlist=branch(JOBS.designs_cells, then=["<results>/search/{problem}/shortlist.parquet"]),
+        shortlist=branch(
+            ask(STUDY.search, "space.cells", "problem"),
+            then=["<results>/search/{problem}/shortlist.parquet"],
+        ),
         code=code("select_structures"),
         ions=resource("ions.yaml"),
     output:
@@ -76,7 +79,7 @@ rule verify_candidates:
             lookup(dpath="{problem}/verify/file", within=PROBLEMS),
             then=lookup(dpath="{problem}/verify/file", within=PROBLEMS),
             otherwise=branch(
-                JOBS.designs_cells,
+                ask(STUDY.search, "space.cells", "problem"),
                 then=collect("<results>/dft/{set}.cells.parquet", set=sets_of_problem),
                 otherwise=collect("<results>/dft/{set}.compounds.parquet", set=sets_of_problem),
             ),
@@ -107,7 +110,7 @@ rule compare_calibration:
     """Calculated cells beside the data set."""
     input:
         cells=lookup(dpath="{problem}/verify/calibration", within=PROBLEMS),
-        data=collect("<results>/data/{dataset}.parquet", dataset=JOBS.calibrated_dataset),
+        data=collect("<results>/data/{dataset}.parquet", dataset=ask(STUDY, "dataset_of_gap", "problem")),
         code=code("compare_calibration"),
     output:
         calibration="<results>/search/{problem}/calibration.parquet",

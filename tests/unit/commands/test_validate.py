@@ -10,9 +10,9 @@ from nestmat import tables
 from nestmat.commands.validate import check_columns, describe, members
 from nestmat.config.loading import study_from
 from nestmat.config.scales import Scale
+from nestmat.data.targets import check_classes
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
-from nestmat.plan.jobs import Jobs
 from nestmat.training.members import Members
 from support.class_scale import class_configuration
 from support.holdouts import PUBLISHED_HOLDOUT, assign_holdout
@@ -67,6 +67,6 @@ def test_a_study_whose_parts_do_not_fit_its_classes_is_refused(changes, message)
     if "baselines" in changes:
         scale["recommended"] = None
     study = study_from(data)
-    for check in (check_columns, Jobs):
+    for check in (check_columns, check_classes):
         with pytest.raises(InputError, match=message):
             check(study)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from copy import deepcopy
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -13,10 +12,10 @@ import yaml
 from nestmat.commands.validate import check_columns
 from nestmat.config.datasets import DataFile
 from nestmat.config.loading import study_from
+from nestmat.data.registry import resolve
 from nestmat.data.targets import class_targets, number_targets
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
-from nestmat.plan.jobs import Jobs
 from nestmat.plan.tables import data_files
 from support.class_scale import CLASSES, class_configuration
 
@@ -60,10 +59,9 @@ def test_inner_folds_are_those_of_the_stack_where_it_runs():
     # The ridge regression keeps the stack out of this protocol: two levels of a column are enough for it.
     assert study.inner_folds("coarse", "nested", "by_kind") == 0
     assert study.inner_folds("fine", "nested", "by_kind") == 0
-    jobs = Jobs(study)
     for protocol, stack, folds in (("strict", ["nested", "ridge"], 2), ("by_kind", [], 0)):
-        wildcards = SimpleNamespace(scale="coarse", protocol=protocol)
-        assert jobs.stacked(wildcards) == {"members": stack, "inner_folds": folds}
+        learned = study.scales["coarse"].stack_learned_in(protocol)
+        assert learned == {"members": stack, "inner_folds": folds}
 
 
 @pytest.mark.parametrize(
@@ -107,9 +105,8 @@ def three_scales(**coarsest) -> dict:
 
 def test_predictions_are_passed_to_the_scale_that_asks_for_them():
     study = study_from(three_scales())
-    jobs = Jobs(study)
     passed = {
-        (parent, child): jobs.passes_prediction(SimpleNamespace(parent=parent, child=child))
+        (parent, child): study.takes_prediction(parent, child)
         for parent, child in (("fine", "coarse"), ("coarse", "third"), ("fine", "third"))
     }
     # Between fine and third stands coarse, which was trained without the prediction of fine.
@@ -140,21 +137,8 @@ def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
     files = ["downloads/rows-000000000000.csv", "downloads/rows-111111111111.csv"]
     assert data_files(study)["path"].to_list() == files
     for part in (first, second):
-        values = Jobs(study).data_file(SimpleNamespace(dataset="rows", checksum=part["sha256"][:12]))
+        values = resolve(study.datasets["rows"]).file_to_download(part["sha256"][:12])
         assert DataFile.model_validate(values) == DataFile.model_validate(part)
-
-
-def test_matminer_gets_processes_and_the_memory_for_them():
-    content = configuration()
-    plain = Jobs(study_from(content))
-    scale = next(iter(content["scales"]))
-    content["scales"][scale]["features"]["slow"] = {"matminer": {"WenAlloys": {}}}
-    content["datasets"]["rows"]["formula"] = "formula"
-    slow = Jobs(study_from(content))
-    jobs = [SimpleNamespace(scale=scale), SimpleNamespace(parent=scale, child="other")]
-    assert [plain.feature_threads(job) for job in jobs] == [1, 1]
-    assert [slow.feature_threads(job) for job in jobs] == [4, 4]
-    assert slow.feature_memory(jobs[0], 4) > 1.5 * slow.feature_memory(jobs[0], 1)
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.models.specification import Head
-from nestmat.plan.jobs import Jobs
 from nestmat.scales.propagate import propagate_latents
 from nestmat.training.inner_folds import merged_inner_folds
 from nestmat.training.scale_data import ScaleData
@@ -105,9 +103,8 @@ def test_a_parent_without_a_stack_is_trained_on_the_inner_folds_of_its_child(tmp
             },
         }
     )
-    wildcards = SimpleNamespace(scale="fine", model="nae", protocol="strict")
     write_scale(tmp_path, "fine", 12, lambda d, k: d[:, 0])
-    inner = Jobs(study).inner_folds(wildcards)
+    inner = study.inner_folds("fine", "nae", "strict")
     trained = train(tmp_path, "fine", model("fine_y", epochs=1), inner_folds=inner)
     assert set(trained.members["inner"]) == {-1, 0, 1}
 

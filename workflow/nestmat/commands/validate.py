@@ -148,7 +148,6 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
     frames: dict[str, pd.DataFrame] = {}
     for name, reference in study.datasets.items():
         spec = resolve(reference)
-        targets = sorted({t for s in study.scales.values() if s.dataset == name for t in s.targets})
         paths_by_url = [] if spec.generator else [(part.url, raw_file(name, part)) for part in spec.files]
         if absent := [str(url) for url, path in paths_by_url if path is None]:
             lines.append(f"  data set {name}: {spec.title}; will be downloaded from {' and '.join(absent)}")
@@ -157,7 +156,7 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
             paths = [path for _, path in paths_by_url if path] or [Path(folder) / f"{name}.parquet"]
             if spec.generator:
                 write_generated(spec.generator, paths[0])
-            reading = read(spec, *paths, name=name, targets=targets)
+            reading = read(spec, *paths, name=name, targets=study.targets_of_dataset(name))
         frames[name] = reading.frame
         lines.append(
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -205,6 +205,11 @@ class DatasetSpec(DataFile):
     def files(self) -> list[DataFile]:
         """The file, then those beside it."""
         return [self, *self.further_files]
+
+    def file_to_download(self, checksum: str) -> dict[str, Any]:
+        """The file whose SHA256 begins with a checksum, as plain values."""
+        file = next(file for file in self.files if (file.sha256 or "").startswith(checksum))
+        return file.model_dump(include={*DataFile.model_fields})
 
     def named(self, header: str) -> str | None:
         """Name of the column that has a header in the file, or that a generator makes under this name."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from nestmat.config.scales import Scale
 from nestmat.errors import InputError
-from nestmat.models.keys import RECOMMENDED, ModelKey
+from nestmat.models.keys import ModelKey
 
 
 def ancestors(scales: Mapping[str, Scale], scale: str) -> set[str]:
@@ -41,6 +42,14 @@ def takes_prediction(scales: Mapping[str, Scale], parent: str, child: str) -> bo
 def parent_model(scales: Mapping[str, Scale], scale: str, model: str) -> str:
     """Name of the parents' model that a model of a scale reads."""
     return scales[scale].models[model].specification.parent_model or model
+
+
+def joint_parents(scales: Mapping[str, Scale], scale: str, model: str) -> dict[str, dict[str, Any]]:
+    """Specifications of the parents that a model of a scale is trained together with, by scale."""
+    specification = scales[scale].models[model].specification
+    parents = [name for name in scales[scale].parents if specification.joint and name in specification.inputs]
+    key = parent_model(scales, scale, model)
+    return {name: scales[name].models[key].specification.as_dict() for name in parents}
 
 
 def parent_protocol(scales: Mapping[str, Scale], parent: str, protocol: str) -> str:
@@ -88,12 +97,8 @@ def inner_fold_counts(scales: Mapping[str, Scale], scale: str, model: str, proto
     A model serves the stack of its own scale, if it is a member, and the stacks of coarser scales whose
     models read its latents: members of an inner fold read parents that have not seen its materials either.
     """
-    recommended = scales[scale].recommended
-    counts: set[int] = set()
-    learned = recommended is not None and recommended.weights == "learned"
-    stack = recommended.stack if recommended and learned else []
-    if recommended and model in stack and protocol in scales[scale].runs(RECOMMENDED):
-        counts.add(recommended.inner_folds)
+    stack = scales[scale].stack_learned_in(protocol)
+    counts = {stack["inner_folds"]} if model in stack["members"] else set()
     for child, config in scales.items():
         for name, entry in config.models.items() if scale in config.parents else ():
             reads = scale in entry.specification.inputs and not entry.specification.joint

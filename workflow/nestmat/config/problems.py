@@ -222,11 +222,25 @@ class DesignProblem(Part):
         None, description="Ways from one material to another, beside the search."
     )
 
+    @property
+    def judge_kinds(self) -> list[str]:
+        """Kinds of the judges."""
+        return list(self.judges.arguments) if self.judges else []
+
+    @property
+    def screen_chunks(self) -> list[int]:
+        """Numbers of the chunks that the space is screened in."""
+        return list(range(self.screen.chunks)) if self.screen else []
+
+    def searched_judges(self, method: str) -> list[str]:
+        """The judge that a method searches in place of the trained chain; none elsewhere."""
+        return [kind for kind in self.judge_kinds if kind == self.methods[method].predictor]
+
     @model_validator(mode="after")
     def _references(self) -> DesignProblem:
         if self.methods and self.judges is None:
             raise ValueError("Methods need judges that compare them")
-        judges = self.judges.arguments if self.judges else {}
+        judges = self.judge_kinds
         for name, method in self.methods.items():
             if method.predictor != "model" and method.predictor not in judges:
                 raise ValueError(f"methods.{name}.predictor: {method.predictor!r} is no judge of the problem")

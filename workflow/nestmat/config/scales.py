@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -80,3 +80,52 @@ class Scale(Part):
             return [p for p in self.protocols if all(p in self.runs(m) for m in members)]
         entry = self.competitors[name]
         return [p for p in self.protocols if entry.protocols is None or p in entry.protocols]
+
+    @property
+    def feature_settings(self) -> dict[str, dict[str, Any]]:
+        """Feature blocks as plain values, by name: the kind with what the study states after it."""
+        return {name: block.model_dump(exclude_none=True) for name, block in self.features.items()}
+
+    @property
+    def block_kinds(self) -> list[str]:
+        """Kinds of the feature blocks."""
+        return [kind for block in self.features.values() for kind in block.arguments]
+
+    @property
+    def columns_left_out(self) -> dict[str, str]:
+        """Column whose levels are left out, by protocol that leaves out whole levels."""
+        return {name: split.column for name, split in self.splits.items() if split.column}
+
+    @property
+    def category_columns(self) -> list[str]:
+        """Columns of categories that splits or groups need."""
+        return sorted({*self.group, *self.columns_left_out.values()})
+
+    def baselines_in(self, protocol: str) -> dict[str, dict[str, Any]]:
+        """Baselines that run in a protocol, as plain values."""
+        running = {name: entry for name, entry in self.baselines.items() if protocol in self.runs(name)}
+        return {name: {"kind": b.kind, "inputs": b.inputs, **b.options} for name, b in running.items()}
+
+    def baseline_kinds_in(self, protocol: str) -> list[str]:
+        """Kinds of the baselines that run in a protocol."""
+        return [entry["kind"] for entry in self.baselines_in(protocol).values()]
+
+    def predictions_in(self, protocol: str) -> list[str]:
+        """Files of predictions in a protocol: of each model, of all baselines, of the recommended stack."""
+        names = [name for name in self.models if protocol in self.runs(name)]
+        names += ["baselines"] * any(protocol in self.runs(name) for name in self.baselines)
+        return names + [RECOMMENDED] * (self.recommended is not None and protocol in self.runs(RECOMMENDED))
+
+    @property
+    def stacked_predictions(self) -> list[str]:
+        """Files of predictions that the recommended stack combines."""
+        stack = self.recommended.stack if self.recommended else []
+        names = [name for name in stack if name in self.models]
+        return names + ["baselines"] * any(name in self.baselines for name in stack)
+
+    def stack_learned_in(self, protocol: str) -> dict[str, Any]:
+        """Members and inner folds of a stack whose weights are learned in a protocol; none elsewhere."""
+        stack = self.recommended
+        if stack is None or stack.weights != "learned" or protocol not in self.runs(RECOMMENDED):
+            return {"members": [], "inner_folds": 0}
+        return {"members": stack.stack, "inner_folds": stack.inner_folds}

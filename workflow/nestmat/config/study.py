@@ -102,6 +102,20 @@ class Study(Part):
         spec = self.datasets[self.scales[scale].dataset]
         return spec.efficiency_column if isinstance(spec, DatasetSpec) else None
 
+    def targets_of_dataset(self, dataset: str) -> list[str]:
+        """Columns of a data set that some scale predicts."""
+        scales = [scale for scale in self.scales.values() if scale.dataset == dataset]
+        return sorted({target for scale in scales for target in scale.targets})
+
+    def dataset_of_gap(self, problem: str) -> list[str]:
+        """Data set of the gap that calculations of a design problem are compared with; none elsewhere."""
+        verify = self.search[problem].verify
+        return [self.scales[verify.gap.partition(".")[0]].dataset] if verify and verify.gap else []
+
+    def lineage_features(self, scale: str) -> dict[str, dict[str, Any]]:
+        """Feature blocks of a scale and its ancestors as plain values, parents first."""
+        return {name: self.scales[name].feature_settings for name in self.lineage(scale)}
+
     def trained_on_labels(self, scale: str, representation: str) -> bool:
         """Whether a model that describes the rows of a pool was trained on the labels sought there."""
         return lineage.trained_on_labels(self.scales, scale, representation)
@@ -133,6 +147,10 @@ class Study(Part):
     def parent_model(self, scale: str, model: str) -> str:
         """Name of the parents' model that a model of a scale reads."""
         return lineage.parent_model(self.scales, scale, model)
+
+    def joint_parents(self, scale: str, model: str) -> dict[str, dict[str, Any]]:
+        """Specifications of the parents that a model of a scale is trained together with, by scale."""
+        return lineage.joint_parents(self.scales, scale, model)
 
     def parent_protocol(self, parent: str, protocol: str) -> str:
         """Protocol of the parent's members that a child reads in ``protocol``."""

@@ -59,7 +59,7 @@ def retrain_on_calculated(design: Design, calculated: str | Path, retrained: str
         rows, folds = Path(folder) / "rows.parquet", Path(folder) / "folds.parquet"
         group = _join(design, calculated, rows)
         features = Path(folder) / f"{scale}.parquet"
-        blocks = {name: block.model_dump(exclude_none=True) for name, block in config.features.items()}
+        blocks = config.feature_settings
         write_features(
             rows, features, Path(folder) / "rejects.parquet", features=blocks, targets=config.targets
         )
@@ -164,13 +164,12 @@ def _propagate(design: Design, scale: str, rows: Path, folder: Path) -> dict[str
     lineage = study.lineage(scale)
     for parent in lineage[:-1]:
         features = folder / f"{parent}__{scale}.parquet"
-        blocks = study.scales[parent].features
         write_features_for_parent(
             rows,
             design.members.features[parent],
             features,
             folder / f"{parent}.rejects.parquet",
-            features={name: block.model_dump(exclude_none=True) for name, block in blocks.items()},
+            features=study.scales[parent].feature_settings,
         )
         latents[parent] = folder / f"{parent}.latents.parquet"
         propagate_latents(

@@ -42,6 +42,15 @@ def required_tables(study: Study, subject: str, kind: str) -> dict[str, list[str
     return FIGURES[kind].required_tables(study, subject)
 
 
+def tables_by_subject(study: Study) -> dict[str, list[str]]:
+    """Tables that the figures of each scale or design problem are drawn from, relative to the results."""
+    paths: dict[str, set[str]] = {}
+    for subject, kind in available(study):
+        files = required_tables(study, subject, kind).values()
+        paths.setdefault(subject, set()).update(path for names in files for path in names)
+    return {subject: sorted(files) for subject, files in paths.items() if files}
+
+
 def draw(
     kind: str,
     inputs: Mapping[str, str | Path | Sequence[str | Path]],

@@ -42,8 +42,7 @@ def settings(study: Study) -> dict[str, Any]:
         name: resolve(entry).model_dump(mode="json") for name, entry in study.datasets.items()
     }
     for name, scale in study.scales.items():
-        blocks = {key: block.model_dump(exclude_none=True) for key, block in scale.features.items()}
-        values["scales"][name]["features"] = blocks
+        values["scales"][name]["features"] = scale.feature_settings
     return values
 
 

@@ -10,8 +10,6 @@ import pandas as pd
 
 from nestmat.config.study import Study
 from nestmat.data.registry import READS, resolve
-from nestmat.figures import drawing
-from nestmat.models.keys import RECOMMENDED
 from nestmat.plan.code import resource
 
 Rows = Iterator[tuple[Any, ...]]
@@ -61,16 +59,18 @@ def _uses(part: Any, protocol: str, model: str) -> bool:
     return part is not None and (part.protocol, part.model) == (protocol, model)
 
 
-@_table("scale protocol model", flags="interpreted probed")
+@_table("scale protocol model", flags="interpreted probed taught")
 def trainings(study: Study) -> Rows:
     """Every model of a scale in every protocol that it runs in.
 
-    `interpreted` is the one that is explained; the latents of a `probed` one are measured.
+    `interpreted` is the one that is explained; the latents of a `probed` one are measured; a baseline
+    teaches a `taught` one.
     """
     for name, protocol, model in _trained(study):
         scale = study.scales[name]
-        probed = scale.models[model].specification.conditional
-        yield name, protocol, model, _uses(scale.interpret, protocol, model), probed
+        specification = scale.models[model].specification
+        interpreted = _uses(scale.interpret, protocol, model)
+        yield name, protocol, model, interpreted, specification.conditional, bool(specification.teacher)
 
 
 @_table("scale protocol model parent parent_protocol parent_model", flags="interpreted swept")
@@ -89,25 +89,22 @@ def links(study: Study) -> Rows:
                 yield name, protocol, model, parent, *members, *uses
 
 
+@_table("scale model path")
+def joint_files(study: Study) -> Rows:
+    """Features and folds of the parents that a model is trained with, and their features for its rows."""
+    for name, scale in study.scales.items():
+        for model in scale.models:
+            for parent in study.joint_parents(name, model):
+                files = (f"features/{parent}", f"folds/{parent}", f"features/{parent}__{name}")
+                yield from ((name, model, f"<results>/{file}.parquet") for file in files)
+
+
 @_table("scale protocol name")
 def predictions(study: Study) -> Rows:
-    """Every file of predictions of a scale: of each model, of all baselines, of the recommended stack."""
+    """Every file of predictions of a scale."""
     for key, scale in study.scales.items():
         for protocol in scale.protocols:
-            names = [name for name in scale.models if protocol in scale.runs(name)]
-            names += ["baselines"] * any(protocol in scale.runs(name) for name in scale.baselines)
-            names += [RECOMMENDED] * (scale.recommended is not None and protocol in scale.runs(RECOMMENDED))
-            yield from ((key, protocol, name) for name in names)
-
-
-@_table("scale name")
-def stacks(study: Study) -> Rows:
-    """Files of predictions that the recommended stack of a scale combines."""
-    for key, scale in study.scales.items():
-        stack = scale.recommended.stack if scale.recommended else []
-        yield from ((key, name) for name in stack if name in scale.models)
-        if any(name in scale.baselines for name in stack):
-            yield key, "baselines"
+            yield from ((key, protocol, name) for name in scale.predictions_in(protocol))
 
 
 @_table("use subject protocol scale stem")
@@ -190,13 +187,3 @@ def structure_sets(study: Study) -> Rows:
             path = f"<results>/search/{entry.candidates}/structures.csv"
         records = (verify.records if verify else None) or ""
         yield name, path, entry.candidates or "", records, entry.layer is not None
-
-
-@_table("subject path")
-def figure_tables(study: Study) -> Rows:
-    """Tables that the figures of a scale or a design problem are drawn from."""
-    for subject in (*study.scales, *study.search):
-        kinds = [kind for name, kind in drawing.available(study) if name == subject]
-        needs = [drawing.required_tables(study, subject, kind).values() for kind in kinds]
-        paths = {path for lists in needs for files in lists for path in files}
-        yield from ((subject, f"<results>/{path}") for path in sorted(paths))
