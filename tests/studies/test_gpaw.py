@@ -147,10 +147,9 @@ def test_a_run_that_is_killed_goes_on_where_it_was(gpaw, tmp_path):
         "KCl",
         ("K", "Cl"),
         6.3,
+        structures.CellScan(probes=(), strains=(-0.02, 0.0, 0.02, 0.04)),
         kpoints=(2, 2, 2),
         cutoff=200,
-        probes=(),
-        strains=(-0.02, 0.0, 0.02, 0.04),
     )
     structure_sets.write_structures([rocksalt], tmp_path / "wanted.jsonl")
     journal = tmp_path / "journal/0.jsonl"

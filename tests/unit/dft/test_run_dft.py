@@ -148,7 +148,9 @@ def parabola(best):
 
 
 def test_strains_keep_the_relaxed_positions_and_are_apart_from_the_probes(studied):
-    structure = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=True)
+    structure = structures.structure_record(
+        "perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, structures.CellScan(relax=True)
+    )
     records, calls = studied(structure, parabola(0.97))
     kinds = [r["kind"] for r in records]
     # The atoms have moved: also the strains where a probe was are calculated; only the relaxation is at 0.
@@ -165,7 +167,9 @@ def test_strains_keep_the_relaxed_positions_and_are_apart_from_the_probes(studie
 
 
 def test_a_relaxation_that_fails_is_the_last_record(studied):
-    structure = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=True)
+    structure = structures.structure_record(
+        "perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, structures.CellScan(relax=True)
+    )
     records, _ = studied(structure, parabola(0.97), failed=("relaxation",))
     assert [(r["kind"], r["status"]) for r in records[2:]] == [
         ("probe", "converged"),
@@ -175,7 +179,9 @@ def test_a_relaxation_that_fails_is_the_last_record(studied):
 
 @pytest.mark.parametrize(("best", "added"), [(0.9, [0.905]), (1.08, [1.025, 1.055, 1.085])])
 def test_probes_are_added_downhill(studied, best, added):
-    structure = structures.structure_record("rocksalt", "KCl", ("K", "Cl"), 6.0, strains=(0.03,))
+    structure = structures.structure_record(
+        "rocksalt", "KCl", ("K", "Cl"), 6.0, structures.CellScan(strains=(0.03,))
+    )
     records, _ = studied(structure, parabola(best))
     assert [r["scale"] for r in records if r["kind"] == "probe"] == [*structures.PROBES, *added]
     assert records[-1]["scale"] == pytest.approx(best * 1.03)
@@ -183,7 +189,9 @@ def test_probes_are_added_downhill(studied, best, added):
 
 @pytest.mark.parametrize("relax", [True, False])
 def test_a_search_that_finds_no_minimum_ends_with_the_reason(studied, relax):
-    structure = structures.structure_record("perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, relax=relax)
+    structure = structures.structure_record(
+        "perovskite", "CsPbI3", ("Cs", "Pb", "I"), 6.4, structures.CellScan(relax=relax)
+    )
     records, calls = studied(structure, lambda scale: -scale)
     assert [r["kind"] for r in records] == ["probe"] * 7 + ["search"]
     assert [r["scale"] for r in records[3:7]] == pytest.approx([1.025, 1.055, 1.085, 1.115])

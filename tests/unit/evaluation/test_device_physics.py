@@ -24,7 +24,7 @@ from nestmat.evaluation.device_physics import (
     example_compounds,
 )
 from nestmat.evaluation.protocols import assign_folds
-from nestmat.features.table import write_features, write_features_for_parent
+from nestmat.features.table import ScaleColumns, write_features, write_features_for_parent
 from nestmat.figures import drawing, style
 from nestmat.figures.registry import FIGURES
 from nestmat.labels.scales import Labels
@@ -150,7 +150,7 @@ def traced(tmp_path_factory) -> Traced:
             features[name],
             folder / "rejects.parquet",
             features=blocks,
-            targets=scale.targets,
+            columns=ScaleColumns(scale.targets),
         )
     folds = {name: results / f"folds/{name}.parquet" for name in study.scales}
     nothing = {name: {} for name in study.scales}

@@ -11,7 +11,7 @@ import pytest
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.features.table import featurize, levels_of, write_features, write_features_for_parent
+from nestmat.features.table import ScaleColumns, featurize, write_features, write_features_for_parent
 from nestmat.materials.formulas import parse, parse_many
 
 
@@ -54,7 +54,7 @@ BLOCKS: dict[str, Any] = {
 
 def test_featurize(devices: pd.DataFrame) -> None:
     schema = {"thickness": tables.Column("float64", "nm"), "pce": tables.Column("float64", "%")}
-    found = featurize(devices, BLOCKS, ["pce"], group=["etl"], schema=schema)
+    found = featurize(devices, BLOCKS, ScaleColumns(["pce"], group=["etl"]), schema=schema)
     assert found.frame["row_id"].tolist() == [0, 1, 2]
     assert len(found.frame) + len(found.rejects) == len(devices)
     assert list(found.frame.columns) == list(found.schema)
@@ -66,7 +66,7 @@ def test_featurize(devices: pd.DataFrame) -> None:
     }
     assert found.blocks["A"]["columns"] == ["A:Cs", "A:FA", "A:MA"]
     assert found.blocks["A"]["kind"] == "simplex"
-    assert found.levels == {"etl": ["SnO2", "TiO2"], "A": ["Cs", "FA", "MA"], "X": ["Br", "I"]}
+    assert found.for_training.levels == {"etl": ["SnO2", "TiO2"], "A": ["Cs", "FA", "MA"], "X": ["Br", "I"]}
     assert found.constant == ["same"]
     assert found.schema["thickness"] == tables.Column("float64", "nm", "feature", "device")
     assert found.schema["pce"].role == "target"
@@ -81,10 +81,10 @@ def test_featurize(devices: pd.DataFrame) -> None:
 
 
 def test_new_rows_keep_the_training_layout(devices: pd.DataFrame) -> None:
-    trained = featurize(devices, BLOCKS, ["pce"])
+    trained = featurize(devices, BLOCKS, ScaleColumns(["pce"]))
     new = devices.iloc[:3].drop(columns="pce").assign(etl=["SnO2", "ZnO", "TiO2"])
     new.loc[2, "formula"] = "RbPbI3"
-    found = featurize(new, BLOCKS, levels=levels_of(trained.blocks))
+    found = featurize(new, BLOCKS, training=trained.for_training)
     assert found.blocks == trained.blocks
     assert found.frame["row_id"].tolist() == [0]
     assert "'ZnO'" in repr(tuple(found.rejects.iloc[0]))
@@ -94,7 +94,7 @@ def test_new_rows_keep_the_training_layout(devices: pd.DataFrame) -> None:
 
 def test_row_without_target_is_rejected(devices: pd.DataFrame) -> None:
     devices.loc[0, "pce"] = math.nan
-    found = featurize(devices.iloc[:2], BLOCKS, ["pce"])
+    found = featurize(devices.iloc[:2], BLOCKS, ScaleColumns(["pce"]))
     assert tuple(found.rejects.iloc[0]) == (2, "pce", "", "has no value.")
 
 
@@ -104,11 +104,11 @@ def test_bad_tables(devices: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="holds text"):
         featurize(devices, {"d": {"columns": ["etl"]}})
     with pytest.raises(InputError, match="feature and a target"):
-        featurize(devices, {"d": {"columns": ["pce"]}}, ["pce"])
+        featurize(devices, {"d": {"columns": ["pce"]}}, ScaleColumns(["pce"]))
     with pytest.raises(InputError, match="'htl'"):
         featurize(devices, {"d": {"one_hot": "htl"}})
     with pytest.raises(InputError, match="'jsc'"):
-        featurize(devices, BLOCKS, ["jsc"])
+        featurize(devices, BLOCKS, ScaleColumns(["jsc"]))
 
 
 def test_a_column_may_be_in_two_blocks(devices: pd.DataFrame) -> None:
@@ -128,10 +128,10 @@ def test_tables_without_formula_pass_through() -> None:
             "y": [0.0, 1.0],
         }
     )
-    found = featurize(table, {"x": {"columns": ["x"]}}, ["y"])
+    found = featurize(table, {"x": {"columns": ["x"]}}, ScaleColumns(["y"]))
     assert found.frame["x"].tolist() == [1, 2]
     assert found.rejects.empty
-    rejected = featurize(table, {"x": {"composition": "magpie"}}, ["y"])
+    rejected = featurize(table, {"x": {"composition": "magpie"}}, ScaleColumns(["y"]))
     assert len(rejected.rejects) == 2
 
 
@@ -149,7 +149,7 @@ def stored(tmp_path: Path) -> Callable[[str, pd.DataFrame], Path]:
 def test_files(devices: pd.DataFrame, stored: Callable[..., Path], tmp_path: Path) -> None:
     source = stored("devices.parquet", devices)
     features, rejects = tmp_path / "features.parquet", tmp_path / "features.rejects.parquet"
-    write_features(source, features, rejects, features=BLOCKS, targets=["pce"])
+    write_features(source, features, rejects, features=BLOCKS, columns=ScaleColumns(["pce"]))
     facts = tables.provenance(features)
     assert facts["rows_read"] == facts["rows_kept"] + facts["rows_rejected"] == 8
     assert facts["dataset"]["title"] == "devices"
@@ -164,7 +164,11 @@ def test_nothing_is_written_where_no_row_has_features(
     source = stored("devices.parquet", devices.iloc[3:5])
     with pytest.raises(InputError, match="No row of the table has features"):
         write_features(
-            source, tmp_path / "f.parquet", tmp_path / "r.parquet", features=BLOCKS, targets=["pce"]
+            source,
+            tmp_path / "f.parquet",
+            tmp_path / "r.parquet",
+            features=BLOCKS,
+            columns=ScaleColumns(["pce"]),
         )
     assert not (tmp_path / "f.parquet").exists()
     assert not (tmp_path / "r.parquet").exists()
@@ -187,7 +191,11 @@ def parent(stored: Callable[..., Path], tmp_path: Path) -> tuple[Path, dict[str,
     blocks = {"radii": {"columns": ["radius"]}, "A": {"site": "A"}, "X": {"site": "X"}}
     path = tmp_path / "parent.features.parquet"
     write_features(
-        stored("parent.parquet", table), path, tmp_path / "p.rejects", features=blocks, targets=["gap"]
+        stored("parent.parquet", table),
+        path,
+        tmp_path / "p.rejects",
+        features=blocks,
+        columns=ScaleColumns(["gap"]),
     )
     return path, blocks
 

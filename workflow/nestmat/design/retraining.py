@@ -15,7 +15,7 @@ from nestmat.data.reading import read
 from nestmat.data.registry import resolve
 from nestmat.design.problem import Design
 from nestmat.errors import InputError
-from nestmat.features.table import write_features, write_features_for_parent
+from nestmat.features.table import ScaleColumns, write_features, write_features_for_parent
 from nestmat.models.keys import ModelKey
 from nestmat.scales.chain import ScalePrediction, predict_chain
 from nestmat.scales.predictions import ENSEMBLE, Predictions
@@ -59,10 +59,8 @@ def retrain_on_calculated(design: Design, calculated: str | Path, retrained: str
         rows, folds = Path(folder) / "rows.parquet", Path(folder) / "folds.parquet"
         group = _join(design, calculated, rows)
         features = Path(folder) / f"{scale}.parquet"
-        blocks = config.feature_settings
-        write_features(
-            rows, features, Path(folder) / "rejects.parquet", features=blocks, targets=config.targets
-        )
+        columns, rejects = ScaleColumns(config.targets), Path(folder) / "rejects.parquet"
+        write_features(rows, features, rejects, features=config.feature_settings, columns=columns)
         frame = tables.read(features)
         label = frame["row_id"].map(group).fillna(-1).astype("int32")
         table = frame[["row_id", "material"]].assign(

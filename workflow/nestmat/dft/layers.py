@@ -20,7 +20,7 @@ from nestmat import tables
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.config.dft import Layer, StructureSet
 from nestmat.data.reading import read
-from nestmat.dft.structures import Sites, structure
+from nestmat.dft.structures import CellScan, Sites, structure
 from nestmat.errors import InputError
 from nestmat.materials.geometry import CELL
 
@@ -163,9 +163,7 @@ def list_layers(
             structures.append(
                 structure(
                     *(label, formula, "layer", sites),
-                    probes=(),
-                    strains=(0.0,),
-                    relax=layer_config.relax,
+                    scan=CellScan(probes=(), strains=(0.0,), relax=layer_config.relax),
                     **settings,
                 )
             )

@@ -16,7 +16,7 @@ from scipy.optimize import linprog
 from nestmat.dft import structures
 from nestmat.dft.equation_of_state import EquationOfState, equation_of_state
 from nestmat.dft.registry import STRUCTURE_SETS
-from nestmat.dft.structures import PROTOTYPES, structure_record
+from nestmat.dft.structures import PROTOTYPES, CellScan, structure_record
 from nestmat.physics.calculations import PEROVSKITES, converged_curve, with_reference_settings
 
 _LOG = logging.getLogger(__name__)
@@ -261,7 +261,7 @@ def convergence(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
         cutoff = {"cutoff": 700 if "F" in species else 500}
         for label, change in (("cutoff", cutoff), ("mesh", {"kpoints": (6, 6, 6)})):
             yield structure_record(
-                "perovskite", formula, species, base, probes=(), strains=strains,
+                "perovskite", formula, species, base, CellScan(probes=(), strains=strains),
                 name=f"{formula} perovskite {label}", **change,
             )  # fmt: skip
 
@@ -365,5 +365,5 @@ def alloys(frame: pd.DataFrame, count: int = 120, seed: int = 0) -> Iterator[dic
         start = float(np.mean([lattice[end] for end in ends]))
         species = (a, (b1, b2), (x1, x2))
         yield structure_record(
-            "ordered_perovskite", formula, species, start, probes=(), strains=(-0.03, 0.0, 0.03), relax=True
+            "ordered_perovskite", formula, species, start, CellScan((), (-0.03, 0.0, 0.03), relax=True)
         )

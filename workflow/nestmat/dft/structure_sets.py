@@ -21,7 +21,7 @@ from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.config.dft import StructureSet
 from nestmat.data.reading import read
 from nestmat.dft import layers, reference_set
-from nestmat.dft.structures import radius_rule, structure_record
+from nestmat.dft.structures import CellScan, radius_rule, structure_record
 from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.formulas import parse
@@ -156,14 +156,9 @@ def _structure(text: str, lattice: float, **options: Any) -> dict[str, Any]:
             reason = f"is not the lattice constant of a cubic perovskite, {low:g} to {high:g} Å."
             raise InputError(f"The number {reason}", column="lattice", value=lattice, reason=reason)
         start, options = lattice, {"probes": _PROBES, **options}
-    return structure_record(
-        prototype,
-        formula,
-        species,
-        start,
-        relax=prototype == "ordered_perovskite",
-        **options,
-    )
+    scales = {name: options.pop(name) for name in ("probes", "strains") if name in options}
+    scan = CellScan(relax=prototype == "ordered_perovskite", **scales)
+    return structure_record(prototype, formula, species, start, scan, **options)
 
 
 def _prototype(text: str) -> tuple[str, str, tuple[Any, ...], float]:

@@ -149,15 +149,28 @@ PROTOTYPES: Mapping[str, Prototype] = {
 }
 
 
+@dataclass(frozen=True)
+class CellScan:
+    """Cells of a structure that are calculated.
+
+    Attributes:
+        probes: Scales at which the minimum is looked for; empty: it is at 1.
+        strains: Linear strains about the minimum.
+        relax: Whether positions are relaxed at the minimum.
+    """
+
+    probes: Sequence[float] = PROBES
+    strains: Sequence[float] = STRAINS
+    relax: bool = False
+
+
 def structure_record(
     prototype: str,
     formula: str,
     species: Sequence[Any],
     lattice: float,
+    scan: CellScan = CellScan(),
     *,
-    probes: Sequence[float] = PROBES,
-    strains: Sequence[float] = STRAINS,
-    relax: bool = False,
     kpoints: Sequence[int] | None = None,
     name: str = "",
     **settings: Any,
@@ -169,9 +182,7 @@ def structure_record(
         formula: Formula unit.
         species: Arguments of the prototype's builder.
         lattice: Lattice constant at scale 1 in angstrom.
-        probes: Scales at which the minimum is looked for; empty: it is at 1.
-        strains: Linear strains about the minimum.
-        relax: Whether positions are relaxed at the minimum.
+        scan: Scales and strains that are calculated.
         kpoints: Other k points than the prototype's.
         name: Unique name, by default of formula and prototype.
         settings: Changes to `SETTINGS`, another ``cutoff`` in eV, or other ``edges``.
@@ -186,9 +197,7 @@ def structure_record(
         prototype,
         (symbols, positions, cell * lattice),
         kpoints or kind.mesh,
-        probes=probes,
-        strains=strains,
-        relax=relax,
+        scan,
         **settings,
     )
 
@@ -199,10 +208,7 @@ def structure(
     prototype: str,
     sites: Sites,
     kpoints: Sequence[int],
-    *,
-    probes: Sequence[float],
-    strains: Sequence[float],
-    relax: bool,
+    scan: CellScan,
     **settings: Any,
 ) -> dict[str, Any]:
     """The line of the table for one structure.
@@ -213,9 +219,7 @@ def structure(
         prototype: Name of the prototype.
         sites: Symbols, positions in units of the cell vectors, and cell vectors at scale 1 in angstrom.
         kpoints: K points along each reciprocal vector.
-        probes: Scales at which the minimum is looked for; empty: it is at 1.
-        strains: Linear strains about the minimum.
-        relax: Whether positions are relaxed at the minimum.
+        scan: Scales and strains that are calculated.
         settings: Changes to `SETTINGS`, another ``cutoff`` in eV, or other ``edges``.
     """
     symbols, positions, cell = sites
@@ -227,10 +231,10 @@ def structure(
         "positions": np.round(positions, 6).tolist(),
         "cell": np.round(cell, 8).tolist(),
         "kpoints": list(kpoints),
-        "probes": list(probes),
-        "strains": list(strains),
+        "probes": list(scan.probes),
+        "strains": list(scan.strains),
         "spacing": SPACING,
-        "relax": relax,
+        "relax": scan.relax,
         "settings": {
             "cutoff": max(CUTOFFS.get(symbol, CUTOFF) for symbol in symbols),
             **SETTINGS,
@@ -273,7 +277,7 @@ def binaries() -> Iterator[dict[str, Any]]:
             ("rocksalt", 2 * distance),
             ("caesium_chloride", 2 / np.sqrt(3) * distance),
         ):
-            usual = structure_record(prototype, f"{a}{x}", (a, x), length, strains=(0.0,))
+            usual = structure_record(prototype, f"{a}{x}", (a, x), length, CellScan(strains=(0.0,)))
             yield usual
             if x != "F":
                 cutoff = CUTOFFS["Cd"]
@@ -283,6 +287,8 @@ def binaries() -> Iterator[dict[str, Any]]:
         distance = (ion(b).radius or np.nan) + (ion(x).radius or np.nan)
         # Eightfold coordination lengthens the bond of the sixfold radii by about 4 %.
         yield structure_record(
-            "fluorite", f"{b}{x}2", (b, x), 4 / np.sqrt(3) * 1.06 * distance, strains=(0.0,)
+            "fluorite", f"{b}{x}2", (b, x), 4 / np.sqrt(3) * 1.06 * distance, CellScan(strains=(0.0,))
         )
-        yield structure_record("rutile", f"{b}{x}2", (b, x), 1.02 * distance / 0.4305, strains=(), relax=True)
+        yield structure_record(
+            "rutile", f"{b}{x}2", (b, x), 1.02 * distance / 0.4305, CellScan(strains=(), relax=True)
+        )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.config.features import FeatureBlock
-from nestmat.features.table import Featurized, featurize, levels_of
+from nestmat.features.table import Featurized, TrainingFeatures, featurize
 
 
 def featurize_chain(
@@ -36,8 +36,7 @@ def featurize_chain(
         name: featurize(
             frame,
             blocks[name],
-            levels=levels_of(tables.provenance(path)["blocks"]),
-            training=tables.read(path),
+            training=TrainingFeatures.read(path),
             schema=schema,
             source=source,
         )

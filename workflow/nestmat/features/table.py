@@ -31,6 +31,40 @@ BlockConfig = BlockKind | Buildable | Mapping[str, Any]
 
 
 @dataclass(frozen=True)
+class ScaleColumns:
+    """Columns of a table that a scale keeps besides its features.
+
+    Attributes:
+        targets: Columns to predict; a row without one is rejected. Empty for rows to predict.
+        categories: Further columns to keep, for splits; those of one_hot blocks are kept anyway.
+        group: Columns whose values, with the material, name the group of a row.
+    """
+
+    targets: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    group: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class TrainingFeatures:
+    """Features that a model was trained on, as new rows need them.
+
+    Attributes:
+        levels: Categories and ions by block; a row with another is rejected.
+        frame: Features of the training rows. Columns that a table lacks follow from the ions and categories
+            of each row, where they do so exactly in these rows.
+    """
+
+    levels: Mapping[str, Sequence[str]]
+    frame: pd.DataFrame
+
+    @classmethod
+    def read(cls, path: str | Path) -> TrainingFeatures:
+        """From a file of features."""
+        return cls(levels_of(tables.provenance(path)["blocks"]), tables.read(path))
+
+
+@dataclass(frozen=True)
 class Featurized:
     """Features of the rows that have them.
 
@@ -50,9 +84,9 @@ class Featurized:
     constant: list[str]
 
     @property
-    def levels(self) -> dict[str, list[str]]:
-        """Levels by block, to give to `featurize` for rows that a trained model is to read."""
-        return levels_of(self.blocks)
+    def for_training(self) -> TrainingFeatures:
+        """What `featurize` needs for rows that a model trained on these features is to read."""
+        return TrainingFeatures(levels_of(self.blocks), self.frame)
 
 
 def levels_of(blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -63,12 +97,9 @@ def levels_of(blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
 def featurize(
     table: pd.DataFrame,
     features: Mapping[str, BlockConfig],
-    targets: Sequence[str] = (),
+    columns: ScaleColumns = ScaleColumns(),
     *,
-    categories: Sequence[str] = (),
-    group: Sequence[str] = (),
-    levels: Mapping[str, Sequence[str]] | None = None,
-    training: pd.DataFrame | None = None,
+    training: TrainingFeatures | None = None,
     schema: tables.Schema | None = None,
     source: str | Path | None = None,
     threads: int = 1,
@@ -80,13 +111,9 @@ def featurize(
         table: Rows with ``row_id``, ``row`` (line of the source), ``formula``, ``material`` and the columns
             named below.
         features: Blocks by name, as the study configures them.
-        targets: Columns to predict; a row without one is rejected. Empty for rows to predict.
-        categories: Further columns to keep, for splits; those of one_hot blocks are kept anyway.
-        group: Columns whose values, with the material, name the group of a row.
-        levels: Categories and ions by block that a trained model knows; a row with another is rejected. Taken
-            from the table by default, sorted.
-        training: Features of the rows that a model was trained on. Columns that ``table`` lacks then follow
-            from the ions and categories of each row, where they do so exactly in the training rows.
+        columns: Targets and other columns to keep; none by default.
+        training: Features that a model was trained on, where the rows are for it. By default the levels are
+            those of the table, sorted.
         schema: Units and descriptions of the table's columns.
         source: File of the table, for messages.
         threads: Processes that share the work of matminer.
@@ -99,11 +126,11 @@ def featurize(
     rows = Rows(table.reset_index(drop=True), schema or {}, source, threads, cache)
     blocks = {name: build_block(config) for name, config in features.items()}
     rows.require(["row_id", "row", "formula", "material"], "A table to featurize")
-    rows.require([*targets, *categories, *group], "The scale")
+    rows.require([*columns.targets, *columns.categories, *columns.group], "The scale")
     copied_columns = [name for block in blocks.values() for name in block.copied_columns]
     if training is None:
         rows.require(copied_columns, "A block of columns")
-    if shared := sorted(set(copied_columns) & set(targets)):
+    if shared := sorted(set(copied_columns) & set(columns.targets)):
         raise InputError(
             f"The column {shared[0]!r} is a feature and a target.",
             file=source,
@@ -112,12 +139,12 @@ def featurize(
         )
     computed = {}
     for name, block in blocks.items():
-        computed[name] = block.compute(rows, (levels or {}).get(name))
+        computed[name] = block.compute(rows, training.levels.get(name) if training else None)
         for position, fault in computed[name].faults.items():
             rows.add_fault(position, fault)
     if training is not None:
-        _complete_columns(rows, blocks, computed, training)
-    return _assemble(rows, blocks, computed, targets, categories, group)
+        _complete_columns(rows, blocks, computed, training.frame)
+    return _assemble(rows, blocks, computed, columns)
 
 
 def _complete_columns(
@@ -139,26 +166,24 @@ def _assemble(
     rows: Rows,
     blocks: Mapping[str, BlockKind],
     computed: Mapping[str, BlockColumns],
-    targets: Sequence[str],
-    categories: Sequence[str],
-    group: Sequence[str],
+    kept: ScaleColumns,
 ) -> Featurized:
     """Table of the rows without fault, and of the rows that have one."""
     columns: dict[str, Any] = {name: rows.table[name] for name in ("row_id", "formula", "material")}
     group_keys = [rows.table["material"].tolist()]
-    group_keys += [[format_cell(value) for value in rows.table[name]] for name in group]
+    group_keys += [[format_cell(value) for value in rows.table[name]] for name in kept.group]
     columns["group"] = [" | ".join(keys) for keys in zip(*group_keys, strict=True)]
     schema = dict(_KEYS)
     for name, block_columns in computed.items():
         _add_block(rows, columns, schema, name, block_columns)
-    for name in targets:
+    for name in kept.targets:
         values = rows.numbers(name)
         _reject_not_finite(rows, [name], values[:, None])
         columns[name] = values
         target_column = rows.schema.get(name, Column("float64"))
         schema[name] = replace(target_column, dtype="float64", role="target", block="")
     one_hot = [name for block in blocks.values() for name in block.category_columns]
-    for name in dict.fromkeys([*categories, *one_hot]):
+    for name in dict.fromkeys([*kept.categories, *one_hot]):
         if name not in columns:
             columns[name] = rows.labels(name)
             description = rows.schema.get(name, Column("string")).description
@@ -229,9 +254,7 @@ def write_features(
     rejects_file: str | Path,
     *,
     features: Mapping[str, Any],
-    targets: Sequence[str],
-    categories: Sequence[str] = (),
-    group: Sequence[str] = (),
+    columns: ScaleColumns,
     threads: int = 1,
     cache: str | Path | None = None,
 ) -> None:
@@ -243,9 +266,7 @@ def write_features(
     featurized = featurize(
         tables.read(table),
         features,
-        targets,
-        categories=categories,
-        group=group,
+        columns,
         schema=tables.schema(table),
         source=table,
         threads=threads,
@@ -282,15 +303,15 @@ def write_features_for_parent(
         InputError: As `featurize`; no row has features; or, for a look-up, the parent has rows of one
             material with different features.
     """
-    rows, blocks = tables.read(table), tables.provenance(parent)["blocks"]
+    rows = tables.read(table)
     if look_up:
+        blocks = tables.provenance(parent)["blocks"]
         featurized = _align_by_material(rows, tables.read(parent), tables.schema(parent), blocks, parent)
     else:
         featurized = featurize(
             rows,
             features,
-            levels=levels_of(blocks),
-            training=tables.read(parent),
+            training=TrainingFeatures.read(parent),
             schema=tables.schema(table),
             source=table,
             threads=threads,

@@ -16,7 +16,7 @@ from nestmat.design.judges.base import Judge, JudgedQuantities
 from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.features.matminer_cache import CACHE
-from nestmat.features.table import featurize
+from nestmat.features.table import TrainingFeatures, featurize
 
 Numbers = NDArray[np.float64]
 Predict = Callable[[Numbers], tuple[Numbers, Numbers]]
@@ -88,7 +88,7 @@ class LearnedJudge(Judge):
             target: self.fit_target(x, merged[target].to_numpy(np.float64), floor)
             for target, floor in floors.items()
         }
-        return _ScaleModels(blocks, featurized.levels, featurized.frame, columns, models)
+        return _ScaleModels(blocks, featurized.for_training, columns, models)
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,7 @@ class TargetModels:
         """
         predicted: JudgedQuantities = {}
         for scale, fitted in self.scales.items():
-            featurized = featurize(
-                table, fitted.blocks, levels=fitted.levels, training=fitted.training, cache=CACHE
-            )
+            featurized = featurize(table, fitted.blocks, training=fitted.training, cache=CACHE)
             if not featurized.rejects.empty:
                 first = featurized.rejects.iloc[0]
                 raise InputError(
@@ -128,8 +126,7 @@ class TargetModels:
 @dataclass(frozen=True)
 class _ScaleModels:
     blocks: Mapping[str, FeatureBlock]
-    levels: Mapping[str, list[str]]
-    training: pd.DataFrame
+    training: TrainingFeatures
     columns: list[str]
     models: Mapping[str, Predict]
 
