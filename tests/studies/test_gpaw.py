@@ -17,6 +17,7 @@ from nestmat.dft import interpreter, reference_set, structure_sets, structures
 from nestmat.dft import records as dft_records
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
+from support.dft_studies import TERNARIES, study
 from support.running import run_snakemake, snakemake, write_study
 
 PYTHON = "/usr/bin/python3"
@@ -35,39 +36,6 @@ def gpaw():
         return interpreter.check_interpreter(PYTHON)["interpreter"]
     except InputError as error:
         pytest.skip(f"needs GPAW: {error}")
-
-
-def study(**dft_block):
-    """The least study, with calculations."""
-    model = {
-        "inputs": ["inputs"],
-        "encoder": {"latents": 1, "hidden": [4]},
-        "heads": {"inputs": {"hidden": [4], "loss": "mse"}},
-    }
-    return {
-        "study": "small",
-        "title": "Small",
-        "question": "Does it run?",
-        "tracking": "off",
-        "datasets": {
-            "data": {
-                "title": "data",
-                "generator": {"kind": "nested_functions", "scale": 1, "noise": 0.1},
-                "columns": {"x0_1": {}, "y0_1": {"label": True}},
-            }
-        },
-        "scales": {
-            "one": {
-                "dataset": "data",
-                "features": {"inputs": {"columns": ["x0_1"]}},
-                "models": {"nestmat": {"specification": model}},
-            }
-        },
-        "dft": dft_block,
-    }
-
-
-TERNARIES = {"set": {"kind": "ternaries"}}
 
 
 @pytest.mark.slow

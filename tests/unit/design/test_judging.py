@@ -71,7 +71,7 @@ def test_a_plug_in_judge_takes_what_another_judge_predicts(square_problem, mater
     judged = judge_materials(design, materials)
     assert list(judged) == ["trees", "offset"]
     np.testing.assert_allclose(judged["offset"]["gap.gap"][0], judged["trees"]["gap.gap"][0] - 2.0)
-    with pytest.raises(ValueError, match="offset takes what trees predicts"):
+    with pytest.raises(ValueError, match="offset needs the predictions of trees"):
         square_problem({"offset": {}})
 
 

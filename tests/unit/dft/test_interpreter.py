@@ -9,39 +9,7 @@ import yaml
 
 from nestmat import cli
 from nestmat.dft import interpreter
-
-
-def study(**dft_block):
-    """The least study, with calculations."""
-    model = {
-        "inputs": ["inputs"],
-        "encoder": {"latents": 1, "hidden": [4]},
-        "heads": {"inputs": {"hidden": [4], "loss": "mse"}},
-    }
-    return {
-        "study": "small",
-        "title": "Small",
-        "question": "Does it run?",
-        "tracking": "off",
-        "datasets": {
-            "data": {
-                "title": "data",
-                "generator": {"kind": "nested_functions", "scale": 1, "noise": 0.1},
-                "columns": {"x0_1": {}, "y0_1": {"label": True}},
-            }
-        },
-        "scales": {
-            "one": {
-                "dataset": "data",
-                "features": {"inputs": {"columns": ["x0_1"]}},
-                "models": {"nestmat": {"specification": model}},
-            }
-        },
-        "dft": dft_block,
-    }
-
-
-TERNARIES = {"set": {"kind": "ternaries"}}
+from support.dft_studies import TERNARIES, study
 
 
 def test_check_says_how_to_get_gpaw(tmp_path, capsys):

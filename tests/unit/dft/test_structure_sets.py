@@ -14,6 +14,7 @@ from nestmat.dft import structure_sets, structures
 from nestmat.dft.registry import STRUCTURE_SETS
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
+from support.dft_studies import TERNARIES, study
 
 TABLE = """\
 formula,lattice
@@ -35,48 +36,15 @@ RbCaF3,wide
 """
 
 
-def study(**dft_block):
-    """The least study, with calculations."""
-    model = {
-        "inputs": ["inputs"],
-        "encoder": {"latents": 1, "hidden": [4]},
-        "heads": {"inputs": {"hidden": [4], "loss": "mse"}},
-    }
-    return {
-        "study": "small",
-        "title": "Small",
-        "question": "Does it run?",
-        "tracking": "off",
-        "datasets": {
-            "data": {
-                "title": "data",
-                "generator": {"kind": "nested_functions", "scale": 1, "noise": 0.1},
-                "columns": {"x0_1": {}, "y0_1": {"label": True}},
-            }
-        },
-        "scales": {
-            "one": {
-                "dataset": "data",
-                "features": {"inputs": {"columns": ["x0_1"]}},
-                "models": {"nestmat": {"specification": model}},
-            }
-        },
-        "dft": dft_block,
-    }
-
-
-TERNARIES = {"set": {"kind": "ternaries"}}
-
-
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
         ({}, "at least 1"),
-        ({"mine": {}}, "exactly one of set, file"),
-        ({"mine": {**TERNARIES, "file": "a.csv"}}, "exactly one of set, file"),
-        ({"mine": {"file": "a.csv", "after": ["mine"]}}, "with nothing else"),
+        ({"mine": {}}, "Exactly one of set, file"),
+        ({"mine": {**TERNARIES, "file": "a.csv"}}, "Exactly one of set, file"),
+        ({"mine": {"file": "a.csv", "after": ["mine"]}}, "Only a built-in set can have `after`"),
         ({"mine": {"set": {"kind": "perovskites"}}}, "dft.sets.mine.set.kind: There is no structure set"),
-        ({"alloys": {"set": {"kind": "alloys"}}}, "name the set of the ternaries in after"),
+        ({"alloys": {"set": {"kind": "alloys"}}}, "name the set of the ternaries in `after`"),
         (
             {"alloys": {"set": {"kind": "alloys"}, "after": ["t"]}, "t": TERNARIES},
             "'t' is not a set listed before",

@@ -327,7 +327,7 @@ def test_the_study_knows_the_simulated_column_and_the_chain():
         (lambda s: s["datasets"]["cells"]["columns"].pop("given"), "column gap"),
         (lambda s: s["datasets"]["cells"]["columns"]["PCE"].update(header="strain"), "does not predict"),
         (lambda s: s["scales"]["device"]["device_physics"].update(points=1), "greater than 1"),
-        (lambda s: s["datasets"]["cells"]["generator"].update(strain=None), "follows devices over strain"),
+        (lambda s: s["datasets"]["cells"]["generator"].update(strain=None), "needs devices under strain"),
     ],
 )
 def test_bad_configurations(change, hint):
