@@ -25,7 +25,7 @@ from nestmat.report.findings import alloys
 from nestmat.report.findings.method_metrics import MethodMetrics
 from nestmat.report.registry import SECTIONS
 from nestmat.report.sections.paths import describe_paths, worst_values
-from nestmat.report.sections.wanted import describe_problem
+from nestmat.report.sections.targets import describe_problem
 from nestmat.report.source import Source
 from nestmat.report.write import render_page
 from nestmat.search.problem import Target
@@ -246,7 +246,7 @@ def changed(**keys) -> DesignLabels:
 
 
 def test_a_class_is_asked_for_by_its_name():
-    text = section_text("wanted", {**describe_problem(LABELS, 10), "windows": []})
+    text = section_text("targets", {**describe_problem(LABELS, 10), "windows": []})
     assert "Probability of single phase as high as possible; 0.5 or more counts as a hit." in text
     assert "at least 0.05 of each; at most 0.35 of each" in text
     assert LABELS.axis(QUANTITY, "Predicted") == "Predicted probability of single phase"
@@ -338,7 +338,7 @@ def test_the_chapter_holds_patch_and_paths(results):
     assert re.findall(r"<strong>(\w+)\.</strong>", found) == [
         *("Method", "Promises", "Alloys", "Domain", "Decoding", "Inversion", "Interpolation")
     ]
-    assert re.findall(r'<h3 id="alloys-(\w+)">', page) == ["wanted", "methods", "paths"]
+    assert re.findall(r'<h3 id="alloys-(\w+)">', page) == ["targets", "methods", "paths"]
     assert re.findall(r"<figcaption><strong>(.*?)\.?</strong>", page) == [
         "Hits of each method",
         "What the searched model promises, and what the judges say",

@@ -111,7 +111,7 @@ def test_contents_list_points_at_every_section(page):
         "efficiency",
         "efficiency-nesting",
         "absorbers",
-        "absorbers-wanted",
+        "absorbers-targets",
         "absorbers-methods",
         "absorbers-shortlist",
         "absorbers-verification",

@@ -32,7 +32,7 @@ SECTIONS: Registry[type[Section]] = Registry(
         "training": "nestmat.report.sections.training",
         "interpretation": "nestmat.report.sections.interpretation",
         "problem": "nestmat.report.sections.problem",
-        "wanted": "nestmat.report.sections.wanted",
+        "targets": "nestmat.report.sections.targets",
         "samples": "nestmat.report.sections.samples",
         "methods": "nestmat.report.sections.methods",
         "alloys": "nestmat.report.sections.alloys",

@@ -127,6 +127,6 @@ def test_a_problem_without_methods_has_a_chapter_but_no_verdict(results):
             del content["search"]["absorbers"][key]
     source = Source(study_from(content), results)
     text = plain(render_page(source, parts=["search"]))
-    assert "What is wanted Target. Power conversion efficiency" in text
+    assert "Targets and space Target. Power conversion efficiency" in text
     assert "Methods and judges" not in text
     assert SECTIONS["problem"]().numbers(source, "absorbers")["verdict"] is None

@@ -18,7 +18,7 @@ from nestmat.report.findings.published import (
     published_notes,
     published_rows,
 )
-from nestmat.report.findings.regression import missing_metrics
+from nestmat.report.findings.regression import rows_of_protocol
 
 COLUMNS = {
     "accuracy": "Accuracy",
@@ -123,15 +123,13 @@ def accuracy_table(
     Raises:
         InputError: There are no metrics of the protocol.
     """
-    rows = summary[(summary["target"] == target) & (summary["protocol"] == protocol)]
-    if rows.empty:
-        raise missing_metrics(labels, target, protocol)
+    rows = rows_of_protocol(summary, labels, target, protocol)
     train = rows[(rows["metric"] == "accuracy") & (rows["split"] == "train")]
     train_accuracy = {row["model"]: row["mean"] for row in train.to_dict("records")}
     by_metric = rows_by_metric(rows[rows["split"] == "validation"])
     accuracies = [row for (_, _, metric), row in by_metric.items() if metric == "accuracy"]
     best_first = [row["model"] for row in sorted(accuracies, key=lambda row: -row["mean"])]
-    beside = published_rows(published, target, protocol, PUBLISHED_METRICS)
+    published_metrics = published_rows(published, target, protocol, PUBLISHED_METRICS)
     first = {m: by_metric[protocol, best_first[0], m] for m in ("accuracy", "rows", "majority_rate")}
     return {
         "name": labels.name(target) if len(labels.config.targets) > 1 else "",
@@ -145,16 +143,17 @@ def accuracy_table(
                 "family": labels.family(model),
                 "metrics": [by_metric[protocol, model, metric] for metric in COLUMNS],
                 "train": train_accuracy.get(model),
-                "published": numbers_of(beside, model),
+                "published": numbers_of(published_metrics, model),
             }
             for model in best_first
         ],
-        "published": not beside.empty,
+        "published": not published_metrics.empty,
         "only_published": [
-            {"name": name, "published": numbers_of(beside, "", name)} for name in only_published(beside)
+            {"name": name, "published": numbers_of(published_metrics, "", name)}
+            for name in only_published(published_metrics)
         ],
         "split": split_precision(first),
-        "notes": published_notes(beside),
+        "notes": published_notes(published_metrics),
     }
 
 

@@ -84,14 +84,12 @@ def error_table(
     Raises:
         InputError: There are no metrics of the protocol.
     """
-    rows = summary[(summary["target"] == target) & (summary["protocol"] == protocol)]
-    if rows.empty:
-        raise missing_metrics(labels, target, protocol)
+    rows = rows_of_protocol(summary, labels, target, protocol)
     mae, validation = rows[rows["metric"] == "mae"], rows[rows["split"] == "validation"]
     train = {row["model"]: row["mean"] for row in mae[mae["split"] == "train"].to_dict("records")}
     pooled = {(row["model"], row["metric"]): row["pooled"] for row in validation.to_dict("records")}
     best_first = mae[mae["split"] == "validation"].sort_values("mean")
-    beside = published_rows(published, target, protocol, PUBLISHED_METRICS).sort_values("value")
+    published_errors = published_rows(published, target, protocol, PUBLISHED_METRICS).sort_values("value")
     return {
         "protocol": labels.protocol(protocol),
         "folds": int(best_first["folds"].max()),
@@ -100,25 +98,40 @@ def error_table(
                 "label": labels.model(row["model"]),
                 "family": labels.family(row["model"]),
                 "mae": row,
-                "published": numbers_of(beside, row["model"]),
+                "published": numbers_of(published_errors, row["model"]),
                 "rmse": pooled[row["model"], "rmse"],
                 "r2": pooled[row["model"], "r2"],
                 "train": train.get(row["model"], float("nan")),
             }
             for row in best_first.to_dict("records")
         ],
-        "published": not beside.empty,
-        "only_published": [{"name": row["published"], "published": [row]} for row in numbers_of(beside, "")],
+        "published": not published_errors.empty,
+        "only_published": [
+            {"name": row["published"], "published": [row]} for row in numbers_of(published_errors, "")
+        ],
         "notes": published_notes(published_rows(published, target, protocol, PUBLISHED_METRICS)),
     }
 
 
-def missing_metrics(labels: Labels, target: str, protocol: str) -> InputError:
-    """That the table of metrics lacks a protocol."""
-    return InputError(
-        f"There are no metrics of target {target!r} in protocol {protocol!r} of scale {labels.scale!r}.",
-        remedy="delete the metrics of the scale and run again.",
-    )
+def rows_of_protocol(summary: pd.DataFrame, labels: Labels, target: str, protocol: str) -> pd.DataFrame:
+    """Rows of a summary for one target and protocol.
+
+    Args:
+        summary: As `nestmat.labels.comparisons.summary`.
+        labels: Names and units.
+        target: Column that is predicted.
+        protocol: Protocol.
+
+    Raises:
+        InputError: There are none.
+    """
+    rows = summary[(summary["target"] == target) & (summary["protocol"] == protocol)]
+    if rows.empty:
+        raise InputError(
+            f"There are no metrics of target {target!r} in protocol {protocol!r} of scale {labels.scale!r}.",
+            remedy="delete the metrics of the scale and run again.",
+        )
+    return rows
 
 
 def errors_by_seed(metrics: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:

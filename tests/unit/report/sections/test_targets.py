@@ -9,20 +9,20 @@ import pytest
 
 from nestmat.labels.problems import DesignLabels
 from nestmat.report.findings.method_metrics import MethodMetrics
-from nestmat.report.sections.wanted import describe_problem
+from nestmat.report.sections.targets import describe_problem
 from support.absorber_problem import labels_of
 from support.device_study import ETL
 from support.report_text import plain, section_html, section_text
 
 
-def wanted_sentence(labels: DesignLabels, heading: str) -> str:
-    """The first sentence under a heading of what is wanted."""
-    markup = section_html("wanted", {**describe_problem(labels, 1), "windows": []})
+def target_sentence(labels: DesignLabels, heading: str) -> str:
+    """The first sentence under a heading of the section."""
+    markup = section_html("targets", {**describe_problem(labels, 1), "windows": []})
     return plain(re.findall(rf"<strong>{heading}\.</strong>(.*?)</li>", markup, flags=re.DOTALL)[0])
 
 
 @pytest.mark.parametrize(
-    ("target", "wanted"),
+    ("target", "sentence"),
     [
         (
             {"goal": "maximise", "enough": 15},
@@ -36,13 +36,13 @@ def wanted_sentence(labels: DesignLabels, heading: str) -> str:
         ({"value": 18, "tolerance": 0.5}, "Power conversion efficiency of 18 %, within 0.5 %."),
     ],
 )
-def test_targets_in_words(target, wanted):
+def test_targets_in_words(target, sentence):
     labels = labels_of(targets=[{"quantity": "efficiency.PCE", **target}])
-    assert wanted in wanted_sentence(labels, "Target")
+    assert sentence in target_sentence(labels, "Target")
 
 
 @pytest.mark.parametrize(
-    ("bound", "wanted"),
+    ("bound", "sentence"),
     [
         (
             {"quantity": "gap.Gap", "low": 1.1, "high": 1.7, "sigmas": 1},
@@ -60,12 +60,12 @@ def test_targets_in_words(target, wanted):
         ),
     ],
 )
-def test_bounds_in_words(bound, wanted):
-    assert wanted_sentence(labels_of(constraints=[bound]), "Constraint") == wanted
+def test_bounds_in_words(bound, sentence):
+    assert target_sentence(labels_of(constraints=[bound]), "Constraint") == sentence
 
 
 def test_the_space_in_words_names_all_that_may_be_chosen():
-    markup = section_html("wanted", {**describe_problem(labels_of(), 1234567), "windows": []})
+    markup = section_html("targets", {**describe_problem(labels_of(), 1234567), "windows": []})
     entries = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", markup, flags=re.DOTALL)
     found = {plain(name): plain(text) for name, text in entries}
     assert found["Site A"] == "MA, Cs; shares in steps of 1/4; at most 2 at a time"
@@ -79,11 +79,11 @@ def test_the_space_in_words_names_all_that_may_be_chosen():
 def test_validity_is_by_construction():
     labels = labels_of()
     problem = describe_problem(labels, None)
-    text = section_text("wanted", {**problem, "windows": []})
+    text = section_text("targets", {**problem, "windows": []})
     assert "endless: a variable has no grid" in text
     assert "the shares of a site add up to 1, the charges cancel and every bound holds" in text
     assert "windows" not in text
     windows = pd.DataFrame({"metric": ["hit", "tau_window", "tau_window"]})
     assert MethodMetrics(windows, labels).windows == ["tau_window"]
-    text = section_text("wanted", {**problem, "windows": ["tau"]})
+    text = section_text("targets", {**problem, "windows": ["tau"]})
     assert "The windows of geometric criteria (tau) are not built in" in text

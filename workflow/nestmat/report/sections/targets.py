@@ -1,4 +1,4 @@
-"""What a design problem asks for: targets, constraints, and the materials that may be proposed."""
+"""Targets and constraints of a design problem, and the materials that may be proposed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from nestmat.report.source import Source
 
 
-@SECTIONS.register("wanted")
-class WantedSection(Section):
+@SECTIONS.register("targets")
+class TargetsSection(Section):
     """Targets, constraints and space of a problem."""
 
-    part, title = "search", "What is wanted"
+    part, title = "search", "Targets and space"
 
     def required_tables(self, study: Study, name: str) -> list[str]:
         """Metrics of the candidates, which hold the criteria of geometry."""
