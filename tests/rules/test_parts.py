@@ -88,7 +88,7 @@ study_from({"study": "s", "title": "t", "question": "q", "dice": {"throw": 4}})
 
 
 def test_a_study_without_a_part_is_refused():
-    with pytest.raises(InputError, match="a study has at least one part"):
+    with pytest.raises(InputError, match="A study has at least one part"):
         study_from({"study": "s", "title": "t", "question": "q"})
 
 

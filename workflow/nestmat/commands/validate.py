@@ -6,8 +6,9 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -134,7 +135,7 @@ def members(
 
 
 def describe(study: Study, file: str | Path | None = None) -> list[str]:
-    """The study in lines of text: data sets with their rows, scales with their models and members.
+    """The study in lines of text: each part that it has, such as data sets with their rows.
 
     Args:
         study: Validated configuration.
@@ -144,56 +145,80 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
         InputError: A column is missing or of the wrong kind, or a file that is here cannot be read.
     """
     check_columns(study, file)
+    description = Description(study, file)
     lines = [f"study {study.study}: {study.title}"]
-    frames: dict[str, pd.DataFrame] = {}
+    for key in study.part_keys:
+        lines += DESCRIPTIONS[key](description) if key in DESCRIPTIONS else _describe_added(description, key)
+    return lines
+
+
+@dataclass
+class Description:
+    """What the lines about a part of a study are written from.
+
+    Attributes:
+        study: The study.
+        file: Its file, for messages.
+        frames: Rows of the data sets that could be read, by name.
+    """
+
+    study: Study
+    file: str | Path | None
+    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+def _describe_datasets(description: Description) -> Iterator[str]:
+    study = description.study
     for name, reference in study.datasets.items():
         spec = resolve(reference)
         paths_by_url = [] if spec.generator else [(part.url, raw_file(name, part)) for part in spec.files]
         if absent := [str(url) for url, path in paths_by_url if path is None]:
-            lines.append(f"  data set {name}: {spec.title}; will be downloaded from {' and '.join(absent)}")
+            yield f"  data set {name}: {spec.title}; will be downloaded from {' and '.join(absent)}"
             continue
         with TemporaryDirectory() as folder:
             paths = [path for _, path in paths_by_url if path] or [Path(folder) / f"{name}.parquet"]
             if spec.generator:
                 write_generated(spec.generator, paths[0])
             reading = read(spec, *paths, name=name, targets=study.targets_of_dataset(name))
-        frames[name] = reading.frame
-        lines.append(
+        description.frames[name] = reading.frame
+        yield (
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
             f"rows usable, {reading.frame['material'].nunique()} materials, "
             f"from {'generator ' + spec.generator.kind if spec.generator else ' and '.join(map(str, paths))}"
         )
-        lines += [
-            f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"
-            for (column, reason), rows in reading.rejects.groupby(["column", "reason"], sort=False)
-        ]
-    for name, scale in study.scales.items():
+        for (column, reason), rows in reading.rejects.groupby(["column", "reason"], sort=False):
+            yield f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"
+
+
+def _describe_scales(description: Description) -> Iterator[str]:
+    for name, scale in description.study.scales.items():
         parents = f" from {', '.join(scale.parents)}" if scale.parents else ""
-        lines.append(f"  scale {name}{parents}: {', '.join(scale.targets) or 'no target'}")
-        lines += _models(study, name, frames.get(scale.dataset))
+        yield f"  scale {name}{parents}: {', '.join(scale.targets) or 'no target'}"
+        yield from _models(description.study, name, description.frames.get(scale.dataset))
         if scale.baselines:
-            lines.append(f"    baselines: {', '.join(scale.baselines)}")
-    lines += _problems(study, file)
-    for name, part in study.added_parts.items():
-        lines += [f"  {name}: {line}" for line in part.describe()]
-    return lines
+            yield f"    baselines: {', '.join(scale.baselines)}"
 
 
-def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
-    """Each generative model and each design problem, whose spaces, methods and settings are checked."""
-    if not study.search and not study.generative:
-        return
+def _describe_generators(description: Description) -> Iterator[str]:
+    """Each generative model, whose settings are checked."""
     # Needs torch, which other studies are checked without.
     from nestmat.design.generative import build_generator
+
+    for name, generator in description.study.generative.items():
+        with _at(description.file, f"generative.{name}"):
+            build_generator(generator, seed=0)
+        networks = f", {generator.seeds} networks" if not generator.registered.is_reference else ""
+        yield f"  generative model {name}: {generator.kind}{networks}"
+
+
+def _describe_problems(description: Description) -> Iterator[str]:
+    """Each design problem, whose spaces, methods and settings are checked."""
+    # Needs torch, which other studies are checked without.
     from nestmat.design.interpolation import named_materials
     from nestmat.design.search import build_method
     from nestmat.design.spaces import design_space
 
-    for name, generator in study.generative.items():
-        with _at(file, f"generative.{name}"):
-            build_generator(generator, seed=0)
-        networks = f", {generator.seeds} networks" if not generator.registered.is_reference else ""
-        yield f"  generative model {name}: {generator.kind}{networks}"
+    study, file = description.study, description.file
     for name, problem in study.search.items():
         with _at(file, f"search.{name}.space"):
             space = design_space(problem.space)
@@ -215,6 +240,25 @@ def _problems(study: Study, file: str | Path | None) -> Iterator[str]:
                     )
         size = "endless" if count is None else f"{count:,}"
         yield f"  problem {name}: {size} materials; methods: {', '.join(problem.methods) or 'none'}"
+
+
+def _describe_calculations(description: Description) -> Iterator[str]:
+    if dft := description.study.dft:
+        yield f"  calculations with GPAW, for the target dft: {', '.join(dft.sets)}"
+
+
+def _describe_added(description: Description, key: str) -> list[str]:
+    return [f"  {key}: {line}" for line in description.study.added_parts[key].describe()]
+
+
+DESCRIPTIONS: Mapping[str, Callable[[Description], Iterable[str]]] = {
+    "datasets": _describe_datasets,
+    "scales": _describe_scales,
+    "generative": _describe_generators,
+    "search": _describe_problems,
+    "dft": _describe_calculations,
+}
+"""Functions that write the lines about the parts of the library, by key of a study."""
 
 
 @contextmanager

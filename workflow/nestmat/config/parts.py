@@ -53,6 +53,9 @@ class StudyPart:
 
 
 PARTS: Registry[type[StudyPart]] = Registry("part of a study", {})
+"""Parts that plug-ins add, by key."""
+BUILT_IN_PARTS = ("datasets", "scales", "generative", "search", "dft")
+"""Keys of the parts of the library itself. Whoever acts on parts, such as the plan, has an entry for each."""
 
 
 def part_keys(key: str) -> type[Part]:

@@ -16,7 +16,7 @@ from nestmat.config.datasets import DatasetSpec
 from nestmat.config.dft import Dft
 from nestmat.config.generative import GeneratorSpec
 from nestmat.config.kinds import message_of, options_are_checked
-from nestmat.config.parts import PARTS, StudyPart, part_from, part_keys
+from nestmat.config.parts import BUILT_IN_PARTS, PARTS, StudyPart, part_from, part_keys
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale
 from nestmat.config.splits import Strict
@@ -75,9 +75,14 @@ class Study(Part):
                 fault = error.errors()[0]
                 path = ".".join(map(str, [key, *fault["loc"]]))
                 raise ValueError(f"{path}: {message_of(fault)}") from error
-        if not (self.scales or self.search or self.dft or self.parts or self.datasets):
+        if not self.part_keys:
             raise ValueError("A study has at least one part: scales, search, dft, or one that a plug-in adds")
         return self
+
+    @property
+    def part_keys(self) -> list[str]:
+        """Keys of the parts that the study has: those of the library, then those of plug-ins."""
+        return [*(key for key in BUILT_IN_PARTS if getattr(self, key)), *self.parts]
 
     @property
     def added_parts(self) -> dict[str, StudyPart]:

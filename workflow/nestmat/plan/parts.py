@@ -1,27 +1,29 @@
-"""Which parts a study has, and the rules and results of each."""
+"""The rules and results of each part of a study."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from nestmat.config.study import Study
 
-RULES = {
+RULES: Mapping[str, tuple[str, ...]] = {
     "datasets": ("data",),
     "scales": ("features", "scales", "evaluation", "pool"),
+    "generative": (),
     "search": ("search", "verification"),
     "dft": ("dft",),
 }
-"""Files of rules/ by key of a study."""
+"""Files of rules/ by key of a study; generative models are trained by the rules of a search."""
 
 
 def rule_files(study: Study, folder: str) -> list[str]:
     """Snakemake files of the parts that a study has: those of a folder, and those of plug-ins."""
-    own = [name for key, names in RULES.items() if getattr(study, key) for name in names]
+    own = [f"{folder}/{name}.smk" for key in study.part_keys for name in RULES.get(key, ())]
     added = [part.rules for part in study.added_parts.values() if part.rules]
-    return [*(f"{folder}/{name}.smk" for name in own), *(str(Path(file).resolve()) for file in added)]
+    return [*own, *(str(Path(file).resolve()) for file in added)]
 
 
 def added_results(study: Study) -> list[str]:
-    """Files that the parts of plug-ins make."""
+    """Files that the parts of plug-ins make; those of the others are made for the report."""
     return [f"<results>/{path}" for part in study.added_parts.values() for path in part.results()]

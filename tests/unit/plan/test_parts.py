@@ -1,0 +1,26 @@
+import pytest
+
+from nestmat.commands.validate import DESCRIPTIONS
+from nestmat.config.loading import load_study
+from nestmat.config.parts import BUILT_IN_PARTS
+from nestmat.config.study import Study
+from nestmat.paths import ROOT
+from nestmat.plan.parts import RULES, rule_files
+
+
+def test_every_part_of_the_library_has_rules_and_a_description():
+    assert set(RULES) == set(DESCRIPTIONS) == set(BUILT_IN_PARTS)
+    assert set(BUILT_IN_PARTS) <= set(Study.model_fields)
+    assert all((ROOT / "rules" / f"{name}.smk").is_file() for names in RULES.values() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("study", "rules"),
+    [
+        ("nested_functions", ["data", "features", "scales", "evaluation", "pool"]),
+        ("dvae_hea", ["data", "features", "scales", "evaluation", "pool", "search", "verification"]),
+    ],
+)
+def test_a_study_has_the_rules_of_its_parts_alone(study, rules):
+    files = rule_files(load_study(ROOT / f"resources/studies/{study}.yaml"), "rules")
+    assert files == [f"rules/{name}.smk" for name in rules]
