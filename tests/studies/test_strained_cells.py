@@ -100,8 +100,8 @@ def study() -> dict:
 @pytest.mark.parametrize(
     ("judges", "message"),
     [
-        ({}, "give trees, gaussian_process or both"),
-        ({"physics": {"gap": "gap.gap"}}, "give trees, gaussian_process or both"),
+        ({}, "At least one judge is needed"),
+        ({"physics": {"gap": "gap.gap"}}, "The judge physics needs the predictions of trees"),
         (
             {
                 "gaussian_process": {"features": {"b": {"monolayer": {}}}},
@@ -109,7 +109,7 @@ def study() -> dict:
             },
             "give trees too",
         ),
-        ({"gaussian_process": {"features": {"b": {"monolayer": {}}}, "nu": 1.0}}, "nu: give 0.5, 1.5 or 2.5"),
+        ({"gaussian_process": {"features": {"b": {"monolayer": {}}}, "nu": 1.0}}, "has to be 0.5, 1.5 or 2.5"),
     ],
 )
 def test_judges_that_cannot_be_are_refused(judges, message):
@@ -123,7 +123,7 @@ def test_judges_that_cannot_be_are_refused(judges, message):
 def test_a_search_of_trees_needs_trees():
     content = study()
     content["search"]["half"]["methods"]["random"]["predictor"] = "trees"
-    with pytest.raises(InputError, match=r"methods\.random\.predictor: there are no trees"):
+    with pytest.raises(InputError, match=r"methods\.random\.predictor: 'trees' is no judge of the problem"):
         study_from(content)
 
 

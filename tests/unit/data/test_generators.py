@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from nestmat.config.datasets import DatasetGenerator, DatasetSpec
-from nestmat.config.loading import study_from
 from nestmat.data.generator_registry import GENERATORS
 from nestmat.data.generators import nested_functions
-from nestmat.data.registry import READS
 from nestmat.errors import InputError
 from nestmat.materials.formulas import parse
-from nestmat.paths import RESOURCES
-from nestmat.plan import tables as jobs
-from nestmat.plan.code import code, kind_files
 from support.generated import read_generated
 
 
@@ -260,37 +253,6 @@ def test_devices_have_the_gaps_of_the_calculations(monkeypatch, tmp_path):
     path.unlink()
     with pytest.raises(InputError, match="are missing"):
         generate("perovskite_devices", {})
-
-
-def test_rules_know_the_files_that_generators_read():
-    study = {
-        "study": "s",
-        "title": "t",
-        "question": "q",
-        "datasets": {
-            name: {"title": name, "generator": {"kind": name, **options}, "columns": {}}
-            for name, options in {"perovskite_devices": {}, "nested_functions": {"scale": 1}}.items()
-        },
-        "scales": {},
-    }
-    study = study_from(study)
-    [read] = jobs.generator_files(study).itertuples()
-    assert read.dataset == "perovskite_devices"
-    assert Path(read.path).resolve() == RESOURCES / "reference" / "calculations.parquet"
-    assert jobs.data_files(study)["path"].to_list() == [
-        "<results>/data/perovskite_devices.generated.parquet",
-        "<results>/data/nested_functions.generated.parquet",
-    ]
-    assert set(READS) <= set(GENERATORS)
-
-
-@pytest.mark.parametrize("script", ["read_dataset", "featurize_materials", "list_structures"])
-def test_what_reads_a_table_does_not_depend_on_the_physics_that_made_it(script):
-    modules = {Path(module).stem for module in code(script)}
-    simulation = {"perovskite_devices", "devices", "absorber", "detailed_balance"}
-    assert simulation <= {Path(module).stem for module in kind_files(GENERATORS, "perovskite_devices")}
-    assert not simulation & {Path(module).stem for module in kind_files(GENERATORS, "nested_functions")}
-    assert not simulation & modules
 
 
 def test_a_table_is_read_with_the_values_that_were_made():

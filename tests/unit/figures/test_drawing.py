@@ -407,3 +407,20 @@ def test_headline_is_the_recommended_predictor_or_the_first_model():
     content = device_configuration()
     del content["scales"]["gap"]["recommended"]
     assert kind.headline(study_from(content), "gap") == "nestmat"
+
+
+def test_the_shipped_study_has_the_figures_of_its_kind():
+    from nestmat.config.loading import load_study
+    from nestmat.figures.drawing import available
+
+    study = load_study(ROOT / "resources/studies/dvae_hea.yaml")
+    kinds = {kind for subject, kind in available(study) if subject == "phase"}
+    assert {"latent_space", "families", "latent_errors", "beeswarm", "shapley"} <= kinds
+    assert "maps" not in kinds
+    other = load_study(ROOT / "resources/studies/nestedae_binding.yaml")
+    assert not {kind for _, kind in available(other)} & {
+        "latent_space",
+        "families",
+        "latent_errors",
+        "beeswarm",
+    }

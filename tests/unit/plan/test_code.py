@@ -1,7 +1,12 @@
+from __future__ import annotations
+
+from pathlib import Path
+
 import pytest
 
+from nestmat.data.generator_registry import GENERATORS
 from nestmat.plan import code as plan_code
-from nestmat.plan.code import PACKAGE, code
+from nestmat.plan.code import PACKAGE, code, kind_files
 
 SCRIPT = """
 import typing
@@ -39,3 +44,12 @@ def test_imports_within_functions_are_followed(library_files):
 def test_imports_for_type_checkers_alone_are_left_out(library_files):
     assert not library_files & {"cli.py", "commands/new.py"}
     assert {"progress.py", "paths.py"} <= library_files
+
+
+@pytest.mark.parametrize("script", ["read_dataset", "featurize_materials", "list_structures"])
+def test_what_reads_a_table_does_not_depend_on_the_physics_that_made_it(script):
+    modules = {Path(module).stem for module in code(script)}
+    simulation = {"perovskite_devices", "devices", "absorber", "detailed_balance"}
+    assert simulation <= {Path(module).stem for module in kind_files(GENERATORS, "perovskite_devices")}
+    assert not simulation & {Path(module).stem for module in kind_files(GENERATORS, "nested_functions")}
+    assert not simulation & modules
