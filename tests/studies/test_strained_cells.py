@@ -109,7 +109,10 @@ def study() -> dict:
             },
             "give trees too",
         ),
-        ({"gaussian_process": {"features": {"b": {"monolayer": {}}}, "nu": 1.0}}, "has to be 0.5, 1.5 or 2.5"),
+        (
+            {"gaussian_process": {"features": {"b": {"monolayer": {}}}, "nu": 1.0}},
+            "has to be 0.5, 1.5 or 2.5",
+        ),
     ],
 )
 def test_judges_that_cannot_be_are_refused(judges, message):
