@@ -1,6 +1,6 @@
 # Evaluation.
 # In: predictions of models. Out: predictions of the baselines and of the recommended stack, metrics, the comparison of
-# nested with single-scale models, simulated devices beside their physics, interpretation and maps of the latents, what
+# nested with single-scale models, simulated devices with their physics, interpretation and maps of the latents, what
 # the latents of semi-supervised models keep.
 from nestmat.data.targets import class_targets
 
@@ -135,7 +135,7 @@ rule evaluate_scale:
 
 
 rule compare_with_device_physics:
-    """Simulated devices beside their predictions."""
+    """Simulated devices with their predictions."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=simulated),
         cards=collect("<results>/models/{step.stem}.json", step=simulated),

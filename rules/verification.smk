@@ -1,8 +1,8 @@
 # Verification by DFT of what a search proposes.
 # In: members that were trained on every row; of a space of cells the shortlist. Out: search/<problem>/structures.csv, the
 # best materials that fit into a cell of ten atoms, or cells of the shortlist, for a set of dft.sets;
-# search/<problem>/verified.parquet, predictions beside calculations; search/<problem>/calibration{.errors}.parquet,
-# calculations beside the data set.
+# search/<problem>/verified.parquet, predictions with calculations; search/<problem>/calibration{.errors}.parquet,
+# calculations with the data set.
 # search/<problem>/rounds.parquet, what half of the calculated candidates teaches about the other half.
 # Steps: select_structures; the rules of dft.smk; summarise_candidates; verify_candidates; compare_calibration;
 # retrain_on_calculated.
@@ -70,7 +70,7 @@ rule summarise_candidates:
 
 
 rule verify_candidates:
-    """Predictions beside calculations."""
+    """Predictions with calculations."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
@@ -107,7 +107,7 @@ rule verify_candidates:
 
 
 rule compare_calibration:
-    """Calculated cells beside the data set."""
+    """Calculated cells with the data set."""
     input:
         cells=lookup(dpath="{problem}/verify/calibration", within=PROBLEMS),
         data=collect("<results>/data/{dataset}.parquet", dataset=ask(STUDY, "dataset_of_gap", "problem")),

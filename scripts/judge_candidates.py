@@ -1,7 +1,7 @@
 """Judge the candidates of all methods of a design problem.
 
 In: the searched members, the data sets of the scales that predict, candidates. Out: candidates with what each
-judge says of them; rates with intervals for each method, seed and judge.
+judge predicts of them; rates with intervals for each method, seed and judge.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Measure the latents of one semi-supervised model.
 
 In: weights and card of the model, features, its latents. Out: metrics of reconstruction (at%) and of a probe
-that tells a class by z; errors of every row.
+that predicts a class from z; errors of every row.
 """
 
 from typing import Any

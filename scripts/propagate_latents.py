@@ -1,7 +1,7 @@
 """Encode the rows of a child scale with every member of its parent.
 
 In: the parent's weights and card, the child's rows with the parent's features, and the latents of the
-parent's own parents for these rows. Out: latents, and where wanted the parent's predictions with their
+parent's own parents for these rows. Out: latents, and where requested the parent's predictions with their
 spread, in its units.
 """
 

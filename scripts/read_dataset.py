@@ -1,6 +1,6 @@
 """Read a data set: check every row and give every material its canonical key.
 
-In: the CSV or Parquet file and those beside it, or the table that a generator made. Out: row_id, row,
+In: the CSV or Parquet file and the further files, or the table that a generator made. Out: row_id, row,
 formula, material, flag and the declared columns with their units; the rows left out, with row, column, value
 and reason.
 """

@@ -1,6 +1,6 @@
 """Summarise the calculations of a set of candidates.
 
-In: their table, and records of other calculations that tell formation energies. Out: one row a perovskite,
+In: their table, and records of other calculations, for formation energies. Out: one row a perovskite,
 with lattice constant (angstrom), bulk modulus (GPa), gaps and formation energy (eV); one row a perovskite and
 strain.
 """

@@ -15,7 +15,7 @@ from nestmat.versions import environment
 
 
 def main(snakemake: Any) -> None:
-    """Write the merged configuration beside the results."""
+    """Write the merged configuration to the results."""
     with job_log(snakemake):
         record = {
             "configuration": snakemake.params.study,

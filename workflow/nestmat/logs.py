@@ -46,7 +46,7 @@ def log_to(path: str | Path, level: int = logging.INFO) -> Iterator[logging.Logg
     both.
 
     Args:
-        path: The rule's log; written anew.
+        path: The rule's log; an earlier one is replaced.
         level: Least level that is kept.
 
     Yields:

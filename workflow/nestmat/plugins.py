@@ -16,7 +16,7 @@ _loading: list[Path] = []
 
 
 class Registry(Generic[T], Mapping[str, T]):
-    """What there is of one sort, by kind. The module of a kind is imported when the kind is first asked for.
+    """What there is of one sort, by kind. The module of a kind is imported when the kind is first looked up.
 
     A registry holds names of modules and not the modules, so that a program that uses one kind depends on the
     file of that kind alone. The module registers what it defines with `register`.

@@ -1,4 +1,4 @@
-"""What a study would do, told before it runs: columns checked, rows counted, members and jobs added up."""
+"""Report of what a study would do, before it runs: columns checked, rows counted, members and jobs added."""
 
 from __future__ import annotations
 

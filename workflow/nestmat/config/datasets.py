@@ -50,7 +50,7 @@ class ColumnSpec(Part):
         None,
         gt=0,
         description=(
-            "Known standard uncertainty of the values, in their unit: shown beside the errors of the models."
+            "Known standard uncertainty of the values, in their unit: shown with the errors of the models."
         ),
     )
 
@@ -203,7 +203,7 @@ class DatasetSpec(DataFile):
 
     @property
     def files(self) -> list[DataFile]:
-        """The file, then those beside it."""
+        """The file, then the further files."""
         return [self, *self.further_files]
 
     def file_to_download(self, checksum: str) -> dict[str, Any]:

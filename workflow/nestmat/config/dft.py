@@ -12,7 +12,7 @@ from nestmat.config.kinds import Choice, options_are_checked
 Number = int | float
 """A number as it is written: 500 stays an integer."""
 DFT_TABLES = ("records", "calculations", "compounds", "electronic")
-"""What is told of all compounds: calculations as made and as read, perovskites, strained perovskites."""
+"""Tables of all compounds: calculations as made and as read, perovskites, strained perovskites."""
 
 
 class Layer(Part):

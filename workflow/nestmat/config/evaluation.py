@@ -1,4 +1,4 @@
-"""What is measured of a scale beside the errors of all rows: strata, latent sizes, device physics."""
+"""Metrics of a scale besides the errors of all rows: strata, latent sizes, device physics."""
 
 from __future__ import annotations
 

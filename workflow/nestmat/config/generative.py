@@ -12,9 +12,9 @@ from nestmat.config.spaces import DesignSpace
 
 
 class PseudoLabels(Part):
-    """Further rows for the training, with what a trained model of the scale says of them."""
+    """Further rows for the training, labelled by a trained model of the scale."""
 
-    model: Name = Field(description="Model of the scale that says it.")
+    model: Name = Field(description="Model of the scale that labels them.")
     rows: int = Field(200_000, ge=1000, description="Rows to draw.")
     uniform: float = Field(0.5, ge=0, le=1, description="Share of them that is drawn uniformly.")
     jitter: float = Field(
@@ -41,9 +41,9 @@ class GeneratorSpec(Choice):
     kind: str = Field(description="Kind of the generator.")
     title: str = Field("", description="Name in tables and figures; the key by default.")
     scale: Name = Field(description="Scale whose rows it is trained on.")
-    condition: str = Field(description="Target of the scale that is asked for.")
+    condition: str = Field(description="Target of the scale that samples are conditioned on.")
     space: DesignSpace = Field(description="The materials: its columns are columns of the scale.")
     seeds: int = Field(1, ge=1, description="Networks to train; searches take them in turn.")
     pseudo_labels: PseudoLabels | None = Field(
-        None, description="Rows beside those of the data set; by default there are none."
+        None, description="Rows in addition to those of the data set; by default there are none."
     )

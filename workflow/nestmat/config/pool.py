@@ -43,7 +43,7 @@ class PoolSearch(Part):
     bins: int = Field(5, gt=0, description="Quantile bins of the target that the start rows are spread over.")
     picks: int = Field(100, gt=0, description="Most labels that a search may ask for.")
     trials: int = Field(200, gt=1, description="Searches, each from other start rows.")
-    refit: int = Field(10, gt=0, description="Labels after which hyperparameters are fitted anew.")
+    refit: int = Field(10, gt=0, description="Labels after which hyperparameters are fitted again.")
     batches: list[int] = Field([1], min_length=1, description="Labels asked for at a time; each is tried.")
     as_published: bool = Field(
         False, description="Search in the way of the publication too; docs/search-in-the-pool.md has it."

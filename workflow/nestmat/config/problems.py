@@ -1,4 +1,4 @@
-"""Design problems of a study: pydantic models of the space, of what is wanted, of methods and judges."""
+"""Design problems of a study: pydantic models of space, targets, constraints, methods and judges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nestmat.materials.geometry import CELL
 
 
 class Quantity(Part):
-    """A quantity beside what the scales predict; exactly one of the keys."""
+    """A quantity besides those that the scales predict; exactly one of the keys."""
 
     detailed_balance: str | None = Field(
         None, description="Detailed-balance limit in percent of a quantity that is a gap in eV."
@@ -35,7 +35,7 @@ class Quantity(Part):
 
 
 class Target(Part):
-    """What is wanted of a quantity: `<scale>.<target>`, a geometric criterion or one of the problem."""
+    """Target for a quantity: `<scale>.<target>`, a geometric criterion or one of the problem."""
 
     quantity: str = Field(description="Its name.")
     value: float | None = Field(None, description="This value, within the tolerance.")
@@ -75,7 +75,7 @@ class Constraint(Part):
 
 
 class Method(Choice):
-    """A search method; its other keys are the options of its kind. docs/search.md says when to use what."""
+    """A search method; its other keys are the options of its kind. docs/search.md explains which to use."""
 
     registry: ClassVar[str] = "nestmat.search.methods.registry:METHODS"
 
@@ -144,7 +144,7 @@ class Verification(Part):
         [],
         description=(
             "Cells: calculated rows of the data set, as resources/reference/mos2_calibration.cells.parquet, "
-            "to show beside its gaps."
+            "to compare with its gaps."
         ),
     )
     lattice: str | None = Field(None, description="Quantity that is the lattice constant in angstrom.")
@@ -153,7 +153,7 @@ class Verification(Part):
         None,
         description=(
             "Records of other calculations with the same settings, as resources/reference/records.parquet; "
-            "the binary halides among them tell the formation energies."
+            "the formation energies follow from the binary halides among them."
         ),
     )
     file: str | None = Field(
@@ -180,7 +180,7 @@ class ScreeningSpec(Part):
 
     chunks: int = Field(16, ge=1, le=50, description="Jobs that the space is divided into.")
     keep: int = Field(1000, ge=1, description="Best materials to keep.")
-    sample: int = Field(10_000, ge=0, description="Random materials to keep beside them.")
+    sample: int = Field(10_000, ge=0, description="Random materials to keep in addition.")
 
 
 class Interpolation(Part):
@@ -193,10 +193,10 @@ class Interpolation(Part):
 
 
 class DesignProblem(Part):
-    """A problem of inverse design: a space, a trained chain, what is wanted, methods and judges."""
+    """A problem of inverse design: a space, a trained chain, targets, methods and judges."""
 
     title: str = Field(description="Headline of its chapter.")
-    question: str = Field("", description="What is asked, in a sentence or two.")
+    question: str = Field("", description="The question, in a sentence or two.")
     scale: Name = Field(description="Coarsest scale of the chain that predicts.")
     model: Name = Field(description="Model of that scale.")
     protocol: Name = Field(
@@ -206,8 +206,10 @@ class DesignProblem(Part):
         )
     )
     space: DesignSpace = Field(description="The materials that may be proposed.")
-    quantities: dict[Name, Quantity] = Field({}, description="Quantities beside what the scales predict.")
-    targets: list[Target] = Field(min_length=1, description="What is wanted.")
+    quantities: dict[Name, Quantity] = Field(
+        {}, description="Quantities besides those that the scales predict."
+    )
+    targets: list[Target] = Field(min_length=1, description="Targets of the search.")
     constraints: list[Constraint] = Field([], description="What has to hold.")
     methods: dict[Name, Method] = Field({}, description="Methods to compare.")
     budget: int = Field(20_000, ge=10, description="Most materials that a method may have predicted.")
@@ -219,7 +221,7 @@ class DesignProblem(Part):
     retrain: Retraining | None = Field(None, description="Learning from calculated candidates.")
     screen: ScreeningSpec | None = Field(None, description="Screening of the whole space.")
     interpolate: Interpolation | None = Field(
-        None, description="Ways from one material to another, beside the search."
+        None, description="Paths from one material to another, in addition to the search."
     )
 
     @property

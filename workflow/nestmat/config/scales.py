@@ -38,7 +38,7 @@ class Scale(Part):
         ),
     )
     pass_prediction: bool = Field(
-        False, description="Pass the parents' predictions and spreads beside the latents."
+        False, description="Pass the parents' predictions and spreads with the latents."
     )
     features: dict[Name, FeatureBlock] = Field(description="Feature blocks by name.")
     targets: list[str] = Field([], description="Columns to predict.")
@@ -46,7 +46,7 @@ class Scale(Part):
         [],
         description="Columns which, with the material, form a group of the split kind `grouped`.",
     )
-    splits: dict[Name, Split] = Field({}, description="Further protocols beside strict.")
+    splits: dict[Name, Split] = Field({}, description="Further protocols besides strict.")
     models: dict[Name, ScaleModelSpec] = Field(description="Autoencoders of the scale.")
     baselines: dict[Name, Baseline] = Field({}, description="Models to compare with.")
     recommended: Recommended | None = Field(None, description="The predictor in use.")
@@ -54,12 +54,12 @@ class Scale(Part):
         [], description="Pairs (nested, single-scale) whose difference is reported with an interval."
     )
     strata: dict[Name, Stratum] = Field(
-        {}, description="Parts of the rows whose errors are told beside those of all."
+        {}, description="Parts of the rows whose errors are reported besides those of all."
     )
     sweep: LatentSweep | None = Field(None, description="Latent-size sweep.")
     interpret: Interpretation | None = Field(None, description="Interpretation.")
     device_physics: DevicePhysics | None = Field(
-        None, description="The physics beside the predictions, for simulated devices."
+        None, description="Comparison of the predictions with the physics, for simulated devices."
     )
     pool: PoolSearch | None = Field(None, description="Search for the best row, its label unseen.")
 

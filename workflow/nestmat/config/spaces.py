@@ -22,7 +22,7 @@ class Simplex(Part):
 
 
 class Factor(Part):
-    """A number or a class beside the composition: fixed, in an interval, or one of several levels."""
+    """A number or a class besides the composition: fixed, in an interval, or one of several levels."""
 
     value: float | None = Field(None, description="A number that stays as it is.")
     between: tuple[float, float] | None = Field(None, description="Smallest and largest value.")
@@ -40,13 +40,13 @@ class Factor(Part):
 
 
 class DesignSpace(Part):
-    """The materials that may be proposed. Every one of them keeps all that is said here, exactly."""
+    """The materials that may be proposed. Every one of them keeps all of these rules, exactly."""
 
     sites: dict[Site, Simplex] | None = Field(
         None, description="ABX3: the ions of each site, which must have one charge a site and be neutral."
     )
     elements: Simplex | None = Field(None, description="An alloy: its elements.")
-    variables: dict[str, Factor] = Field({}, description="Numbers and classes beside the composition.")
+    variables: dict[str, Factor] = Field({}, description="Numbers and classes besides the composition.")
     symmetries: list[dict[str, str]] = Field(
         [],
         description=(

@@ -40,7 +40,7 @@ class Study(Part):
         ),
     )
     published: list[str] = Field(
-        [], description="Files of resources/published/ to show beside the measured values."
+        [], description="Files of resources/published/ to show with the measured values."
     )
     datasets: dict[Name, str | DatasetSpec] = Field(
         {}, description="Data sets: a name of resources/datasets.yaml, or a whole entry."

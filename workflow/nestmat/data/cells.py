@@ -168,7 +168,7 @@ def _owners_of_columns(spec: DatasetSpec, needed: Mapping[str, str], paths: Sequ
 
 
 def _join_columns(rows: CellRows, further_rows: CellRows, path: Path, further_path: Path) -> None:
-    """Put the columns of another file beside the rows of the first."""
+    """Append the columns of another file to the rows of the first."""
     if len(further_rows.lines) != len(rows.lines):
         raise InputError(
             f"The file has {len(further_rows.lines)} rows, and {path} has {len(rows.lines)}.",

@@ -49,7 +49,7 @@ def find_duplicates(rows: CellRows, frame: pd.DataFrame, spec: DatasetSpec, targ
 
 
 def _reject_repetitions(rows: CellRows, frame: pd.DataFrame, key: list[str], labels: Sequence[str]) -> None:
-    """Leave out the rows that repeat an earlier one, whatever their labels."""
+    """Leave out the rows that repeat an earlier one, also with another label."""
     usable = frame.drop(index=list(rows.faults))
     for _, group in usable[usable.duplicated(key, keep=False)].groupby(key, dropna=False, sort=False):
         first, *later = group.index.tolist()

@@ -168,7 +168,7 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
     try:
         with requests.get(url, headers=headers, stream=True, timeout=timeout) as answer:
             if answer.status_code == requests.codes.requested_range_not_satisfiable:
-                # Nothing is missing, or the part is longer than the file: the checksum tells.
+                # Nothing is missing, or the part is longer than the file: the checksum decides.
                 return
             _check_status(answer, url)
             resumes = answer.status_code == requests.codes.partial_content

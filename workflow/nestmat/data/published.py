@@ -1,4 +1,4 @@
-"""Published numbers with their citation: shown beside measured ones, never mixed with them."""
+"""Published numbers with their citation: shown with measured ones, never mixed with them."""
 
 from __future__ import annotations
 

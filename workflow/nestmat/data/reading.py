@@ -62,7 +62,7 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
     (empty, or a declared sentinel), or a formula that does not parse or holds another element than
     ``spec.elements``. Two rows are duplicates when they are the same material and agree in every number and
     category that is not a label; text columns are notes. Duplicates are flagged, and those whose labels
-    conflict are rejected where ``spec.duplicates`` says so, all of them, for nothing tells which is right; of
+    conflict are rejected where ``spec.duplicates`` demands it, all of them, since no one is known right; of
     those whose labels agree the first may be kept alone, and ``first`` keeps it of those whose formulas are
     written alike, whatever their labels.
     A table with types, of a Parquet file or a generator, is held to the same rules: its cells as text, a null
@@ -70,11 +70,11 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
 
     Args:
         spec: Columns, units and origin.
-        paths: The file, then those beside it: Parquet by the suffix ``.parquet``, or else CSV, comma
+        paths: The file, then the further files: Parquet by the suffix ``.parquet``, or else CSV, comma
             separated, UTF-8 with or without byte-order mark. Of a generator, what
             `nestmat.data.generated.write_generated` wrote.
         name: Key of the data set, for messages and provenance.
-        targets: Columns that the study predicts: labels, beside those that ``spec`` marks.
+        targets: Columns that the study predicts: labels, besides those that ``spec`` marks.
 
     Raises:
         InputError: A file is missing, empty, not UTF-8, not CSV or not Parquet, has not the checksum of

@@ -17,7 +17,7 @@ from nestmat.errors import InputError
 from nestmat.paths import RESOURCES
 
 REGISTRY = RESOURCES / "datasets.yaml"
-# Here, and not beside the generators: the rules ask for it while they are read, and generators import much.
+# Not in the modules of the generators: the rules need it while they are read, and generators import much.
 READS: Mapping[str, tuple[str, ...]] = {DEVICES: ("reference/calculations.parquet",)}
 """Files of resources/ that a generator reads, by its name."""
 

@@ -253,7 +253,7 @@ def cells(listed: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.Data
 
 
 def calibration(cells: pd.DataFrame, data: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Calculated cells of a data set beside its gaps.
+    """Calculated cells of a data set with its gaps.
 
     Args:
         cells: What `cells` returns of a set of rows of a data set.

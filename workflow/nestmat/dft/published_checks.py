@@ -70,7 +70,7 @@ def load(path: str | Path = PUBLISHED) -> pd.DataFrame:
 
 
 def against_published(compounds: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Every published value beside the calculated one.
+    """Every published value with the calculated one.
 
     Args:
         compounds: ``formula`` and the columns that ``published`` names as ``quantity``: lattice constant in
@@ -99,7 +99,7 @@ def against_published(compounds: pd.DataFrame, published: pd.DataFrame) -> pd.Da
 
 
 def against_cubic_rows(compounds: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Calculated gaps and formation energies beside the cubic rows of the data set ``perovskites_pbe``.
+    """Calculated gaps and formation energies with the cubic rows of the data set ``perovskites_pbe``.
 
     Args:
         compounds: ``formula``, ``gap`` and ``formation_energy``, in eV and per formula unit.

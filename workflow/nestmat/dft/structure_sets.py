@@ -81,7 +81,7 @@ def read_structures(path: str | Path, name: str, **options: Any) -> tuple[list[d
     """Structures of a user's table.
 
     Args:
-        path: CSV file with the column ``formula`` and, if wanted, ``lattice`` in angstrom or empty.
+        path: CSV file with the column ``formula`` and optionally ``lattice`` in angstrom, or empty.
         name: Name of the set, for messages.
         options: Changes to the arguments of `nestmat.dft.structures.structure_record`.
 

@@ -24,7 +24,7 @@ def summarise_sets(paths: Sequence[str | Path], outputs: Mapping[str, str | Path
         paths: Tables of the sets, as `write_records` wrote them. Of a structure that several sets list, the
             calculations of the first count, for the others may have other settings.
         outputs: File to write for each of `nestmat.config.dft.DFT_TABLES`.
-        facts: Origin, kept in every file beside versions and settings.
+        facts: Origin, kept in every file with versions and settings.
     """
     records: list[dict[str, Any]] = []
     structures: set[str] = set()
@@ -66,7 +66,7 @@ def summarise_candidates(
         path: Table of the set, as `write_records` wrote it.
         reference_paths: Tables of other calculations with the same settings, for the formation energies.
         outputs: File to write for ``compounds`` and for ``electronic``.
-        facts: Origin, kept in both files beside versions and settings.
+        facts: Origin, kept in both files with versions and settings.
     """
     records = read_records([path])
     frame = reference_set.calculations([*records, *read_records(reference_paths)])
@@ -100,7 +100,7 @@ def summarise_cells(
         name: Its name.
         table: Table that its cells are listed from.
         output: File to write: `nestmat.dft.layers.CELLS` and the columns that the set keeps.
-        facts: Origin, kept in the file beside versions and settings.
+        facts: Origin, kept in the file with versions and settings.
     """
     assert spec.layer is not None
     records = read_records([path])

@@ -15,7 +15,7 @@ from nestmat.physics.calculations import PEROVSKITES, with_reference_settings
 
 
 def summary(folder: str | Path, published_gaps: pd.DataFrame | None = None) -> str:
-    """Numbers of calculations and failures, convergence, and published values beside ours, in Markdown.
+    """Numbers of calculations and failures, convergence, and published values with ours, in Markdown.
 
     Args:
         folder: Folder with ``calculations.parquet`` and ``compounds.parquet``.

@@ -34,7 +34,7 @@ from nestmat.training.inner_folds import UNLABELLED, RowSplit, count_folds
 log = logging.getLogger(__name__)
 
 RESIDUAL_FOLDS = 3
-"""Folds inside the training rows that a residual is measured on where no stack asks for others."""
+"""Folds inside the training rows that a residual is measured on where no stack needs others."""
 SEED = 0
 """Seed of forests, boosting and inner folds: a protocol repeats itself with other folds, not other seeds."""
 

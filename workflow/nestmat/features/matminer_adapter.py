@@ -187,7 +187,7 @@ def _results(
 
 @contextmanager
 def _packing_once() -> Iterator[None]:
-    """Let WenAlloys make its AtomicPackingEfficiency once: for every row anew it takes 19/20 of the time."""
+    """Let WenAlloys make its AtomicPackingEfficiency once: for every row again it takes 19/20 of the time."""
     original = alloy.AtomicPackingEfficiency
     alloy.AtomicPackingEfficiency = functools.cache(original)
     try:

@@ -75,7 +75,7 @@ def headline(study: Study, scale: str) -> str:
 
 
 def autoencoder(study: Study, scale: str) -> str:
-    """The autoencoder that is shown beside it: the one that is interpreted, or else the first."""
+    """The autoencoder that is shown with it: the one that is interpreted, or else the first."""
     config = study.scales[scale]
     return config.interpret.model if config.interpret else next(iter(config.models))
 

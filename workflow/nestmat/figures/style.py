@@ -169,7 +169,7 @@ def whole_numbers(axes: Axes) -> None:
 
 
 def sheet() -> Any:
-    """Context in which figures are made and written: the style sheet, whatever else is set."""
+    """Context in which figures are made and written: the style sheet, over any other settings."""
     import matplotlib
 
     return matplotlib.rc_context(fname=SHEET)

@@ -122,7 +122,7 @@ def format_atoms(share: float) -> str:
 
 
 def format_count(number: float) -> str:
-    """A whole number with its thousands apart; a power of ten from a million million.
+    """A whole number with its thousands separated; a power of ten from a million million.
 
     Example:
         >>> format_count(1234567).replace(NO_BREAK, " "), format_count(1e15).replace(NO_BREAK, " ")

@@ -87,7 +87,7 @@ class Network(ScaleModel, Protocol):
 
 @runtime_checkable
 class ConditionalNetwork(Network, Protocol):
-    """A network whose latents are z and then one number a target, so that it decodes at wanted targets.
+    """A network whose latents are z and then one number a target, so that it decodes for given targets.
 
     Attributes:
         latents: Number of z, which come before the targets.

@@ -68,7 +68,7 @@ class Layout:
         self.slots[f"{name}.bias"] = _Slot((sum(outputs), 1), (sum(outputs),), (bias_range,), uniform=True)
 
     def initial(self, seeds: Sequence[int]) -> Tensor:
-        """First values, (members, size): each member from its own generator, whatever the other members."""
+        """First values, (members, size): each member from its own generator, independent of the others."""
         rows = []
         for seed in seeds:
             generator = torch.Generator().manual_seed(int(seed))

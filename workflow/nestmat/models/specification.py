@@ -247,7 +247,7 @@ class Specification:
         return False
 
     conditional: ClassVar[bool] = False
-    """Whether the targets are part of the latents, so that a material is decoded at wanted targets.
+    """Whether the targets are part of the latents, so that a material is decoded for given targets.
 
     The network is then a `nestmat.models.base.ConditionalNetwork`.
     """

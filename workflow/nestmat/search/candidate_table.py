@@ -147,12 +147,12 @@ class CandidateTable:
 
     @property
     def judges(self) -> list[str]:
-        """Judges beside the searched model that decide on hits, in the order of the columns."""
+        """Judges besides the searched model that decide on hits, in the order of the columns."""
         ending = verdict_column("hit", "")
         return [name.removesuffix(ending) for name in map(str, self.frame) if name.endswith(ending)]
 
     def judges_of(self, quantity: str) -> list[str]:
-        """Judges beside the searched model that predict a quantity, in the order of the columns."""
+        """Judges besides the searched model that predict a quantity, in the order of the columns."""
         ending = mean_column(quantity, "")
         return [name.removesuffix(ending) for name in map(str, self.frame) if name.endswith(ending)]
 

@@ -1,6 +1,6 @@
 """How MLflow loads a scale's model: from safetensors and this code, never from a pickle.
 
-MLflow copies this file beside the weights and runs it: it needs an installed nestmat and nothing of a study.
+MLflow copies this file next to the weights and runs it: it needs an installed nestmat and nothing of a study.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class RowSplit:
 
         Args:
             fold: The outer fold, whose rows are left out; -1 when every row trains.
-            folds: Number of inner folds wanted.
+            folds: Number of inner folds.
             outer_folds: Number of folds of the protocol.
 
         Returns:
@@ -147,7 +147,7 @@ def merged_inner_folds(outer: np.ndarray, repeat: int, fold: int, folds: int, ou
         outer: The fold that validates each row, (n,); -1 where a row always trains.
         repeat: Repeat of the protocol.
         fold: The outer fold, whose rows are left out; -1 when every row trains.
-        folds: Number of inner folds wanted.
+        folds: Number of inner folds.
         outer_folds: Number of folds of the protocol.
 
     Returns:

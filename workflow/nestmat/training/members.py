@@ -66,7 +66,7 @@ class Members:
             folds: Rows of one protocol of a folds table.
             row_id: Rows of the scale in their order, (n,).
             seeds: Members a fold.
-            inner_folds: Inner folds wanted; 0 for none.
+            inner_folds: Number of inner folds; 0 for none.
             outer_folds: Number of folds of the protocol, needed for inner ones; see `inner.count_folds`.
 
         Raises:
@@ -117,7 +117,7 @@ def hold_out(train: np.ndarray, groups: np.ndarray, share: float, keys: np.ndarr
     Args:
         train: Rows that train, (members, n).
         groups: Label of each row's group, (n,).
-        share: Share of the rows wanted; groups are drawn until it is reached.
+        share: Share of the rows to reach; groups are drawn until then.
         keys: Random seed of each member, (members,).
 
     Returns:

@@ -53,7 +53,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
     """Gaussian-process regression on standardised inputs.
 
     Hyper-parameters maximise the marginal likelihood of the training rows, times a log-normal prior on the
-    length scales where one is asked for.
+    length scales where a seed is given.
 
     Args:
         nu: Smoothness: 0.5, 1.5, 2.5 or infinity.

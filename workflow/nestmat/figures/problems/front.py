@@ -27,7 +27,7 @@ APART = 0.04
 
 
 def across(study: Study, problem: str) -> str | None:
-    """Quantity beside the first target: a second target, or else the first bounded one that a scale predicts.
+    """Quantity drawn against the first target: a second one, or else the first bounded one of a scale.
 
     None where the problem has neither that nor any other bound.
     """
@@ -52,7 +52,7 @@ def required_tables(study: Study, problem: str) -> kind.TablePaths:
 
 
 def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
-    """Candidates by method, what is wanted shaded, the shortlist, and the Pareto front of two targets.
+    """Candidates by method, the excluded values shaded, the shortlist, and the Pareto front of two targets.
 
     Args:
         frames: ``judged``, and ``shortlist`` where the problem has one.
@@ -85,7 +85,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
 def _set_limits(
     ax: Axes, rows: pd.DataFrame, shortlist: pd.DataFrame | None, labels: DesignLabels, x: str, y: str
 ) -> None:
-    """Axes that show what the methods propose and what is wanted; the baselines reach far beyond."""
+    """Axes that show the proposals of the methods and the targets; the baselines reach far beyond."""
     from nestmat.search.candidate_table import CandidateTable
 
     for quantity, set_limits in ((x, ax.set_xlim), (y, ax.set_ylim)):
@@ -131,7 +131,7 @@ def _ends(labels: DesignLabels, quantity: str) -> np.ndarray:
 
 
 def _shade_unwanted(ax: Axes, labels: DesignLabels, x: str, y: str) -> None:
-    """Shade where a quantity is not as it is wanted."""
+    """Shade where a quantity misses its target or constraint."""
     for quantity, shade, limits in ((x, ax.axvspan, ax.get_xlim()), (y, ax.axhspan, ax.get_ylim())):
         for low, high in _ranges(labels, quantity):
             for start, end in ((limits[0], low), (high, limits[1])):
@@ -204,7 +204,7 @@ def _means(rows: pd.DataFrame, x: str, y: str) -> tuple[pd.Series, pd.Series]:
 
 
 def _distance_to_target(rows: pd.DataFrame, target: Target) -> np.ndarray:
-    """How far candidates are from what is wanted of a quantity, (n,); less is better."""
+    """Distance of candidates from the target of a quantity, (n,); less is better."""
     from nestmat.search.candidate_table import CandidateTable
 
     mean = CandidateTable(rows).mean(target.quantity).to_numpy()

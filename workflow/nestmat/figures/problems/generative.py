@@ -1,4 +1,4 @@
-"""What generative models give when they are asked for a value, and how they were trained."""
+"""Samples of generative models conditioned on a value, and how the models were trained."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def stage(entry: Method) -> str:
 
 
 def asks_for_value(study: Study, problem: str) -> bool:
-    """Whether the problem asks generative models for a value."""
+    """Whether the problem is searched with generative models conditioned on a value."""
     return any(entry.model for entry in study.search[problem].methods.values())
 
 
@@ -91,7 +91,7 @@ def histories(study: Study, problem: str) -> kind.TablePaths:
 
 
 def draw_samples(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
-    """A panel a method: histogram of what the judge says of its candidates, and of what the model says.
+    """A panel a method: histogram of the judged values of its candidates, and of the predicted ones.
 
     Args:
         frames: ``judged``.

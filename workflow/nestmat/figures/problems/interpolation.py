@@ -1,4 +1,4 @@
-"""Ways from one material to another: what they are made of, and what is said of them."""
+"""Paths from one material to another: their compositions, and what is predicted along them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def required_tables(study: Study, problem: str) -> kind.TablePaths:
 
 
 def draw(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
-    """A column a way: above the shares of each site, stacked; below the first target, as each one says.
+    """A column a path: above the shares of each site, stacked; below the first target by each predictor.
 
     Args:
         frames: ``points``.

@@ -119,7 +119,7 @@ def _baseline_rule(ax: Axes, methods: Sequence[str]) -> None:
 
 
 def draw_optimism(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
-    """What the searched model says of the first target beside what each judge says, and the mean difference.
+    """First target by the searched model against each judge, and the mean difference.
 
     Args:
         frames: ``judged``, and ``metrics`` of distinct candidates over all seeds.
@@ -164,7 +164,7 @@ def _draw_promises(ax: Axes, rows: pd.DataFrame, labels: DesignLabels, quantity:
 
 
 def _gaps(ax: Axes, gaps: pd.Series, methods: Sequence[str], labels: DesignLabels, named: bool) -> None:
-    """The mean difference of each method, in its colour, with the number beside it."""
+    """The mean difference of each method, in its colour, with its number."""
     looks = method_looks(labels)
     ax.axvline(0, color=style.INK, linewidth=0.8)
     for y, method in enumerate(reversed(methods)):

@@ -1,4 +1,4 @@
-"""Patches of the latents of a semi-supervised model, decoded with the wanted targets."""
+"""Patches of the latents of a semi-supervised model, decoded for the targets of the problem."""
 
 from __future__ import annotations
 

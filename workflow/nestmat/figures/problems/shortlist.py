@@ -42,7 +42,7 @@ def shortlist_tables(study: Study, problem: str) -> kind.TablePaths:
 
 
 def verified(study: Study, problem: str) -> bool:
-    """Whether the candidates are shown beside calculations."""
+    """Whether the candidates are compared with calculations."""
     verify = study.search[problem].verify
     return verify is not None and verify.file is not None
 
@@ -53,7 +53,7 @@ def verification_tables(study: Study, problem: str) -> kind.TablePaths:
 
 
 def draw_map(frames: Mapping[str, pd.DataFrame], labels: DesignLabels) -> Figure:
-    """A row a candidate, a column a species of the space by site, and the predictions beside them.
+    """A row a candidate, a column a species of the space by site, and the predictions next to them.
 
     Args:
         frames: ``shortlist``.

@@ -52,7 +52,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         .groupby(["target", "input"], sort=False)["size"]
         .mean()
     )
-    # What the classifier does not read has nothing to say, but for rounding.
+    # The classifier does not use an input whose values are zero but for rounding.
     read_inputs = strength[strength > 1e-9 * strength.max()]
     shown = {target: read_inputs[target].nlargest(SHOWN).index[::-1].tolist() for target in targets}
     most = max(map(len, shown.values()))

@@ -1,4 +1,4 @@
-"""Do the predicted standard deviations, or of a class the probabilities, mean what they say?"""
+"""Calibration of the predicted standard deviations, or of a class the probabilities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 FEWEST = 5
-"""Rows of a bin of probabilities that is drawn: fewer tell nothing."""
+"""Rows of a bin of probabilities that is drawn: fewer are noise."""
 
 
 def required_tables(study: Study, scale: str) -> kind.TablePaths:

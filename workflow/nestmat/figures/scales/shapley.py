@@ -35,7 +35,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         labels: Names and units.
     """
     contributions = frames["shapley"]
-    # A semi-supervised model has its predictions among its latents: of those nothing is to be told.
+    # A semi-supervised model has its predictions among its latents: those need no explanation.
     functions = ("target",) if kind.conditional_model(labels.study, labels.scale) else ("target", "head")
     cells = [
         (target, function, rows)

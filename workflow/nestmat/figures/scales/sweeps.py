@@ -103,8 +103,8 @@ FIGURES.register("sweep")(
         title="How many latents are needed",
         caption=(
             "Validation error against the number of latent variables: mean over folds, with a band of one "
-            "standard deviation, beside the losses (without unit) of the heads that decode. The dotted line "
-            "is the size in use. Sizes that differ by less than the band are not told apart by these data."
+            "standard deviation, and the losses (without unit) of the heads that decode. The dotted line "
+            "is the size in use. Sizes that differ by less than the band cannot be distinguished."
         ),
         section="training",
         draw=draw,

@@ -1,4 +1,4 @@
-"""Predicted efficiency of compounds left out of every scale, beside the physics that simulated it."""
+"""Predicted efficiency of compounds left out of every scale, against the physics that simulated it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Vermillion against green and purple against sky are the pairs that stay apart in every common deficiency;
+# Vermillion against green and purple against sky are the pairs that stay distinct in every common deficiency;
 # blue is left to the points of all compounds.
 COLOURS = (style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY, style.BROWN)
 HEIGHT_OF_CURVE, HEIGHT_OF_ROW = 3.0, 1.9

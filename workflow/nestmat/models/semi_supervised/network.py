@@ -30,7 +30,7 @@ class SemiSupervisedAutoencoder:
     """One model a member, all in one flat buffer of parameters; a `nestmat.models.base.ConditionalNetwork`.
 
     A latent vector is z and then one number a target: the probability of class 1, or the scaled mean. What
-    is predicted of a material is therefore part of its latents, and what is wanted of it can be set there.
+    is predicted of a material is therefore part of its latents, and its targets can be set there.
 
     Args:
         specification: Inputs, encoder, heads, composition and classifier.

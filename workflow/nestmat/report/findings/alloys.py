@@ -121,7 +121,7 @@ def decoded_draws(metrics: MethodMetrics) -> list[dict[str, Any]]:
 
 
 def inversions(metrics: MethodMetrics) -> list[dict[str, Any]]:
-    """How many known alloys every inversion takes to what is wanted, how far, and what the judges find.
+    """How many known alloys every inversion moves to the targets, how far, and how the judges rate them.
 
     ``moved`` and ``steps`` are None where none was reached.
     """

@@ -101,7 +101,7 @@ def _against_published(
                     "name": best["published"],
                     "value": best["value"],
                     "change": by_metric[metric]["mean"] - best["value"],
-                    # A published value is of one split, whatever ours is averaged over.
+                    # A published value is of one split, even where ours is an average.
                     "error": standard_error(best["value"], rows) if metric == "accuracy" else None,
                 }
             )
@@ -158,7 +158,7 @@ def accuracy_table(
 
 
 def split_precision(rows: Mapping[str, Mapping[Any, Any]]) -> dict[str, Any]:
-    """What one split can tell: the number of test rows, and the standard error of an accuracy on them.
+    """Precision of one split: the number of test rows, and the standard error of an accuracy on them.
 
     Args:
         rows: Summary of one model and protocol by metric.

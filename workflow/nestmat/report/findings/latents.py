@@ -44,7 +44,7 @@ def _compositions(rows: pd.DataFrame) -> Rows:
 
 
 def first_probes(summary: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:
-    """What z of each semi-supervised model decodes, and how well it tells a class, in the first protocol.
+    """What z of each semi-supervised model decodes, and how well it separates a class, in the first protocol.
 
     Args:
         summary: As `nestmat.labels.comparisons.summary`, of the first repeat.

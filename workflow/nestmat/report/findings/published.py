@@ -1,4 +1,4 @@
-"""Published numbers that stand beside those of a study."""
+"""Published numbers to compare with those of a study."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def published_notes(published: pd.DataFrame) -> list[tuple[list[str], str]]:
 
 
 def numbers_of(published: pd.DataFrame, model: str, name: str | None = None) -> list[dict[Any, Any]]:
-    """Published numbers beside a model of the study, or, without one, those of a published model alone."""
+    """Published numbers of a model of the study, or, without one, those of a published model alone."""
     rows = published[published["model"] == model]
     return (rows if name is None else rows[rows["published"] == name]).to_dict("records")
 

@@ -14,7 +14,7 @@ from nestmat.report.findings.method_metrics import MethodMetrics, generator_kind
 
 
 def leading_samplers(metrics: MethodMetrics) -> dict[str, Any] | None:
-    """The trained generators that are nearest to the value and give most hits, with references beside them.
+    """The trained generators that are nearest to the value and give most hits, and the references.
 
     Returns:
         None where no trained generator is sampled.

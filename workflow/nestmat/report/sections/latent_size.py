@@ -1,4 +1,4 @@
-"""The latent size that a sweep finds, beside the known dimension of the inputs."""
+"""The latent size that a sweep finds, and the known dimension of the inputs."""
 
 from __future__ import annotations
 

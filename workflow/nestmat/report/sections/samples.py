@@ -1,4 +1,4 @@
-"""What generators return when a value is asked for: how far off, how many hits, how diverse."""
+"""Samples of generators conditioned on a value: how far off, how many hits, how diverse."""
 
 from __future__ import annotations
 

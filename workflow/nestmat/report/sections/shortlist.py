@@ -47,7 +47,7 @@ class ShortlistSection(Section):
 
 
 def target_quantities(labels: DesignLabels) -> list[str]:
-    """Quantities that are wanted or bounded, each once."""
+    """Quantities with a target or a constraint, each once."""
     problem = labels.problem_config
     quantities = [target.quantity for target in problem.targets]
     quantities += [constraint.quantity for constraint in problem.constraints]

@@ -1,4 +1,4 @@
-"""Predictions of candidates beside calculations."""
+"""Predictions of candidates compared with calculations."""
 
 from __future__ import annotations
 

@@ -48,5 +48,5 @@ class UniformGenerator(nn.Module):
         return pd.DataFrame(columns=["step", "split", "loss"])
 
     def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:
-        """Materials (n, columns), whatever the value."""
+        """Materials (n, columns), independent of the value."""
         return self.space.sample(n, seed)

@@ -398,7 +398,7 @@ class Simplex(Factor):
         return 0.5 * np.abs(np.asarray(a) - b).sum(axis=-1)
 
     def keeps_rules(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether fractions (n, species) keep bounds and numbers of species, whatever the grid, (n,)."""
+        """Whether fractions (n, species) keep bounds and numbers of species, on a grid or not, (n,)."""
         logarithm = torch.from_numpy(np.log(np.maximum(x, SMALLEST_FRACTION)))
         return np.abs(self.from_free(logarithm).numpy() - x).max(axis=1) < 1e-9
 
