@@ -79,7 +79,7 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
     pairs = ((scale.features, scale.parents), (scale.models, scale.baselines), (blocks, scale.targets))
     if NUMBER_OF_ELEMENTS in blocks:
         raise ValueError(f"{key}.features: {NUMBER_OF_ELEMENTS!r} is built in; choose another name")
-    if clash := set().union(*(set(one) & set(other) for one, other in pairs)):
+    if clash := set().union(*(set(names) & set(further_names) for names, further_names in pairs)):
         raise ValueError(f"{key}: The names {sorted(clash)} are used twice")
     for model_name, model in scale.models.items():
         _check_model(f"{key}.models.{model_name}", model_name, model, scale, scales)

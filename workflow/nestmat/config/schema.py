@@ -66,11 +66,11 @@ def rule_graph(root: Path) -> str:
     for before, rule in re.findall(r"(id\d+) --> (id\d+)", graph):
         after[names[before]].add(names[rule])
 
-    def reached(rule: str, seen: set[str]) -> set[str]:
-        for following in after[rule] - seen:
-            seen.add(following)
-            reached(following, seen)
-        return seen
+    def reached(rule: str, rules: set[str]) -> set[str]:
+        for following in after[rule] - rules:
+            rules.add(following)
+            reached(following, rules)
+        return rules
 
     # Scales go round in a circle of rules, which implies each of its own arrows: only ways out of it count.
     reach = {rule: reached(rule, set()) for rule in after}
@@ -79,7 +79,7 @@ def rule_graph(root: Path) -> str:
         f"    {before} --> {rule}"
         for before, following in sorted(after.items())
         for rule in sorted(following)
-        if not any(rule in reach[other] and before not in reach[other] for other in following - {rule})
+        if not any(rule in reach[via] and before not in reach[via] for via in following - {rule})
     ]
     return "\n".join(["flowchart TB", *arrows]) + "\n"
 

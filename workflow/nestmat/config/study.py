@@ -63,8 +63,8 @@ class Study(Part):
         if not isinstance(values, Mapping):
             return values
         added = {key: values[key] for key in values if key in PARTS}
-        rest = {key: values[key] for key in values if key not in PARTS}
-        return {**rest, "parts": {**rest.get("parts", {}), **added}} if added else rest
+        own_keys = {key: values[key] for key in values if key not in PARTS}
+        return {**own_keys, "parts": {**own_keys.get("parts", {}), **added}} if added else own_keys
 
     @model_validator(mode="after")
     def _check_parts(self) -> Study:

@@ -166,24 +166,24 @@ def _assemble(
     rows: Rows,
     blocks: Mapping[str, BlockKind],
     computed: Mapping[str, BlockColumns],
-    kept: ScaleColumns,
+    scale_columns: ScaleColumns,
 ) -> Featurized:
     """Table of the rows without fault, and of the rows that have one."""
     columns: dict[str, Any] = {name: rows.table[name] for name in ("row_id", "formula", "material")}
     group_keys = [rows.table["material"].tolist()]
-    group_keys += [[format_cell(value) for value in rows.table[name]] for name in kept.group]
+    group_keys += [[format_cell(value) for value in rows.table[name]] for name in scale_columns.group]
     columns["group"] = [" | ".join(keys) for keys in zip(*group_keys, strict=True)]
     schema = dict(_KEYS)
     for name, block_columns in computed.items():
         _add_block(rows, columns, schema, name, block_columns)
-    for name in kept.targets:
+    for name in scale_columns.targets:
         values = rows.numbers(name)
         _reject_not_finite(rows, [name], values[:, None])
         columns[name] = values
         target_column = rows.schema.get(name, Column("float64"))
         schema[name] = replace(target_column, dtype="float64", role="target", block="")
     one_hot = [name for block in blocks.values() for name in block.category_columns]
-    for name in dict.fromkeys([*kept.categories, *one_hot]):
+    for name in dict.fromkeys([*scale_columns.categories, *one_hot]):
         if name not in columns:
             columns[name] = rows.labels(name)
             description = rows.schema.get(name, Column("string")).description

@@ -64,19 +64,6 @@ def tau(r_a: ArrayLike, r_b: ArrayLike, r_x: ArrayLike, n_a: ArrayLike = 1.0) ->
     return geometry.tau(a, b, x, np.asarray(n_a, dtype=np.float64), np)
 
 
-def is_perovskite(
-    t: ArrayLike | None = None, mu: ArrayLike | None = None, tau: ArrayLike | None = None
-) -> NDArray[np.bool_]:
-    """Whether every criterion given classifies as perovskite; an undefined one (NaN) does not."""
-    verdicts = []
-    for value, (low, high) in ((t, TOLERANCE_WINDOW), (mu, OCTAHEDRAL_WINDOW), (tau, (-np.inf, TAU_LIMIT))):
-        if value is not None:
-            verdicts.append((np.asarray(value) > low) & (np.asarray(value) < high))
-    if not verdicts:
-        raise ValueError("At least one of t, mu and tau is needed.")
-    return np.logical_and.reduce(np.broadcast_arrays(*verdicts))
-
-
 @dataclass(frozen=True)
 class SiteMeans:
     """Fraction-weighted means on the sites of one material.

@@ -98,9 +98,3 @@ class ConditionalFlow(nn.Module):
         """Numbers (n, features) under conditions (n, conditions)."""
         z = torch.randn(len(c), self.features, generator=random)
         return self.flow(c).transform.inv(z.to(c))
-
-    def inverse_error(self, x: Tensor, c: Tensor) -> float:
-        """Largest change of numbers (n, features) that go to their normal ones and back."""
-        with torch.no_grad():
-            transform = self.flow(c).transform
-            return float((transform.inv(transform(x)) - x).abs().max())
