@@ -8,32 +8,10 @@ import torch
 from torch.nn import functional
 
 from nestmat.models.autoencoder.network import Autoencoder
-from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.layers import ACTIVATIONS, Layout, Output, Perceptrons
-from nestmat.models.specification import Encoder, Head, Shapes, Specification
+from support.autoencoders import SHAPES, model
 
 MEMBERS, ROWS = 3, 40
-
-
-SHAPES = Shapes(
-    {"descriptors": 4, "A": 3, "solvent": 5},
-    {"descriptors": "continuous", "A": "simplex", "solvent": "categorical"},
-    ["gap", "energy"],
-)
-
-
-def model(**changes) -> Specification:
-    options = {
-        "inputs": ("descriptors", "A"),
-        "encoder": Encoder(latents=2, hidden=(6,), activation="relu"),
-        "heads": {
-            "gap": Head(hidden=(5,)),
-            "descriptors": Head(hidden=(5,), loss="huber"),
-            "A": Head(hidden=(5,), loss="cross_entropy"),
-            "solvent": Head(loss="cross_entropy"),
-        },
-    }
-    return AutoencoderSpecification(**{**options, **changes})
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from nestmat.models.autoencoder.network import Autoencoder
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.base import Batch
 from nestmat.models.specification import Encoder, Head, Shapes, Specification
+from support.autoencoders import SHAPES, model
 from support.class_scale import CLASS_HEAD
 
 MEMBERS, ROWS = 3, 40
@@ -17,27 +18,6 @@ MEMBERS, ROWS = 3, 40
 
 def uniform_weight(rows: int = ROWS) -> torch.Tensor:
     return torch.full((MEMBERS, rows), 1 / rows)
-
-
-SHAPES = Shapes(
-    {"descriptors": 4, "A": 3, "solvent": 5},
-    {"descriptors": "continuous", "A": "simplex", "solvent": "categorical"},
-    ["gap", "energy"],
-)
-
-
-def model(**changes) -> Specification:
-    options = {
-        "inputs": ("descriptors", "A"),
-        "encoder": Encoder(latents=2, hidden=(6,), activation="relu"),
-        "heads": {
-            "gap": Head(hidden=(5,)),
-            "descriptors": Head(hidden=(5,), loss="huber"),
-            "A": Head(hidden=(5,), loss="cross_entropy"),
-            "solvent": Head(loss="cross_entropy"),
-        },
-    }
-    return AutoencoderSpecification(**{**options, **changes})
 
 
 def batch(specification: Specification, rows: int = ROWS) -> Batch:

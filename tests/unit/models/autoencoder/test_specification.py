@@ -6,28 +6,8 @@ import pytest
 
 from nestmat.errors import InputError
 from nestmat.models.autoencoder.network import Autoencoder
-from nestmat.models.autoencoder.specification import AutoencoderSpecification
-from nestmat.models.specification import Encoder, Head, Shapes, Specification
-
-SHAPES = Shapes(
-    {"descriptors": 4, "A": 3, "solvent": 5},
-    {"descriptors": "continuous", "A": "simplex", "solvent": "categorical"},
-    ["gap", "energy"],
-)
-
-
-def model(**changes) -> Specification:
-    options = {
-        "inputs": ("descriptors", "A"),
-        "encoder": Encoder(latents=2, hidden=(6,), activation="relu"),
-        "heads": {
-            "gap": Head(hidden=(5,)),
-            "descriptors": Head(hidden=(5,), loss="huber"),
-            "A": Head(hidden=(5,), loss="cross_entropy"),
-            "solvent": Head(loss="cross_entropy"),
-        },
-    }
-    return AutoencoderSpecification(**{**options, **changes})
+from nestmat.models.specification import Head
+from support.autoencoders import SHAPES, model
 
 
 @pytest.mark.parametrize(
