@@ -10,8 +10,8 @@ from nestmat import tables
 QUICK = {
     "ridge": {"kind": "ridge", "inputs": ["a", "b"]},
     "nusvr": {"kind": "nusvr", "inputs": ["a"], "C": 1.0, "gamma": 0.1},
-    "forest": {"kind": "extra_trees", "inputs": ["a", "b"], "n_estimators": 10},
-    "xgboost": {"kind": "xgboost", "inputs": ["b"], "n_estimators": 5, "max_depth": 1},
+    "forest": {"kind": "extra_trees", "inputs": ["a", "b"], "n_estimators": 4},
+    "xgboost": {"kind": "xgboost", "inputs": ["b"], "n_estimators": 2, "max_depth": 1},
     "process": {"kind": "gaussian_process", "inputs": ["a"]},
 }
 

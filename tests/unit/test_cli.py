@@ -39,7 +39,7 @@ def _new(*more):
     return cli.main(["new", "mine", "--data", "mine.csv", "--formula", "formula", *more])
 
 
-def test_new_writes_a_study_that_validates_and_says_what_it_took_from_the_header(table, capsys):
+def test_new_writes_a_valid_study_and_says_what_the_header_gave(table, capsys):
     assert _new("--target", "gap (eV):eV") == 0
     study = load_study("mine.yaml")
     scale = study.scales["materials"]

@@ -44,7 +44,7 @@ def test_diversity_is_the_mean_distance():
     assert np.isnan(diversity(x[:1], space))
 
 
-def test_the_distance_of_pairs_is_euclidean_where_every_interval_is_one_unit_about_zero():
+def test_the_distance_of_pairs_is_euclidean_between_unit_intervals():
     space = Box([Interval("a", 0, 10), Interval("b", -2, 2)], [])
     # Two materials are every pair: 1 of 10 and 2 of 4 apart.
     x = np.array([[3.0, 0.0], [4.0, 2.0]])

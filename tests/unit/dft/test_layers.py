@@ -235,7 +235,7 @@ def calibrated(height, offset, rows=12, seed=0):
     return pd.concat(parts, ignore_index=True), data
 
 
-def test_a_calibration_finds_height_and_offset_on_one_half_and_is_tested_on_the_other():
+def test_a_calibration_is_fitted_on_one_half_and_tested_on_the_other():
     cells, data = calibrated(height=0.1253, offset=-0.25)
     table = layers.calibration(cells, data, "gap")
     assert list(table) == list(layers.CALIBRATION)

@@ -258,7 +258,7 @@ def test_predictions_are_those_of_members_that_left_the_compound_out(traced, tmp
         assert set(other.loc[made & changed, "fold"]) == {0}
 
 
-def test_devices_of_the_data_set_have_the_predictions_of_the_ensemble_that_left_them_out(traced):
+def test_devices_are_predicted_by_the_ensemble_that_left_them_out(traced):
     devices = tables.read(traced.results / "data/cells.parquet")
     found = traced.table[traced.table["kind"] == "device"]
     assert sorted(found["true"]) == sorted(devices["PCE"])

@@ -133,7 +133,7 @@ def test_scales_that_share_the_outer_folds_share_the_inner_ones(present):
         assert set(theirs) - {-1} == {0, 1, 2}
 
 
-def test_the_number_of_folds_is_that_of_the_protocol_where_a_scale_has_no_row_in_one(tmp_path):
+def test_folds_are_those_of_the_protocol_where_a_scale_lacks_one(tmp_path):
     frame = pd.DataFrame({"material": [f"m{i}" for i in range(12)], "x": 1.0, "y": np.arange(12.0)})
     frame["kind"] = ["a", "b", "c"] * 4
     features = {"s": write_features(tmp_path / "s.parquet", frame, {"inputs": ["x"]}, ["y"])}
@@ -321,7 +321,7 @@ def test_nothing_need_be_hidden():
 
 @given(st.integers(0, 10_000), st.integers(30, 120), st.sampled_from(["material", "elements"]))
 @settings(max_examples=60, deadline=None)
-def test_test_rows_share_nothing_that_is_kept_apart_with_any_other_row(seed, n, disjoint):
+def test_test_rows_share_no_group_with_other_rows(seed, n, disjoint):
     formulas = random_alloys(np.random.default_rng(seed), n)
     frame = rows_of(n, formulas)
     split = PUBLISHED_HOLDOUT.model_copy(update={"disjoint": disjoint, "test": 0.2})

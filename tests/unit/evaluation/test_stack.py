@@ -95,14 +95,15 @@ def test_the_deployed_stack_is_read_back(scale, tmp_path):
 
 def test_a_stack_without_held_out_predictions_is_refused(scale, tmp_path):
     features, folds = scale()
-    compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", ["ridge"], 2)
+    quick = {name: QUICK[name] for name in ("ridge", "forest")}
+    compare_baselines(features, folds, "strict", quick, tmp_path / "p.parquet", ["ridge"], 2)
     with pytest.raises(InputError, match="held out inside the training rows"):
         recommend_predictor([tmp_path / "p.parquet"], ["ridge", "forest"], tmp_path / "r", tmp_path / "w")
     with pytest.raises(InputError, match=r"no predictions of \['other'\]"):
         recommend_predictor([tmp_path / "p.parquet"], ["ridge", "other"], tmp_path / "r", tmp_path / "w")
 
 
-def test_learned_weights_lessen_the_brier_score_and_prefer_the_informed_member():
+def test_learned_weights_lessen_the_brier_score():
     rng = np.random.default_rng(0)
     probability = rng.uniform(0, 1, 4000)
     true = (rng.uniform(size=4000) < probability).astype(float)

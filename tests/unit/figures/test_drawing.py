@@ -213,7 +213,7 @@ def test_errors_are_sorted_by_validation_error(results):
     assert names == [labels.model(name) for name in best]
 
 
-def test_devices_stand_at_the_gap_that_the_data_set_states_where_none_is_passed_down(results):
+def test_devices_stand_at_the_stated_gap_where_none_is_passed_down(results):
     content = device_configuration()
     content["scales"]["efficiency"]["pass_prediction"] = False
     columns = content["datasets"]["devices"]["columns"]

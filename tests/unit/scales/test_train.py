@@ -109,7 +109,7 @@ def test_a_parent_without_a_stack_is_trained_on_the_inner_folds_of_its_child(tmp
     assert set(trained.members["inner"]) == {-1, 0, 1}
 
 
-def test_a_material_left_out_of_a_fold_or_inner_fold_does_not_change_its_latents(chain, tmp_path):
+def test_a_material_left_out_does_not_change_its_latents(chain, tmp_path):
     frame = tables.read(chain / "fine.parquet")
     folds = tables.read(chain / "fine.folds.parquet")
     out = folds["fold"].to_numpy() == 1

@@ -143,7 +143,7 @@ def _runs(client, study):
     return {run.data.tags[tracking_store.KEY_TAG]: run for run in found}, len(found)
 
 
-def test_a_study_becomes_a_parent_with_a_child_for_each_scale_protocol_and_model(store, client, results):
+def test_a_study_is_a_parent_with_a_child_for_each_model(store, client, results):
     found = tracking_store.track("whole", results, store)
     assert "error" not in found
     assert sorted(found["runs"]) == [
@@ -173,7 +173,7 @@ def test_a_study_becomes_a_parent_with_a_child_for_each_scale_protocol_and_model
     assert len(inputs.dataset.digest) == 8
 
 
-def test_models_are_logged_with_signature_and_without_pickle_and_predict_as_the_files_do(store, results):
+def test_models_are_logged_without_pickle_and_predict_as_the_files(store, results):
     import mlflow
 
     found = tracking_store.track("models", results, store)

@@ -33,7 +33,7 @@ def test_members_hold_every_fold_once_and_all_rows():
 
 
 @pytest.mark.parametrize("lacking", ["parent", "child"])
-def test_no_parent_member_trained_on_what_its_child_holds_out_where_a_scale_lacks_a_fold(lacking):
+def test_no_parent_trains_on_what_its_child_holds_out(lacking):
     fold = np.tile(np.arange(FOLDS + 1), 6)
     labels = {name: fold[fold != 2] if name == lacking else fold for name in ("parent", "child")}
     found = {
