@@ -10,45 +10,12 @@ import pytest
 import yaml
 
 from nestmat.commands.validate import check_columns
-from nestmat.config.datasets import DataFile
 from nestmat.config.loading import study_from
-from nestmat.data.registry import resolve
 from nestmat.data.targets import class_targets, number_targets
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
-from nestmat.plan.tables import data_files
 from support.class_scale import CLASSES, class_configuration
-
-
-def model(target: str, *inputs: str, **more) -> dict:
-    """A model with one head, as a study holds it."""
-    return {"specification": {"inputs": [*inputs], "encoder": {"latents": 2}, "heads": {target: {}}, **more}}
-
-
-def configuration() -> dict:
-    """A fine scale without a stack of its own, below a coarse one that has one."""
-    table = {"title": "t", "file": "t.csv", "columns": {"x": {}, "y": {}, "kind": {"kind": "category"}}}
-    fine = {
-        "dataset": "rows",
-        "targets": ["y"],
-        "features": {"inputs": {"columns": ["x"]}},
-        "splits": {"by_kind": {"kind": "leave_one_out", "column": "kind"}},
-        "models": {"nested": model("y", "inputs")},
-    }
-    coarse = {
-        **deepcopy(fine),
-        "parents": ["fine"],
-        "models": {"nested": model("y", "inputs", "fine"), "alone": model("y", "inputs")},
-        "baselines": {"ridge": {"kind": "ridge", "inputs": ["inputs"], "protocols": ["strict"]}},
-        "recommended": {"stack": ["nested", "ridge"], "inner_folds": 2},
-    }
-    return {
-        "study": "s",
-        "title": "t",
-        "question": "q",
-        "datasets": {"rows": table},
-        "scales": {"fine": fine, "coarse": coarse},
-    }
+from support.stacked_study import configuration, model, remote
 
 
 def test_inner_folds_are_those_of_the_stack_where_it_runs():
@@ -113,32 +80,6 @@ def test_predictions_are_passed_to_the_scale_that_asks_for_them():
     assert passed == {("fine", "coarse"): False, ("coarse", "third"): True, ("fine", "third"): False}
     with pytest.raises(InputError, match="coarse and third read 'fine' with different pass_prediction"):
         study_from(three_scales(parents=["coarse", "fine"]))
-
-
-def remote() -> dict:
-    """The study with its data at an address, as Parquet."""
-    content = configuration()
-    table = {"title": "t", "url": "https://example.org/t.parquet", "sha256": "0" * 64}
-    content["datasets"]["rows"] = {**table, "columns": content["datasets"]["rows"]["columns"]}
-    return content
-
-
-def test_a_published_parquet_file_is_fetched_and_read_under_its_ending():
-    files = data_files(study_from(remote()))
-    assert files["path"].to_list() == ["downloads/rows-000000000000.parquet"]
-
-
-def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
-    content = remote()
-    first = {"url": "https://example.org/x.csv", "sha256": "0" * 64}
-    second = {"url": "https://example.org/y.csv", "sha256": "1" * 64}
-    content["datasets"]["rows"] |= {**first, "further_files": [second]}
-    study = study_from(content)
-    files = ["downloads/rows-000000000000.csv", "downloads/rows-111111111111.csv"]
-    assert data_files(study)["path"].to_list() == files
-    for part in (first, second):
-        values = resolve(study.datasets["rows"]).file_to_download(part["sha256"][:12])
-        assert DataFile.model_validate(values) == DataFile.model_validate(part)
 
 
 @pytest.mark.slow
