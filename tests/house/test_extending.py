@@ -15,83 +15,14 @@ from support.running import snakemake
 pytestmark = pytest.mark.slow
 
 ROWS = 80
-FILE = re.compile(r"^`(plugins/\w+\.(?:py|smk))`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PLUGINS = dict(FILE.findall((ROOT / "docs/extending.md").read_text(encoding="utf-8")))
+FILE = re.compile(r"^`([\w/]+\.(?:py|smk|yaml))`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILES = dict(FILE.findall((ROOT / "docs/extending.md").read_text(encoding="utf-8")))
+PLUGINS = {name: text for name, text in FILES.items() if name.startswith("plugins/")}
 
 
 def study() -> dict:
-    """A study in which every kind of the page is used."""
-    interval = {"between": [0.0, 1.0]}
-    model = {
-        "kind": "linear",
-        "inputs": ["numbers", "difference"],
-        "encoder": {"latents": 2},
-        "heads": {"strength": {}, "numbers": {"weight": 0.1}},
-        "ridge": 1e-5,
-        "training": {"epochs": 200, "learning_rate": 0.02, "seeds": 1},
-    }
-    methods = {
-        "random": {"kind": "random"},
-        "recombination": {"kind": "recombination", "parents": 20},
-        "jittered": {"kind": "generative", "model": "jittered", "samples": 100},
-    }
-    problem = {
-        "title": "A strength",
-        "scale": "materials",
-        "model": "net",
-        "protocol": "halves",
-        "space": {"variables": {"x": interval, "y": interval}},
-        "targets": [{"quantity": "materials.strength", "value": 2.0, "tolerance": 0.1}],
-        "methods": methods,
-        "budget": 200,
-        "seeds": 2,
-        "proposals": 10,
-        "judges": {"linear": {"features": {"numbers": {"columns": ["x", "y"]}}, "penalty": 0.01}},
-        "shortlist": {"method": "recombination", "top": 5},
-    }
-    scale = {
-        "dataset": "materials",
-        "targets": ["strength"],
-        "features": {
-            "numbers": {"columns": ["x", "y"]},
-            "difference": {"difference": {"first": "x", "second": "y"}},
-        },
-        "splits": {"halves": {"kind": "shared", "folds": 2}},
-        "models": {"net": {"specification": model}},
-        "recommended": {"stack": ["net", "ridge"], "inner_folds": 3},
-        "baselines": {
-            "quantile": {"kind": "quantile", "inputs": ["numbers"], "share": 0.4},
-            "ridge": {"kind": "ridge", "inputs": ["numbers"], "protocols": ["strict"]},
-        },
-    }
-    column = {"unit": "GPa", "label": True}
-    return {
-        "study": "extended",
-        "title": "A study of plug-ins",
-        "question": "Does every kind of a plug-in file run?",
-        "plugins": [name for name in PLUGINS if name.endswith(".py")],
-        "tracking": "off",
-        "dice": {"throws": 4},
-        "datasets": {
-            "materials": {
-                "title": "Materials",
-                "file": "materials.csv",
-                "columns": {"x": {}, "y": {}, "strength": column},
-            }
-        },
-        "strict": {"folds": 3},
-        "scales": {"materials": scale},
-        "generative": {
-            "jittered": {
-                "kind": "jittered_rows",
-                "scale": "materials",
-                "condition": "strength",
-                "space": problem["space"],
-                "width": 0.3,
-            }
-        },
-        "search": {"strong": problem},
-    }
+    """The study of the page."""
+    return yaml.safe_load(FILES["study.yaml"])
 
 
 def write_inputs(folder: Path, content: dict) -> None:

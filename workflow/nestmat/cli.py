@@ -16,6 +16,7 @@ from nestmat.config.loading import load_study
 from nestmat.config.study import Study
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES, ROOT
+from nestmat.plugins import load_plugins
 
 _STUDY_HELP = "a study's YAML file, or the name of a shipped study"
 
@@ -183,9 +184,13 @@ def dft_summary(arguments: argparse.Namespace) -> None:
 
 
 def schema(arguments: argparse.Namespace) -> None:
-    """Write the JSON schema of a study and the configuration reference."""
-    from nestmat.config.schema import write_all
+    """Write the JSON schema of a study and the configuration reference; with plug-ins, print their schema."""
+    from nestmat.config.schema import json_schema, write_all
 
+    if arguments.plugins:
+        load_plugins(arguments.plugins)
+        print(json_schema(), end="")
+        return
     for path in write_all(ROOT):
         print(path)
 
@@ -223,7 +228,10 @@ def parser() -> argparse.ArgumentParser:
     text = "Look after the DFT calculations with GPAW, which `snakemake dft` runs."
     dft = group.add_parser("dft", help=text, description=text)
     _add_dft_commands(_Commands(dft.add_subparsers(metavar="COMMAND", required=True)))
-    commands.add("schema", schema)
+    command = commands.add("schema", schema)
+    command.add_argument(
+        "--plugins", nargs="+", metavar="FILE", help="print the schema with what these plug-in files add"
+    )
     return top
 
 

@@ -151,9 +151,16 @@ class Choice(Part):
         """Pydantic model of the options of a kind.
 
         Raises:
-            InputError: An option has the name of a key that all kinds have.
+            InputError: An option has the name of a key that all kinds have, or the class is no dataclass.
         """
-        model = options_model(cls.kinds()[kind], cls.leading_arguments)
+        entry = cls.kinds()[kind]
+        members = vars(entry) if isinstance(entry, type) else {}
+        if members.get("__annotations__") and "__dataclass_fields__" not in members:
+            raise InputError(
+                f"The class {entry.__name__} of the {cls.kinds().noun} {kind!r} is not a dataclass.",
+                remedy="write @dataclass(frozen=True) above the class, below the line that registers it.",
+            )
+        model = options_model(entry, cls.leading_arguments)
         if clash := sorted(set(model.model_fields) & set(cls.model_fields)):
             raise InputError(
                 f"The {cls.kinds().noun} {kind!r} has an option {clash[0]!r}, which is a key of every "
@@ -178,6 +185,11 @@ class Choice(Part):
         except ValidationError as error:
             raise _options_error(error.errors()) from error
         if isinstance(self.registered, type):
+            if missing := sorted(getattr(self.registered, "__abstractmethods__", ())):
+                raise ValueError(
+                    f"The {self.kinds().noun} {self.kind!r} does not define {', '.join(missing)}, which "
+                    f"{self.registered.__name__} has to"
+                )
             # What the class itself checks.
             self.registered(**options)
         return self

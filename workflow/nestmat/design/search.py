@@ -19,13 +19,17 @@ from nestmat.design.candidates import RUNS, candidate_table, proposed_rows
 from nestmat.design.members import training_formulas
 from nestmat.design.problem import Design
 from nestmat.design.spaces import composition_columns
+from nestmat.errors import InputError
 from nestmat.search.candidate_table import candidate_schema
+from nestmat.search.candidates import Candidates
 from nestmat.search.generators.base import GenerativeModel
 from nestmat.search.methods.base import SearchContext, SearchMethod
 from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.problem import Problem
 
 _LOG = logging.getLogger(__name__)
+OUTSIDE = 1e-6
+"""Largest difference of a column of a candidate from its canonical form, by rounding."""
 
 
 def build_method(
@@ -64,6 +68,34 @@ def training_materials(design: Design) -> NDArray[np.float64]:
     return np.unique(x[space.same_composition(numbers, x, ROUNDED)], axis=0)
 
 
+def check_proposal(proposed: Candidates, problem: Problem, budget: int, method_name: str) -> None:
+    """Check that a search kept to its budget, and its materials to the space.
+
+    Args:
+        proposed: What the search returned.
+        problem: The problem that was searched.
+        budget: Largest number of materials to predict.
+        method_name: Name of the method, for messages.
+
+    Raises:
+        InputError: More materials were predicted, or one is not in the space.
+    """
+    if proposed.evaluations > budget:
+        raise InputError(
+            f"The method {method_name!r} predicted {proposed.evaluations} materials, its budget is {budget}.",
+            key=f"methods.{method_name}",
+            remedy="let the method stop in time, so that methods are compared at equal budgets.",
+        )
+    outside = np.abs(problem.space.canonical(proposed.x) - proposed.x).max(axis=1, initial=0.0) > OUTSIDE
+    if outside.any():
+        raise InputError(
+            f"Of {len(outside)} materials that {method_name!r} proposed, {outside.sum()} are not in the "
+            "space, or not in its canonical form.",
+            key=f"methods.{method_name}",
+            remedy="pass the materials through `problem.space.canonical` before they are predicted.",
+        )
+
+
 def search_candidates(
     design: Design,
     method_name: str,
@@ -84,7 +116,7 @@ def search_candidates(
         models: Trained models of a generative method.
 
     Raises:
-        InputError: As `build_method` and the method itself.
+        InputError: As `build_method`, `check_proposal` and the method itself.
     """
     config, method = design.config, design.config.methods[method_name]
     problem = problem or design.problem
@@ -92,8 +124,10 @@ def search_candidates(
     parts, records = [], []
     for seed in range(method.seeds or config.seeds):
         start = time.perf_counter()
-        proposed = search.propose(problem, method.budget or config.budget, seed)
+        budget = method.budget or config.budget
+        proposed = search.propose(problem, budget, seed)
         seconds = time.perf_counter() - start
+        check_proposal(proposed, problem, budget, method_name)
         best = proposed.x[proposed_rows(problem, proposed, config.proposals)]
         part = candidate_table(design.problem, best, design.problem.evaluate(best))
         _LOG.info(

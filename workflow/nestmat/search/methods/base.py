@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -33,7 +34,7 @@ class SearchContext:
 
 
 @dataclass(frozen=True)
-class SearchMethod:
+class SearchMethod(ABC):
     """A search method with its options, which are the fields of the subclass.
 
     The class attributes are what configuration, report and figures need to know of a kind.
@@ -58,6 +59,7 @@ class SearchMethod:
         """The method with the parts of the context that it needs; the method itself by default."""
         return self
 
+    @abstractmethod
     def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
         """Search for candidates.
 
@@ -66,4 +68,3 @@ class SearchMethod:
             budget: Largest number of materials to predict; a gradient counts as one prediction more.
             seed: Seed of all random draws.
         """
-        raise NotImplementedError

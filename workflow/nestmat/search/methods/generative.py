@@ -56,6 +56,10 @@ class Generative(SearchMethod):
         """The method with trained generators, one a seed."""
         return BoundGenerative(self, context.generators)
 
+    def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
+        """Search without what a study provides; as `BoundGenerative.propose`."""
+        return self.bind(SearchContext()).propose(problem, budget, seed)
+
 
 @dataclass(frozen=True)
 class BoundGenerative(SearchMethod):
@@ -79,6 +83,12 @@ class BoundGenerative(SearchMethod):
             InputError: The problem has another target than one value, or the budget is too small.
         """
         settings, space = self.settings, problem.space
+        if not self.generators:
+            raise InputError(
+                "A generative search needs a trained generator.",
+                key="model",
+                remedy="name a generator of the study, or search by another method.",
+            )
         if len(problem.targets) != 1 or problem.targets[0].goal != "value":
             raise InputError(
                 "A generative search needs one target with a value.",

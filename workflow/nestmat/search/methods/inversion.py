@@ -61,6 +61,10 @@ class Inversion(SearchMethod):
         """The method with known materials to start from; random ones of the space where there are none."""
         return BoundInversion(self, context.known_materials())
 
+    def propose(self, problem: Problem, budget: int, seed: int) -> Candidates:
+        """Search without what a study provides; as `BoundInversion.propose`."""
+        return self.bind(SearchContext()).propose(problem, budget, seed)
+
 
 @dataclass(frozen=True)
 class BoundInversion(SearchMethod):
