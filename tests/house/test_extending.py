@@ -1,6 +1,8 @@
 """The files of docs/extending.md, as they stand there, in a study that uses all of them."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import yaml
 
 from nestmat import cli, tables
 from nestmat.paths import ROOT
-from support.running import snakemake
+from support.running import run_snakemake, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -127,3 +129,31 @@ def test_a_plugin_that_is_missing_or_fails_is_one_clear_message(tmp_path, monkey
     assert message in error
     assert "broken.py" in error
     assert "Traceback" not in error
+
+
+def test_a_figure_of_an_unknown_section_is_refused_before_anything_runs(tmp_path, monkeypatch, capsys):
+    write_inputs(tmp_path, study())
+    path = tmp_path / "plugins/distribution.py"
+    path.write_text(path.read_text().replace('section="results"', 'section="result"'))
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", "nestmat.cli", "validate", "study.yaml"], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "'distribution' is to be shown in the section 'result'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("def propose(", "def proposes(", "does not define propose"),
+        ("@dataclass(frozen=True)\n", "", "is not a dataclass"),
+    ],
+)
+def test_what_a_class_of_a_plugin_lacks_is_named(tmp_path, before, after, message):
+    write_inputs(tmp_path, study())
+    path = tmp_path / "plugins/recombination.py"
+    path.write_text(path.read_text().replace(before, after))
+    done = run_snakemake(tmp_path, "--dry-run")
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr

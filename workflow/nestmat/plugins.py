@@ -138,7 +138,11 @@ def load_plugins(files: Iterable[str | Path]) -> None:
                 remedy="rename one of them.",
             )
         if not path.is_file():
-            raise InputError("The plug-in file does not exist.", file=file, remedy="check the key `plugins`.")
+            raise InputError(
+                f"The plug-in file does not exist below the working directory, {Path.cwd()}.",
+                file=file,
+                remedy="correct the key `plugins`, or run in the folder that its paths are relative to.",
+            )
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise InputError("A plug-in file is a Python file.", file=file, remedy="name it *.py.")

@@ -7,8 +7,10 @@ import pytest
 
 from nestmat.config.kinds import UNCHECKED
 from nestmat.config.problems import Method
-from nestmat.design.search import build_method
+from nestmat.design.search import build_method, check_proposal
 from nestmat.errors import InputError
+from nestmat.search.candidates import Candidates
+from support.toy_search import METHODS, problem
 
 
 def test_a_method_takes_its_own_settings_and_no_others():
@@ -36,3 +38,17 @@ def test_known_materials_are_read_only_for_an_inversion():
     unchecked = Method.model_validate({"kind": "decode", "steps": 3}, context=UNCHECKED)
     with pytest.raises(InputError, match="its options are samples, near, accept"):
         build_method(unchecked)
+
+
+@pytest.mark.parametrize("name", ["random", "genetic"])
+def test_a_search_keeps_to_its_budget_and_its_space(name):
+    toy = problem()
+    proposed = METHODS[name].propose(toy, 500, seed=0)
+    check_proposal(proposed, toy, 500, name)
+    with pytest.raises(InputError, match=f"{name!r} predicted {proposed.evaluations} materials"):
+        check_proposal(proposed, toy, proposed.evaluations - 1, name)
+    moved = proposed.x.copy()
+    moved[3] += 0.01
+    outside = Candidates(moved, proposed.table, proposed.evaluations)
+    with pytest.raises(InputError, match="1 are not in the space"):
+        check_proposal(outside, toy, 500, name)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nestmat.errors import InputError
+from nestmat.figures.drawing import available
+from nestmat.figures.registry import FIGURES
 from nestmat.plugins import Registry
 
 if TYPE_CHECKING:
@@ -72,7 +75,18 @@ def sections_of(study: Study) -> Iterator[tuple[str, Section, str]]:
 
 
 def required_tables(study: Study) -> list[str]:
-    """Every file but the figures that the report of a study is written from, relative to its results."""
+    """Every file but the figures that the report of a study is written from, relative to its results.
+
+    Raises:
+        InputError: A figure names a section that there is not.
+    """
+    for _, kind in available(study):
+        if (section := FIGURES[kind].section) not in SECTIONS:
+            raise InputError(
+                f"The figure {kind!r} is to be shown in the section {section!r}, and there is none.",
+                value=section,
+                remedy=f"choose one of {', '.join(SECTIONS)}.",
+            )
     files = [file for _, section, name in sections_of(study) for file in section.required_tables(study, name)]
     return list(dict.fromkeys(files))
 
