@@ -48,7 +48,7 @@ def hash_table(path: Path) -> str:
 
 
 def record_tables(folders: list[Path]) -> dict[str, str]:
-    """Hashes by path, of tables and of weights under the `results` of some folders.
+    """Hashes by path, of the tables under the `results` of some folders, without empty files.
 
     Args:
         folders: Folders that hold `results`, at any depth.
@@ -56,7 +56,7 @@ def record_tables(folders: list[Path]) -> dict[str, str]:
     hashes = {}
     for folder in folders:
         for path in sorted(folder.rglob("results/**/*")):
-            if path.suffix == ".parquet" and "benchmarks" not in path.parts:
+            if path.suffix == ".parquet" and path.stat().st_size:
                 hashes[str(path.relative_to(folder))] = hash_table(path)
     return hashes
 
