@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 WALL_TIMES = {"seconds", "train_seconds", "predict_seconds", "wall_seconds", "seconds_per_thousand_hits"}
 """Columns that hold wall times."""
-TIMED_METRICS = {"seconds", "seconds_per_1000_hits", "train_seconds", "predict_seconds"}
+TIMED_METRICS = {"seconds", "seconds_per_thousand_hits", "train_seconds", "predict_seconds"}
 """Values of a column `metric` whose rows hold wall times."""
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from nestmat import cli, tables
+from nestmat import tables
 from nestmat.paths import ROOT
 from support.running import run_snakemake, snakemake
 
@@ -106,39 +106,42 @@ def test_a_changed_plugin_reruns_the_jobs_that_use_it(finished):
         assert f"rule {rule}:" not in plan
 
 
-def test_schema_and_reference_know_the_options_of_plugins(finished, monkeypatch, capsys):
-    monkeypatch.chdir(finished)
-    assert cli.main(["validate", "study.yaml"]) == 0
+def run_nestmat(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own: what a plug-in registers stays in its process."""
+    command = [sys.executable, "-m", "nestmat.cli", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def test_schema_and_validation_know_the_options_of_plugins(finished):
+    assert run_nestmat(finished, "validate", "study.yaml").returncode == 0
+    assert '"parents"' in run_nestmat(finished, "schema", "--plugins", "plugins/recombination.py").stdout
     content = study()
     content["search"]["strong"]["methods"]["recombination"]["parents"] = 1
     (finished / "wrong.yaml").write_text(yaml.safe_dump(content))
-    assert cli.main(["validate", "wrong.yaml"]) == 2
-    assert "search.strong.methods.recombination.parents" in capsys.readouterr().err
+    done = run_nestmat(finished, "validate", "wrong.yaml")
+    assert done.returncode == 2
+    assert "search.strong.methods.recombination.parents" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "message"), [(None, "does not exist"), ("import nothing_of_this_name\n", "cannot be imported")]
 )
-def test_a_plugin_that_is_missing_or_fails_is_one_clear_message(tmp_path, monkeypatch, capsys, text, message):
+def test_a_plugin_that_is_missing_or_fails_is_one_clear_message(tmp_path, text, message):
     write_inputs(tmp_path, study() | {"plugins": ["broken.py"]})
     if text:
         (tmp_path / "broken.py").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["validate", "study.yaml"]) == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert "broken.py" in error
-    assert "Traceback" not in error
+    done = run_nestmat(tmp_path, "validate", "study.yaml")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "broken.py" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_a_figure_of_an_unknown_section_is_refused_before_anything_runs(tmp_path, monkeypatch, capsys):
+def test_a_figure_of_an_unknown_section_is_refused_before_anything_runs(tmp_path):
     write_inputs(tmp_path, study())
     path = tmp_path / "plugins/distribution.py"
     path.write_text(path.read_text().replace('section="results"', 'section="result"'))
-    monkeypatch.chdir(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-m", "nestmat.cli", "validate", "study.yaml"], capture_output=True, text=True
-    )
+    done = run_nestmat(tmp_path, "validate", "study.yaml")
     assert done.returncode == 2
     assert "'distribution' is to be shown in the section 'result'" in done.stderr
 

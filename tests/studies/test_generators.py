@@ -97,6 +97,6 @@ def test_materials_are_drawn_for_another_value(finished, monkeypatch, capsys):
     assert len(drawn) == 30
     assert np.all(np.abs(drawn["gap.gap.mean"] - 0.8) <= 0.1)
     assert cli.main([*told, "--method", "spline", "--output", "cells.csv"]) == 2
-    assert "only the method of a shortlist" in capsys.readouterr().err
+    assert "only that of a shortlist's method is trained" in capsys.readouterr().err
     assert cli.main([*told, "--method", "gradient", "--output", "cells.csv"]) == 2
     assert "choose one of spline" in capsys.readouterr().err

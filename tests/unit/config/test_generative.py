@@ -85,6 +85,6 @@ def test_an_option_that_does_not_fit_is_named_with_its_key(content, path, value,
 
 
 def test_validate_tells_the_networks(content):
-    lines = list(validate._problems(study_from(content), None))
+    lines = list(validate.describe(study_from(content), None))
     assert "  generative model spline: flow, 5 networks" in lines
     assert "  generative model rows: retrieval" in lines

@@ -50,5 +50,5 @@ def test_a_search_keeps_to_its_budget_and_its_space(name):
     moved = proposed.x.copy()
     moved[3] += 0.01
     outside = Candidates(moved, proposed.table, proposed.evaluations)
-    with pytest.raises(InputError, match="1 are not in the space"):
+    with pytest.raises(InputError, match="proposed 1 of"):
         check_proposal(outside, toy, 500, name)

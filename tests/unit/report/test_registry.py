@@ -79,7 +79,7 @@ def test_a_study_without_scales_has_a_report_of_its_own_sections(plugin, tmp_pat
 def test_a_part_of_a_plugin_is_written_with_its_own_paragraphs(tmp_path):
     part = SimpleNamespace(title="Dice", results=lambda: ["dice.txt"], report=lambda results: ["A <six>."])
     study = study_of(added_parts={"dice": part})
-    assert required_tables(study) == ["dice.txt", "run_config.yaml"]
+    assert sorted(required_tables(study)) == ["dice.txt", "run_config.yaml"]
     write_environment(tmp_path)
     page = render_page(Source(study, tmp_path))
     assert '<h2 id="dice">Dice</h2>' in page

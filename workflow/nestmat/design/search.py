@@ -29,7 +29,7 @@ from nestmat.search.problem import Problem
 
 _LOG = logging.getLogger(__name__)
 OUTSIDE = 1e-6
-"""Largest difference of a column of a candidate from its canonical form, by rounding."""
+"""Largest distance of a candidate from its canonical form, by rounding."""
 
 
 def build_method(
@@ -86,11 +86,10 @@ def check_proposal(proposed: Candidates, problem: Problem, budget: int, method_n
             key=f"methods.{method_name}",
             remedy="let the method stop in time, so that methods are compared at equal budgets.",
         )
-    outside = np.abs(problem.space.canonical(proposed.x) - proposed.x).max(axis=1, initial=0.0) > OUTSIDE
+    outside = problem.space.distance(proposed.x, problem.space.canonical(proposed.x)) > OUTSIDE
     if outside.any():
         raise InputError(
-            f"Of {len(outside)} materials that {method_name!r} proposed, {outside.sum()} are not in the "
-            "space, or not in its canonical form.",
+            f"The method {method_name!r} proposed {outside.sum()} of {len(outside)} outside the space.",
             key=f"methods.{method_name}",
             remedy="pass the materials through `problem.space.canonical` before they are predicted.",
         )
