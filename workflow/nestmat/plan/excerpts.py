@@ -24,13 +24,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 Of the methods `search_candidates` depends on its own, and what uses the shortlist on the one that makes it.
 """
 OPTIONAL = ("judges", "shortlist", "verify", "retrain", "screen", "interpolate")
-UNUSED_OF_STUDY: Mapping[str, Any] = {
-    "title": "",
-    "question": "",
-    "published": [],
-    "dft": None,
-    "plugins": [],
-}
+UNUSED_OF_STUDY: dict[str, Any] = {"title": "", "question": "", "published": [], "dft": None, "plugins": []}
 UNUSED_OF_SCALE: Mapping[str, Any] = {
     "title": "",
     "compare": [],
