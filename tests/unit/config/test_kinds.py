@@ -6,9 +6,14 @@ from typing import ClassVar
 import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
-from nestmat.config.kinds import UNCHECKED, Choice, described_options, options_model
+from nestmat.config.kinds import UNCHECKED, Choice, complete_entry, described_options, options_model
+from nestmat.design.judges.base import Judge
 from nestmat.errors import InputError
+from nestmat.features.block import BlockKind
+from nestmat.models.specification import Specification
 from nestmat.plugins import Registry
+from nestmat.search.generators.base import GeneratorOptions
+from nestmat.search.methods.base import SearchMethod
 
 SHAPES: Registry = Registry("shape", {"lazy": "no.such.module"})
 
@@ -131,3 +136,27 @@ def test_the_schema_lists_every_kind_with_its_options():
     assert cone["properties"]["radius"]["exclusiveMinimum"] == 0
     assert function["required"] == ["kind", "length"]
     assert not cone["additionalProperties"]
+
+
+@pytest.mark.parametrize(
+    ("base", "method"),
+    [
+        (SearchMethod, "propose"),
+        (GeneratorOptions, "build"),
+        (Judge, "fit"),
+        (BlockKind, "compute"),
+        (Specification, "network"),
+    ],
+)
+def test_a_class_that_lacks_a_required_method_is_named(base, method):
+    registry = Registry("sort", {})
+    registry.register("half")(type("Half", (base,), {}))
+    with pytest.raises(InputError, match=rf"The class Half of the sort 'half' does not define {method}\."):
+        complete_entry(registry, "half")
+
+
+def test_a_class_with_fields_has_to_be_a_dataclass():
+    registry = Registry("sort", {})
+    registry.register("plain")(type("Plain", (), {"__annotations__": {"rounds": int}}))
+    with pytest.raises(InputError, match="The class Plain of the sort 'plain' is not a dataclass"):
+        complete_entry(registry, "plain")

@@ -119,6 +119,31 @@ def registry_named(name: str) -> Registry[Any]:
     return getattr(importlib.import_module(module), attribute)
 
 
+def complete_entry(registry: Registry[Any], kind: str) -> Any:
+    """What a registry holds for a kind; a class of a plug-in file may lack what its options or its use need.
+
+    Args:
+        registry: The registry.
+        kind: One of its kinds.
+
+    Raises:
+        InputError: The class has fields and is not a dataclass, or lacks a method that its base requires.
+    """
+    entry = registry[kind]
+    members = vars(entry) if isinstance(entry, type) else {}
+    if members.get("__annotations__") and "__dataclass_fields__" not in members:
+        raise InputError(
+            f"The class {entry.__name__} of the {registry.noun} {kind!r} is not a dataclass.",
+            remedy="write @dataclass(frozen=True) above the class, below the line that registers it.",
+        )
+    if missing := ", ".join(sorted(getattr(entry, "__abstractmethods__", ()))):
+        raise InputError(
+            f"The class {entry.__name__} of the {registry.noun} {kind!r} does not define {missing}.",
+            remedy="define it; its base class documents what it takes and returns.",
+        )
+    return entry
+
+
 class Choice(Part):
     """A part with a kind of a registry; its other keys are common to all kinds, or options of the kind.
 
@@ -151,16 +176,9 @@ class Choice(Part):
         """Pydantic model of the options of a kind.
 
         Raises:
-            InputError: An option has the name of a key that all kinds have, or the class is no dataclass.
+            InputError: An option has the name of a key that all kinds have; or as `complete_entry`.
         """
-        entry = cls.kinds()[kind]
-        members = vars(entry) if isinstance(entry, type) else {}
-        if members.get("__annotations__") and "__dataclass_fields__" not in members:
-            raise InputError(
-                f"The class {entry.__name__} of the {cls.kinds().noun} {kind!r} is not a dataclass.",
-                remedy="write @dataclass(frozen=True) above the class, below the line that registers it.",
-            )
-        model = options_model(entry, cls.leading_arguments)
+        model = options_model(complete_entry(cls.kinds(), kind), cls.leading_arguments)
         if clash := sorted(set(model.model_fields) & set(cls.model_fields)):
             raise InputError(
                 f"The {cls.kinds().noun} {kind!r} has an option {clash[0]!r}, which is a key of every "
@@ -185,11 +203,6 @@ class Choice(Part):
         except ValidationError as error:
             raise _options_error(error.errors()) from error
         if isinstance(self.registered, type):
-            if missing := sorted(getattr(self.registered, "__abstractmethods__", ())):
-                raise ValueError(
-                    f"The {self.kinds().noun} {self.kind!r} does not define {', '.join(missing)}, which "
-                    f"{self.registered.__name__} has to"
-                )
             # What the class itself checks.
             self.registered(**options)
         return self
@@ -297,7 +310,7 @@ class KeyedKinds(Part):
         return self
 
     def _options(self, kind: str) -> dict[str, Any]:
-        model, stated = options_model(self.kinds()[kind]), self.arguments[kind]
+        model, stated = options_model(complete_entry(self.kinds(), kind)), self.arguments[kind]
         takes_argument = "argument" in model.model_fields
         options = model.model_validate({"argument": stated} if takes_argument else stated)
         return {name: getattr(options, name) for name in type(options).model_fields}

@@ -9,6 +9,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from nestmat.config.kinds import complete_entry
 from nestmat.models.registry import NETWORKS
 from nestmat.models.specification import DEFAULT_KIND, Specification
 
@@ -16,7 +17,7 @@ _ADAPTERS: dict[type, TypeAdapter[Specification]] = {}
 
 
 def _adapter(kind: str) -> TypeAdapter[Specification]:
-    specification = NETWORKS[kind]
+    specification = complete_entry(NETWORKS, kind)
     if specification not in _ADAPTERS:
         _ADAPTERS[specification] = TypeAdapter(specification)
     return _ADAPTERS[specification]

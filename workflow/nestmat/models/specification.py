@@ -6,6 +6,7 @@ The metadata of each field is its description in the configuration reference.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
@@ -190,7 +191,7 @@ class Shapes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Specification:
+class Specification(ABC):
     """What the model of a scale is made of; each kind of `NETWORKS` adds options of its own.
 
     A kind is a frozen dataclass that inherits from this one and is registered with its name; `network` builds
@@ -294,6 +295,7 @@ class Specification:
         for name in self.heads:
             shapes.width(name)
 
+    @abstractmethod
     def network(self, shapes: Shapes, seeds: Sequence[int]) -> Network:
         """The network of some members, with first weights.
 
@@ -304,7 +306,6 @@ class Specification:
         Raises:
             InputError: The specification does not fit the data.
         """
-        raise NotImplementedError
 
     def as_dict(self) -> dict[str, Any]:
         """Kind and options as plain values, as `specification_from` reads them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -32,7 +33,7 @@ class FittedJudge(Protocol):
 
 
 @dataclass(frozen=True)
-class Judge:
+class Judge(ABC):
     """A judge with its options, which are the fields of the subclass.
 
     The class attributes answer what configuration, report and figures need to know of a kind.
@@ -52,10 +53,10 @@ class Judge:
         """Quantities of the problem that the options name."""
         return ()
 
+    @abstractmethod
     def fit(self, design: Design) -> FittedJudge:
         """The judge, trained on what the searched members have not seen.
 
         Args:
             design: The problem with the searched members, which left out a fold, and data sets.
         """
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -37,6 +38,7 @@ class LearnedJudge(Judge):
 
     features: dict[str, FeatureBlock] = field(metadata={"min_length": 1})
 
+    @abstractmethod
     def fit_target(self, x: Numbers, y: Numbers, floor: float | None) -> Predict:
         """The model of one target.
 
@@ -45,7 +47,6 @@ class LearnedJudge(Judge):
             y: Values of the target, (n,).
             floor: Smallest value that the target can have, if it has one.
         """
-        raise NotImplementedError
 
     def fit(self, design: Design) -> TargetModels:
         """Models of every scale that predicts, trained on the rows that the fold of the members holds out.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
@@ -56,7 +57,7 @@ class GenerativeModel(Protocol):
 
 
 @dataclass(frozen=True)
-class GeneratorOptions:
+class GeneratorOptions(ABC):
     """Options of a generator, which are the fields of the subclass.
 
     The class attributes are what report and figures need to know of a kind.
@@ -69,6 +70,7 @@ class GeneratorOptions:
     sample_noun: ClassVar[str] = "samples"
     """Noun for its samples in the report, in the plural."""
 
+    @abstractmethod
     def build(self, space: Product, seed: int) -> GenerativeModel:
         """A generator before training.
 
@@ -79,7 +81,6 @@ class GeneratorOptions:
         Raises:
             InputError: The kind does not go with the space.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
