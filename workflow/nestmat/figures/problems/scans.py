@@ -26,8 +26,15 @@ ELEMENTS_A_LINE = 2
 
 
 def scanned(study: Study, problem: str) -> list[str]:
-    """Methods of a problem that scan a patch."""
-    return [name for name, entry in study.search[problem].methods.items() if entry.registered.scans_latents]
+    """Methods of a problem that scan a patch; only conditional models can be scanned.
+
+    The model is asked first: its specification needs no torch, which asking a method would import.
+    """
+    config = study.search[problem]
+    keys = study.chain(config.scale, config.model, config.protocol).values()
+    if not any(study.scales[key.scale].models[key.model].specification.conditional for key in keys):
+        return []
+    return [name for name, entry in config.methods.items() if entry.registered.scans_latents]
 
 
 def available(study: Study, problem: str) -> bool:
