@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from nestmat.config.datasets import DatasetSpec
+from nestmat.dft.interpreter import check_interpreter
+from nestmat.errors import InputError
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +20,15 @@ def mirror() -> Path:
     if not Path(folder).is_dir():
         pytest.fail(f"NESTMAT_MIRROR names {folder}, which is not a folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def gpaw() -> str:
+    """An interpreter with GPAW."""
+    try:
+        return check_interpreter("/usr/bin/python3")["interpreter"]
+    except InputError as error:
+        pytest.skip(f"needs GPAW: {error}")
 
 
 @pytest.fixture

@@ -13,29 +13,16 @@ import time
 import pytest
 
 from nestmat import tables
-from nestmat.dft import interpreter, reference_set, structure_sets, structures
 from nestmat.dft import records as dft_records
-from nestmat.errors import InputError
+from nestmat.dft import reference_set, structure_sets, structures
 from nestmat.paths import ROOT
 from support.dft_studies import TERNARIES, study
 from support.running import run_snakemake, snakemake, write_study
-
-PYTHON = "/usr/bin/python3"
-
 
 PROGRAM = ROOT / "scripts/run_dft.py"
 
 
 REFERENCE = ROOT / "resources/reference/calculations.parquet"
-
-
-@pytest.fixture(scope="module")
-def gpaw():
-    """An interpreter with GPAW."""
-    try:
-        return interpreter.check_interpreter(PYTHON)["interpreter"]
-    except InputError as error:
-        pytest.skip(f"needs GPAW: {error}")
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from nestmat.config.datasets import DatasetSpec
 from nestmat.data.fetch import sha256
 from nestmat.data.reading import read, write
 from nestmat.errors import InputError
+from support.paired_files import pair
 
 
 def test_own_file(csv_file, own_spec, tmp_path):
@@ -62,22 +63,6 @@ def test_tables_without_formula_are_keyed_by_row(csv_file, own_spec):
     frame = read(own_spec(formula=None), path).frame
     assert frame["material"].tolist() == ["row 0", "row 2"]
     assert (frame["formula"] == "").all()
-
-
-def pair(tmp_path, first: str, second: str, **changes) -> tuple[DatasetSpec, list[Path]]:
-    """A data set of two files, the first without a header."""
-    paths = [tmp_path / "x.csv", tmp_path / "y.csv"]
-    for path, text in zip(paths, (first, second), strict=True):
-        path.write_text(text)
-    keys = {
-        "title": "pair",
-        "file": "x.csv",
-        "names": ["a", "unused", "formula"],
-        "further_files": [{"file": "y.csv"}],
-        "formula": "formula",
-        "columns": {"a": {}, "y": {"header": "gap", "label": True}},
-    }
-    return DatasetSpec.model_validate(keys | changes), paths
 
 
 def test_a_file_without_header_and_one_beside_it(tmp_path):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from nestmat.config.datasets import DatasetSpec
 from nestmat.data import registry
 from nestmat.errors import InputError
+from support.paired_files import pair
 
 
 def test_registry_entries_are_complete():
@@ -47,22 +45,6 @@ def test_faulty_registry_names_entry_and_key(tmp_path):
         registry.load(path)
     assert caught.value.file == path
     assert caught.value.key == "mine.columns.a.units"
-
-
-def pair(tmp_path, first: str, second: str, **changes) -> tuple[DatasetSpec, list[Path]]:
-    """A data set of two files, the first without a header."""
-    paths = [tmp_path / "x.csv", tmp_path / "y.csv"]
-    for path, text in zip(paths, (first, second), strict=True):
-        path.write_text(text)
-    keys = {
-        "title": "pair",
-        "file": "x.csv",
-        "names": ["a", "unused", "formula"],
-        "further_files": [{"file": "y.csv"}],
-        "formula": "formula",
-        "columns": {"a": {}, "y": {"header": "gap", "label": True}},
-    }
-    return DatasetSpec.model_validate(keys | changes), paths
 
 
 @pytest.mark.parametrize(

@@ -7,22 +7,11 @@ import types
 import numpy as np
 import pytest
 
-from nestmat.dft import interpreter, structure_sets, structures
 from nestmat.dft import records as dft_records
-from nestmat.errors import InputError
+from nestmat.dft import structure_sets, structures
 from nestmat.paths import ROOT
 
-PYTHON = "/usr/bin/python3"
 PROGRAM = ROOT / "scripts/run_dft.py"
-
-
-@pytest.fixture(scope="module")
-def gpaw():
-    """An interpreter with GPAW."""
-    try:
-        return interpreter.check_interpreter(PYTHON)["interpreter"]
-    except InputError as error:
-        pytest.skip(f"needs GPAW: {error}")
 
 
 @pytest.fixture

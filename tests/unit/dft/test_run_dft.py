@@ -13,9 +13,6 @@ from nestmat.dft import records as dft_records
 from nestmat.dft import reference_set, structures
 from nestmat.paths import ROOT
 
-PYTHON = "/usr/bin/python3"
-
-
 PROGRAM = ROOT / "scripts/run_dft.py"
 
 

@@ -8,22 +8,14 @@ import torch
 
 from nestmat import tables
 from nestmat.evaluation import pool as pools
-from support.device_results import write_device_results
 from support.pool_searches import search, table
 from support.report_text import section_text
 
 torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    root = tmp_path_factory.mktemp("results") / "toy_devices"
-    write_device_results(root)
-    return root
-
-
-def test_the_random_order_costs_what_the_closed_form_says(results, tmp_path):
-    pool = search(results, tmp_path, trials=2000, picks=1, batches=[1])
+def test_the_random_order_costs_what_the_closed_form_says(device_results, tmp_path):
+    pool = search(device_results, tmp_path, trials=2000, picks=1, batches=[1])
     facts = tables.provenance(tmp_path / "pool.parquet")
     random = pools.select_trials(pool, "random", "random")["share"]
     assert pools.random_share(pool, facts) == pytest.approx(random.mean(), abs=4 * random.std() / 2000**0.5)

@@ -26,43 +26,38 @@ from nestmat.labels.scales import Labels
 from nestmat.labels.text import with_unit
 from nestmat.paths import ROOT
 from nestmat.tables import Column
-from support.device_results import write_device_results
 from support.device_study import device_configuration, device_study, published_numbers
 
 STUDY = device_study()
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("results") / "toy_devices"
-    write_device_results(root)
-    return root
-
-
-def frames_of(results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFrame], Labels]:
+def frames_of(device_results: Path, scale: str, name: str) -> tuple[dict[str, pd.DataFrame], Labels]:
     """What a drawing function takes."""
     about, frames = FIGURES[name], {}
     for key, paths in drawing.required_tables(STUDY, scale, name).items():
-        parts = [tables.read(results / p, **about.filters.get(key, {})).assign(source=p) for p in paths]
+        parts = [
+            tables.read(device_results / p, **about.filters.get(key, {})).assign(source=p) for p in paths
+        ]
         frames[key] = pd.concat(parts, ignore_index=True)
     if about.subject == "problem":
         return frames, DesignLabels.of(STUDY, scale)
     published = published_numbers()
     frames["published"] = published[published["scale"] == scale]
-    columns = tables.schema(results / f"features/{scale}.parquet")
+    columns = tables.schema(device_results / f"features/{scale}.parquet")
     return frames, Labels(STUDY, scale, columns)
 
 
 @functools.cache
-def drawn(results: Path, scale: str, name: str) -> Figure:
-    frames, labels = frames_of(results, scale, name)
+def drawn(device_results: Path, scale: str, name: str) -> Figure:
+    frames, labels = frames_of(device_results, scale, name)
     with style.sheet():
         return FIGURES[name].draw(frames, labels)
 
 
-def draw(results: Path, scale: str, name: str, output: Path, study=STUDY) -> None:
+def draw(device_results: Path, scale: str, name: str, output: Path, study=STUDY) -> None:
     inputs = {
-        k: [results / p for p in paths] for k, paths in drawing.required_tables(study, scale, name).items()
+        k: [device_results / p for p in paths]
+        for k, paths in drawing.required_tables(study, scale, name).items()
     }
     published = published_numbers()
     drawing.draw(name, inputs, study, scale, output, published=published[published["scale"] == scale])
@@ -131,8 +126,8 @@ def test_a_scale_without_interpretation_or_targets_has_fewer_figures():
     ("scale", "name"),
     [("gap", "parity"), ("gap", "maps"), ("efficiency", "nesting"), ("absorbers", "shortlist_map")],
 )
-def test_a_figure_is_a_valid_svg_with_a_title(results, tmp_path, scale, name):
-    draw(results, scale, name, tmp_path / "figure.svg")
+def test_a_figure_is_a_valid_svg_with_a_title(device_results, tmp_path, scale, name):
+    draw(device_results, scale, name, tmp_path / "figure.svg")
     root = ElementTree.parse(tmp_path / "figure.svg").getroot()
     assert root.tag.endswith("svg")
     title = root.find(".//{http://purl.org/dc/elements/1.1/}title")
@@ -142,8 +137,8 @@ def test_a_figure_is_a_valid_svg_with_a_title(results, tmp_path, scale, name):
 
 
 @pytest.mark.parametrize(("scale", "name"), drawing.available(STUDY))
-def test_panels_are_labelled_inside_the_figure_and_apart(results, scale, name):
-    figure = drawn(results, scale, name)
+def test_panels_are_labelled_inside_the_figure_and_apart(device_results, scale, name):
+    figure = drawn(device_results, scale, name)
     figure.draw_without_rendering()
     boxes = [ax.get_tightbbox() for ax in figure.axes if ax.axison]
     for box in boxes:
@@ -161,35 +156,35 @@ def test_panels_are_labelled_inside_the_figure_and_apart(results, scale, name):
             assert ax.get_xlabel() or ax.get_label() == "<colorbar>"
 
 
-def test_units_come_from_the_tables(results):
-    assert "True (eV)" in texts(drawn(results, "gap", "parity"))
-    assert any("(eV)" in text and "MAE" in text for text in texts(drawn(results, "gap", "errors")))
-    assert any(text.endswith("(%)") for text in texts(drawn(results, "efficiency", "devices")))
+def test_units_come_from_the_tables(device_results):
+    assert "True (eV)" in texts(drawn(device_results, "gap", "parity"))
+    assert any("(eV)" in text and "MAE" in text for text in texts(drawn(device_results, "gap", "errors")))
+    assert any(text.endswith("(%)") for text in texts(drawn(device_results, "efficiency", "devices")))
 
 
 @pytest.mark.parametrize(("scale", "kind"), [("gap", "errors"), ("absorbers", "front")])
-def test_svg_is_the_same_on_every_run(results, tmp_path, scale, kind):
+def test_svg_is_the_same_on_every_run(device_results, tmp_path, scale, kind):
     for name in ("one.svg", "two.svg"):
-        draw(results, scale, kind, tmp_path / name)
+        draw(device_results, scale, kind, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
-def test_parity_states_the_errors_of_the_folds(results):
-    frames, _ = frames_of(results, "gap", "parity")
+def test_parity_states_the_errors_of_the_folds(device_results):
+    frames, _ = frames_of(device_results, "gap", "parity")
     rows = frames["predictions"]
     rows = rows[(rows["model"] == "recommended") & (rows["protocol"] == "strict")]
     mae = (rows["true"] - rows["mean"]).abs().groupby(rows["fold"]).mean()
     wanted = f"MAE {format_significant(mae.mean())} ± {format_significant(float(np.std(mae)), 2)} eV"
-    assert any(wanted in text for text in texts(drawn(results, "gap", "parity")))
+    assert any(wanted in text for text in texts(drawn(device_results, "gap", "parity")))
 
 
-def test_parity_rings_flagged_labels(results):
-    assert "label flagged as suspect" in texts(drawn(results, "gap", "parity"))
-    assert "label flagged as suspect" not in texts(drawn(results, "efficiency", "parity"))
+def test_parity_rings_flagged_labels(device_results):
+    assert "label flagged as suspect" in texts(drawn(device_results, "gap", "parity"))
+    assert "label flagged as suspect" not in texts(drawn(device_results, "efficiency", "parity"))
 
 
-def test_published_values_are_hollow_and_only_under_their_split(results):
-    figure = drawn(results, "gap", "errors")
+def test_published_values_are_hollow_and_only_under_their_split(device_results):
+    figure = drawn(device_results, "gap", "errors")
     panels = {ax.get_title("left"): ax for ax in figure.axes}
     diamonds = {
         title: [line for line in ax.lines if line.get_marker() == "D"] for title, ax in panels.items()
@@ -201,10 +196,10 @@ def test_published_values_are_hollow_and_only_under_their_split(results):
     assert values == [0.127, 0.150, 0.235]
 
 
-def test_errors_are_sorted_by_validation_error(results):
-    figure = drawn(results, "gap", "errors")
+def test_errors_are_sorted_by_validation_error(device_results):
+    figure = drawn(device_results, "gap", "errors")
     metrics = tables.read(
-        results / "metrics/gap.parquet", metric="mae", split="validation", seed=-1, repeat=0
+        device_results / "metrics/gap.parquet", metric="mae", split="validation", seed=-1, repeat=0
     )
     metrics = metrics[(metrics["fold"] >= 0) & (metrics["protocol"] == "strict")]
     best = metrics.groupby("model")["value"].mean().sort_values(ascending=False).index
@@ -213,7 +208,7 @@ def test_errors_are_sorted_by_validation_error(results):
     assert names == [labels.model(name) for name in best]
 
 
-def test_devices_stand_at_the_stated_gap_where_none_is_passed_down(results):
+def test_devices_stand_at_the_stated_gap_where_none_is_passed_down(device_results):
     content = device_configuration()
     content["scales"]["efficiency"]["pass_prediction"] = False
     columns = content["datasets"]["devices"]["columns"]
@@ -221,7 +216,7 @@ def test_devices_stand_at_the_stated_gap_where_none_is_passed_down(results):
     study = study_from(content)
     assert ("efficiency", "devices") in drawing.available(study)
     assert "data/devices.parquet" in drawing.required_tables(study, "efficiency", "devices")["data"]
-    frames, labels = frames_of(results, "efficiency", "devices")
+    frames, labels = frames_of(device_results, "efficiency", "devices")
     gap = np.where(np.arange(180) % 3 == 0, np.nan, 1.6)
     frames["data"] = pd.DataFrame({"row_id": np.arange(180), "band_gap": gap})
     known = {"band_gap": Column("float64", unit="eV", description="stated gap, as is"), **labels.columns}
@@ -230,8 +225,8 @@ def test_devices_stand_at_the_stated_gap_where_none_is_passed_down(results):
     assert sum(len(line.get_xdata()) for line in figure.axes[0].lines) == 120
 
 
-def test_sweep_marks_the_size_in_use(results):
-    assert "in use: 3" in texts(drawn(results, "gap", "sweep"))
+def test_sweep_marks_the_size_in_use(device_results):
+    assert "in use: 3" in texts(drawn(device_results, "gap", "sweep"))
 
 
 def test_nesting_does_not_colour_what_either_test_denies():
@@ -253,19 +248,19 @@ def test_nesting_does_not_colour_what_either_test_denies():
     assert colours == [style.BLUE, style.GREY, style.GREY]
 
 
-def test_calibration_reads_the_headline_predictor_only(results):
-    frames, labels = frames_of(results, "gap", "calibration")
-    figure = drawn(results, "gap", "calibration")
+def test_calibration_reads_the_headline_predictor_only(device_results):
+    frames, labels = frames_of(device_results, "gap", "calibration")
+    figure = drawn(device_results, "gap", "calibration")
     rows = frames["calibration"]
     rows = rows[(rows["model"] == "recommended") & (rows["protocol"] == "strict")].sort_values("level")
     line = next(line for line in figure.axes[0].lines if line.get_label() == labels.protocol("strict"))
     np.testing.assert_allclose(line.get_ydata(), 100 * rows["interval"])
 
 
-def test_a_table_with_no_row_to_draw_is_an_error(results, tmp_path):
+def test_a_table_with_no_row_to_draw_is_an_error(device_results, tmp_path):
     empty = tmp_path / "empty.parquet"
     tables.write(empty, pd.DataFrame(columns=list(tables.METRICS)), tables.METRICS)
-    inputs = {"metrics": empty, "features": results / "features/gap.parquet"}
+    inputs = {"metrics": empty, "features": device_results / "features/gap.parquet"}
     with pytest.raises(InputError, match="no row to draw the figure 'errors' of 'gap'"):
         drawing.draw("errors", inputs, STUDY, "gap", tmp_path / "x.svg", published=published_numbers())
     assert not (tmp_path / "x.svg").exists()
@@ -305,9 +300,11 @@ def test_numbers_are_short(value, text):
     assert format_significant(value) == text
 
 
-def test_rates_of_methods_are_those_of_all_seeds_with_their_intervals(results):
-    metrics = tables.read(results / "search/absorbers/metrics.parquet", metric="hit", judge="trees", seed=-1)
-    figure = drawn(results, "absorbers", "methods")
+def test_rates_of_methods_are_those_of_all_seeds_with_their_intervals(device_results):
+    metrics = tables.read(
+        device_results / "search/absorbers/metrics.parquet", metric="hit", judge="trees", seed=-1
+    )
+    figure = drawn(device_results, "absorbers", "methods")
     [trees] = [c for c in figure.axes[0].containers if c.get_label() == "trees"]
     by_method = metrics.set_index("method").loc[
         ["random", "genetic_search", "ranking", "uniform", "training"]
@@ -318,21 +315,21 @@ def test_rates_of_methods_are_those_of_all_seeds_with_their_intervals(results):
     np.testing.assert_allclose(ends, 100 * by_method[["low", "high"]].to_numpy())
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     count = tables.read(
-        results / "search/absorbers/metrics.parquet", metric="candidates", seed=-1, method="random"
+        device_results / "search/absorbers/metrics.parquet", metric="candidates", seed=-1, method="random"
     )
     assert names[0] == f"Random ({count['value'].item():.0f})"
 
 
-def test_verified_materials_that_were_trained_on_are_hollow_and_do_not_count(results):
-    figure = drawn(results, "absorbers", "verification")
+def test_verified_materials_that_were_trained_on_are_hollow_and_do_not_count(device_results):
+    figure = drawn(device_results, "absorbers", "verification")
     faces = {c.get_label(): c[0].get_markerfacecolor() for c in figure.axes[0].containers}
     assert faces == {"not trained on, ± 1 σ": style.BLUE, "trained on, ± 1 σ": "white"}
     assert "MAE 0.120 eV\n4 of 6 within 2 σ" in texts(figure)
 
 
-def test_the_shortlist_is_numbered_where_numbers_have_room(results):
-    figure = drawn(results, "absorbers", "front")
-    shortlist = tables.read(results / "search/absorbers/shortlist.parquet")
+def test_the_shortlist_is_numbered_where_numbers_have_room(device_results):
+    figure = drawn(device_results, "absorbers", "front")
+    shortlist = tables.read(device_results / "search/absorbers/shortlist.parquet")
     numbers = [text.get_text() for text in figure.axes[0].texts]
     assert numbers[0] == "1"
     assert 1 < len(numbers) <= front.NUMBERED
@@ -340,9 +337,9 @@ def test_the_shortlist_is_numbered_where_numbers_have_room(results):
     assert "detailed-balance limit" in texts(figure)
 
 
-def test_many_protocols_and_models_fit(results):
+def test_many_protocols_and_models_fit(device_results):
     """Twelve models and four protocols: no label leaves its figure."""
-    frames, labels = frames_of(results, "efficiency", "errors")
+    frames, labels = frames_of(device_results, "efficiency", "errors")
     more = [
         frames["metrics"][frames["metrics"]["model"] == "ridge"].assign(model=f"a_baseline_with_a_name_{i}")
         for i in range(12)
@@ -364,9 +361,9 @@ def study_with(more: list[pd.DataFrame]):
     return study_from(content)
 
 
-def test_points_beyond_some_hundreds_lose_their_bars(results):
-    frames, labels = frames_of(results, "gap", "parity")
-    few = drawn(results, "gap", "parity")
+def test_points_beyond_some_hundreds_lose_their_bars(device_results):
+    frames, labels = frames_of(device_results, "gap", "parity")
+    few = drawn(device_results, "gap", "parity")
     assert any(ax.containers for ax in few.axes)
     rows = frames["predictions"]
     many = pd.concat([rows.assign(row_id=rows["row_id"] + 1000 * i) for i in range(6)])

@@ -20,7 +20,6 @@ from nestmat.labels.scales import Labels
 from nestmat.report import write as report_writer
 from nestmat.report.registry import required_tables
 from nestmat.report.source import Source
-from support.device_results import write_device_results
 from support.device_study import device_configuration, device_study, published_numbers
 
 COMMAND = "snakemake --cores 2 --configfile toy.yaml"
@@ -38,10 +37,10 @@ def published() -> dict[str, pd.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("results") / "toy_devices"
-    study = write_device_results(root)
-    for scale, name in drawing.available(study):
+def results(device_results, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("report") / "toy_devices"
+    shutil.copytree(device_results, root)
+    for scale, name in drawing.available(device_study()):
         path = root / f"figures/{scale}/{name}.svg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(SVG)

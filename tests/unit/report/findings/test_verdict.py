@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -19,7 +17,6 @@ from nestmat.report.registry import SECTIONS
 from nestmat.report.source import Source
 from nestmat.report.write import render_page
 from support.absorber_problem import labels_of
-from support.device_results import write_device_results
 from support.device_study import device_configuration, device_problem
 from support.report_text import plain, section_text
 
@@ -101,15 +98,8 @@ def test_no_hit_by_all_judges_has_its_sentence():
     assert found == "No method has a candidate that all judges call a hit."
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("results") / "toy_devices"
-    write_device_results(root)
-    return root
-
-
-def test_promises_are_those_of_the_method_of_the_shortlist(results):
-    metrics = tables.read(results / "search/absorbers/metrics.parquet")
+def test_promises_are_those_of_the_method_of_the_shortlist(device_results):
+    metrics = tables.read(device_results / "search/absorbers/metrics.parquet")
     rows = metrics[(metrics["metric"] == "optimism:efficiency.PCE") & (metrics["seed"] == -1)]
     size = rows.set_index("method")["value"]["ranking"]
     variables = {"promises": promises(MethodMetrics(metrics, labels_of()))}
@@ -120,12 +110,12 @@ def test_promises_are_those_of_the_method_of_the_shortlist(results):
     )
 
 
-def test_a_problem_without_methods_has_a_chapter_but_no_verdict(results):
+def test_a_problem_without_methods_has_a_chapter_but_no_verdict(device_results):
     content = copy.deepcopy(device_configuration())
     for key in list(content["search"]["absorbers"]):
         if key in ("methods", "judges", "shortlist", "verify", "retrain"):
             del content["search"]["absorbers"][key]
-    source = Source(study_from(content), results)
+    source = Source(study_from(content), device_results)
     text = plain(render_page(source, parts=["search"]))
     assert "Targets and space Target. Power conversion efficiency" in text
     assert "Methods and judges" not in text

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import numpy as np
-import pytest
 import torch
 
 from nestmat import tables
@@ -16,7 +15,6 @@ from nestmat.labels.scales import Labels
 from nestmat.paths import ROOT
 from nestmat.report.registry import SECTIONS
 from nestmat.report.source import Source
-from support.device_results import write_device_results
 from support.device_study import device_study, published_numbers
 from support.pool_searches import table
 from support.report_text import section_text
@@ -24,18 +22,11 @@ from support.report_text import section_text
 torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    root = tmp_path_factory.mktemp("results") / "toy_devices"
-    write_device_results(root)
-    return root
-
-
-def test_findings_name_results_and_what_models_were_trained_on(results):
-    source = Source(device_study(), results, {"gap": published_numbers()})
+def test_findings_name_results_and_what_models_were_trained_on(device_results):
+    source = Source(device_study(), device_results, {"gap": published_numbers()})
     found = SECTIONS["search"]().numbers(source, "gap")
     text = section_text("search", found, "summary", "Gap")
-    gaps = tables.read(results / "data/gaps.parquet")["Gap"]
+    gaps = tables.read(device_results / "data/gaps.parquet")["Gap"]
     assert f"is {gaps.max():.3f} eV" in text
     assert "(published 49.3" in text
     assert re.search(r"Part of the pool seen, as published\. Descriptors [^;]*\(published 14\.7", text)
@@ -43,7 +34,7 @@ def test_findings_name_results_and_what_models_were_trained_on(results):
     assert f"{against.format('trained on the labels that are sought')} As published: NestedAE latents" in text
     assert against.format("that saw no label") not in text
     assert section_text("search", found, "summary", "other") == ""
-    pool = tables.read(results / "pool/gap.parquet")
+    pool = tables.read(device_results / "pool/gap.parquet")
     searches = pools.select_trials(pool, "latents", "sound", 4)
     rows = {(of["label"], row["strategy"]): row for of in found["table"] for row in of["rows"]}
     assert rows["NestedAE latents", "batches of 4"]["share"].mean() == searches["share"].mean()

@@ -11,25 +11,17 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.search.pool.trials import ORDER, POOL, describe
 from nestmat.training.scale_data import ScaleData
-from support.device_results import write_device_results
 from support.pool_searches import search
 
 torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    root = tmp_path_factory.mktemp("results") / "toy_devices"
-    write_device_results(root)
-    return root
-
-
-def test_tables_hold_the_labels_read_until_the_best_row(results):
-    pool, order = (tables.read(results / f"pool/gap{end}.parquet") for end in ("", ".order"))
+def test_tables_hold_the_labels_read_until_the_best_row(device_results):
+    pool, order = (tables.read(device_results / f"pool/gap{end}.parquet") for end in ("", ".order"))
     assert list(pool) == list(POOL)
     assert list(order) == list(ORDER)
-    facts = tables.provenance(results / "pool/gap.parquet")
-    gaps = tables.read(results / "data/gaps.parquet")
+    facts = tables.provenance(device_results / "pool/gap.parquet")
+    gaps = tables.read(device_results / "data/gaps.parquet")
     [best] = facts["best"]
     assert best["Gap"] == gaps["Gap"].max()
     assert best["formula"] == gaps.loc[gaps["Gap"].idxmax(), "formula"]
@@ -50,20 +42,20 @@ def test_tables_hold_the_labels_read_until_the_best_row(results):
     assert (views["view"] == views["trial"] % 2).all()
 
 
-def test_searches_repeat_and_can_minimise(results, tmp_path):
-    one, other = (search(results, tmp_path) for _ in range(2))
+def test_searches_repeat_and_can_minimise(device_results, tmp_path):
+    one, other = (search(device_results, tmp_path) for _ in range(2))
     pd.testing.assert_frame_equal(one, other)
-    search(results, tmp_path, goal="minimise")
-    gaps = tables.read(results / "data/gaps.parquet")["Gap"]
+    search(device_results, tmp_path, goal="minimise")
+    gaps = tables.read(device_results / "data/gaps.parquet")["Gap"]
     facts = tables.provenance(tmp_path / "pool.parquet")
     assert {row["Gap"] for row in facts["best"]} == {gaps.min()}
     order = tables.read(tmp_path / "order.parquet")
     assert (order[order["place"] < 6]["value"] > gaps.min()).all()
 
 
-def test_rows_are_standardised_with_a_view_for_each_member(results):
-    data = ScaleData.read(results / "features/gap.parquet")
-    path = results / "latents/gap/strict/nestedae.parquet"
+def test_rows_are_standardised_with_a_view_for_each_member(device_results):
+    data = ScaleData.read(device_results / "features/gap.parquet")
+    path = device_results / "latents/gap/strict/nestedae.parquet"
     x = describe(data, ["descriptors"], path)
     assert x.shape == (2, 120, 5)
     np.testing.assert_allclose(x.mean(axis=1), 0, atol=1e-12)
@@ -73,9 +65,11 @@ def test_rows_are_standardised_with_a_view_for_each_member(results):
     assert np.corrcoef(x[1, :, 4], latents)[0, 1] == pytest.approx(1)
 
 
-def test_a_row_without_latents_is_refused(results, tmp_path):
-    path = results / "latents/gap/strict/nestedae.parquet"
+def test_a_row_without_latents_is_refused(device_results, tmp_path):
+    path = device_results / "latents/gap/strict/nestedae.parquet"
     frame = tables.read(path)
     tables.write(tmp_path / "latents.parquet", frame[frame["row_id"] != 7], tables.schema(path))
     with pytest.raises(InputError, match="has no latents of members"):
-        search(results, tmp_path, representations={"z": []}, latents={"z": tmp_path / "latents.parquet"})
+        search(
+            device_results, tmp_path, representations={"z": []}, latents={"z": tmp_path / "latents.parquet"}
+        )
