@@ -55,8 +55,8 @@ run: $(INSTALLED) ## run the default study, or STUDY=file.yaml, and print the pa
 	    $(if $(STUDY),--configfile $(STUDY)) $(ARGS)
 	echo "Report: $(CURDIR)/results/$$(sed -n 's/^study: *//p' $(or $(STUDY),config.yaml))/report.html"
 
-test: $(INSTALLED) ## run the test suite, a worker a core
-	python -m pytest --numprocesses $$(nproc) --dist loadfile $(ARGS)
+test: $(INSTALLED) ## run the test suite, a worker a core, eight at most (1 GB each)
+	python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) ## check style, types and workflow
 	ruff check .
