@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import r2_score, roc_auc_score
 
 from nestmat.evaluation.estimators.extra_trees import ExtraTrees
 from nestmat.evaluation.estimators.registry import BASELINES
+from nestmat.evaluation.estimators.xgboost import XGBoost
 
 
 @pytest.mark.parametrize("name", sorted(BASELINES))
@@ -22,6 +23,33 @@ def test_every_kind_of_numbers_fits_and_predicts(name):
     assert (std > 0).all() if kind.has_standard_deviation() else np.isnan(std).all()
 
 
+@pytest.mark.parametrize("name", sorted(name for name in BASELINES if BASELINES[name].predicts_numbers()))
+def test_errors_do_not_depend_on_the_unit(name):
+    kind = BASELINES[name]()
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(90, 4))
+    y = 3.0 + np.sin(x[:, 0]) + 0.5 * x[:, 1] + 0.1 * rng.normal(size=90)
+    scores, spreads = [], []
+    for unit in (1.0, 1e-9):
+        mean, std = kind.predict(kind.fit(x[:60], y[:60] * unit, seed=0), x[60:])
+        scores.append(r2_score(y[60:], mean / unit))
+        spreads.append(std.mean() / unit)
+    assert scores[1] == pytest.approx(scores[0], abs=1e-3)
+    assert scores[0] > 0.3 or name == "mean"
+    # Rounding breaks ties between splits in another way.
+    np.testing.assert_allclose(spreads[1], spreads[0], rtol=0.01)
+
+
+def test_a_loss_of_positive_numbers_is_given_positive_numbers():
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(80, 2))
+    y = 1e-9 * np.exp(x[:, 0])
+    kind = XGBoost(n_estimators=50, max_depth=3, objective="reg:gamma")
+    mean, _ = kind.predict(kind.fit(x[:60], y[:60], seed=0), x[60:])
+    assert (mean > 0).all()
+    assert r2_score(np.log(y[60:]), np.log(mean)) > 0.7
+
+
 @pytest.mark.parametrize("name", ["nusvr", "xgboost", "gaussian_process"])
 def test_a_fit_from_another_keeps_its_parameters(name):
     kind = BASELINES[name]()
@@ -30,10 +58,10 @@ def test_a_fit_from_another_keeps_its_parameters(name):
     y = np.sin(x[:, 0]) + 0.1 * rng.normal(size=60)
     model = kind.fit(x, y, seed=0)
     again = kind.fit(x[:50], y[:50], seed=0, start=model)
+    searched, kept = (m.regressor_[-1] for m in (model, again))
     if name == "gaussian_process":
-        assert again[-1].n_iter_ < model[-1].n_iter_
+        assert kept.n_iter_ < searched.n_iter_
     else:
-        searched, kept = (m.regressor_[-1] if name == "nusvr" else m[-1] for m in (model, again))
         parameters = kept.get_params()
         assert searched.best_params_ == {key: parameters[key] for key in searched.best_params_}
         assert not hasattr(kept, "best_params_")
@@ -44,7 +72,7 @@ def test_the_spread_of_a_forest_is_that_of_the_labels_in_its_leaves():
     x, y = rng.normal(size=(50, 2)), rng.normal(size=50)
     kind = ExtraTrees(n_estimators=7, min_samples_leaf=5)
     model = kind.fit(x, y, seed=0)
-    forest = model[-1]
+    forest = model.regressor_[-1]
     leaves, new = forest.apply(x), forest.apply(x[:3])
     labels = [[y[leaves[:, tree] == new[row, tree]] for tree in range(7)] for row in range(3)]
     expected = [np.var([v.mean() for v in row]) + np.mean([v.var() for v in row]) for row in labels]

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.preprocessing import StandardScaler
 
 from nestmat.design.judges.learned import LearnedJudge, Numbers, Predict
 from nestmat.design.judges.registry import JUDGES
@@ -27,10 +29,14 @@ class Trees(LearnedJudge):
 
     def fit_target(self, x: Numbers, y: Numbers, floor: float | None) -> Predict:
         """The trees of one target, which take no notice of a floor."""
-        model = ExtraTreesRegressor(self.trees, random_state=0).fit(x, y)
+        # Trees do not split targets of a variance near the rounding error of 1, whatever their unit.
+        forest = ExtraTreesRegressor(self.trees, random_state=0)
+        model = TransformedTargetRegressor(forest, transformer=StandardScaler()).fit(x, y)
+        scale = model.transformer_.scale_[0]
 
         def predict(features: Numbers) -> tuple[Numbers, Numbers]:
-            by_tree = np.stack([tree.predict(features.astype(np.float32)) for tree in model.estimators_])
-            return by_tree.mean(axis=0), by_tree.std(axis=0)
+            rows = features.astype(np.float32)
+            by_tree = np.stack([tree.predict(rows) for tree in model.regressor_.estimators_])
+            return model.predict(features), by_tree.std(axis=0) * scale
 
         return predict

@@ -21,7 +21,8 @@ class BaselineKind:
 
     A kind that predicts numbers defines `regressor`, one that predicts the probability of a class defines
     `classifier`, and many define both. An estimator follows the interface of scikit-learn, and scales its
-    inputs itself. Nothing but the training rows may reach `fit`.
+    inputs itself. Numbers reach it standardised by their training rows, and what it predicts is scaled back,
+    so that no error depends on the unit of the target. Nothing but the training rows may reach `fit`.
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,7 @@ class BaselineKind:
     """Whether it is a rule so simple that every model should beat it, and is shown beside them."""
 
     def regressor(self, seed: int) -> Any:
-        """An unfitted estimator of numbers.
+        """An unfitted estimator of standardised numbers.
 
         Args:
             seed: Seed of all that is random.
@@ -56,6 +57,12 @@ class BaselineKind:
         """
         raise NotImplementedError
 
+    def target_scaler(self) -> Any:
+        """An unfitted transformer of numbers (n, 1), which is a shift and a factor at most."""
+        from sklearn.preprocessing import StandardScaler
+
+        return StandardScaler()
+
     def regressor_from(self, fitted: Any, seed: int) -> Any:
         """An unfitted estimator of numbers for some of the rows that ``fitted`` was fitted to.
 
@@ -69,7 +76,7 @@ class BaselineKind:
         return self.regressor(seed)
 
     def standard_deviation(self, fitted: Any, x: Numbers) -> Numbers:
-        """Standard deviation of predicted numbers, (n,).
+        """Standard deviation of predicted numbers in the unit that ``fitted`` learned in, (n,).
 
         A kind without this method is given the residual of predictions held out inside the training rows.
 
@@ -112,13 +119,15 @@ class BaselineKind:
             y: Targets, (n,); of a class 0 or 1.
             seed: Seed of all that is random.
             classes: Whether the target is a class.
-            start: Estimator of numbers fitted to these and further rows, see `regressor_from`.
+            start: What `fit` returned for these and further rows, see `regressor_from`.
         """
         if classes:
-            estimator = self.classifier(seed)
-        else:
-            estimator = self.regressor(seed) if start is None else self.regressor_from(start, seed)
-        return estimator.fit(x, y)
+            return self.classifier(seed).fit(x, y)
+        from sklearn.compose import TransformedTargetRegressor
+
+        regressor = self.regressor(seed) if start is None else self.regressor_from(start.regressor_, seed)
+        # Libraries compare errors and gains with absolute limits: in a small unit trees would not split.
+        return TransformedTargetRegressor(regressor, transformer=self.target_scaler()).fit(x, y)
 
     def predict(self, fitted: Any, x: Numbers, classes: bool = False) -> tuple[Numbers, Numbers]:
         """Mean, of a class its probability, and standard deviation, NaN where none is stated; (n,) each.
@@ -132,4 +141,6 @@ class BaselineKind:
         if classes:
             return fitted.predict_proba(x)[:, 1], none
         mean = fitted.predict(x)
-        return mean, self.standard_deviation(fitted, x) if self.has_standard_deviation() else none
+        if not self.has_standard_deviation():
+            return mean, none
+        return mean, self.standard_deviation(fitted.regressor_, x) * fitted.transformer_.scale_[0]

@@ -22,6 +22,7 @@ _CLASSIFICATION = {
     "colsample_bytree": 0.5,
     "n_jobs": 1,
 }
+_POSITIVE_OBJECTIVES = ("count:poisson", "reg:gamma", "reg:squaredlogerror", "reg:tweedie")
 
 
 @BASELINES.register("xgboost")
@@ -64,6 +65,12 @@ class XGBoost(BaselineKind):
         bag = BaggingRegressor(boosted, n_estimators=3, bootstrap=False, random_state=seed)
         options = {f"estimator__{name}": value for name, value in self.stated_options().items()}
         return make_pipeline(tune_regressor(bag, _GRID, options, 3, seed))
+
+    def target_scaler(self) -> Any:
+        """Without a shift for losses that are defined for positive numbers alone."""
+        from sklearn.preprocessing import StandardScaler
+
+        return StandardScaler(with_mean=self.objective not in _POSITIVE_OBJECTIVES)
 
     def regressor_from(self, fitted: Any, seed: int) -> Any:
         """With the parameters that were chosen on all training rows."""
