@@ -5,7 +5,7 @@ min_version("9.27")
 
 from nestmat.config.dft import DFT_TABLES
 from nestmat.config.loading import study_from
-from nestmat.plan.parts import added_results, rule_files
+from nestmat.plan.parts import added_results, predictor_results, rule_files
 
 # Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
 # What a user's PYTHONPATH holds stays behind it: an interpreter with GPAW may need it.
@@ -45,11 +45,12 @@ localrules:
 
 
 rule all:
-    """The report of the study, the record of the run, and the runs in MLflow."""
+    """The report of the study, its predictor, the record of the run, and the runs in MLflow."""
     default_target: True
     input:
         report="<results>/report.html",
         run_config="<results>/run_config.yaml",
+        predictor=[f"<results>/{file}" for file in predictor_results(STUDY)],
         parts=added_results(STUDY),
         tracking=branch(STUDY.tracking == "off", then=[], otherwise="<results>/tracking.json"),
 

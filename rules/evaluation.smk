@@ -1,5 +1,5 @@
 # Evaluation.
-# In: predictions of models. Out: predictions of the baselines and of the recommended stack, metrics, the comparison of
+# In: predictions of models. Out: predictions and fits of the baselines, predictions of the recommended stack, metrics, the comparison of
 # nested with single-scale models, simulated devices with their physics, interpretation and maps of the latents, what
 # the latents of semi-supervised models keep.
 from nestmat.data.targets import class_targets
@@ -12,7 +12,7 @@ lineage = lookup("use == 'scale' and subject == '{scale}'", within=lineages)
 
 
 rule compare_baselines:
-    """Predictions of the baselines of a scale."""
+    """Predictions of the baselines of a scale, and the fits that predict new rows."""
     input:
         features="<results>/features/{scale}.parquet",
         folds="<results>/folds/{scale}.parquet",
@@ -20,6 +20,7 @@ rule compare_baselines:
         kinds=code_of(BASELINES, ask(STUDY.scales, "baseline_kinds_in", "scale", "protocol")),
     output:
         predictions="<results>/predictions/{scale}/{protocol}/baselines.parquet",
+        fits="<results>/models/{scale}/{protocol}/baselines.zip",
     log:
         "<logs>/compare_baselines/{scale}.{protocol}.log",
     benchmark:
@@ -32,6 +33,7 @@ rule compare_baselines:
     params:
         baselines=ask(STUDY.scales, "baselines_in", "scale", "protocol"),
         stacked=ask(STUDY.scales, "stack_learned_in", "scale", "protocol"),
+        kept=ask(STUDY.scales, "kept_baselines", "scale", "protocol"),
     message:
         "Fit the baselines of {wildcards.scale}, protocol {wildcards.protocol}"
     script:

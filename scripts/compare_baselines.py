@@ -1,11 +1,13 @@
 """Fit baselines on the folds of a protocol.
 
-Inputs: features and folds of a scale. Output: predictions of all baselines, in the unit of the target.
+Inputs: features and folds of a scale. Outputs: predictions of all baselines, in the unit of the target; the
+fits of those that predict new rows.
 """
 
 from typing import Any
 
 from nestmat.evaluation.baselines import compare_baselines
+from nestmat.evaluation.fitted_baselines import FitsToKeep
 from nestmat.logs import job_log
 
 
@@ -22,6 +24,7 @@ def main(snakemake: Any) -> None:
             stacked=params.stacked["members"],
             inner_folds=params.stacked["inner_folds"],
             threads=snakemake.threads,
+            keep=FitsToKeep(snakemake.output.fits, params.kept),
         )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -82,6 +84,35 @@ def test_new_materials_are_predicted_from_csv_and_parquet(folder, monkeypatch, e
     first = 2 if ending == "csv" else 1
     assert tables.read(folder / f"{ending}.parquet")["row"].tolist() == [first]
     assert tables.read(folder / f"{ending}.rejects.parquet")["row"].tolist() == [first + 1]
+
+
+def predict(*arguments: str) -> int:
+    return cli.main(
+        ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "o.parquet", *arguments]
+    )
+
+
+def test_training_rows_are_predicted_as_by_the_stack_in_the_report(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert predict() == 0
+    again = tables.read("o.parquet").set_index("row").sort_index()
+    recommended = tables.read("results/mine/predictions/materials/strict/recommended.parquet", fold=-1)
+    # The header is line 1.
+    before = recommended.assign(row=recommended["row_id"] + 2).set_index("row").sort_index()
+    np.testing.assert_allclose(again["mean"], before["mean"], rtol=1e-6)
+    np.testing.assert_allclose(again["std"], before["std"], rtol=1e-6)
+
+
+def test_without_the_fitted_baselines_nothing_is_fitted_but_asked_for(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    fits = Path("results/mine/models/materials/strict/baselines.zip")
+    content = fits.read_bytes()
+    fits.unlink()
+    try:
+        assert predict() == 2
+        assert "baselines.zip: The fitted baselines of the recommended" in capsys.readouterr().err
+    finally:
+        fits.write_bytes(content)
 
 
 def test_a_second_run_does_nothing(folder):

@@ -63,10 +63,13 @@ def new(arguments: argparse.Namespace) -> None:
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Run what the report of a study needs; print its path."""
+    """Run what the report of a study and its predictor need; print the path of the report."""
+    from nestmat.plan.parts import predictor_results
+
     study, file = _load(arguments.study)
     target = f"results/{study.study}/report.html"
-    command = [sys.executable, "-m", "snakemake", target, "--cores", arguments.cores]
+    targets = [target, *(f"results/{study.study}/{path}" for path in predictor_results(study))]
+    command = [sys.executable, "-m", "snakemake", *targets, "--cores", arguments.cores]
     command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
     status = subprocess.run(command).returncode
     if status == 0:

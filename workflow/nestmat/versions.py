@@ -19,6 +19,7 @@ PACKAGES = (
     "scikit-learn",
     "scipy",
     "xgboost-cpu",
+    "skops",
     "pymatgen",
     "matminer",
     "snakemake",

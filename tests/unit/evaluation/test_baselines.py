@@ -7,9 +7,11 @@ from pydantic import ValidationError
 from sklearn.neighbors import KNeighborsRegressor
 
 from nestmat import tables
+from nestmat.config.baselines import Baseline
 from nestmat.errors import InputError
-from nestmat.evaluation.baselines import compare_baselines, predict_baseline
+from nestmat.evaluation.baselines import BaselineInputs, compare_baselines, predict_baseline
 from nestmat.evaluation.estimators.registry import BASELINES
+from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
 from nestmat.evaluation.stack import recommend_predictor
 from nestmat.plugins import load_plugins
 from nestmat.training.inner_folds import RowSplit
@@ -83,8 +85,28 @@ def test_baselines_do_not_depend_on_the_number_of_threads(scale, tmp_path):
     pd.testing.assert_frame_equal(one, two)
 
 
+def test_fits_on_every_row_are_kept_and_predict_as_they_did(scale, tmp_path):
+    features, folds = scale()
+    keep = FitsToKeep(tmp_path / "fits.zip", ["forest", "xgboost", "process"])
+    found = compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", STACK, 2, keep=keep)
+    baselines = {name: Baseline.model_validate(QUICK[name]) for name in keep.baselines}
+    fits, frame = read_fits(keep.path, baselines), tables.read(features)
+    with pytest.raises(InputError, match="does not hold the baseline 'ridge'"):
+        read_fits(keep.path, {"ridge": Baseline.model_validate(QUICK["ridge"])})
+    for name, baseline in baselines.items():
+        for target in ("y", "v"):
+            inputs = BaselineInputs.of(frame[frame[target].notna()], features)
+            mean, std = predict_baseline(baseline, fits[name], inputs)[target]
+            of_all = found[(found["model"] == name) & (found["target"] == target) & (found["fold"] == -1)]
+            before = of_all[of_all["split"] == "train"]
+            np.testing.assert_allclose(mean, before["mean"], rtol=1e-12, atol=1e-12)
+            if np.isfinite(std).all():
+                np.testing.assert_allclose(std, before["std"], rtol=1e-12)
+
+
 PLUGIN = """
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -101,6 +123,11 @@ class Neighbours(BaselineKind):
         neighbours: Their number.
     \"\"\"
 
+    stored_types: ClassVar[tuple[str, ...]] = (
+        "sklearn.metrics._dist_metrics.EuclideanDistance64",
+        "sklearn.neighbors._kd_tree.KDTree",
+    )
+
     neighbours: int = 5
 
     def regressor(self, seed):
@@ -115,16 +142,21 @@ def test_a_baseline_of_a_plugin_runs_in_other_processes(scale, tmp_path):
     assert BASELINES.source("test_neighbours") == file
     nearest = {"kind": "test_neighbours", "inputs": ["a", "b"], "neighbours": 2}
     features, folds = scale()
+    keep = FitsToKeep(tmp_path / "fits.zip", ["nearest"])
     found = compare_baselines(
-        features, folds, "strict", {"nearest": nearest}, tmp_path / "p.parquet", threads=2
+        features, folds, "strict", {"nearest": nearest}, tmp_path / "p.parquet", threads=2, keep=keep
     )
     train = found[(found["fold"] == -1) & (found["target"] == "y")]
     frame = tables.read(features)
     peer = KNeighborsRegressor(2).fit(frame[["a0", "a1", "b0", "b1"]], frame["y"])
     np.testing.assert_allclose(train["mean"], peer.predict(frame[["a0", "a1", "b0", "b1"]]))
     assert (found.loc[found["split"] == "validation", "std"] > 0).all()
+    baseline = Baseline.model_validate(nearest)
+    fits = read_fits(keep.path, {"nearest": baseline})["nearest"]
+    mean, _ = predict_baseline(baseline, fits, BaselineInputs.read(features))["y"]
+    np.testing.assert_array_equal(mean, train["mean"])
     with pytest.raises(ValidationError, match="neighbour"):
-        predict_baseline(features, nearest | {"neighbour": 2}, frame)
+        Baseline.model_validate(nearest | {"neighbour": 2})
 
 
 def test_an_input_that_is_not_finite_is_named(scale, tmp_path):
@@ -172,11 +204,16 @@ def test_a_stump_finds_the_threshold_on_the_number_of_elements(class_scale, tmp_
     there = tmp_path / "s.parquet"
     tables.write(there, frame, tables.schema(features), tables.provenance(features))
     baseline = {"kind": "stump", "inputs": ["number_of_elements"]}
-    found = compare_baselines(there, folds, "half", {"rule": baseline}, tmp_path / "p.parquet")
+    keep = FitsToKeep(tmp_path / "fits.zip", ["rule"])
+    found = compare_baselines(there, folds, "half", {"rule": baseline}, tmp_path / "p.parquet", keep=keep)
     held = found[found["split"] == "validation"]
     np.testing.assert_array_equal(held["mean"], held["true"])
-    new = predict_baseline(there, baseline, frame.assign(formula="FeNiCrCoAl"))
-    assert (new["mean"] == 0).all()
+    rule = Baseline.model_validate(baseline)
+    fits = read_fits(keep.path, {"rule": rule})["rule"]
+    new = BaselineInputs.of(frame.assign(formula="FeNiCrCoAl"), there)
+    mean, std = predict_baseline(rule, fits, new, ["phase"])["phase"]
+    assert (mean == 0).all()
+    assert np.isnan(std).all()
 
 
 def test_a_class_is_predicted_by_classifiers_without_residuals(class_scale, tmp_path):

@@ -8,9 +8,11 @@ import pytest
 from scipy.optimize import minimize
 
 from nestmat import tables
+from nestmat.config.baselines import Baseline
 from nestmat.errors import InputError
 from nestmat.evaluation import calibration
-from nestmat.evaluation.baselines import compare_baselines, predict_baseline
+from nestmat.evaluation.baselines import BaselineInputs, compare_baselines, predict_baseline
+from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
 from nestmat.evaluation.stack import (
     Combination,
     convex_weights,
@@ -77,7 +79,8 @@ def test_the_stack_widens_intervals_that_are_too_narrow():
 
 def test_the_deployed_stack_is_read_back(scale, tmp_path):
     features, folds = scale()
-    compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", STACK, 2)
+    keep = FitsToKeep(tmp_path / "fits.zip", STACK)
+    compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", STACK, 2, keep=keep)
     stack, learned = recommend_predictor(
         [tmp_path / "p.parquet"] * 2, STACK, tmp_path / "r.parquet", tmp_path / "r.json"
     )
@@ -85,9 +88,10 @@ def test_the_deployed_stack_is_read_back(scale, tmp_path):
     assert len(learned) == 2 * (3 + 1)
     use = deployed(json.loads((tmp_path / "r.json").read_text()))
     assert set(use) == {"y", "v"}
-    new = tables.read(features)
-    parts = [predict_baseline(features, QUICK[name], new).query("target == 'y'") for name in STACK]
-    mean, std = use["y"].apply(*(np.column_stack([part[key] for part in parts]) for key in ("mean", "std")))
+    members = {name: Baseline.model_validate(QUICK[name]) for name in STACK}
+    fits, inputs = read_fits(keep.path, members), BaselineInputs.read(features)
+    parts = [predict_baseline(members[name], fits[name], inputs)["y"] for name in STACK]
+    mean, std = use["y"].apply(*map(np.column_stack, zip(*parts, strict=True)))
     written = stack[(stack["fold"] == -1) & (stack["target"] == "y")]
     np.testing.assert_allclose(mean, written["mean"], rtol=1e-6)
     np.testing.assert_allclose(std, written["std"], rtol=1e-6)

@@ -5,7 +5,7 @@ from nestmat.config.loading import load_study
 from nestmat.config.parts import BUILT_IN_PARTS
 from nestmat.config.study import Study
 from nestmat.paths import ROOT
-from nestmat.plan.parts import RULES, rule_files
+from nestmat.plan.parts import RULES, predictor_results, rule_files
 
 
 def test_every_part_of_the_library_has_rules_and_a_description():
@@ -24,3 +24,11 @@ def test_every_part_of_the_library_has_rules_and_a_description():
 def test_a_study_has_the_rules_of_its_parts_alone(study, rules):
     files = rule_files(load_study(ROOT / f"resources/studies/{study}.yaml"), "rules")
     assert files == [f"rules/{name}.smk" for name in rules]
+
+
+def test_scales_whose_predictor_has_baselines_keep_their_fits():
+    study = load_study(ROOT / "config.yaml")
+    assert predictor_results(study) == ["models/electronic/strict/baselines.zip"]
+    assert study.scales["electronic"].kept_baselines("strict") == ["gaussian_process"]
+    assert study.scales["electronic"].kept_baselines("halves") == []
+    assert study.scales["device"].kept_baselines("strict") == []

@@ -10,19 +10,18 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.config.baselines import Baseline
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.config.study import Study
 from nestmat.data.cells import template_parts, text_rows
 from nestmat.data.reading import read
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
-from nestmat.evaluation.baselines import predict_baseline
+from nestmat.evaluation.baselines import BaselineInputs, predict_baseline
 from nestmat.evaluation.classification import DECISION_THRESHOLD
+from nestmat.evaluation.fitted_baselines import read_fits
 from nestmat.evaluation.stack import Combination, deployed
 from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
-from nestmat.models.keys import RECOMMENDED
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.predictions import NORMAL_95
 
@@ -172,15 +171,11 @@ def _predict_scale(
 ) -> list[pd.DataFrame]:
     """Predictions of each target of a scale that its predictor has."""
     scale = study.scales[name]
-    members = scale.recommended.stack if scale.recommended else [next(iter(scale.models))]
-    runs = scale.runs(RECOMMENDED) if scale.recommended else scale.runs(members[0])
-    protocol = "strict" if "strict" in runs else runs[0]
-    by_member = {
-        member: _predict_with_model(study, results, name, member, protocol, features)
-        if member in scale.models
-        else _predict_with_baseline(scale.baselines[member], results, name, features[name])
-        for member in members
-    }
+    members, protocol = scale.predictor, scale.predictor_protocol
+    by_member = _predict_with_baselines(study, results, name, features[name])
+    for member in members:
+        if member in scale.models:
+            by_member[member] = _predict_with_model(study, results, name, member, protocol, features)
     combinations = _read_stack(results, name, protocol) if scale.recommended else {}
     schema = tables.schema(results / "features" / f"{name}.parquet")
     parts = []
@@ -226,16 +221,20 @@ def _predict_with_model(
     return predict_chain(weights, features)[scale].targets
 
 
-def _predict_with_baseline(
-    baseline: Baseline, results: Path, scale: str, features: pd.DataFrame
-) -> MeansAndStds:
-    """Predictions of a baseline that is fitted on every row."""
-    predicted = predict_baseline(results / "features" / f"{scale}.parquet", baseline, features)
-    by_target = {
-        str(target): part.set_index("row_id").loc[features["row_id"]]
-        for target, part in predicted.groupby("target")
-    }
+def _predict_with_baselines(
+    study: Study, results: Path, name: str, features: pd.DataFrame
+) -> dict[str, MeansAndStds]:
+    """Predictions of the baselines of a scale's predictor, as they were fitted on every row."""
+    scale = study.scales[name]
+    baselines = {kept: scale.baselines[kept] for kept in scale.kept_baselines(scale.predictor_protocol)}
+    if not baselines:
+        return {}
+    table = results / "features" / f"{name}.parquet"
+    fits = read_fits(results / "models" / name / scale.predictor_protocol / "baselines.zip", baselines)
+    # Rows come in the order of their row_id, as they were read.
+    inputs = BaselineInputs.of(features, table)
+    classes = {target for target, column in tables.schema(table).items() if column.classes}
     return {
-        target: (part["mean"].to_numpy(np.float64), part["std"].to_numpy(np.float64))
-        for target, part in by_target.items()
+        member: predict_baseline(baseline, fits[member], inputs, classes)
+        for member, baseline in baselines.items()
     }

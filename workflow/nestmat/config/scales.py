@@ -82,6 +82,21 @@ class Scale(Part):
         return [p for p in self.protocols if entry.protocols is None or p in entry.protocols]
 
     @property
+    def predictor(self) -> list[str]:
+        """Members of the predictor of new rows: the stack, or the first model where none is recommended."""
+        return self.recommended.stack if self.recommended else [next(iter(self.models))]
+
+    @property
+    def predictor_protocol(self) -> str:
+        """Protocol whose members that are trained on every row predict new rows: strict if they run in it."""
+        return self.runs(RECOMMENDED if self.recommended else self.predictor[0])[0]
+
+    def kept_baselines(self, protocol: str) -> list[str]:
+        """Baselines whose fits on every row a protocol keeps for the predictor of new rows."""
+        kept = [name for name in self.predictor if name in self.baselines]
+        return kept if protocol == self.predictor_protocol else []
+
+    @property
     def feature_settings(self) -> dict[str, dict[str, Any]]:
         """Feature blocks as plain values, by name: the kind with what the study states after it."""
         return {name: block.model_dump(exclude_none=True) for name, block in self.features.items()}

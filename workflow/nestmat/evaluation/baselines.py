@@ -27,6 +27,7 @@ from nestmat.config.features import NUMBER_OF_ELEMENTS
 from nestmat.errors import InputError
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
+from nestmat.evaluation.fitted_baselines import FitsToKeep, dump_fit, write_fits
 from nestmat.materials.formulas import elements
 from nestmat.plugins import load_plugins
 from nestmat.training.inner_folds import UNLABELLED, RowSplit, count_folds
@@ -166,8 +167,8 @@ def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKi
 
 
 def _fit_fold(
-    task: _Task, baseline: Baseline, plugins: Sequence[str | Path], inputs: BaselineInputs
-) -> pd.DataFrame:
+    task: _Task, baseline: Baseline, plugins: Sequence[str | Path], inputs: BaselineInputs, kept: bool
+) -> tuple[pd.DataFrame, bytes | None]:
     """Fit a fold and the inner folds of its training rows.
 
     Args:
@@ -175,9 +176,10 @@ def _fit_fold(
         baseline: The baseline as the study configures it.
         plugins: Plug-in files that define kinds: a process of its own has not loaded them yet.
         inputs: Inputs and targets of all rows.
+        kept: Whether the fit on every row is kept.
 
     Returns:
-        Predictions of the rows that each fit is compared on.
+        Predictions of the rows that each fit is compared on, and the file of the fit that is kept.
     """
     load_plugins(plugins)
     classes = task.target in inputs.classes
@@ -206,7 +208,8 @@ def _fit_fold(
         for k in range(task.inner.max() + 1):
             predict(fit(train & (task.inner != k), model), labelled & (task.inner == k), "inner", k)
     predictions = pd.concat(parts, ignore_index=True)
-    return predictions.assign(target=task.target, repeat=task.repeat, fold=task.fold)
+    content = dump_fit(baseline, model) if kept and task.fold == -1 else None
+    return predictions.assign(target=task.target, repeat=task.repeat, fold=task.fold), content
 
 
 def _check_class_sizes(y: np.ndarray, task: _Task) -> None:
@@ -243,8 +246,9 @@ def compare_baselines(
     stacked: Sequence[str] = (),
     inner_folds: int = 5,
     threads: int = 1,
+    keep: FitsToKeep | None = None,
 ) -> pd.DataFrame:
-    """Fit baselines on the folds of a protocol and write their predictions.
+    """Fit baselines on the folds of a protocol and write their predictions, and the fits that are kept.
 
     Args:
         features: Features table of the scale.
@@ -255,13 +259,14 @@ def compare_baselines(
         stacked: Baselines of which a stack needs predictions held out inside the training rows.
         inner_folds: Folds inside the training rows.
         threads: Fits that run at once; each has one thread.
+        keep: Baselines whose fits on every row are kept, and where.
 
     Returns:
         Predictions (``tables.PREDICTIONS``). There is one seed, which counts as the ensemble: -1.
 
     Raises:
-        InputError: Folds and features have different rows, an input is not finite, or a kind does not predict
-            a target: numbers, or classes.
+        InputError: Folds and features have different rows, an input is not finite, a kind does not predict a
+            target (numbers, or classes), or a fit that is kept cannot be stored.
     """
     configs = {name: Baseline.model_validate(baseline) for name, baseline in baselines.items()}
     inputs = BaselineInputs.read(features)
@@ -270,17 +275,21 @@ def compare_baselines(
     log.info("%s: %d baselines, %d folds to fit", protocol, len(configs), len(tasks))
     sources = [Baseline.kinds().source(config.kind) for config in configs.values()]
     plugins = sorted({source for source in sources if isinstance(source, Path)})
+    kept = set(keep.baselines) if keep else set()
     call = joblib.delayed(partial(_fit_fold, inputs=inputs, plugins=plugins))
-    fits = joblib.Parallel(n_jobs=threads)(call(task, configs[task.baseline]) for task in tasks)
+    jobs = (call(task, configs[task.baseline], kept=task.baseline in kept) for task in tasks)
+    fits = list(zip(tasks, joblib.Parallel(n_jobs=threads)(jobs), strict=True))
     parts = []
     for name in configs:
-        of_baseline = [fit for task, fit in zip(tasks, fits, strict=True) if task.baseline == name]
+        of_baseline = [frame for task, (frame, _) in fits if task.baseline == name]
         frame = _with_residuals(pd.concat(of_baseline, ignore_index=True), inputs.classes)
         parts.append(frame[(frame["inner"] < 0) | (name in stacked)].assign(model=name))
     predictions = pd.concat(parts, ignore_index=True).assign(protocol=protocol, seed=-1)
     predictions = predictions[list(tables.PREDICTIONS)]
     settings = {name: config.model_dump() for name, config in configs.items()}
     tables.write(output, predictions, tables.PREDICTIONS, {"baselines": settings, "seed": SEED})
+    if keep:
+        write_fits(keep.path, configs, {(task.baseline, task.target): fit for task, (_, fit) in fits if fit})
     return predictions
 
 
@@ -328,27 +337,23 @@ def _list_tasks(
 
 
 def predict_baseline(
-    features: str | Path, baseline: Baseline | Mapping[str, Any], new: pd.DataFrame
-) -> pd.DataFrame:
-    """Predict new rows with a baseline fitted on every row of a features table.
+    baseline: Baseline, fits: Mapping[str, Any], inputs: BaselineInputs, classes: Collection[str] = ()
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Predict new rows with a baseline that is fitted.
 
     Args:
-        features: Features table of the scale.
         baseline: Baseline as the study configures it.
-        new: Feature columns and row_id of the new rows.
+        fits: Fitted estimator by target, as `nestmat.evaluation.fitted_baselines.read_fits` returns them.
+        inputs: Inputs of the new rows, as those that it was fitted to.
+        classes: Targets that are classes.
 
     Returns:
-        Columns target, row_id, mean (of a class its probability), std. The std is NaN for kinds that take it
-        from the residual, which the weights of the stack hold, and for classes.
+        Mean (of a class its probability) and standard deviation by target, (n,) each. The standard deviation
+        is NaN for kinds that take it from the residual, which the weights of the stack hold, and for classes.
     """
-    baseline = Baseline.model_validate(baseline)
-    train, inputs = BaselineInputs.read(features), BaselineInputs.of(new, features)
-    x, x_new = train.matrix(baseline.inputs), inputs.matrix(baseline.inputs)
-    parts = []
-    for target, y in train.targets.items():
-        labelled, classes = np.isfinite(y), target in train.classes
-        kind = _baseline_kind(baseline, target, classes)
-        mean, std = kind.predict(kind.fit(x[labelled], y[labelled], SEED, classes), x_new, classes)
-        columns = {"target": target, "row_id": inputs.row_id, "mean": mean, "std": std}
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+    x = inputs.matrix(baseline.inputs)
+    predictions = {}
+    for target, fitted in fits.items():
+        kind = _baseline_kind(baseline, target, target in classes)
+        predictions[target] = kind.predict(fitted, x, target in classes)
+    return predictions

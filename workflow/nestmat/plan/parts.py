@@ -24,6 +24,15 @@ def rule_files(study: Study, folder: str) -> list[str]:
     return [*own, *(str(Path(file).resolve()) for file in added)]
 
 
+def predictor_results(study: Study) -> list[str]:
+    """Files that `nestmat predict` reads and no report does, below the results of the study."""
+    return [
+        f"models/{name}/{scale.predictor_protocol}/baselines.zip"
+        for name, scale in study.scales.items()
+        if scale.kept_baselines(scale.predictor_protocol)
+    ]
+
+
 def added_results(study: Study) -> list[str]:
     """Files that the parts of plug-ins make; those of the others are made for the report."""
     return [f"<results>/{path}" for part in study.added_parts.values() for path in part.results()]

@@ -40,6 +40,9 @@ class BaselineKind:
 
     is_reference: ClassVar[bool] = False
     """Whether it is a rule so simple that every model should beat it, and is shown beside them."""
+    stored_types: ClassVar[tuple[str, ...]] = ()
+    """Types and functions, by module and name, that a fitted estimator holds besides what skops trusts (such
+    as the estimators of scikit-learn) and what the module of the kind defines: only these are read back."""
 
     def regressor(self, seed: int) -> Any:
         """An unfitted estimator of standardised numbers.

@@ -10,14 +10,12 @@ from scipy.optimize import minimize
 from sklearn.preprocessing import StandardScaler
 
 from nestmat.errors import InputError
-from nestmat.evaluation.estimators.matern_process import MaternProcess, matern, squared_distances
+from nestmat.evaluation.estimators.matern_process import CHUNK, MaternProcess, matern, squared_distances
 
 Numbers = NDArray[np.float64]
 
 SETTLING = 50
 """Most rounds in which it is settled which values are held at the floor."""
-CHUNK = 2048
-"""Rows that are predicted at once: the covariances with all training rows have to fit into memory."""
 
 
 class CensoredProcess:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Forest(BaselineKind):
         min_samples_split: Fewest rows that are split; 4 for numbers, 2 for classes.
         min_samples_leaf: Fewest rows of a leaf; 1 by default.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)
 
     n_estimators: int | None = None
     max_features: int | float | Literal["sqrt", "log2"] | None = None

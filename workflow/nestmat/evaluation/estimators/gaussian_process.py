@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -39,6 +39,14 @@ class GaussianProcess(BaselineKind):
         max_iter: Numbers: most iterations that the parameters of the kernel are fitted in.
         optimizer: Classes: how the parameters of the kernel are fitted; null keeps their first values.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = (
+        "nestmat.evaluation.estimators.matern_process.MaternProcess",
+        "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
+        "sklearn.gaussian_process.kernels.ConstantKernel",
+        "sklearn.gaussian_process.kernels.Product",
+        "sklearn.gaussian_process.kernels.RBF",
+    )
 
     nu: float = 2.5
     prior_spread: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.registry import BASELINES
@@ -21,6 +21,10 @@ class HistogramGradientBoosting(BaselineKind):
         min_samples_leaf: Fewest rows of a leaf.
         l2_regularization: Quadratic penalty of the values of leaves.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = (
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    )
 
     max_iter: int = 150
     learning_rate: float = 0.05

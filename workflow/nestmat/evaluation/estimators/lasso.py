@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.registry import BASELINES
@@ -18,6 +18,8 @@ class Lasso(BaselineKind):
         alphas: Number of penalties to choose from, or the penalties.
         max_iter: Most iterations of coordinate descent.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = ("sklearn.model_selection._split.KFold",)
 
     alphas: int | list[float] = 30
     max_iter: int = 20000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,12 @@ class Logistic(BaselineKind):
             training rows.
         max_iter: Most iterations of the solver.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = (
+        "sklearn.metrics._classification.log_loss",
+        "sklearn.metrics._scorer._Scorer",
+        "sklearn.model_selection._split.StratifiedKFold",
+    )
 
     C: float | None = None
     max_iter: int = 2000

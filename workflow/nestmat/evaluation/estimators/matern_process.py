@@ -16,6 +16,9 @@ from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+CHUNK = 2048
+"""Rows that are predicted at once: the covariances with all training rows have to fit into memory."""
+
 
 def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Squared distances (n, m) of the rows of ``a`` (n, inputs) and ``b`` (m, inputs)."""
@@ -124,16 +127,37 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         self.n_iter_ = int(optimum.nit)
         self.log_marginal_likelihood_ = -float(optimum.fun)
         self.x_ = x / np.exp(self.theta_[1:-1])
-        covariance = np.exp(self.theta_[0]) * matern(squared_distances(self.x_, self.x_), self.nu)[0]
-        covariance.flat[:: len(x) + 1] += np.exp(self.theta_[-1]) + 1e-10
-        self.cholesky_ = np.linalg.cholesky(covariance)
+        self.cholesky_ = self._factorise()
         self.alpha_ = cho_solve((self.cholesky_, True), target)
         return self
+
+    def _factorise(self) -> np.ndarray:
+        """Cholesky factor (n, n) of the covariance of the training rows, noise included."""
+        covariance = np.exp(self.theta_[0]) * matern(squared_distances(self.x_, self.x_), self.nu)[0]
+        covariance.flat[:: len(self.x_) + 1] += np.exp(self.theta_[-1]) + 1e-10
+        return np.linalg.cholesky(covariance)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State without the Cholesky factor, by far its largest part, which follows from the rest."""
+        return {name: value for name, value in super().__getstate__().items() if name != "cholesky_"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "x_"):
+            self.cholesky_ = self._factorise()
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Mean (n,), and with ``return_std`` the standard deviation (n,) of a measurement, noise included."""
         check_is_fitted(self)
         x = validate_data(self, X, dtype=np.float64, reset=False) / np.exp(self.theta_[1:-1])
+        parts = [self._predict(x[start : start + CHUNK], return_std) for start in range(0, len(x), CHUNK)]
+        if not return_std:
+            return np.concatenate(parts)
+        mean, std = (np.concatenate(values) for values in zip(*parts, strict=True))
+        return mean, std
+
+    def _predict(self, x: np.ndarray, return_std: bool) -> Any:
+        """As `predict`, for scaled rows (n, inputs) that are few enough."""
         variance, noise = np.exp(self.theta_[0]), np.exp(self.theta_[-1])
         cross = variance * matern(squared_distances(x, self.x_), self.nu)[0]
         mean = cross @ self.alpha_ * self.scale_ + self.offset_

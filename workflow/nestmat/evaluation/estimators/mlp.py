@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.registry import BASELINES
@@ -18,6 +18,8 @@ class MultiLayerPerceptron(BaselineKind):
         hidden_layer_sizes: Units of each hidden layer.
         alpha: Strength of the quadratic penalty of the weights.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = ("sklearn.neural_network._stochastic_optimizers.AdamOptimizer",)
 
     hidden_layer_sizes: tuple[int, ...] = (100, 100)
     alpha: float = 1.0

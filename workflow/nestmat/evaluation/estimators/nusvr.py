@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.registry import BASELINES
-from nestmat.evaluation.estimators.tuning import tune_regressor
+from nestmat.evaluation.estimators.tuning import SEARCH_TYPES, tune_regressor
 
 # Of large C and gamma together, fits take seconds and predict no better.
 _GRID: list[dict[str, list[Any]]] = [
@@ -28,6 +28,8 @@ class NuSupportVectors(BaselineKind):
         gamma: Inverse squared width of the kernel, on standardised inputs.
         nu: Lower bound of the share of training rows that are support vectors.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = SEARCH_TYPES
 
     C: float | list[float] | None = None
     gamma: float | list[float] | None = None

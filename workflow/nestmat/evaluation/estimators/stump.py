@@ -19,6 +19,7 @@ class Stump(BaselineKind):
     """
 
     is_reference: ClassVar[bool] = True
+    stored_types: ClassVar[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)
 
     max_depth: int = 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.registry import BASELINES
@@ -19,6 +19,12 @@ class SupportVectors(BaselineKind):
         C: Weight of errors against the width of the margin.
         gamma: Inverse squared width of the kernel on standardised inputs, or scikit-learn's rule for it.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = (
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.model_selection._split.StratifiedKFold",
+    )
 
     C: float = 10.0
     gamma: float | Literal["scale", "auto"] = "scale"

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sklearn.model_selection import StratifiedKFold
 
+SEARCH_TYPES = (
+    "sklearn.metrics._regression.mean_absolute_error",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split.KFold",
+)
+"""What a fitted search of `tune_regressor` holds, see `BaselineKind.stored_types`."""
 CLASS_FOLDS = 5
 """Folds that classifiers are calibrated or tuned on; so many training rows of each class they need."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.registry import BASELINES
-from nestmat.evaluation.estimators.tuning import tune_regressor
+from nestmat.evaluation.estimators.tuning import SEARCH_TYPES, tune_regressor
 
 # Few shallow trees for noisy targets, many deeper ones for exact targets.
 _GRID: list[dict[str, list[Any]]] = [
@@ -44,6 +44,13 @@ class XGBoost(BaselineKind):
         reg_lambda: Quadratic penalty of the values of leaves; 1.
         objective: Loss by XGBoost's name; by default the squared error of numbers, the log loss of classes.
     """
+
+    stored_types: ClassVar[tuple[str, ...]] = (
+        *SEARCH_TYPES,
+        "xgboost.core.Booster",
+        "xgboost.sklearn.XGBClassifier",
+        "xgboost.sklearn.XGBRegressor",
+    )
 
     n_estimators: int | list[int] | None = None
     max_depth: int | list[int] | None = None
