@@ -20,6 +20,14 @@ class Baseline(Competitor, Choice):
     inputs: list[str] = Field(
         description="Feature blocks it reads; `number_of_elements` is one that every formula has."
     )
+    transform: Literal["none", "log", "chosen"] = Field(
+        "none",
+        description=(
+            "What it learns of targets that are numbers: none: the numbers; log: their logarithms, for "
+            "positive targets; chosen: for each fold what predicts better on folds of its training rows, for "
+            "targets that may be skewed."
+        ),
+    )
 
 
 class Recommended(Part):

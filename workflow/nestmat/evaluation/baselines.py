@@ -191,7 +191,7 @@ def _fit_fold(
     def fit(rows: np.ndarray, start: Any = None) -> Any:
         if classes:
             _check_class_sizes(y[rows], task)
-        return kind.fit(x[rows], y[rows], SEED, classes, start)
+        return kind.fit(x[rows], y[rows], SEED, classes, start, baseline.transform)
 
     def predict(model: Any, rows: np.ndarray, split: str, inner: int) -> None:
         if rows.any():

@@ -50,3 +50,27 @@ def test_parameters_are_as_likely_as_those_of_scikit_learn():
     )
     peer = GaussianProcessRegressor(kernel, normalize_y=True).fit(x, y)
     assert mine.log_marginal_likelihood_ > peer.log_marginal_likelihood_value_ - 0.1
+
+
+def test_a_kernel_fitted_to_some_rows_is_used_on_all_or_on_the_rows_allowed():
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(200, 2))
+    y = np.sin(2.0 * x[:, 0]) + 0.1 * rng.normal(size=200)
+    order = np.random.default_rng(7).permutation(200)
+    few = MaternProcess().fit(x[order[:40]], y[order[:40]])
+    wide = MaternProcess(kernel_rows=40, random_state=7).fit(x, y)
+    assert len(wide.x_) == 200
+    # Up to the scale of the targets, which is that of all rows.
+    np.testing.assert_allclose(np.exp(wide.theta_[1]), np.exp(few.theta_[1]), rtol=0.3)
+    kept = MaternProcess(rows=40, random_state=7).fit(x, y)
+    np.testing.assert_allclose(kept.theta_, few.theta_)
+    np.testing.assert_array_equal(kept.predict(x), few.predict(x))
+    error, error_of_few = (np.abs(p.predict(x) - np.sin(2.0 * x[:, 0])).mean() for p in (wide, few))
+    assert error < 0.8 * error_of_few
+
+
+def test_rows_are_predicted_alike_one_by_one_and_at_once(monkeypatch):
+    mine, _, x, _ = process_pair(1.5)
+    at_once = mine.predict(x, return_std=True)
+    monkeypatch.setattr("nestmat.evaluation.estimators.matern_process.CHUNK", 7)
+    np.testing.assert_allclose(mine.predict(x, return_std=True), at_once, rtol=1e-10)

@@ -10,9 +10,8 @@ import dataclasses
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.float64]
+from nestmat.evaluation.estimators.target_transforms import Numbers, Transform, build_transformer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +113,15 @@ class BaselineKind:
         options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: value for name, value in options.items() if value is not None}
 
-    def fit(self, x: Numbers, y: Numbers, seed: int, classes: bool = False, start: Any = None) -> Any:
+    def fit(
+        self,
+        x: Numbers,
+        y: Numbers,
+        seed: int,
+        classes: bool = False,
+        start: Any = None,
+        transform: Transform = "none",
+    ) -> Any:
         """A fitted estimator.
 
         Args:
@@ -122,15 +129,25 @@ class BaselineKind:
             y: Targets, (n,); of a class 0 or 1.
             seed: Seed of all that is random.
             classes: Whether the target is a class.
-            start: What `fit` returned for these and further rows, see `regressor_from`.
+            start: What `fit` returned for these and further rows, see `regressor_from`; its transform of the
+                target is kept.
+            transform: What is learned of numbers. Of their logarithms the prediction is the median.
+
+        Raises:
+            InputError: The logarithm is asked for of a target that is not positive.
         """
         if classes:
             return self.classifier(seed).fit(x, y)
+        from sklearn.base import clone
         from sklearn.compose import TransformedTargetRegressor
 
-        regressor = self.regressor(seed) if start is None else self.regressor_from(start.regressor_, seed)
         # Libraries compare errors and gains with absolute limits: in a small unit trees would not split.
-        return TransformedTargetRegressor(regressor, transformer=self.target_scaler()).fit(x, y)
+        if start is None:
+            regressor = self.regressor(seed)
+            transformer = build_transformer(transform, self.target_scaler(), x, y, seed)
+        else:
+            regressor, transformer = self.regressor_from(start.regressor_, seed), clone(start.transformer_)
+        return TransformedTargetRegressor(regressor, transformer=transformer).fit(x, y)
 
     def predict(self, fitted: Any, x: Numbers, classes: bool = False) -> tuple[Numbers, Numbers]:
         """Mean, of a class its probability, and standard deviation, NaN where none is stated; (n,) each.
@@ -146,4 +163,6 @@ class BaselineKind:
         mean = fitted.predict(x)
         if not self.has_standard_deviation():
             return mean, none
-        return mean, self.standard_deviation(fitted.regressor_, x) * fitted.transformer_.scale_[0]
+        learned, std = fitted.regressor_.predict(x), self.standard_deviation(fitted.regressor_, x)
+        low, high = (fitted.transformer_.inverse_transform((learned + s)[:, None])[:, 0] for s in (-std, std))
+        return mean, (high - low) / 2

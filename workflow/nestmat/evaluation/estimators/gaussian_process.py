@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -37,6 +37,10 @@ class GaussianProcess(BaselineKind):
         prior_spread: Numbers: spread of log(length scale / sqrt(inputs)) in a log-normal prior; no prior by
             default.
         max_iter: Numbers: most iterations that the parameters of the kernel are fitted in.
+        kernel_rows: Numbers: most training rows, drawn at random, that the parameters of the kernel are
+            fitted to; all by default. The time of each iteration grows with their third power.
+        rows: Numbers: most training rows, drawn at random, that the process is conditioned on; all by
+            default. Memory grows with their square.
         optimizer: Classes: how the parameters of the kernel are fitted; null keeps their first values.
     """
 
@@ -51,23 +55,27 @@ class GaussianProcess(BaselineKind):
     nu: float = 2.5
     prior_spread: float | None = None
     max_iter: int = 100
+    kernel_rows: int | None = field(default=None, metadata={"ge": 20})
+    rows: int | None = field(default=None, metadata={"ge": 20})
     optimizer: Literal["l-bfgs-b"] | None = "l-bfgs-b"
 
     def regressor(self, seed: int) -> Any:  # noqa: D102
-        return self._process()
+        return self._process(seed)
 
     def regressor_from(self, fitted: Any, seed: int) -> Any:
         """From the parameters of the kernel for all training rows, from which it converges in few steps."""
-        return self._process(fitted[-1].theta_)
+        return self._process(seed, fitted[-1].theta_)
 
-    def _process(self, start: Numbers | None = None) -> Any:
+    def _process(self, seed: int, start: Numbers | None = None) -> Any:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
         from nestmat.evaluation.estimators.matern_process import MaternProcess
 
         prior_spread = np.inf if self.prior_spread is None else self.prior_spread
-        process = MaternProcess(self.nu, prior_spread, self.max_iter, start)
+        process = MaternProcess(
+            self.nu, prior_spread, self.max_iter, start, self.kernel_rows, self.rows, random_state=seed
+        )
         return make_pipeline(StandardScaler(), process)
 
     def standard_deviation(self, fitted: Any, x: Numbers) -> Numbers:

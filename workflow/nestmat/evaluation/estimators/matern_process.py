@@ -63,6 +63,9 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         prior_spread: Spread of log(length / sqrt(inputs)) in the prior; infinite for none.
         max_iter: Iterations of L-BFGS.
         start: Hyper-parameters (log variance, log lengths, log noise variance) to start from.
+        kernel_rows: Most rows, drawn at random, that the hyper-parameters are fitted to; all by default.
+        rows: Most rows, drawn at random, that the process is conditioned on; all by default.
+        random_state: Seed of the rows that are drawn.
     """
 
     def __init__(
@@ -71,8 +74,12 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         prior_spread: float = np.inf,
         max_iter: int = 100,
         start: np.ndarray | None = None,
+        kernel_rows: int | None = None,
+        rows: int | None = None,
+        random_state: int = 0,
     ):
         self.nu, self.prior_spread, self.max_iter, self.start = nu, prior_spread, max_iter, start
+        self.kernel_rows, self.rows, self.random_state = kernel_rows, rows, random_state
 
     def _objective(self, theta: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         """Negative log marginal likelihood (plus prior) and its gradient, for theta (inputs + 2,)."""
@@ -107,6 +114,10 @@ class MaternProcess(RegressorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any) -> MaternProcess:  # noqa: D102
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        if len(x) > min(self.kernel_rows or len(x), self.rows or len(x)):
+            # In a random order the first rows are a random draw.
+            order = np.random.default_rng(self.random_state).permutation(len(x))[: self.rows]
+            x, y = x[order], y[order]
         self.offset_, self.scale_ = y.mean(), y.std() or 1.0
         target = (y - self.offset_) / self.scale_
         inputs = x.shape[1]
@@ -117,7 +128,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         optimum = minimize(
             self._objective,
             np.clip(start, *np.transpose(bounds)),
-            args=(x, target),
+            args=(x[: self.kernel_rows], target[: self.kernel_rows]),
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
