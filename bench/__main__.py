@@ -18,15 +18,15 @@ def main(names: list[str]) -> int:
     Returns:
         How many failed.
     """
-    found = {
+    benchmarks = {
         file.stem.removeprefix(PREFIX): file for file in sorted(Path(__file__).parent.glob(f"{PREFIX}*.py"))
     }
-    if unknown := sorted(set(names) - set(found)):
-        sys.exit(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(found)}.")
+    if unknown := sorted(set(names) - set(benchmarks)):
+        sys.exit(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(benchmarks)}.")
     failed = 0
-    for name in names or found:
+    for name in names or benchmarks:
         print(f"== {name}", flush=True)
-        failed += subprocess.run([sys.executable, str(found[name])]).returncode != 0
+        failed += subprocess.run([sys.executable, str(benchmarks[name])]).returncode != 0
     return failed
 
 

@@ -74,17 +74,20 @@ def untrained(
     """First weights of a scale of the default study, with scalers of the space's features."""
     specification = scale.models[MODEL].specification
     columns = {}
-    for block, given in scale.features.items():
-        trained = given.columns or [number for number in space.columns if number.startswith(f"{given.site}:")]
-        columns[block] = feature_map({block: given}, {block: trained}, space.columns).columns
+    for block, settings in scale.features.items():
+        shares = [
+            number for number in space.columns if number.startswith(f"{settings.arguments.get('site')}:")
+        ]
+        trained = settings.build().copied_columns or shares
+        columns[block] = feature_map({block: settings}, {block: trained}, space.columns).columns
     mapped = feature_map(scale.features, columns, space.columns)
     values = dict(zip(mapped.columns, mapped(torch.from_numpy(space.sample(1000, 0))).T.numpy(), strict=True))
     scalers = {
         block: Scaler.fit(np.column_stack([values[c] for c in names]), np.ones((members, 1000), dtype=bool))
         for block, names in columns.items()
     }
-    for parent, theirs in parents.items():
-        columns[parent] = [f"z{k}" for k in range(theirs.specification.encoder.latents)]
+    for parent, network in parents.items():
+        columns[parent] = [f"z{k}" for k in range(network.specification.encoder.latents)]
         scalers[parent] = Scaler.identity(members, len(columns[parent]))
     scalers |= {target: Scaler.identity(members, 1) for target in scale.targets}
     kinds = {block: "simplex" if block in SPECIES else "continuous" for block in columns}
@@ -109,17 +112,17 @@ def untrained(
 
 
 def untrained_problem(members: int) -> Problem:
-    """A gap and a formation energy wanted of a chain of two scales."""
+    """A problem of a gap and a formation energy, which a chain of two scales predicts."""
     study, space = load_study(ROOT / "config.yaml"), perovskites()
-    found: dict[str, Trained] = {}
+    networks: dict[str, Trained] = {}
     maps, weights = {}, {}
     with TemporaryDirectory() as folder:
         for name in SCALES:
             scale = study.scales[name]
-            parents = {parent: found[parent] for parent in scale.parents}
-            found[name], maps[name] = untrained(name, scale, space, parents, members)
+            parents = {parent: networks[parent] for parent in scale.parents}
+            networks[name], maps[name] = untrained(name, scale, space, parents, members)
             weights[name] = Path(folder) / f"{name}.safetensors"
-            found[name].save(weights[name], weights[name].with_suffix(".json"))
+            networks[name].save(weights[name], weights[name].with_suffix(".json"))
         surrogate = Surrogate(Chain(weights), maps)
     return Problem(
         space,
@@ -166,8 +169,8 @@ def together(workers: Sequence[Executor], function: Callable[..., Any], tasks: S
     """Seconds that tasks take side by side, and what they return."""
     begun = time.perf_counter()
     waiting = [worker.submit(function, *task) for worker, task in zip(workers, tasks, strict=True)]
-    found = [future.result() for future in waiting]
-    return time.perf_counter() - begun, found
+    returned = [future.result() for future in waiting]
+    return time.perf_counter() - begun, returned
 
 
 def main() -> None:
@@ -182,9 +185,9 @@ def main() -> None:
     jobs, members, sizes = options.processes, options.members, (options.materials, 2 * options.materials)
     space = perovskites()
     rows = space.formulas(space.sample(options.peer_rows, 1))
-    ours: dict[int, list[float]] = {size: [] for size in sizes}
+    screened: dict[int, list[float]] = {size: [] for size in sizes}
     busy: dict[int, list[float]] = {size: [] for size in sizes}
-    theirs, peaks = [], {}
+    one_by_one, peaks = [], {}
     with ExitStack() as stack:
         context = get_context("spawn")
         workers = [stack.enter_context(ProcessPoolExecutor(1, context)) for _ in range(jobs)]
@@ -193,13 +196,15 @@ def main() -> None:
         for _ in range(options.rounds):
             for size in sizes:
                 bounds = [(members, k * size // jobs, (k + 1) * size // jobs) for k in range(jobs)]
-                seconds, found = together(workers, screen_range, bounds)
-                ours[size].append(seconds)
-                busy[size].append(sum(processor for processor, _ in found))
-                peaks.setdefault(size, max(memory for _, memory in found))
-            theirs.append(together(workers, predict_one_by_one, [(rows[k::jobs],) for k in range(jobs)])[0])
-    once, twice, short, long = (min(seconds) for each in (ours, busy) for seconds in each.values())
-    rate, slow = sizes[0] / once, len(rows) / min(theirs)
+                seconds, returned = together(workers, screen_range, bounds)
+                screened[size].append(seconds)
+                busy[size].append(sum(processor for processor, _ in returned))
+                peaks.setdefault(size, max(memory for _, memory in returned))
+            one_by_one.append(
+                together(workers, predict_one_by_one, [(rows[k::jobs],) for k in range(jobs)])[0]
+            )
+    once, twice, short, long = (min(seconds) for table in (screened, busy) for seconds in table.values())
+    rate, slow = sizes[0] / once, len(rows) / min(one_by_one)
     print(
         f"{len(SCALES)} scales, {members} members, {jobs} processes; a space of {space.n_materials} materials"
     )
