@@ -1,6 +1,6 @@
 """Calculate structures with GPAW: energies, pressures and band gaps over volumes.
 
-In: a table of wanted structures, JSON lines, as `nestmat.dft.structures` writes it.
+In: a table of the structures to calculate, JSON lines, as `nestmat.dft.structures` writes it.
 Out: one JSON line a calculation, converged or failed, in the order of the table.
 
 It runs under an interpreter that has GPAW and need not have nestmat: it imports ase, gpaw, numpy and the
@@ -307,7 +307,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--structures", type=Path, required=True, help="wanted structures, JSON lines")
+    parser.add_argument("--structures", type=Path, required=True, help="structures to calculate, JSON lines")
     parser.add_argument(
         "--journal", type=Path, required=True, help="file in the folder of journals to append to"
     )
@@ -318,11 +318,11 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=1, help="number of parts")
     options = parser.parse_args()
 
-    wanted = [json.loads(line) for line in options.structures.read_text(encoding="utf-8").splitlines()]
+    structures = [json.loads(line) for line in options.structures.read_text(encoding="utf-8").splitlines()]
     options.journal.parent.mkdir(parents=True, exist_ok=True)
     records = []
     with closing(Journal(options.journal)) as journal:
-        for structure in wanted[options.part :: options.parts]:
+        for structure in structures[options.part :: options.parts]:
             # A calculation may serve a structure under another name: the record takes the name asked for.
             own = {fact: structure[fact] for fact in FACTS}
             records += [{**record, **own} for record in study(structure, journal)]

@@ -27,7 +27,7 @@ COLUMNS = [
     "spread",
     "unit",
     "latents",
-    "asked",
+    "condition_value",
     "citation",
     "source",
     "note",
@@ -82,7 +82,9 @@ class Value(_Origin):
     train: float | None = Field(None, description="Mean over the training rows of the folds.")
     train_spread: float | None = Field(None, description="Its standard deviation over the folds.")
     latents: int | None = Field(None, description="Number of latents, where it is varied.")
-    asked: float | None = Field(None, description="Value that generated materials should have.")
+    condition_value: float | None = Field(
+        None, description="Value that generated materials are conditioned on."
+    )
 
 
 class Sweep(_Origin):
@@ -149,8 +151,8 @@ def load(names: Iterable[str], folder: str | Path = PUBLISHED) -> pd.DataFrame:
     Returns:
         One row a number, with the columns `COLUMNS`: ``split`` is train or validation, ``spread`` the
         standard deviation over folds (NaN where none is stated), ``latents`` the latent size in a sweep and
-        NaN elsewhere, ``asked`` what generated materials were asked for, ``citation`` the text. Single
-        numbers come before sweeps.
+        NaN elsewhere, ``condition_value`` what generated materials are conditioned on, ``citation`` the
+        text. Single numbers come before sweeps.
 
     Raises:
         InputError: A file is missing or faulty; names file and key.
@@ -166,7 +168,7 @@ def load(names: Iterable[str], folder: str | Path = PUBLISHED) -> pd.DataFrame:
             for numbers in zip(*(getattr(sweep, column) for column in columns), strict=True):
                 rows += _rows(common | dict(zip(columns, numbers, strict=True)), publication.citations)
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    return frame.astype({"value": float, "spread": float, "latents": float, "asked": float})
+    return frame.astype({"value": float, "spread": float, "latents": float, "condition_value": float})
 
 
 def _rows(entry: dict, citations: Mapping[str, str]) -> list[dict]:
@@ -192,7 +194,7 @@ def for_samples(study: Study, scale: str, target: str, value: float) -> tuple[pd
     samples = frame[
         (frame["dataset"] == study.datasets[study.scales[scale].dataset])
         & (frame["target"] == target)
-        & (frame["asked"] == value)
+        & (frame["condition_value"] == value)
     ]
     citations = samples["citation"].unique().tolist()
     return samples.pivot(index="model", columns="metric", values="value"), citations

@@ -85,7 +85,7 @@ class Source:
         rows = rows[
             (rows["dataset"] == self.study.datasets[config.dataset])
             & rows["target"].isin(config.targets)
-            & rows["asked"].isna()
+            & rows["condition_value"].isna()
             & ~rows["model"].isin(set(of_study["published"]))
         ]
         return pd.concat([of_study, rows.assign(published=rows["model"], model="")], ignore_index=True)
