@@ -71,7 +71,11 @@ def test_a_reference_that_leads_nowhere_is_told(content, path, value, told):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("generative.spline.widht", 3, r"generative\.spline\.widht: .* is it misspelt"),
+        (
+            "generative.spline.widht",
+            3,
+            r"spline\.widht: .* is it misspelt\? Did you mean 'width'",
+        ),
         ("generative.spline.blocks", "three", r"generative\.spline\.blocks: .* valid integer"),
         ("generative.rows.steps", 3, r"generative\.rows\.steps: "),
         ("search.gap_050.methods.spline.step", 3, r"search\.gap_050\.methods\.spline\.step: "),

@@ -58,7 +58,7 @@ def test_a_plugin_adds_a_kind_with_its_options(content, tmp_path):
     study = study_from(content)
     assert study.scales[name].baselines["median"].build().share == 0.4
     median["shares"] = 1
-    with pytest.raises(InputError, match=rf"{name}\.baselines\.median\.shares: .* is it misspelt"):
+    with pytest.raises(InputError, match=rf"{name}\.baselines\.median\.shares: .* Did you mean 'share'"):
         study_from(content)
 
 

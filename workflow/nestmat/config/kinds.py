@@ -25,11 +25,14 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from nestmat.config.base import Part
+from nestmat.config.near_keys import near_keys
 from nestmat.errors import InputError
 from nestmat.plugins import Registry
 
 UNCHECKED = {"check_options": False}
 """Validation context under which options of kinds are not checked, and so no module of a kind is imported."""
+UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+"""Types of the validation errors of a key that there is not, in a model and in a dataclass."""
 OPTIONS_FAULT = "options_of_kind"
 """Type of the validation error that holds what is wrong with the options of a kind."""
 
@@ -201,7 +204,8 @@ class Choice(Part):
         try:
             options = self.validated_options()
         except ValidationError as error:
-            raise _options_error(error.errors()) from error
+            model = self.model_of(self.kind)
+            raise _options_error([_with_near_keys(fault, model) for fault in error.errors()]) from error
         if isinstance(self.registered, type):
             # What the class itself checks.
             self.registered(**options)
@@ -300,7 +304,8 @@ class KeyedKinds(Part):
             try:
                 self.kinds()[kind](**self._options(kind))
             except ValidationError as error:
-                for fault in error.errors():
+                model = options_model(self.kinds()[kind])
+                for fault in (_with_near_keys(fault, model) for fault in error.errors()):
                     loc = tuple(part for part in fault["loc"] if part != "argument")
                     faults.append({**fault, "loc": (kind, *loc)})
             except ValueError as error:
@@ -365,6 +370,13 @@ def explain_options(faults: Sequence[Mapping[str, Any]]) -> str:
         f"{'.'.join(map(str, fault['loc']))}: {message_of(fault)}" if fault["loc"] else message_of(fault)
         for fault in faults
     )
+
+
+def _with_near_keys(fault: Mapping[str, Any], model: type[Part]) -> Mapping[str, Any]:
+    """A fault, and of an unknown option also those of the kind that are spelt nearly so."""
+    if fault["type"] not in UNKNOWN_KEY:
+        return fault
+    return {**fault, "near_keys": near_keys(model, fault["loc"])}
 
 
 def _options_error(faults: Sequence[Mapping[str, Any]]) -> PydanticCustomError:

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nestmat.config.kinds import OPTIONS_FAULT, UNCHECKED, message_of
+from nestmat.config.kinds import OPTIONS_FAULT, UNCHECKED, UNKNOWN_KEY, message_of
+from nestmat.config.near_keys import near_keys
 from nestmat.config.study import Study
 from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
@@ -29,8 +30,11 @@ def _explain(error: ValidationError) -> list[str]:
         for part in faults:
             # What keys must fit each other is checked of the whole study, and the message names its key.
             key = ".".join(map(str, [*parts, *part["loc"]]))
-            misspelt = part["type"] in ("extra_forbidden", "unexpected_keyword_argument")
-            message = f"{message_of(part)}{'; is it misspelt?' if misspelt else ''}"
+            message = message_of(part)
+            if part["type"] in UNKNOWN_KEY:
+                # Options of a kind are compared with those of that kind, where it is checked.
+                near = part.get("near_keys") or near_keys(Study, [*parts, *part["loc"]])
+                message += "; is it misspelt?" + f" Did you mean {' or '.join(map(repr, near))}?" * bool(near)
             lines.append(f"{key}: {message}" if key else message)
     return lines
 
