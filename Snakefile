@@ -1,17 +1,20 @@
 # nestmat: from tables of materials, over one autoencoder a scale, to a report.
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 from nestmat.config.dft import DFT_TABLES
 from nestmat.config.loading import study_from
+from nestmat.plan.command import repeat_command
 from nestmat.plan.parts import added_results, predictor_results, rule_files
 
 # Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
 # What a user's PYTHONPATH holds stays behind it: an interpreter with GPAW may need it.
 shell.prefix("export PYTHONPATH='{workflow.basedir}/workflow'\"${{PYTHONPATH:+:$PYTHONPATH}}\"; ")
 
-CHOSEN = " ".join(f"--configfile {file}" for file in workflow.configfiles)
+CHOSEN = list(workflow.configfiles)
 
 if "study" not in config:
 
@@ -20,7 +23,7 @@ if "study" not in config:
 
 STUDY = study_from(config, "the configuration", check_options=workflow.is_main_process)
 RESULTS = f"results/{STUDY.study}"
-COMMAND = f"snakemake --cores all {CHOSEN}".strip()
+COMMAND = repeat_command(workflow.main_snakefile, CHOSEN, Path.cwd())
 
 
 pathvars:

@@ -7,6 +7,7 @@ rule write_run_config:
     """Configuration, versions and checksums of the run."""
     input:
         tables=expand("<results>/data/{dataset}.parquet", dataset=DATASETS),
+        plugins=STUDY.plugins,
         code=code("write_run_config"),
     output:
         run_config="<results>/run_config.yaml",

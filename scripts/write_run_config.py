@@ -1,6 +1,7 @@
 """Record what a study was run with.
 
-In: the data sets as read. Out: run_config.yaml with the merged configuration, versions, checksums, machine.
+In: the data sets as read, plug-in files. Out: run_config.yaml with the merged configuration, versions,
+checksums, machine.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import yaml
 
 from nestmat import tables
-from nestmat.files import write_text
+from nestmat.files import sha256, write_text
 from nestmat.logs import job_log
 from nestmat.versions import environment
 
@@ -20,6 +21,7 @@ def main(snakemake: Any) -> None:
         record = {
             "configuration": snakemake.params.study,
             "environment": environment(),
+            "plugins": {str(file): sha256(file) for file in snakemake.input.get("plugins", [])},
             "data": {Path(table).stem: tables.provenance(table) for table in snakemake.input.tables},
         }
         write_text(snakemake.output.run_config, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))

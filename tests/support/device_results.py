@@ -50,6 +50,7 @@ def write_device_results(root: Path, seed: int = 0) -> Study:
                     "platform": "Linux-x86_64",
                     "cpus": 2,
                 },
+                "plugins": {"plugins/quantile.py": "0a1b" * 16},
                 "data": {},
             }
         )

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from nestmat import tables
 from nestmat.config.datasets import DatasetSpec
-from nestmat.data.fetch import sha256
 from nestmat.data.reading import read, write
 from nestmat.errors import InputError
+from nestmat.files import sha256
 from support.paired_files import pair
 
 

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from nestmat.config.datasets import DatasetSpec
-from nestmat.data.fetch import fetch, sha256
+from nestmat.data.fetch import fetch
 from nestmat.data.reading import read
 from nestmat.errors import InputError
+from nestmat.files import sha256
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 

@@ -20,9 +20,10 @@ from nestmat.config import loading
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.data import cells
 from nestmat.data import reading as readers
-from nestmat.data.fetch import fetch, sha256
+from nestmat.data.fetch import fetch
 from nestmat.data.reading import read
 from nestmat.errors import InputError
+from nestmat.files import sha256
 
 
 def rejected(reading: readers.Reading) -> list[tuple[int, str, str, str]]:

@@ -56,7 +56,7 @@ def study_of(**parts) -> SimpleNamespace:
 
 
 def write_environment(results: Path) -> None:
-    content = {"environment": {"python": "3", "packages": {"numpy": "2"}}}
+    content = {"environment": {"python": "3", "packages": {"numpy": "2"}}, "plugins": {}}
     (results / "run_config.yaml").write_text(yaml.safe_dump(content))
 
 

@@ -269,6 +269,7 @@ def test_versions_and_command(page):
     assert COMMAND in text
     assert "torch 2.13.0" in text
     assert "Commit 0123abc" in text
+    assert "plugins/quantile.py plug-in file, sha256 0a1b0a1b0a1b0a1b" in text
 
 
 def test_a_study_without_optional_parts_has_a_report(results):

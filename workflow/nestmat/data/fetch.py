@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 import sys
@@ -17,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from nestmat.config.datasets import DataFile
 from nestmat.errors import InputError
-from nestmat.files import replacing
+from nestmat.files import replacing, sha256
 
 _LOG = logging.getLogger(__name__)
 # What breaks off inside a chunk is lost, so that a chunk is small.
@@ -28,12 +27,6 @@ _PASSING = {408, 425, 429, 500, 502, 503, 504}
 
 class _TryAgainError(Exception):
     """The download broke off; what arrived so far is kept and resumed."""
-
-
-def sha256(path: str | Path) -> str:
-    """Checksum of a file as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch(

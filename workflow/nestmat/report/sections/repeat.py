@@ -31,10 +31,15 @@ class Repeat(Section):
         return ["run_config.yaml"]
 
     def numbers(self, source: Source, name: str) -> dict[str, Any]:
-        """Versions and the machine, from the configuration of the run."""
+        """Versions, plug-in files and the machine, from the configuration of the run."""
         import yaml
 
         text = source.path("run_config.yaml").read_text(encoding="utf-8")
-        environment = yaml.safe_load(text)["environment"]
+        record = yaml.safe_load(text)
+        environment = record["environment"]
         versions = [(title, str(environment[key])) for key, title in NAMES.items() if environment.get(key)]
-        return {"command": source.command, "versions": [*versions, *environment["packages"].items()]}
+        return {
+            "command": source.command,
+            "versions": [*versions, *environment["packages"].items()],
+            "plugins": record["plugins"],
+        }
