@@ -7,11 +7,12 @@ from nestmat.data.generator_registry import GENERATORS as DATASET_GENERATORS
 from nestmat.data.targets import check_classes
 from nestmat.design.judges.registry import JUDGES
 from nestmat.evaluation.estimators.registry import BASELINES
+from nestmat.evaluation.splits.registry import SPLITS
 from nestmat.features.registry import BLOCKS
 from nestmat.figures import drawing
 from nestmat.models.registry import NETWORKS
 from nestmat.plan import excerpts, tables
-from nestmat.plan.code import code, code_of, program, resource
+from nestmat.plan.code import code, code_of, kind_files, program, resource
 from nestmat.plan.jobs import ask
 from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.methods.registry import METHODS
@@ -19,6 +20,7 @@ from nestmat.search.methods.registry import METHODS
 check_classes(STUDY, "the configuration")
 SETTINGS = excerpts.settings(STUDY)
 DATASETS, SCALES, PROBLEMS = SETTINGS["datasets"], SETTINGS["scales"], SETTINGS["search"]
+SPLIT_FILES = kind_files(SPLITS, {kind for scale in STUDY.scales.values() for kind in scale.split_kinds})
 PUBLISHED = [resource(f"published/{name}.yaml") for name in STUDY.published]
 
 data_files = tables.data_files(STUDY)

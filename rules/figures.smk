@@ -2,7 +2,6 @@
 # In: the tables of all stages. Out: figures/<scale or problem>/<kind>.svg, and report.html, one self-contained file.
 from nestmat.figures.drawing import available, title
 from nestmat.figures.registry import FIGURES
-from nestmat.plan.code import kind_files
 from nestmat.report.registry import SECTIONS, required_tables, template_files
 
 figure_kinds = {subject: [kind for name, kind in available(STUDY) if name == subject] for subject in SUBJECTS}
@@ -55,6 +54,7 @@ rule write_report:
         published=PUBLISHED,
         code=code("write_report"),
         sections=kind_files(SECTIONS, SECTIONS),
+        splits=SPLIT_FILES,
         templates=template_files(),
         kinds=kind_files(FIGURES, {kind for kinds in figure_kinds.values() for kind in kinds}),
     output:

@@ -11,6 +11,7 @@ rule assign_folds:
     input:
         features=expand("<results>/features/{scale}.parquet", scale=SCALES),
         code=code("assign_folds"),
+        kinds=SPLIT_FILES,
     output:
         folds=expand("<results>/folds/{scale}.parquet", scale=SCALES),
     log:

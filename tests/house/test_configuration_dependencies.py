@@ -28,7 +28,7 @@ BEFORE_SEARCH = {
 def test_jobs_before_a_search_do_not_rerun_for_its_keys(script):
     modules = {Path(file).stem for file in code(script) if Path(file).resolve().parent == CONFIG}
     assert not modules & SEARCH
-    assert modules <= BEFORE_SEARCH[script] | {"kinds"}
+    assert modules <= BEFORE_SEARCH[script] | {"kinds", "near_keys"}
 
 
 def test_the_package_imports_none_of_its_modules():

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from nestmat import tables
+from nestmat.files import sha256
 from nestmat.paths import ROOT
 from support.running import run_snakemake, snakemake
 
@@ -68,6 +69,16 @@ def test_the_block_of_a_plugin_is_a_feature(finished):
     np.testing.assert_allclose(features["x - y"], features["x"] - features["y"])
 
 
+def test_the_split_of_a_plugin_divides_by_the_target(finished):
+    folds = tables.read(finished / "results/extended/folds/materials.parquet", protocol="ranges")
+    strength = tables.read(finished / "results/extended/features/materials.parquet").set_index("row_id")[
+        "strength"
+    ]
+    ranges = strength.groupby(folds.set_index("row_id")["fold"]).agg(["min", "max"])
+    assert len(ranges) == 3
+    assert (ranges["max"].to_numpy()[:-1] <= ranges["min"].to_numpy()[1:]).all()
+
+
 def test_method_generator_and_judge_of_plugins_search_and_judge(finished):
     judged = tables.read(finished / "results/extended/search/strong/judged.parquet")
     assert {"random", "recombination", "jittered"} <= set(judged["method"])
@@ -80,11 +91,14 @@ def test_the_report_shows_what_plugins_add(finished):
     assert (finished / "results/extended/figures/materials/distribution.svg").is_file()
     assert "Distribution of the target" in page
     for text in (
+        f"--snakefile {ROOT / 'Snakefile'}",
+        f"plug-in file, sha256 {sha256(finished / 'plugins/quantile.py')[:16]}",
         "quantile",
         "recombination",
         "ridge regression",
         "The largest strength is",
         "The throws are",
+        "The 3 folds are ranges of strength",
     ):
         assert text.lower() in page.lower()
 
@@ -116,11 +130,17 @@ def test_schema_and_validation_know_the_options_of_plugins(finished):
     assert run_nestmat(finished, "validate", "study.yaml").returncode == 0
     assert '"parents"' in run_nestmat(finished, "schema", "--plugins", "plugins/recombination.py").stdout
     content = study()
-    content["search"]["strong"]["methods"]["recombination"]["parents"] = 1
+    methods = content["search"]["strong"]["methods"]
+    methods["recombination"]["parents"] = 1
+    methods["random"]["kep"] = 10
+    content["scales"]["materials"]["features"]["difference"]["difference"]["secnd"] = "y"
+    content["scales"]["materials"]["models"]["net"]["specification"]["rigde"] = 0.1
     (finished / "wrong.yaml").write_text(yaml.safe_dump(content))
     done = run_nestmat(finished, "validate", "wrong.yaml")
     assert done.returncode == 2
     assert "search.strong.methods.recombination.parents" in done.stderr
+    for key in ("keep", "second", "ridge"):
+        assert f"Did you mean {key!r}?" in done.stderr
 
 
 @pytest.mark.parametrize(

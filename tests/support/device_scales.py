@@ -96,8 +96,8 @@ def write_scale(root: Path, config: Study, scale: str, frame: pd.DataFrame, rng:
     tables.write(root / f"features/{scale}.rejects.parquet", rejects.iloc[:0], tables.REJECTS)
     _write_features(root, config, scale, frame)
     counts = {"strict": (1, 5)}
-    for name, split in about.splits.items():
-        counts[name] = (1 + len(split.repeats), split.folds or len(ETL))
+    for name, split in ((name, entry.build()) for name, entry in about.splits.items()):
+        counts[name] = (len(split.all_seeds), split.fold_count or len(ETL))
     folds = _folds(frame, counts, rng)
     tables.write(root / f"folds/{scale}.parquet", folds, tables.FOLDS)
     files = []

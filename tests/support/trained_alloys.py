@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from nestmat import tables
+from nestmat.config.splits import Split
 from nestmat.interpretation.disentanglement import (
     measure_latents,
 )
@@ -71,7 +72,7 @@ def trained(tmp_path_factory) -> Path:
 
 def labels(folder: Path) -> Labels:
     entry = SimpleNamespace(title="disentangled VAE", specification=MODEL)
-    split = SimpleNamespace(kind="holdout", published=False)
+    split = Split(kind="holdout", test=0.1)
     config = SimpleNamespace(
         models={"m2": entry},
         baselines={},

@@ -14,7 +14,7 @@ from support.lead_free_study import lead_free_study
     [
         ({"scale": "cell"}, "is not one of"),
         ({"model": "other"}, "is not a model of the scale"),
-        ({"protocol": "strict"}, "is not a split of kind shared"),
+        ({"protocol": "strict"}, "is not a shared split"),
         ({"targets": [{"quantity": "device.gap", "goal": "maximise"}]}, "is not one of"),
         ({"targets": [{"quantity": "device.pce"}]}, "Exactly one of value, between, goal"),
         ({"constraints": [{"quantity": "tau"}]}, "At least one of low and high is needed"),

@@ -20,7 +20,7 @@ def test_the_command_of_another_folder_runs_from_anywhere(tmp_path):
     folder = tmp_path / "my alloys"
     folder.mkdir()
     study = {"study": "mine", "title": "Mine", "question": "Whose?", "tracking": "off"}
-    study |= {"dft": {"sets": {"reference": {}}}} | {"datasets": {"compositions": "perovskite_compositions"}}
+    study |= {"datasets": {"gaps": "nestedae_gaps"}}
     (folder / "mine.yaml").write_text(yaml.safe_dump(study))
     command = repeat_command(ROOT / "Snakefile", ["mine.yaml"], folder)
     assert command.startswith("cd '")

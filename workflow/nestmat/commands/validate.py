@@ -76,8 +76,8 @@ def _uses(name: str, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]
     for column in scale.group:
         yield f"scales.{name}.group", column, any_kind
     for key, split in scale.splits.items():
-        if split.column:
-            yield f"scales.{name}.splits.{key}.column", split.column, ("category",)
+        if column := split.build().fold_column:
+            yield f"scales.{name}.splits.{key}.column", column, ("category",)
 
 
 def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path | None) -> None:
@@ -123,13 +123,13 @@ def members(
     One copy a fold, repeat and seed, one a seed on all rows, and for each of these one an inner fold; inner
     folds are made of the other folds, so they are no more than those, except in a holdout.
     """
-    kind = split.kind if isinstance(split, Split) else "shared"
-    folds = {"leave_one_out": levels, "holdout": 1}.get(kind, split.folds)
+    kind = split.build()
+    folds = levels if kind.fold_column else kind.fold_count
     if folds is None:
         return None
-    repeats = 1 + len(split.repeats)
+    repeats = len(kind.all_seeds)
     inside, on_all = min(inner_folds, folds - 1), min(inner_folds, folds)
-    if kind == "holdout":
+    if kind.divides_training_rows:
         inside = on_all = inner_folds
     return seeds * (folds * repeats * (1 + inside) + 1 + on_all)
 
@@ -279,7 +279,7 @@ def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]
         counts = []
         for protocol in scale.runs(name):
             split = scale.splits.get(protocol, study.strict)
-            column = split.column if isinstance(split, Split) else None
+            column = split.build().fold_column
             levels = frame[column].nunique() if column and frame is not None else None
             learned = scale.recommended is not None and scale.recommended.weights == "learned"
             few = learned and levels is not None and levels < 3
@@ -288,7 +288,7 @@ def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]
                     f"The column has {levels} levels, and 3 or more are needed to learn the weights of "
                     "the stack.",
                     column=column,
-                    remedy=f"leave the split {protocol!r} out, or keep a member of the stack out of it.",
+                    remedy=f"leave out the split {protocol!r}, or keep {name!r} out of it by `protocols`.",
                 )
             seeds = model.specification.training.seeds
             count = members(scale, split, seeds, study.inner_folds(key, name, protocol), levels)

@@ -201,11 +201,13 @@ def check_folds(name: str, scale: Scale, strict: Strict) -> None:
     """Check that every protocol of a stack with learned weights has folds enough to learn them."""
     learned = scale.recommended is not None and scale.recommended.weights == "learned"
     for protocol in scale.runs(RECOMMENDED) if learned else []:
-        folds = scale.splits.get(protocol, strict).folds
-        if folds is not None and folds < 3:
+        split = scale.splits.get(protocol, strict).build()
+        folds = split.fold_count
+        if folds is not None and folds < 3 and not split.divides_training_rows:
             raise ValueError(
                 f"scales.{name}.recommended: Protocol {protocol!r} has {folds} folds, and 3 or more are "
-                "needed to learn the weights of the stack"
+                "needed to learn the weights of the stack; keep a member of the stack out of the protocol by "
+                "its `protocols`"
             )
 
 
@@ -226,12 +228,13 @@ def check_shared_splits(scales: Scales) -> None:
     for name, scale in scales.items():
         for key, split in scale.splits.items():
             first_scale, first_split = first.setdefault(key, (name, split))
-            if "shared" in (split.kind, first_split.kind) and split != first_split:
+            kinds = split.build(), first_split.build()
+            if any(kind.is_shared for kind in kinds) and kinds[0] != kinds[1]:
                 raise ValueError(
                     f"scales.{name}.splits.{key}: The split differs from that of {first_scale!r}; a shared "
                     "split has the same settings at every scale"
                 )
-            if split.kind != "shared":
+            if not split.registered.is_shared:
                 continue
             for parent in scale.parents:
                 if key not in scales[parent].splits:
@@ -326,9 +329,9 @@ def check_problem(name: str, problem: DesignProblem, scales: Scales, datasets: D
     if problem.model not in scale.models or "strict" not in scale.runs(problem.model):
         raise ValueError(f"{key}.model: {problem.model!r} is not a model of the scale that runs in strict")
     split = scale.splits.get(problem.protocol)
-    if not split or split.kind != "shared" or problem.protocol not in scale.runs(problem.model):
+    if not split or not split.registered.is_shared or problem.protocol not in scale.runs(problem.model):
         raise ValueError(
-            f"{key}.protocol: {problem.protocol!r} is not a split of kind shared of scale "
+            f"{key}.protocol: {problem.protocol!r} is not a shared split of scale "
             f"{problem.scale!r} that model {problem.model!r} runs in"
         )
     _check_searched_inputs(key, problem, scales)

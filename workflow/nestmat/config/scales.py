@@ -109,12 +109,19 @@ class Scale(Part):
     @property
     def columns_left_out(self) -> dict[str, str]:
         """Column whose levels are left out, by protocol that leaves out whole levels."""
-        return {name: split.column for name, split in self.splits.items() if split.column}
+        kinds = {name: split.build() for name, split in self.splits.items()}
+        return {name: kind.fold_column for name, kind in kinds.items() if kind.leaves_levels_out}
 
     @property
     def category_columns(self) -> list[str]:
         """Columns of categories that splits or groups need."""
-        return sorted({*self.group, *self.columns_left_out.values()})
+        stated = [split.build().fold_column for split in self.splits.values()]
+        return sorted({*self.group, *filter(None, stated)})
+
+    @property
+    def split_kinds(self) -> list[str]:
+        """Kinds of the protocols: strict is one of `shared`."""
+        return ["shared", *(split.kind for split in self.splits.values())]
 
     def baselines_in(self, protocol: str) -> dict[str, dict[str, Any]]:
         """Baselines that run in a protocol, as plain values."""

@@ -66,8 +66,8 @@ class Labels:
     def protocol(self, name: str) -> str:
         """Name of a protocol; a publication's own split is always called so."""
         split = self.config.splits.get(name)
-        if split is not None and split.kind == "leave_one_out":
-            return f"Leave one {humanize_key(str(split.column))} out"
+        if split is not None and split.registered.leaves_levels_out:
+            return f"Leave one {humanize_key(split.build().fold_column)} out"
         if split is not None and split.published and "published" not in name:
             return f"{prettify(name)} (published split)"
         return {"published": "Published split", "strict": "Strict"}.get(name, prettify(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +133,7 @@ def render_page(source: Source, parts: Collection[str] | None = None) -> str:
 
 
 def template_environment() -> Environment:
-    """Where templates are found, with the functions of `FILTERS`."""
+    """Where templates are found, with the functions of `FILTERS`, and ``render_text`` for other texts."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -145,7 +146,12 @@ def template_environment() -> Environment:
     functions = {function.__name__: function for function in FILTERS}
     environment.filters.update(functions)
     environment.globals.update(functions)
+    environment.globals["render_text"] = partial(_render_text, environment)
     return environment
+
+
+def _render_text(environment: Environment, text: str, **variables: Any) -> Any:
+    return environment.from_string(text).make_module(variables)
 
 
 def section_template(

@@ -29,7 +29,7 @@ def test_protocols_state_what_can_leak():
 
 
 def of_split(split: Split) -> str:
-    return sentence(kind=split.kind, split=split, target="y", of_publication=False, parents=[])
+    return sentence(split=split.build(), target="y", of_publication=False, parents=[])
 
 
 def test_a_holdout_states_who_trains_with_label():

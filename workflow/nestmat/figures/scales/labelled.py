@@ -31,9 +31,8 @@ def series(config: Scale) -> list[list[str]]:
     """
     groups: dict[Any, list[str]] = {}
     for name, split in config.splits.items():
-        if split.kind == "holdout":
-            settings = split.model_dump(exclude={"labelled", "published"})
-            groups.setdefault(tuple((key, str(value)) for key, value in settings.items()), []).append(name)
+        if settings := split.build().without_labelled_share:
+            groups.setdefault(settings, []).append(name)
     return [names for names in groups.values() if len(names) > 1]
 
 
@@ -57,7 +56,8 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     summary = comparisons.summary(frames["metrics"])
     targets = [target for target in labels.config.targets if labels.classes(target)]
     cells = [(target, protocols) for target in targets for protocols in series(labels.config)]
-    splits, metrics = labels.config.splits, comparisons.compared_by(classes=True)
+    splits = {name: split.build() for name, split in labels.config.splits.items()}
+    metrics = comparisons.compared_by(classes=True)
     figure, axes = style.panels(len(cells), len(metrics), height=3.1)
     for row, (target, protocols) in zip(axes, cells, strict=True):
         of_target = summary[(summary["target"] == target) & (summary["repeat"] == 0)]
@@ -65,8 +65,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
         labelled = rows.groupby("protocol")["mean"].mean()
         of_series = of_target[of_target["protocol"].isin(protocols)]
         # Published values are of a split by itself, which asks the same of its test rows.
-        test_rows = splits[protocols[0]].test, splits[protocols[0]].disjoint
-        alike = [name for name, split in splits.items() if (split.test, split.disjoint) == test_rows]
+        alike = [n for n, split in splits.items() if split.test_rows == splits[protocols[0]].test_rows]
         for ax, metric in zip(row, metrics, strict=True):
             validation = of_series[(of_series["metric"] == metric) & (of_series["split"] == "validation")]
             _lines(ax, validation, labelled, labels)

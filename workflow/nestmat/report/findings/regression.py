@@ -151,7 +151,7 @@ def errors_by_seed(metrics: pd.DataFrame, labels: Labels, target: str) -> list[d
         wide = summary[summary["protocol"] == protocol].pivot(index="model", columns="repeat", values="mean")
         if wide.shape[1] < 2:
             continue
-        seeds = [split.seed, *split.repeats]
+        seeds = split.build().all_seeds
         wide = wide.sort_values(wide.columns[0], ascending=metric not in comparisons.SCORES)
         tables.append(
             {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nestmat.config.splits import Strict
 from nestmat.config.study import Study
 from nestmat.labels.scales import Labels
 from nestmat.report.registry import SECTIONS
@@ -36,24 +35,22 @@ def describe_protocol(study: Study, scale: str, protocol: str) -> dict[str, Any]
     """What a protocol does with the rows of a scale, and where the latents of its parents come from.
 
     Returns:
-        ``kind`` and ``split`` (the configuration), ``target`` (the first, if any), and ``parents``: their
-        titles, and whether their members were trained on all rows.
+        ``split`` (its kind with the options), ``target`` (the first, if any), ``of_publication``, and
+        ``parents``: their titles, and whether their members were trained on all rows.
     """
     config = study.scales[scale]
-    split = study.strict if protocol == "strict" else config.splits[protocol]
-    kind = "shared" if isinstance(split, Strict) else split.kind
-    shared = kind == "shared"
+    settings = config.splits.get(protocol, study.strict)
+    split = settings.build()
     return {
-        "kind": kind,
         "split": split,
         "target": config.targets[0] if config.targets else "",
-        "of_publication": not isinstance(split, Strict) and split.published,
+        "of_publication": settings.published,
         "parents": [
             {
                 "title": Labels(study, parent).title(),
                 "trained_on_all": study.parent_protocol(parent, protocol) == "strict",
             }
             for parent in config.parents
-            if not shared
+            if not split.is_shared
         ],
     }
