@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from jinja2 import Environment
 
+from nestmat.commands.new_inputs import Materials, choose_blocks
 from nestmat.config.loading import study_from
 from nestmat.data.cells import text_rows
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.files import write_text
-from nestmat.materials.formulas import parse
 
 _TEMPLATE = Path(__file__).with_name("study.yaml.jinja")
 # Names that nestmat's tables use, and those of the blocks written here.
 _RESERVED = {"row_id", "row", "formula", "material", "flag"}
-_BLOCKS = {"descriptors", "composition", "perovskite", "A", "B", "X"}
+_BLOCKS = {"descriptors", "fractions", "composition", "alloy", "perovskite", "A", "B", "X"}
 # More levels than this are labels of rows rather than classes of them.
 _LEVELS = 30
 _FEW_ROWS = 50
@@ -38,6 +37,7 @@ class _Header:
         kind: number, category or text.
         empty: Cells without a value.
         informative: Whether the cells differ, and do not just count the rows.
+        binary: Whether the cells are 0 and 1.
     """
 
     name: str
@@ -45,6 +45,7 @@ class _Header:
     kind: str
     empty: int
     informative: bool
+    binary: bool
 
 
 def write_study(
@@ -74,8 +75,13 @@ def write_study(
         raise InputError(
             "The file exists already.", file=output, remedy="choose another name, or delete it first."
         )
-    headers, cells = _inspect(data)
-    units = dict(_target(text, headers, data) for text in targets)
+    cells = _read_cells(data)
+    if formula is not None:
+        _require(formula, cells, data)
+    materials = None if formula is None else Materials.of(cells[formula])
+    reserved = _RESERVED | _BLOCKS | (materials.columns if materials else set())
+    headers = {name: _header(name, column, reserved) for name, column in cells.items()}
+    units = dict(_target(text, headers) for text in targets)
     for target in units:
         _require(target, headers, data)
         if headers[target].kind != "number":
@@ -86,25 +92,28 @@ def write_study(
                 value=_first_text(cells[target]),
                 remedy="correct the cell, or choose another target.",
             )
-    if formula is not None:
-        _require(formula, headers, data)
     chosen = _features(headers, features, [*units, formula], data)
     if not chosen and formula is None:
         raise InputError(
             "The table has no column to learn from.", file=data, remedy="give --formula, --features, or both."
         )
-    text = _render(name, data, headers, cells, chosen, units, formula)
+    text = _render(name, data, headers, cells, chosen, units, formula, materials)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
 
 
-def _inspect(data: Path) -> tuple[dict[str, _Header], dict[str, list[str]]]:
+def _read_cells(data: Path) -> dict[str, list[str]]:
+    """Cells of each column of a file.
+
+    Raises:
+        InputError: The file has no data, or a header twice.
+    """
     names, *rows = [*text_rows(data)] or [[]]
     if not rows:
         raise InputError(
             "The file has no data.", file=data, remedy="give a header line and at least one row."
         )
-    headers, cells = {}, {}
+    cells = {}
     for place, column in enumerate(names):
         if not column:
             continue
@@ -113,8 +122,7 @@ def _inspect(data: Path) -> tuple[dict[str, _Header], dict[str, list[str]]]:
                 "The column occurs twice in the header.", file=data, column=column, remedy="rename one."
             )
         cells[column] = [row[place] if place < len(row) else "" for row in rows]
-        headers[column] = _header(column, cells[column])
-    return headers, cells
+    return cells
 
 
 def _is_number(cell: str) -> bool:
@@ -124,7 +132,7 @@ def _is_number(cell: str) -> bool:
         return False
 
 
-def _header(name: str, cells: Sequence[str]) -> _Header:
+def _header(name: str, cells: Sequence[str], reserved: Collection[str]) -> _Header:
     filled = [cell for cell in cells if cell.casefold() not in ("", "na", "n/a", "nan", "null", "none")]
     levels = len(set(filled))
     if filled and all(_is_number(cell) for cell in filled):
@@ -133,8 +141,9 @@ def _header(name: str, cells: Sequence[str]) -> _Header:
         kind = "category"
     else:
         kind = "text"
-    key = f"{name}_" if name in _RESERVED | _BLOCKS else name
-    return _Header(name, key, kind, len(cells) - len(filled), levels > 1 and not _counts(cells))
+    key = f"{name}_" if name in reserved else name
+    binary = kind == "number" and {float(cell) for cell in filled} == {0.0, 1.0}
+    return _Header(name, key, kind, len(cells) - len(filled), levels > 1 and not _counts(cells), binary)
 
 
 def _counts(cells: Sequence[str]) -> bool:
@@ -146,7 +155,7 @@ def _first_text(cells: Sequence[str]) -> str | None:
     return next((cell for cell in cells if cell and not _is_number(cell)), None)
 
 
-def _target(text: str, headers: dict[str, _Header], data: Path) -> tuple[str, str]:
+def _target(text: str, headers: Mapping[str, _Header]) -> tuple[str, str]:
     """A target and its unit; the whole text where a column has a colon in its name."""
     if text in headers:
         return text, ""
@@ -154,7 +163,7 @@ def _target(text: str, headers: dict[str, _Header], data: Path) -> tuple[str, st
     return (column, unit) if column in headers else (text, "")
 
 
-def _require(column: str, headers: dict[str, _Header], data: Path) -> None:
+def _require(column: str, headers: Collection[str], data: Path) -> None:
     if column not in headers:
         raise InputError(
             f"The file has no column {column!r}{closest(column, headers)}.",
@@ -189,64 +198,23 @@ def _features(
     return [headers[column] for column in names]
 
 
-def _perovskite_sites(formulas: Sequence[str]) -> list[str] | None:
-    """Sites with two species or more, where every formula that parses is an ABX3 perovskite; else None."""
-    species: dict[str, set[str]] = {"A": set(), "B": set(), "X": set()}
-    for text in dict.fromkeys(formulas):
-        try:
-            formula = parse(text)
-        except InputError:
-            # Reading the data set rejects the row with this reason.
-            continue
-        try:
-            sites = formula.sites()
-        except InputError:
-            return None
-        for site, fractions in sites.items():
-            species[site] |= set(fractions)
-    return [site for site, symbols in species.items() if len(symbols) > 1] if all(species.values()) else None
+def _is_class(header: _Header, unit: str) -> bool:
+    """Whether a target is classified: 0 and 1 without a unit."""
+    return header.binary and not unit
 
 
-class _Block(NamedTuple):
-    """A feature block of the study.
-
-    Attributes:
-        name: Its name.
-        config: Its kind and what stands after it.
-        comment: Comment at the end of its line.
-        has_levels: Whether its columns are categories or shares of ions.
-    """
-
-    name: str
-    config: dict[str, Any]
-    comment: str = ""
-    has_levels: bool = False
-
-
-def _blocks(features: Sequence[_Header], formula: str | None, sites: list[str] | None) -> list[_Block]:
-    """Feature blocks of the columns, of the composition, and of perovskites."""
-    blocks = []
-    if numbers := [header.key for header in features if header.kind == "number"]:
-        blocks.append(_Block("descriptors", {"columns": numbers}))
-    if formula is not None:
-        comment = "statistics of elemental properties"
-        blocks.append(_Block("composition", {"composition": "magpie"}, comment))
-    if sites is not None:
-        comment = "tolerance factor, octahedral factor, tau"
-        blocks.append(_Block("perovskite", {"perovskite": True}, comment))
-        blocks += [_Block(site, {"site": site}, has_levels=True) for site in sites]
-    for category in (header.key for header in features if header.kind == "category"):
-        name = "is_" + re.sub(r"[^A-Za-z0-9_]", "_", category)
-        while name in {block.name for block in blocks}:
-            name += "_"
-        blocks.append(_Block(name, {"one_hot": category}, "one column a level", has_levels=True))
-    return blocks
+def _third_baseline(classes: Collection[bool]) -> list[str]:
+    """Baseline beside trees, which fits all targets: numbers, or classes."""
+    if all(classes):
+        return ["hist_gradient_boosting"]
+    return [] if any(classes) else ["gaussian_process"]
 
 
 def _column(header: _Header, unit: str | None) -> dict[str, Any]:
     """What the template writes of a column; a target has a unit, if an empty one."""
     settings: dict[str, Any] = {"kind": header.kind} if header.kind != "number" else {}
     settings |= {"unit": unit} if unit else {}
+    settings |= {"classes": ["0", "1"]} if unit is not None and _is_class(header, unit) else {}
     settings |= {"label": True} if unit is not None else {}
     settings |= {"header": header.name} if header.key != header.name else {}
     return {"key": header.key, "settings": settings, "empty": header.empty}
@@ -268,10 +236,16 @@ def _render(
     features: Sequence[_Header],
     units: dict[str, str],
     formula: str | None,
+    materials: Materials | None,
 ) -> str:
     """Text of the study."""
     rows = len(next(iter(cells.values())))
-    blocks = _blocks(features, formula, None if formula is None else _perovskite_sites(cells[formula]))
+    blocks = choose_blocks(
+        [header.key for header in features if header.kind == "number"],
+        [header.key for header in features if header.kind == "category"],
+        materials,
+    )
+    classes = {target: _is_class(headers[target], unit) for target, unit in units.items()}
     environment = Environment(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
@@ -285,7 +259,11 @@ def _render(
         formula=formula,
         columns=columns,
         folds=5 if rows >= _FEW_ROWS else 3,
-        targets=[headers[target].key for target in units],
+        targets={headers[target].key: is_class for target, is_class in classes.items()},
+        has_numbers=not all(classes.values()),
+        has_classes=any(classes.values()),
+        transform="" if all(classes.values()) else ", transform: chosen",
+        stack=["nestmat", "extra_trees", "xgboost", *_third_baseline(classes.values())],
         blocks=blocks,
         inputs=[block.name for block in blocks],
     )

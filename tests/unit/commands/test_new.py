@@ -1,0 +1,82 @@
+"""What a first study reads and compares, by what the table holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nestmat.commands.new import write_study
+from nestmat.commands.validate import describe
+from nestmat.config.loading import load_study
+from nestmat.features.table import featurize
+
+OXIDES = ["MgO", "CaO", "Al2O3", "SiO2", "TiO2", "ZrO2", "Fe2O3", "NiO"]
+ALLOYS = ["AlCoNi", "Al2CoNi", "AlCo2Ni", "AlCoNi2", "CoNi", "AlNi", "AlCo", "Al3Ni"]
+
+
+@pytest.fixture
+def study_of(tmp_path):
+    """The study that is written for a table."""
+
+    def write(frame: pd.DataFrame, *targets: str, **options):
+        path = tmp_path / "table.csv"
+        frame.to_csv(path, index=False)
+        write_study(tmp_path / "s.yaml", name="s", data=path, targets=targets, **options)
+        study = load_study(tmp_path / "s.yaml")
+        describe(study)
+        return study
+
+    return write
+
+
+def with_formulas(formulas: list[str], **columns) -> pd.DataFrame:
+    return pd.DataFrame({"formula": formulas * 5, "y": np.linspace(0.5, 9.0, 40), **columns})
+
+
+def test_a_composition_is_described_by_statistics_and_by_the_elements_that_occur(study_of):
+    scale = study_of(with_formulas(OXIDES), "y", formula="formula").scales["materials"]
+    assert list(scale.features) == ["composition", "fractions"]
+    elements = scale.features["fractions"].build().argument
+    assert elements == ["Al", "Ca", "Fe", "Mg", "Ni", "O", "Si", "Ti", "Zr"]
+    assert scale.baselines["extra_trees"].inputs == ["composition", "fractions"]
+
+
+def test_alloys_are_described_as_solid_solutions_where_every_row_can_be(study_of, tmp_path):
+    scale = study_of(with_formulas(ALLOYS), "y", formula="formula").scales["materials"]
+    assert list(scale.features) == ["composition", "fractions", "alloy"]
+    table = with_formulas(ALLOYS)[["formula"]].assign(row_id=range(40), row=range(40), material="m")
+    assert featurize(table, scale.features).rejects.empty
+    (tmp_path / "s.yaml").unlink()
+    # Of nitrogen no bulk modulus is known: the row would be lost.
+    scale = study_of(with_formulas([*ALLOYS[:-1], "AlN"]), "y", formula="formula").scales["materials"]
+    assert "alloy" not in scale.features
+
+
+def test_columns_are_renamed_where_a_feature_has_their_name(study_of, tmp_path):
+    frame = with_formulas(ALLOYS, Al=np.arange(40) % 7 + 0.5, vec=np.arange(40) % 3)
+    study = study_of(frame, "y", formula="formula")
+    columns = study.datasets["materials"].columns
+    assert (columns["Al_"].header, columns["vec_"].header) == ("Al", "vec")
+    (tmp_path / "s.yaml").unlink()
+    without = study_of(frame.drop(columns="formula"), "y")
+    assert {"Al", "vec"} <= set(without.datasets["materials"].columns)
+
+
+def test_zeros_and_ones_without_a_unit_are_classes(study_of, tmp_path):
+    frame = with_formulas(OXIDES).assign(y=np.arange(40) % 2)
+    study = study_of(frame, "y", formula="formula")
+    scale = study.scales["materials"]
+    assert study.datasets["materials"].columns["y"].classes == ["0", "1"]
+    assert scale.models["nestmat"].specification.heads["y"].loss == "binary_cross_entropy"
+    assert all(baseline.registered.predicts_classes() for baseline in scale.baselines.values())
+    (tmp_path / "s.yaml").unlink()
+    scale = study_of(frame, "y:eV", formula="formula").scales["materials"]
+    assert scale.models["nestmat"].specification.heads["y"].loss == "huber"
+
+
+def test_a_class_and_a_number_are_predicted_by_the_same_baselines(study_of):
+    frame = with_formulas(OXIDES).assign(z=np.arange(40) % 2)
+    scale = study_of(frame, "y", "z", formula="formula").scales["materials"]
+    assert scale.recommended.stack == ["nestmat", "extra_trees", "xgboost"]
+    assert {baseline.transform for baseline in scale.baselines.values()} == {"chosen"}

@@ -1,0 +1,123 @@
+"""Feature blocks that a first study reads: columns of the table, and what its formulas tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from nestmat.errors import InputError
+from nestmat.materials.formulas import Formula, parse_many
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What the formulas of a table have in common.
+
+    Attributes:
+        elements: Symbols of the elements that occur, sorted.
+        sites: Sites with two species or more, where every formula is an ABX3 perovskite; else None.
+        alloys: Whether every formula is one of elements whose solid solutions are described.
+    """
+
+    elements: tuple[str, ...]
+    sites: tuple[str, ...] | None
+    alloys: bool
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Materials:
+        """Of formulas as they are written; reading the data set rejects those that cannot be parsed."""
+        parsed = [formula for formula in parse_many(dict.fromkeys(texts)).formulas if formula is not None]
+        symbols = {element.symbol for formula in parsed for element in formula.composition}
+        sites = _perovskite_sites(parsed)
+        return cls(tuple(sorted(symbols)), sites, sites is None and _are_alloys(parsed, symbols))
+
+    @property
+    def columns(self) -> set[str]:
+        """Names of the feature columns that columns of a table may not have."""
+        if not self.alloys:
+            return set(self.elements)
+        from nestmat.materials.alloys import DESCRIPTORS
+
+        return {*self.elements, *DESCRIPTORS}
+
+
+def _perovskite_sites(formulas: Sequence[Formula]) -> tuple[str, ...] | None:
+    species: dict[str, set[str]] = {"A": set(), "B": set(), "X": set()}
+    for formula in formulas:
+        try:
+            sites = formula.sites()
+        except InputError:
+            return None
+        for site, fractions in sites.items():
+            species[site] |= set(fractions)
+    if not all(species.values()):
+        return None
+    return tuple(site for site, symbols in species.items() if len(symbols) > 1)
+
+
+def _are_alloys(formulas: Sequence[Formula], symbols: AbstractSet[str]) -> bool:
+    # Torch and matminer take seconds to import, which tables of other materials should not pay.
+    if not symbols or symbols & _NO_ALLOYS:
+        return False
+    from nestmat.features.blocks.alloy import alloy_descriptors
+
+    return not alloy_descriptors(formulas).faults
+
+
+_NO_ALLOYS = frozenset(["H", "He", "N", "O", "F", "Ne", "S", "Cl", "Ar", "Se", "Br", "Kr", "Te", "I", "Xe"])
+"""Elements whose properties in solid solutions are not known."""
+
+
+class Block(NamedTuple):
+    """A feature block of the study.
+
+    Attributes:
+        name: Its name.
+        config: Its kind and what stands after it.
+        comment: Comment at the end of its line.
+        has_levels: Whether its columns are categories or shares of ions or elements.
+    """
+
+    name: str
+    config: dict[str, Any]
+    comment: str = ""
+    has_levels: bool = False
+
+
+def choose_blocks(
+    numbers: Sequence[str], categories: Sequence[str], materials: Materials | None
+) -> list[Block]:
+    """Feature blocks of columns and of formulas.
+
+    Args:
+        numbers: Columns of numbers.
+        categories: Columns of categories.
+        materials: What the formulas have in common; None where there are none.
+    """
+    blocks = [Block("descriptors", {"columns": [*numbers]})] if numbers else []
+    if materials is not None:
+        blocks += _composition_blocks(materials)
+    for category in categories:
+        name = "is_" + re.sub(r"[^A-Za-z0-9_]", "_", category)
+        while name in {block.name for block in blocks}:
+            name += "_"
+        blocks.append(Block(name, {"one_hot": category}, "one column a level", has_levels=True))
+    return blocks
+
+
+def _composition_blocks(materials: Materials) -> list[Block]:
+    blocks = [Block("composition", {"composition": "magpie"}, "statistics of elemental properties")]
+    if materials.sites is not None:
+        comment = "tolerance factor, octahedral factor, tau"
+        blocks.append(Block("perovskite", {"perovskite": True}, comment))
+        blocks += [Block(site, {"site": site}, has_levels=True) for site in materials.sites]
+    elif len(materials.elements) > 1:
+        comment = "those that occur; others are rejected"
+        blocks.append(Block("fractions", {"elements": [*materials.elements]}, comment, has_levels=True))
+    if materials.alloys:
+        comment = "mixing enthalpy, mismatch of radii, VEC, ..."
+        blocks.append(Block("alloy", {"alloy": True}, comment))
+    return blocks
