@@ -1,4 +1,4 @@
-"""Benchmarks that need the results of a study say so where there are none."""
+"""Benchmarks that need the results of a study say so where there are none; the others measure."""
 
 import subprocess
 import sys
@@ -8,6 +8,12 @@ import pytest
 from nestmat.paths import ROOT
 
 NEED_RESULTS = ("generative", "semi_supervised")
+SMALLEST = {
+    "features": "--rows 20 --peer-rows 2 --threads 1",
+    "screening": "--materials 100 --peer-rows 2 --members 1 --rounds 1 --processes 1",
+    "training": "--epochs 2 --mini-epochs 1 --rounds 1 --threads 1",
+}
+"""Options with which benchmarks that need no results end soon."""
 
 
 @pytest.mark.parametrize("name", NEED_RESULTS)
@@ -20,10 +26,19 @@ def test_a_benchmark_without_results_is_skipped_in_one_line(name, tmp_path):
     assert "make run STUDY=resources/studies/" in line
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALLEST)
+def test_a_benchmark_with_numbers_of_its_own_ends_well(name, tmp_path):
+    command = [sys.executable, str(ROOT / f"bench/bench_{name}.py"), *SMALLEST[name].split()]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
 def test_every_benchmark_that_reads_results_is_covered():
-    readers = {
-        path.stem.removeprefix("bench_")
+    benchmarks = {
+        path.stem.removeprefix("bench_"): "--results" in path.read_text(encoding="utf-8")
         for path in (ROOT / "bench").glob("bench_*.py")
-        if "--results" in path.read_text(encoding="utf-8")
     }
-    assert readers == set(NEED_RESULTS)
+    assert {name for name, reads_results in benchmarks.items() if reads_results} == set(NEED_RESULTS)
+    assert set(benchmarks) == {*NEED_RESULTS, *SMALLEST}
