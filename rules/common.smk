@@ -20,7 +20,7 @@ from nestmat.search.methods.registry import METHODS
 check_classes(STUDY, "the configuration")
 SETTINGS = excerpts.settings(STUDY)
 DATASETS, SCALES, PROBLEMS = SETTINGS["datasets"], SETTINGS["scales"], SETTINGS["search"]
-SPLIT_FILES = kind_files(SPLITS, {kind for scale in STUDY.scales.values() for kind in scale.split_kinds})
+SPLIT_FILES = kind_files(SPLITS, STUDY.split_kinds)
 PUBLISHED = [resource(f"published/{name}.yaml") for name in STUDY.published]
 
 data_files = tables.data_files(STUDY)

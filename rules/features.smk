@@ -30,7 +30,7 @@ rule featurize_materials:
         features=lookup(dpath="{scale}/features", within=SCALES),
         targets=lookup(dpath="{scale}/targets", within=SCALES),
         group=lookup(dpath="{scale}/group", within=SCALES),
-        categories=ask(STUDY.scales, "category_columns", "scale"),
+        categories=ask(STUDY, "category_columns", "scale"),
     message:
         "Featurize the materials of {wildcards.scale}"
     script:

@@ -56,6 +56,7 @@ def new(arguments: argparse.Namespace) -> None:
         formula=arguments.formula,
         targets=arguments.target,
         features=[name.strip() for name in features] if features else None,
+        folds=arguments.folds,
     )
     print(f"Wrote {output}. Look through it, then:")
     print(f"  nestmat validate {output}")
@@ -259,6 +260,9 @@ def _add_study_commands(commands: _Commands) -> None:
     )
     command.add_argument(
         "--features", metavar="A,B,C", help="columns to learn from; by default all numbers and categories"
+    )
+    command.add_argument(
+        "--folds", help="column of your own folds; by default materials are divided at random"
     )
     command.add_argument("--output", help="file to write, by default NAME.yaml here; never overwritten")
 

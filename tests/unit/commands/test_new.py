@@ -9,6 +9,7 @@ import pytest
 from nestmat.commands.new import write_study
 from nestmat.commands.validate import describe
 from nestmat.config.loading import load_study
+from nestmat.errors import InputError
 from nestmat.features.table import featurize
 
 OXIDES = ["MgO", "CaO", "Al2O3", "SiO2", "TiO2", "ZrO2", "Fe2O3", "NiO"]
@@ -80,3 +81,29 @@ def test_a_class_and_a_number_are_predicted_by_the_same_baselines(study_of):
     scale = study_of(frame, "y", "z", formula="formula").scales["materials"]
     assert scale.recommended.stack == ["nestmat", "extra_trees", "xgboost"]
     assert {baseline.transform for baseline in scale.baselines.values()} == {"chosen"}
+
+
+def test_a_column_states_the_folds(study_of):
+    frame = with_formulas(OXIDES).assign(fold=[k for k in range(4) for _ in range(2)] * 5)
+    study = study_of(frame, "y", formula="formula", folds="fold")
+    assert study.strict.column == "fold_"
+    assert study.category_columns("materials") == ["fold_"]
+    assert list(study.scales["materials"].features) == ["composition", "fractions"]
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"), [([0, 1] * 20, "states 2 folds"), ([0, 1, 2, None] * 10, "fold of 10 rows open")]
+)
+def test_a_column_that_states_no_folds_is_named(study_of, folds, message):
+    with pytest.raises(InputError, match=message):
+        study_of(with_formulas(OXIDES).assign(fold=folds), "y", formula="formula", folds="fold")
+
+
+def test_rows_without_a_fold_are_an_error_before_anything_runs(study_of, tmp_path):
+    frame = with_formulas(OXIDES).assign(part=[k for k in range(4) for _ in range(2)] * 5)
+    study = study_of(frame, "y", formula="formula", folds="part")
+    frame.assign(part=frame["part"].astype(object).where(frame.index != 7, "")).to_csv(
+        tmp_path / "table.csv", index=False
+    )
+    with pytest.raises(InputError, match=r"column 'part'.*fold of 1 rows"):
+        describe(study)

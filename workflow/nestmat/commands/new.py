@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from nestmat.files import write_text
 
 _TEMPLATE = Path(__file__).with_name("study.yaml.jinja")
 # Names that nestmat's tables use, and those of the blocks written here.
-_RESERVED = {"row_id", "row", "formula", "material", "flag"}
+_RESERVED = {"row_id", "row", "formula", "material", "flag", "fold"}
 _BLOCKS = {"descriptors", "fractions", "composition", "alloy", "perovskite", "A", "B", "X"}
 # More levels than this are labels of rows rather than classes of them.
 _LEVELS = 30
@@ -56,6 +56,7 @@ def write_study(
     targets: Sequence[str],
     formula: str | None = None,
     features: Sequence[str] | None = None,
+    folds: str | None = None,
 ) -> None:
     """Write a commented study of one scale for a table.
 
@@ -66,10 +67,11 @@ def write_study(
         targets: Columns to predict, each with its unit after a colon if it has one: ``gap:eV``.
         formula: Column of the chemical formula, if there is one.
         features: Columns to learn from; by default every number and category that is no target.
+        folds: Column that states the fold of each material; by default materials are divided at random.
 
     Raises:
-        InputError: The output exists, the file has no such column or no numbers in it, or there is nothing to
-            learn from.
+        InputError: The output exists, the file has no such column or no numbers in it, there is nothing to
+            learn from, or a fold is not stated.
     """
     if output.exists():
         raise InputError(
@@ -92,12 +94,15 @@ def write_study(
                 value=_first_text(cells[target]),
                 remedy="correct the cell, or choose another target.",
             )
-    chosen = _features(headers, features, [*units, formula], data)
+    if folds is not None:
+        _require(folds, headers, data)
+        _check_folds(headers[folds], cells[folds], data)
+    chosen = _features(headers, features, [*units, formula, folds], data)
     if not chosen and formula is None:
         raise InputError(
             "The table has no column to learn from.", file=data, remedy="give --formula, --features, or both."
         )
-    text = _render(name, data, headers, cells, chosen, units, formula, materials)
+    text = _render(name, data, headers, cells, chosen, units, formula, materials, folds)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
 
@@ -173,6 +178,19 @@ def _require(column: str, headers: Collection[str], data: Path) -> None:
         )
 
 
+def _check_folds(header: _Header, cells: Sequence[str], data: Path) -> None:
+    """Check that every cell states one of some folds."""
+    if header.empty or len(set(cells)) < 3:
+        raise InputError(
+            f"The column leaves the fold of {header.empty} rows open."
+            if header.empty
+            else f"The column states {len(set(cells))} folds, and the weights of the predictor need three.",
+            file=data,
+            column=header.name,
+            remedy="state one of three folds or more in every row, or leave --folds out.",
+        )
+
+
 def _features(
     headers: dict[str, _Header], names: Sequence[str] | None, excluded: Sequence[str | None], data: Path
 ) -> list[_Header]:
@@ -183,7 +201,7 @@ def _features(
         _require(column, headers, data)
         if column in excluded:
             raise InputError(
-                "The column cannot be a feature: it is the formula or a target.",
+                "The column cannot be a feature: it is the formula, a target or that of the folds.",
                 file=data,
                 column=column,
                 remedy="leave it out of --features.",
@@ -237,6 +255,7 @@ def _render(
     units: dict[str, str],
     formula: str | None,
     materials: Materials | None,
+    folds: str | None,
 ) -> str:
     """Text of the study."""
     rows = len(next(iter(cells.values())))
@@ -252,6 +271,8 @@ def _render(
     environment.filters["flow"] = _flow
     columns = [_column(headers[target], unit) for target, unit in units.items()]
     columns += [_column(header, None) for header in features]
+    if folds is not None:
+        columns.append(_column(replace(headers[folds], kind="category"), None))
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         file=data,
@@ -259,6 +280,7 @@ def _render(
         formula=formula,
         columns=columns,
         folds=5 if rows >= _FEW_ROWS else 3,
+        fold_column=None if folds is None else headers[folds].key,
         targets={headers[target].key: is_class for target, is_class in classes.items()},
         has_numbers=not all(classes.values()),
         has_classes=any(classes.values()),

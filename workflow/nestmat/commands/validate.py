@@ -39,7 +39,7 @@ def check_columns(study: Study, file: str | Path | None = None) -> None:
     """
     for name, scale in study.scales.items():
         spec = resolve(study.datasets[scale.dataset])
-        for key, column, kinds in _uses(name, scale):
+        for key, column, kinds in _uses(study, name):
             declared = spec.columns.get(column)
             if declared is None:
                 raise InputError(
@@ -62,9 +62,9 @@ def check_columns(study: Study, file: str | Path | None = None) -> None:
     check_classes(study, file)
 
 
-def _uses(name: str, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _uses(study: Study, name: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Key of the study, column and allowed kinds of every use of a column."""
-    any_kind = ("number", "category", "text")
+    scale, any_kind = study.scales[name], ("number", "category", "text")
     for target in scale.targets:
         yield f"scales.{name}.targets", target, ("number",)
     for block, config in scale.features.items():
@@ -78,6 +78,8 @@ def _uses(name: str, scale: Scale) -> Iterator[tuple[str, str, tuple[str, ...]]]
     for key, split in scale.splits.items():
         if column := split.build().fold_column:
             yield f"scales.{name}.splits.{key}.column", column, ("category",)
+    if study.strict.column:
+        yield "strict.column", study.strict.column, ("category",)
 
 
 def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path | None) -> None:
@@ -180,6 +182,7 @@ def _describe_datasets(description: Description) -> Iterator[str]:
             if spec.generator:
                 write_generated(spec.generator, paths[0])
             reading = read(spec, *paths, name=name, targets=study.targets_of_dataset(name))
+        _require_folds(study, name, reading.rejects)
         description.frames[name] = reading.frame
         yield (
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
@@ -188,6 +191,28 @@ def _describe_datasets(description: Description) -> Iterator[str]:
         )
         for (column, reason), rows in reading.rejects.groupby(["column", "reason"], sort=False):
             yield f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"
+
+
+def _require_folds(study: Study, dataset: str, rejects: pd.DataFrame) -> None:
+    """Check that a column that states folds does so for every row.
+
+    Raises:
+        InputError: A row is rejected for its fold.
+    """
+    for name, scale in study.scales.items():
+        if scale.dataset != dataset:
+            continue
+        for protocol in scale.protocols:
+            column = scale.splits.get(protocol, study.strict).build().fold_column
+            unstated = rejects[rejects["column"] == column]
+            if len(unstated):
+                raise InputError(
+                    f"The column does not state the fold of {len(unstated)} rows, by which {protocol!r} "
+                    f"divides the scale {name!r}.",
+                    row=int(unstated["row"].min()),
+                    column=column,
+                    remedy="fill it in, or remove these rows.",
+                )
 
 
 def _describe_scales(description: Description) -> Iterator[str]:

@@ -118,15 +118,13 @@ class Scale(Part):
         stated = [split.build().fold_column for split in self.splits.values()]
         return sorted({*self.group, *filter(None, stated)})
 
-    @property
-    def split_kinds(self) -> list[str]:
-        """Kinds of the protocols: strict is one of `shared`."""
-        return ["shared", *(split.kind for split in self.splits.values())]
-
     def baselines_in(self, protocol: str) -> dict[str, dict[str, Any]]:
         """Baselines that run in a protocol, as plain values."""
         running = {name: entry for name, entry in self.baselines.items() if protocol in self.runs(name)}
-        return {name: {"kind": b.kind, "inputs": b.inputs, **b.options} for name, b in running.items()}
+        return {
+            name: {"kind": b.kind, "inputs": b.inputs, "transform": b.transform, **b.options}
+            for name, b in running.items()
+        }
 
     def baseline_kinds_in(self, protocol: str) -> list[str]:
         """Kinds of the baselines that run in a protocol."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nestmat.config.base import Part
 from nestmat.config.kinds import Choice
@@ -24,12 +24,31 @@ class Split(Choice):
 class Strict(Part):
     """The split shared along the chain: a material validated in fold k trains no scale in fold k."""
 
-    folds: int = Field(5, gt=1, description="Number of folds, the same for every scale.")
+    folds: int | None = Field(
+        None, gt=1, description="Number of folds, the same for every scale; 5 where no column states them."
+    )
     seed: int = Field(0, description="Seed of the assignment of groups to folds.")
     repeats: list[int] = Field([], description="Further seeds.")
+    column: str | None = Field(
+        None,
+        description="Category column of every data set of a scale that states the fold of each material.",
+    )
 
     published: ClassVar[bool] = False
 
+    @model_validator(mode="after")
+    def _one_source(self) -> Strict:
+        if self.column is not None and (self.folds is not None or self.seed or self.repeats):
+            raise ValueError("A column states the folds: folds, seed and repeats have no use beside it")
+        return self
+
+    @property
+    def split(self) -> Split:
+        """The shared split of all scales as one of a scale."""
+        if self.column is not None:
+            return Split(kind="shared_column", column=self.column)
+        return Split(kind="shared", folds=self.folds or 5, seed=self.seed, repeats=self.repeats)
+
     def build(self) -> Any:
         """The shared split of all scales."""
-        return Split(kind="shared", **self.model_dump()).build()
+        return self.split.build()

@@ -107,6 +107,19 @@ class Study(Part):
         spec = self.datasets[self.scales[scale].dataset]
         return spec.efficiency_column if isinstance(spec, DatasetSpec) else None
 
+    def category_columns(self, scale: str) -> list[str]:
+        """Columns of categories that protocols or groups of a scale need."""
+        column = self.strict.column
+        return sorted({*self.scales[scale].category_columns, *([column] if column else [])})
+
+    @property
+    def split_kinds(self) -> set[str]:
+        """Kinds of all protocols."""
+        return {
+            self.strict.split.kind,
+            *(split.kind for scale in self.scales.values() for split in scale.splits.values()),
+        }
+
     def targets_of_dataset(self, dataset: str) -> list[str]:
         """Columns of a data set that some scale predicts."""
         scales = [scale for scale in self.scales.values() if scale.dataset == dataset]

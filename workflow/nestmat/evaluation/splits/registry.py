@@ -20,5 +20,7 @@ SPLITS: Registry[type[SplitKind]] = Registry(
         "leave_one_out": f"{PACKAGE}.leave_one_out",
         "shared": f"{PACKAGE}.shared",
         "holdout": f"{PACKAGE}.holdout",
+        "column": f"{PACKAGE}.column",
+        "shared_column": f"{PACKAGE}.shared_column",
     },
 )
