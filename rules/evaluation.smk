@@ -9,6 +9,11 @@ interpreted = lookup("scale == '{scale}' and interpreted", within=trainings)
 explained = lookup("use == 'interpreted' and subject == '{scale}'", within=chains)
 simulated = lookup("use == 'simulated' and subject == '{scale}'", within=chains)
 lineage = lookup("use == 'scale' and subject == '{scale}'", within=lineages)
+mapped = [
+    run
+    for run in trainings.itertuples()
+    if run.interpreted and f"embeddings/{run.scale}.parquet" in figure_tables.get(run.scale, ())
+]
 
 
 rule compare_baselines:
@@ -236,23 +241,23 @@ rule encode_families:
 
 
 rule embed_latents:
-    """Latents in two dimensions."""
+    """Latents of every scale in two dimensions."""
     input:
-        latents=collect("<results>/latents/{{scale}}/{use.protocol}/{use.model}.parquet", use=interpreted),
-        features="<results>/features/{scale}.parquet",
+        latents=expand("<results>/latents/{run.scale}/{run.protocol}/{run.model}.parquet", run=mapped),
+        features=expand("<results>/features/{run.scale}.parquet", run=mapped),
         code=code("embed_latents"),
     output:
-        embedding="<results>/embeddings/{scale}.parquet",
+        embeddings=expand("<results>/embeddings/{run.scale}.parquet", run=mapped),
     log:
-        "<logs>/embed_latents/{scale}.log",
+        "<logs>/embed_latents.log",
     benchmark:
-        "<benchmarks>/embed_latents/{scale}.tsv"
+        "<benchmarks>/embed_latents.tsv"
     conda:
         "../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
     message:
-        "Map the latents of {wildcards.scale} to the plane"
+        "Map the latents of every scale to the plane"
     script:
         "../scripts/embed_latents.py"

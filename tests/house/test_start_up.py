@@ -1,4 +1,4 @@
-"""Planning jobs: each job process on a cluster reads the rules, and waits for what that imports."""
+"""What a job waits for before it starts: the packages that its script and the rules import."""
 
 import subprocess
 import sys
@@ -23,3 +23,45 @@ def test_a_job_process_reads_the_rules_without_heavy_packages(study):
     done = subprocess.run([sys.executable, "-c", PLAN, study], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not done.stdout.split()
+
+
+WITHOUT_TORCH = (
+    "assign_folds",
+    "compare_baselines",
+    "draw_figures",
+    "embed_latents",
+    "evaluate_scale",
+    "featurize_for_parent",
+    "featurize_materials",
+    "generate_dataset",
+    "list_structures",
+    "read_dataset",
+    "recommend_predictor",
+    "summarise_candidates",
+    "track_runs",
+    "write_report",
+    "write_run_config",
+)
+WITHOUT_LEARNERS = (
+    *WITHOUT_TORCH,
+    "judge_candidates",
+    "search_candidates",
+    "select_candidates",
+    "train_scale",
+)
+
+
+def packages_loaded_by(script, *packages):
+    program = f"import sys; sys.path.insert(0, 'scripts'); import {script}; print(*set(sys.argv[1:]) & set(sys.modules))"
+    command = [sys.executable, "-c", program, *packages]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("script", WITHOUT_LEARNERS)
+def test_a_job_loads_no_package_that_it_may_not_need(script):
+    heavy = {"sklearn", "scipy.stats", "xgboost", "matplotlib", "mlflow", "pymoo"}
+    if script in WITHOUT_TORCH:
+        heavy.add("torch")
+    assert not packages_loaded_by(script, *heavy)

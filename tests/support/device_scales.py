@@ -259,7 +259,7 @@ def _write_interpretation(
                 "unit": unit,
             }
         )
-        for method in ("pca", "umap")
+        for method in ("pca", "tsne")
     )
     tables.write(root / f"embeddings/{scale}.parquet", maps, EMBEDDING)
     if about.sweep:

@@ -26,7 +26,6 @@ PACKAGES = (
     "mlflow",
     "safetensors",
     "zuko",
-    "umap-learn",
     "matplotlib",
 )
 

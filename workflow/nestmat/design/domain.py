@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.neighbors import KernelDensity
-from sklearn.preprocessing import StandardScaler
 
 from nestmat.design.members import training_formulas, training_rows
 from nestmat.design.problem import Design, distance_to_training
@@ -28,6 +26,10 @@ class ApplicabilityDomain:
     """
 
     def __init__(self, descriptors: NDArray[np.float64]):
+        # Searches import this module and estimate no density.
+        from sklearn.neighbors import KernelDensity
+        from sklearn.preprocessing import StandardScaler
+
         self._scaler = StandardScaler().fit(descriptors)
         points = self._scaler.transform(descriptors)
         n, d = points.shape

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from pymatgen.core import Composition
 from scipy import constants
-from scipy.optimize import linprog
 
 from nestmat.dft import structures
 from nestmat.dft.equation_of_state import EquationOfState, equation_of_state
@@ -148,6 +147,8 @@ def decomposition(formula: str, binaries: Mapping[str, float]) -> tuple[dict[str
     usable = [b for b in binaries if set(Composition(b).as_dict()) <= set(elements)]
     if not usable:
         return {}, np.nan
+    from scipy.optimize import linprog
+
     amounts = np.array([[Composition(b)[e] for b in usable] for e in elements])
     solution = linprog([binaries[b] for b in usable], A_eq=amounts, b_eq=[target[e] for e in elements])
     if not solution.success:

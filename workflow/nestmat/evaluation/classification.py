@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 DECISION_THRESHOLD = 0.5
 """Probability from which class 1 is decided for."""
@@ -28,7 +27,7 @@ def roc_auc(true: np.ndarray, probability: np.ndarray) -> float:
     count = int(ones.sum())
     if not 0 < count < len(true):
         return np.nan
-    above = rankdata(probability)[ones].sum() - count * (count + 1) / 2
+    above = pd.Series(probability).rank().to_numpy()[ones].sum() - count * (count + 1) / 2
     return float(above / (count * (len(true) - count)))
 
 

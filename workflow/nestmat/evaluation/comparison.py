@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from nestmat.evaluation.classification import DECISION_THRESHOLD, roc_auc
 from nestmat.tables import Column, Schema
@@ -119,7 +118,7 @@ def corrected_t_test(differences: np.ndarray, test_ratio: float) -> float:
     if spread == 0.0:
         return 1.0 if differences.mean() == 0.0 else 0.0
     statistic = differences.mean() / (spread * np.sqrt(1.0 / J + test_ratio))
-    return float(2.0 * student.sf(abs(statistic), J - 1))
+    return float(2.0 * stdtr(J - 1, -abs(statistic)))
 
 
 def resampled_interval(differences: np.ndarray, test_ratio: float) -> tuple[float, float]:
@@ -127,7 +126,7 @@ def resampled_interval(differences: np.ndarray, test_ratio: float) -> tuple[floa
     J = len(differences)
     if J < 2:
         return np.nan, np.nan
-    half_width = student.ppf(0.975, J - 1) * differences.std(ddof=1) * np.sqrt(1.0 / J + test_ratio)
+    half_width = stdtrit(J - 1, 0.975) * differences.std(ddof=1) * np.sqrt(1.0 / J + test_ratio)
     return float(differences.mean() - half_width), float(differences.mean() + half_width)
 
 
@@ -143,6 +142,9 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     Returns:
         Two-sided p-value; 1 where they are right on the same rows.
     """
+    # Only classes need the tests of scipy, which take a second to import.
+    from scipy.stats import binomtest
+
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     discordant = only_first + only_second
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0

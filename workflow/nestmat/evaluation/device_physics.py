@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import PchipInterpolator
 
 from nestmat import tables
 from nestmat.config.datasets import EFFICIENCY, DatasetSpec
@@ -20,6 +20,9 @@ from nestmat.physics.detailed_balance import limit
 from nestmat.physics.devices import PROCESS_RANGES, efficiency, gap_curves
 from nestmat.physics.perovskite_devices import calculated_gaps
 from nestmat.scales.chain import predict_chain
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 UNITS: Mapping[str, str] = {
     "thickness": "nm",

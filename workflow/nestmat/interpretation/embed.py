@@ -1,4 +1,4 @@
-"""Maps of the latents of a trained scale in the plane."""
+"""Maps of the latents of trained scales in the plane."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
-from nestmat.interpretation.embedding import pca_map, umap_map
-from nestmat.interpretation.members import latents_by_member
+from nestmat.interpretation.embedding import pca_map, tsne_map
+from nestmat.interpretation.latents import latents_by_member
 from nestmat.tables import Column
 from nestmat.training.scale_data import ScaleData
 
 EMBEDDING: tables.Schema = {
     "row_id": Column("int64", role="key"),
-    "method": Column("string", role="key", description="pca or umap"),
+    "method": Column("string", role="key", description="pca or tsne"),
     "x": Column("float64"),
     "y": Column("float64"),
     "target": Column("string", role="key", description="empty for a scale without targets"),
@@ -25,7 +25,7 @@ EMBEDDING: tables.Schema = {
 
 
 def embed_latents(latents: str | Path, features: str | Path, embedding: str | Path, *, seed: int = 0) -> None:
-    """Map the latents of one member to the plane, by PCA and UMAP, and write the maps.
+    """Map the latents of one member to the plane, by PCA and t-SNE, and write the maps.
 
     The member is the first that trained on every row, or else the first of all.
 
@@ -33,7 +33,7 @@ def embed_latents(latents: str | Path, features: str | Path, embedding: str | Pa
         latents: Latents of the model.
         features: Features of the scale, for the targets.
         embedding: Output, `EMBEDDING`: one row for each row, method and target.
-        seed: Seed of UMAP.
+        seed: Seed of t-SNE.
 
     Raises:
         InputError: A file is missing or does not fit the other.
@@ -44,7 +44,7 @@ def embed_latents(latents: str | Path, features: str | Path, embedding: str | Pa
     values, _ = latents_by_member(frame, np.array([member["member"]]), data.row_id, latents)
     components, share = pca_map(values[0])
     targets = data.y or {"": np.full(len(data), np.nan)}
-    maps = {"pca": components, "umap": umap_map(values[0], seed)}
+    maps = {"pca": components, "tsne": tsne_map(values[0], seed)}
     parts = [
         pd.DataFrame(
             {

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
+
+STEPS = 300
+"""Steps of t-SNE, 250 of them with exaggerated attraction.
+
+For 4,000 rows in 12 latents the trustworthiness at 15 neighbours is 0.905 of principal components, 0.974
+after 300 steps and 0.993 after 500, which take half as long again.
+"""
+ANGLE = 0.8
+"""Size over distance from which rows repel others together: 0.5 takes half as long again and keeps no more."""
+START = 1e-4
+"""Standard deviation of the first coordinate at the start of t-SNE."""
 
 
 def pca_map(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -38,32 +47,33 @@ def principal_axes(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     return mean, first, share
 
 
-def umap_map(latents: np.ndarray, seed: int, neighbours: int = 50, min_dist: float = 0.3) -> np.ndarray:
-    """UMAP embedding (McInnes, Healy and Melville, arXiv:1802.03426).
+def tsne_map(latents: np.ndarray, seed: int, perplexity: float = 30.0) -> np.ndarray:
+    """Map of t-distributed stochastic neighbour embedding.
+
+    It starts from the principal components, so that distant groups keep their places.
 
     Args:
         latents: (n, k).
         seed: Seed; with it the map is the same on every run.
-        neighbours: Neighbours a row, at most n - 1; 50 and the distance 0.3 are those of the NestedAE
-            follow-up.
-        min_dist: Least distance of points in the map.
+        perplexity: Neighbours that each row is to keep, at most a third of the other rows.
 
     Returns:
         Coordinates, (n, 2).
-    """
-    # Importing umap compiles for some seconds: only for those who draw a map.
-    from umap import UMAP
 
-    mapper = UMAP(
-        n_neighbors=max(2, min(neighbours, len(latents) - 1)),
-        min_dist=min_dist,
-        n_components=2,
+    Source: van der Maaten and Hinton, J. Mach. Learn. Res. 9, 2579 (2008); the start is that of Kobak and
+    Berens, Nat. Commun. 10, 5416 (2019), doi 10.1038/s41467-019-13056-x.
+    """
+    # Whoever only wants principal components does not wait for scikit-learn.
+    from sklearn.manifold import TSNE
+
+    start, _ = pca_map(latents)
+    spread = start[:, 0].std()
+    mapper = TSNE(
+        perplexity=min(perplexity, max(1.0, (len(latents) - 1) / 3)),
+        init=(start / (spread if spread > 0 else 1.0) * START).astype(np.float32),
+        max_iter=STEPS,
+        angle=ANGLE,
         random_state=seed,
         n_jobs=1,
-        # The spectral start needs more rows than it has dimensions.
-        init="spectral" if len(latents) > 4 else "random",
     )
-    with warnings.catch_warnings():
-        # Copies of a row make a graph of several parts, which umap handles and reports every time.
-        warnings.filterwarnings("ignore", message="Graph is not fully connected")
-        return np.asarray(mapper.fit_transform(np.asarray(latents, dtype=np.float64)), dtype=np.float64)
+    return np.asarray(mapper.fit_transform(np.asarray(latents, dtype=np.float64)), dtype=np.float64)

@@ -13,6 +13,7 @@ import torch
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.interpretation.alignment import Alignment, align_latents
+from nestmat.interpretation.latents import latents_by_member
 from nestmat.models.base import Network
 from nestmat.scales.propagate import blocks_for
 from nestmat.training.checkpoints import Trained
@@ -204,26 +205,6 @@ class Explained:
                 scale = np.where(spread > 0, spread, 1.0)
                 standardised[number, rows] = (values[member][rows] - of_train.mean(axis=0)) / scale
         return standardised[:, self.covered]
-
-
-def latents_by_member(
-    frame: pd.DataFrame, members: np.ndarray, row_id: np.ndarray, path: str | Path
-) -> tuple[np.ndarray, np.ndarray]:
-    """Latents (members, n, latents) and training rows (members, n) of a latents table."""
-    columns = [name for name in frame.columns if is_latent(name)]
-    index = pd.MultiIndex.from_product([members, row_id])
-    frame = frame.set_index(["member", "row_id"])[[*columns, "split"]].reindex(index)
-    if frame["split"].isna().any():
-        raise InputError(
-            "The table lacks latents of a member or of a row of the features.",
-            file=path,
-            remedy="train the scale again.",
-        )
-    shape = (len(members), len(row_id))
-    return (
-        frame[columns].to_numpy(np.float64).reshape(*shape, len(columns)),
-        (frame["split"] == "train").to_numpy().reshape(shape),
-    )
 
 
 def players(

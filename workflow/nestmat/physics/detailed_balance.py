@@ -17,7 +17,6 @@ from importlib import resources
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import constants
-from scipy.integrate import cumulative_trapezoid
 from scipy.special import wrightomega
 
 ROOM_TEMPERATURE = 298.15
@@ -63,6 +62,8 @@ def incident_power() -> float:
 @lru_cache(maxsize=1)
 def _cumulative_current() -> NDArray[np.float64]:
     """Current density (mA/cm2) of all photons up to each wavelength of the spectrum."""
+    from scipy.integrate import cumulative_trapezoid
+
     wavelength, irradiance = spectrum()
     return cumulative_trapezoid(irradiance * wavelength / _EV_NM, wavelength, initial=0.0) * _MA_PER_CM2
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
-from scipy.stats import qmc
 
 from nestmat.errors import InputError
 from nestmat.physics.absorber import simulate
+
+if TYPE_CHECKING:
+    from scipy.interpolate import PchipInterpolator
 
 # A choice, to span halide perovskite films from poor to the best. Anchors: 200 cm/s on PC61BM, Krogmeier et
 # al., Sustainable Energy Fuels 2, 1027 (2018), doi 10.1039/c7se00603a; radiative efficiencies, Green and
@@ -73,6 +75,9 @@ def gap_curves(points: pd.DataFrame, strain: float) -> dict[str, PchipInterpolat
 
     Source: Fritsch and Carlson, SIAM J. Numer. Anal. 17, 238 (1980), doi 10.1137/0717021.
     """
+    # Whoever only simulates devices waits for no interpolation, nor for the draws below.
+    from scipy.interpolate import PchipInterpolator
+
     calculated = points.dropna(subset=["strain", "gap"]).drop_duplicates(["formula", "strain"])
     curves = {}
     for formula, part in calculated.sort_values("strain").groupby("formula", sort=False):
@@ -175,6 +180,8 @@ def device_table(
     of_compounds, of_processes, of_noise = np.random.default_rng(seed).spawn(3)
     order = of_compounds.permutation(np.resize(of_compounds.permutation(len(usable)), rows))
     low, high = np.log10(list(PROCESS_RANGES.values())).T
+    from scipy.stats import qmc
+
     # `seed` is called `rng` from scipy 1.15 on, which takes both.
     cube = qmc.LatinHypercube(len(low) + (strain is not None), seed=of_processes).random(rows)
     processes = low + (high - low) * cube[:, : len(low)]

@@ -14,6 +14,8 @@ from nestmat.plugins import Registry
 
 PACKAGE = Path(__file__).parents[1]
 _TYPING_ONLY = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+_BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
+"""Fields of a statement that hold statements: imports are statements, so expressions need no visit."""
 
 
 def _files_of(module: str) -> Iterator[Path]:
@@ -21,19 +23,22 @@ def _files_of(module: str) -> Iterator[Path]:
     yield from (path for path in (stem.with_suffix(".py"), stem / "__init__.py") if path.is_file())
 
 
-def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """A syntax tree without the blocks under ``if TYPE_CHECKING``, which never run."""
-    yield node
-    typing_only = isinstance(node, ast.If) and ast.unparse(node.test) in _TYPING_ONLY
-    for child in getattr(node, "orelse", []) if typing_only else ast.iter_child_nodes(node):
-        yield from _executed(child)
+def _executed(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements with those inside them, without the blocks under ``if TYPE_CHECKING``, which never run."""
+    for statement in body:
+        yield statement
+        typing_only = isinstance(statement, ast.If) and ast.unparse(statement.test) in _TYPING_ONLY
+        for name in ("orelse",) if typing_only else _BLOCKS:
+            for part in getattr(statement, name, ()):
+                # Handlers of exceptions and cases hold statements, and are none.
+                yield from _executed([part] if isinstance(part, ast.stmt) else part.body)
 
 
 @functools.cache
 def _imports(file: Path) -> tuple[Path, ...]:
     """Files of the library that a file imports itself."""
     names: list[str] = []
-    for node in _executed(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _executed(ast.parse(file.read_text(encoding="utf-8")).body):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -1,4 +1,8 @@
-"""What every judge of designed materials is."""
+"""What every judge of designed materials is.
+
+The modules of the kinds import scikit-learn where they fit: a study names judges and their options long
+before any of them is trained.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from nestmat.design.judges.learned import LearnedJudge, Numbers, Predict
 from nestmat.design.judges.registry import JUDGES
-from nestmat.evaluation.estimators.censored_process import CensoredProcess
 
 SMOOTHNESS = (0.5, 1.5, 2.5)
 """Orders of the Matern kernel that have a closed form."""
@@ -36,4 +35,6 @@ class GaussianProcess(LearnedJudge):
 
     def fit_target(self, x: Numbers, y: Numbers, floor: float | None) -> Predict:
         """The process of one target."""
+        from nestmat.evaluation.estimators.censored_process import CensoredProcess
+
         return CensoredProcess(floor, self.nu, self.rows).fit(x, y).predict

@@ -6,9 +6,6 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.preprocessing import StandardScaler
 
 from nestmat.design.judges.learned import LearnedJudge, Numbers, Predict
 from nestmat.design.judges.registry import JUDGES
@@ -29,6 +26,10 @@ class Trees(LearnedJudge):
 
     def fit_target(self, x: Numbers, y: Numbers, floor: float | None) -> Predict:
         """The trees of one target, which take no notice of a floor."""
+        from sklearn.compose import TransformedTargetRegressor
+        from sklearn.ensemble import ExtraTreesRegressor
+        from sklearn.preprocessing import StandardScaler
+
         # Trees do not split targets of a variance near the rounding error of 1, whatever their unit.
         forest = ExtraTreesRegressor(self.trees, random_state=0)
         model = TransformedTargetRegressor(forest, transformer=StandardScaler()).fit(x, y)

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-METHODS = {"pca": ("Principal component 1", "Principal component 2"), "umap": ("UMAP 1", "UMAP 2")}
+METHODS = {
+    "pca": ("PCA", "Principal component 1", "Principal component 2"),
+    "tsne": ("t-SNE", "t-SNE 1", "t-SNE 2"),
+}
+"""Title and axes of each method."""
 
 
 def available(study: Study, scale: str) -> bool:
@@ -53,9 +57,10 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
                 linewidths=0,
                 rasterized=len(points) > 4000,
             )
-            ax.set_title(method.upper())
-            ax.set_xlabel(METHODS[method][0])
-            ax.set_ylabel(METHODS[method][1])
+            title, x, y = METHODS[method]
+            ax.set_title(title)
+            ax.set_xlabel(x)
+            ax.set_ylabel(y)
             ax.set_xticks([])
             ax.set_yticks([])
         bar = figure.colorbar(dots, ax=list(axes[i]), pad=0.01, aspect=30)
@@ -69,8 +74,8 @@ FIGURES.register("maps")(
         title="Maps of the latent space",
         caption=(
             "Each point is a row at its place in the latent space, projected to two dimensions and coloured "
-            "by the measured target. Axes have no unit; distances in the UMAP map are only locally "
-            "meaningful."
+            "by the measured target. Axes have no unit; in the t-SNE map only small distances have "
+            "a meaning."
         ),
         section="interpretation",
         draw=draw,
