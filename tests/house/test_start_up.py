@@ -52,8 +52,8 @@ WITHOUT_LEARNERS = (
 
 
 def packages_loaded_by(script, *packages):
-    program = f"import sys; sys.path.insert(0, 'scripts'); import {script}; print(*set(sys.argv[1:]) & set(sys.modules))"
-    command = [sys.executable, "-c", program, *packages]
+    program = f"import sys; import {script}; print(*set(sys.argv[1:]) & set(sys.modules))"
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, 'scripts'); {program}", *packages]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())

@@ -11,7 +11,7 @@ For 4,000 rows in 12 latents the trustworthiness at 15 neighbours is 0.905 of pr
 after 300 steps and 0.993 after 500, which take half as long again.
 """
 ANGLE = 0.8
-"""Size over distance from which rows repel others together: 0.5 takes half as long again and keeps no more."""
+"""Size over distance from which rows repel as one: 0.5 takes half as long again and keeps no more."""
 START = 1e-4
 """Standard deviation of the first coordinate at the start of t-SNE."""
 
