@@ -3,13 +3,13 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test lint format bench ui schema lock clean
 
 PYTHON ?= python3
 # Where torch's CPU wheels are, unless pip's own find-links already hold one.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-STUDIES := $(wildcard resources/studies/*.yaml)
+STUDY_LINTS := $(addprefix lint-,config.yaml $(wildcard resources/studies/*.yaml))
 LOCKS := requirements.lock requirements-torch.lock
+.PHONY: help run test lint lint-types lint-style $(STUDY_LINTS) format bench ui schema lock clean
 # The stamp names what was installed and where: a changed lock or a moved folder starts afresh.
 INSTALLED := .venv/installed-$(shell (cat $(LOCKS); pwd) | sha256sum | cut -c1-16)
 
@@ -56,17 +56,21 @@ run: $(INSTALLED) ## run the default study, or STUDY=file.yaml, and print the pa
 	echo "Report: $(CURDIR)/results/$$(sed -n 's/^study: *//p' $(or $(STUDY),config.yaml))/report.html"
 
 test: $(INSTALLED) ## run the test suite, a worker a core, eight at most (1 GB each)
-	python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)
+	python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: $(INSTALLED) ## check style, types and workflow
+lint: $(INSTALLED) ## check style, types and workflow, two checks at a time
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-types lint-style $(STUDY_LINTS)
+
+lint-types: $(INSTALLED)
+	mypy
+
+lint-style: $(INSTALLED)
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile rules
-	mypy
-	for study in config.yaml $(STUDIES); do
-	    echo "snakemake --lint --configfile $$study"
-	    snakemake --lint --configfile $$study
-	done
+
+$(STUDY_LINTS): lint-%: $(INSTALLED)
+	snakemake --lint --configfile $*
 
 format: $(INSTALLED) ## format Python and Snakemake files
 	ruff check --fix .

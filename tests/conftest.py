@@ -9,6 +9,13 @@ import pytest
 from nestmat.config.datasets import DatasetSpec
 from nestmat.dft.interpreter import check_interpreter
 from nestmat.errors import InputError
+from support.warm_python import WarmPython
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Serve programs from one warm Python to all workers."""
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(WarmPython().stop)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,9 @@
 """Benchmarks that need the results of a study say so where there are none; the others measure."""
 
-import subprocess
-import sys
-
 import pytest
 
 from nestmat.paths import ROOT
+from support.running import run_python
 
 NEED_RESULTS = ("generative", "semi_supervised")
 SMALLEST = {
@@ -18,8 +16,7 @@ SMALLEST = {
 
 @pytest.mark.parametrize("name", NEED_RESULTS)
 def test_a_benchmark_without_results_is_skipped_in_one_line(name, tmp_path):
-    command = [sys.executable, str(ROOT / f"bench/bench_{name}.py"), "--results", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = run_python(tmp_path, str(ROOT / f"bench/bench_{name}.py"), "--results", str(tmp_path))
     assert done.returncode == 0, done.stderr
     [line] = done.stdout.splitlines()
     assert line.startswith("skipped: ")

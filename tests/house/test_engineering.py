@@ -20,6 +20,7 @@ from nestmat.config import schema as reference
 from nestmat.config.study import Study
 from nestmat.data.generator_registry import GENERATORS
 from nestmat.paths import ROOT
+from support.running import run_python
 
 PACKAGE = ROOT / "workflow/nestmat"
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
@@ -89,9 +90,9 @@ def test_every_shipped_study_is_valid(study):
 @pytest.mark.parametrize("profile", ["workstation", "slurm"])
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
 def test_every_shipped_study_can_be_planned_under_both_profiles(study, profile):
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--quiet", "rules"]
+    command = ["-m", "snakemake", "--dry-run", "--nolock", "--quiet", "rules"]
     command += ["--workflow-profile", f"workflow/profiles/{profile}", "--configfile", str(study)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run_python(ROOT, *command)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

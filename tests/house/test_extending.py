@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import yaml
 from nestmat import tables
 from nestmat.files import sha256
 from nestmat.paths import ROOT
-from support.running import run_snakemake, snakemake
+from support.running import run_python, run_snakemake, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -122,8 +121,7 @@ def test_a_changed_plugin_reruns_the_jobs_that_use_it(finished):
 
 def run_nestmat(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own: what a plug-in registers stays in its process."""
-    command = [sys.executable, "-m", "nestmat.cli", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return run_python(folder, "-m", "nestmat.cli", *arguments)
 
 
 def test_schema_and_validation_know_the_options_of_plugins(finished):

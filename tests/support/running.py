@@ -1,4 +1,4 @@
-"""Run Snakemake on a study in a folder."""
+"""Run Python and Snakemake on a study in a folder."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ import pandas as pd
 import yaml
 
 from nestmat.paths import ROOT
+from support.warm_python import WARM_PYTHON
+
+
+def run_python(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run a script, or a module after ``-m``, in a folder, by the library below ``root``."""
+    library = [str(root / "workflow"), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, library))}
+    command = [os.environ.get(WARM_PYTHON, sys.executable), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def run_snakemake(
     folder: Path, *arguments: str, configfile: str = "study.yaml", root: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run Snakemake on a study in a folder, by the rules and the library below ``root``."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", str(root / "Snakefile")]
-    command += [*arguments, "--configfile", configfile]
-    library = [str(root / "workflow"), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, library))}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900)
+    command = ["-m", "snakemake", "--cores", "2", "--snakefile", str(root / "Snakefile")]
+    return run_python(folder, *command, *arguments, "--configfile", configfile, root=root)
 
 
 def snakemake(folder: Path, *arguments: str, configfile: str = "study.yaml", root: Path = ROOT) -> str:

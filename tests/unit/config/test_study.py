@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from copy import deepcopy
 
 import pytest
-import yaml
 
 from nestmat.commands.validate import check_columns
 from nestmat.config.loading import study_from
 from nestmat.data.targets import class_targets, number_targets
 from nestmat.errors import InputError
-from nestmat.paths import ROOT
 from support.class_scale import CLASSES, class_configuration
+from support.running import snakemake, write_study
 from support.stacked_study import configuration, model, remote
 
 
@@ -84,12 +81,8 @@ def test_predictions_are_passed_to_the_scale_that_asks_for_them():
 
 @pytest.mark.slow
 def test_a_study_of_a_published_parquet_file_can_be_planned(tmp_path):
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(remote(), sort_keys=False))
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--snakefile", str(ROOT / "Snakefile")]
-    command += ["--configfile", "study.yaml"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "downloads/rows-000000000000.parquet" in done.stdout + done.stderr
+    write_study(tmp_path, remote())
+    assert "downloads/rows-000000000000.parquet" in snakemake(tmp_path, "--dry-run")
 
 
 def test_a_shared_split_is_the_same_along_the_chain():

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import types
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from pymatgen.core import Lattice, Structure
 
 from nestmat import tables
@@ -29,6 +26,7 @@ from nestmat.report.registry import SECTIONS, required_tables
 from nestmat.report.source import Source
 from nestmat.search.problem import Problem, Target
 from support.report_text import section_html, section_text, table_cells
+from support.running import snakemake, write_study
 
 CELLS = """\
 a,b,c,alpha,beta,gamma,field,gap
@@ -507,11 +505,8 @@ def test_a_calibrated_cell_comes_out_again(gpaw, tmp_path):
         "settings": {"kpoints": known["kpoints"]},
     }
     given["dft"] = {"python": gpaw, "parts": 1, "sets": {"mine": entry}}
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(given), encoding="utf-8")
-    command = [sys.executable, "-m", "snakemake", "dft", "--cores", "1", "--configfile", "study.yaml"]
-    command += ["--snakefile", str(ROOT / "Snakefile")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    write_study(tmp_path, given)
+    snakemake(tmp_path, "dft")
     found = tables.read(tmp_path / "results/cells/dft/mine.cells.parquet")
     assert found["calculated"][0] == pytest.approx(known["gap"], abs=2e-3)
     assert found["energy"][0] == pytest.approx(known["energy"], abs=2e-3)
