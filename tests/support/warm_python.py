@@ -85,13 +85,17 @@ class WarmPython:
 
 
 def import_libraries() -> None:
-    """Import what jobs import."""
+    """Import what jobs import, and read what the scripts import, which rules name."""
     import nestmat
+    from nestmat.paths import ROOT
+    from nestmat.plan.code import code
 
     for module in pkgutil.walk_packages(nestmat.__path__, "nestmat."):
         importlib.import_module(module.name)
     for name in LIBRARIES:
         importlib.import_module(name)
+    for script in (ROOT / "scripts").glob("*.py"):
+        code(script.stem)
     gc.collect()
     gc.freeze()
 
