@@ -27,16 +27,23 @@ import traceback
 from pathlib import Path
 
 WARM_PYTHON = "NESTMAT_WARM_PYTHON"
-# What jobs import within functions, beside what the modules of the library import.
+# What jobs, and the libraries themselves, import within functions.
 LIBRARIES = (
+    "alembic.autogenerate",
     "matminer.featurizers.composition",
     "matplotlib.figure",
-    "mlflow",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "nbformat",
+    "pyarrow.dataset",
     "pymoo.algorithms.moo.nsga2",
     "pymoo.algorithms.moo.nsga3",
     "sklearn.ensemble",
     "snakemake.cli",
+    "snakemake.report.html_reporter",
     "snakemake.script",
+    "sqlalchemy.dialects.sqlite",
+    "sympy",
+    "torch._dynamo",
     "xgboost",
 )
 
