@@ -26,8 +26,7 @@ def test_a_benchmark_without_results_is_skipped_in_one_line(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLEST)
 def test_a_benchmark_with_numbers_of_its_own_ends_well(name, tmp_path):
-    command = [sys.executable, str(ROOT / f"bench/bench_{name}.py"), *SMALLEST[name].split()]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = run_python(tmp_path, str(ROOT / f"bench/bench_{name}.py"), *SMALLEST[name].split())
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
