@@ -10,10 +10,17 @@ from nestmat.paths import ROOT
 from nestmat.plan.command import repeat_command
 
 
-@pytest.mark.parametrize("configfiles", [[], ["resources/studies/dvae_hea.yaml"]])
-def test_a_run_in_the_folder_of_the_workflow_names_the_study_alone(configfiles):
-    words = repeat_command(ROOT / "Snakefile", configfiles, ROOT).split()
-    assert words == ["snakemake", "--cores", "all", *(["--configfile"] if configfiles else []), *configfiles]
+@pytest.mark.parametrize(
+    ("configfiles", "words"),
+    [
+        ([], ""),
+        (["resources/studies/dvae_hea.yaml"], " --configfile resources/studies/dvae_hea.yaml"),
+        ([ROOT / "resources/studies/dvae_hea.yaml"], " --configfile resources/studies/dvae_hea.yaml"),
+        (["/alloys/mine.yaml"], " --configfile /alloys/mine.yaml"),
+    ],
+)
+def test_a_run_in_the_folder_of_the_workflow_names_the_study_alone(configfiles, words):
+    assert repeat_command(ROOT / "Snakefile", configfiles, ROOT) == f"snakemake --cores all{words}"
 
 
 def test_the_command_of_another_folder_runs_from_anywhere(tmp_path):

@@ -19,12 +19,9 @@ def near_keys(owner: type, path: Sequence[str | int]) -> list[str]:
         path: Keys, places in lists and names of a fault that pydantic reports.
 
     Example:
-        >>> class Inner(BaseModel):
-        ...     width: float
-        >>> class Outer(BaseModel):
-        ...     inner: dict[str, Inner]
-        >>> near_keys(Outer, ["inner", "a", "widht"])
-        ['width']
+        >>> from nestmat.config.splits import Strict
+        >>> near_keys(Strict, ["fold"])
+        ['folds']
     """
     owners = {owner}
     for step in path[:-1]:
