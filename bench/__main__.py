@@ -1,4 +1,4 @@
-"""Run the benchmarks, each in a process of its own: `python -m bench [NAME ...]`."""
+"""Run the benchmarks, each in a process of its own: `python -m bench [NAME ...] [OPTION ...]`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 PREFIX = "bench_"
+ON_REQUEST = ("tables",)
+"""Benchmarks that run only where they are named: they take hours."""
 
 
-def main(names: list[str]) -> int:
-    """Run all benchmarks, or those named.
+def main(arguments: list[str]) -> int:
+    """Run all benchmarks but those on request, or those named.
 
     Args:
-        names: Names without the prefix ``bench_``.
+        arguments: Names without the prefix ``bench_``, then options of the benchmarks.
 
     Returns:
         How many failed.
@@ -21,12 +23,14 @@ def main(names: list[str]) -> int:
     benchmarks = {
         file.stem.removeprefix(PREFIX): file for file in sorted(Path(__file__).parent.glob(f"{PREFIX}*.py"))
     }
+    first_option = next((k for k, text in enumerate(arguments) if text.startswith("-")), len(arguments))
+    names, options = arguments[:first_option], arguments[first_option:]
     if unknown := sorted(set(names) - set(benchmarks)):
         sys.exit(f"There is no benchmark {', '.join(unknown)}; there are {', '.join(benchmarks)}.")
     failed = 0
-    for name in names or benchmarks:
+    for name in names or [name for name in benchmarks if name not in ON_REQUEST]:
         print(f"== {name}", flush=True)
-        failed += subprocess.run([sys.executable, str(benchmarks[name])]).returncode != 0
+        failed += subprocess.run([sys.executable, str(benchmarks[name]), *options]).returncode != 0
     return failed
 
 

@@ -1,6 +1,7 @@
 """Benchmarks that need the results of a study say so where there are none; the others measure."""
 
 import pytest
+from bench.__main__ import ON_REQUEST
 
 from nestmat.paths import ROOT
 from support.running import run_python
@@ -31,10 +32,20 @@ def test_a_benchmark_with_numbers_of_its_own_ends_well(name, tmp_path):
     assert done.stdout
 
 
+def test_a_benchmark_without_its_data_is_skipped_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("NESTMAT_MIRROR", str(tmp_path))
+    command = [sys.executable, "-m", "bench", "tables", "--tables", "phonons"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    title, line = done.stdout.splitlines()
+    assert title == "== tables"
+    assert line == "skipped: NESTMAT_MIRROR names no folder with matbench/phonons.csv"
+
+
 def test_every_benchmark_that_reads_results_is_covered():
     benchmarks = {
         path.stem.removeprefix("bench_"): "--results" in path.read_text(encoding="utf-8")
         for path in (ROOT / "bench").glob("bench_*.py")
     }
     assert {name for name, reads_results in benchmarks.items() if reads_results} == set(NEED_RESULTS)
-    assert set(benchmarks) == {*NEED_RESULTS, *SMALLEST}
+    assert set(benchmarks) == {*NEED_RESULTS, *SMALLEST, *ON_REQUEST}
