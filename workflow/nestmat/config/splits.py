@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 from nestmat.config.base import Part
 from nestmat.config.kinds import Choice
 
+FOLDS_COLUMNS = ("protocol", "repeat", "row_id", "material", "fold", "role", "together")
+"""Columns of `nestmat.tables.FOLDS`, which takes pandas and pyarrow to import."""
+
 
 class Split(Choice):
     """How rows are divided into training and validation folds; its other keys are the options of its kind."""
@@ -19,6 +22,19 @@ class Split(Choice):
     published: bool = Field(
         False, description="The split of a publication: labelled so in every table and figure."
     )
+
+
+def check_fold_column(column: str) -> None:
+    """Check the name of a column that states folds, which stands beside those of `nestmat.tables.FOLDS`.
+
+    Raises:
+        ValueError: nestmat uses the name itself.
+    """
+    if column in FOLDS_COLUMNS:
+        raise ValueError(
+            f"The name {column!r} is one that nestmat uses itself; choose another name and give the file's as "
+            "header"
+        )
 
 
 class Strict(Part):
@@ -40,6 +56,8 @@ class Strict(Part):
     def _one_source(self) -> Strict:
         if self.column is not None and (self.folds is not None or self.seed or self.repeats):
             raise ValueError("A column states the folds: folds, seed and repeats have no use beside it")
+        if self.column is not None:
+            check_fold_column(self.column)
         return self
 
     @property

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nestmat.config.splits import Split, Strict
+from nestmat import tables
+from nestmat.config.splits import FOLDS_COLUMNS, Split, Strict
 from nestmat.errors import InputError
 from nestmat.evaluation.splits.base import ScaleRows
 from nestmat.evaluation.splits.column import Column, order_folds
@@ -65,3 +66,10 @@ def test_strict_takes_its_folds_from_a_column_or_draws_them():
     assert Strict().build().fold_count == 5
     with pytest.raises(ValueError, match="have no use beside it"):
         Strict(column="part", folds=4)
+
+
+@pytest.mark.parametrize("split", [Strict, Column, SharedColumn])
+def test_a_column_does_not_have_a_name_of_the_table_of_folds(split):
+    with pytest.raises(ValueError, match="nestmat uses itself"):
+        split(column="fold")
+    assert set(FOLDS_COLUMNS) == set(tables.FOLDS)

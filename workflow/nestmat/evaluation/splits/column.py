@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from nestmat.config.splits import check_fold_column
 from nestmat.data.reading import NOT_STATED
 from nestmat.errors import InputError
 from nestmat.evaluation.splits.base import Division, ScaleRows, SplitKind
@@ -26,6 +27,9 @@ class Column(SplitKind):
     sentence: ClassVar[str] = "The column {{ split.column | humanize_key }} states the fold of each row."
 
     column: str
+
+    def __post_init__(self) -> None:
+        check_fold_column(self.column)
 
     @property
     def fold_column(self) -> str:  # noqa: D102
