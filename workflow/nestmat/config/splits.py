@@ -32,8 +32,8 @@ def check_fold_column(column: str) -> None:
     """
     if column in FOLDS_COLUMNS:
         raise ValueError(
-            f"The name {column!r} is one that nestmat uses itself; choose another name and give the file's as "
-            "header"
+            f"The name {column!r} is one that nestmat uses itself; choose another and give the file's name "
+            "as header"
         )
 
 
