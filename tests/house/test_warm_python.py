@@ -23,13 +23,14 @@ print("a warning", file=sys.stderr)
 """
 
 
-@pytest.fixture(params=["script", "-m"])
-def program(tmp_path, request):
-    """Write a program that ends in some way, and give the arguments with which Python runs it."""
+@pytest.fixture
+def program(tmp_path):
+    """Write a program that ends in some way, and give its path."""
 
-    def write(end: str, module: str = "torch") -> list[str]:
-        (tmp_path / "program.py").write_text(PROGRAM.format(module=module, end=end), encoding="utf-8")
-        return [str(tmp_path / "program.py")] if request.param == "script" else ["-m", "program"]
+    def write(end: str, module: str = "torch") -> str:
+        path = tmp_path / "program.py"
+        path.write_text(PROGRAM.format(module=module, end=end), encoding="utf-8")
+        return str(path)
 
     return write
 
@@ -47,7 +48,7 @@ def program(tmp_path, request):
 )
 def test_a_program_prints_and_ends_as_by_python(program, tmp_path, monkeypatch, end, status):
     monkeypatch.setenv("EXTRA", "1")
-    arguments = [*program(end, "math"), "a", "b c"]
+    arguments = [program(end, "math"), "a", "b c"]
     warm = running.run_python(tmp_path, *arguments)
     monkeypatch.setenv(WARM_PYTHON, sys.executable)
     cold = running.run_python(tmp_path, *arguments)
@@ -57,25 +58,42 @@ def test_a_program_prints_and_ends_as_by_python(program, tmp_path, monkeypatch, 
 
 
 def test_programs_share_no_state(program, tmp_path):
-    arguments = program("sys.exit(4)")
-    first, second = (running.run_python(tmp_path, *arguments) for _ in range(2))
+    path = program("sys.exit(4)")
+    first, second = (running.run_python(tmp_path, path) for _ in range(2))
     assert first.returncode == second.returncode == 4
     assert first.stdout == second.stdout
     assert "False False" in first.stdout
 
 
 def test_a_program_that_is_killed_has_not_succeeded(program, tmp_path):
-    assert running.run_python(tmp_path, *program("os.kill(os.getpid(), 9)")).returncode == 128 + 9
+    assert running.run_python(tmp_path, program("os.kill(os.getpid(), 9)")).returncode == 128 + 9
 
 
 def test_a_copy_of_the_library_is_imported(program, tmp_path):
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "workflow/nestmat", tmp_path / "workflow/nestmat", ignore=ignored)
-    arguments = program("print(nestmat.errors.__file__)", "nestmat.errors")
-    printed = running.run_python(tmp_path, *arguments, root=tmp_path).stdout
+    path = program("print(nestmat.errors.__file__)", "nestmat.errors")
+    printed = running.run_python(tmp_path, path, root=tmp_path).stdout
     assert str(tmp_path / "workflow/nestmat/errors.py") in printed
 
 
-def test_other_calls_are_those_of_python(tmp_path):
-    python = os.environ[WARM_PYTHON]
-    assert running.subprocess.run([python, "-c", "print(6 * 7)"], capture_output=True).stdout == b"42\n"
+def test_a_module_is_run_as_by_python(tmp_path, monkeypatch):
+    warm = running.run_python(tmp_path, "-m", "nestmat.cli", "nothing")
+    monkeypatch.setenv(WARM_PYTHON, sys.executable)
+    cold = running.run_python(tmp_path, "-m", "nestmat.cli", "nothing")
+    assert (warm.returncode, warm.stdout, warm.stderr) == (cold.returncode, cold.stdout, cold.stderr)
+    assert cold.returncode == 2
+
+
+PROCESSES = """
+import sys
+import joblib
+print(sys.executable, joblib.Parallel(2)(joblib.delayed(abs)(-i) for i in range(3)))
+"""
+
+
+def test_other_calls_and_processes_of_libraries_are_those_of_python(tmp_path):
+    (tmp_path / "processes.py").write_text(PROCESSES, encoding="utf-8")
+    assert running.run_python(tmp_path, "-c", "print(6 * 7)").stdout == "42\n"
+    printed = running.run_python(tmp_path, str(tmp_path / "processes.py")).stdout
+    assert printed == f"{os.environ[WARM_PYTHON]} [0, 1, 2]\n"

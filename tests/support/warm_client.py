@@ -1,7 +1,8 @@
 """What stands for Python where `support.warm_python` serves: it hands a program over, and ends as that ends.
 
-Called with a script or with ``-m module``; called with anything else it becomes Python itself. It imports
-little, for it starts once a job.
+Called with a script, with ``-m snakemake`` or with ``-m nestmat.cli``. Called with anything else it becomes
+Python itself: libraries start processes of their own with open files that the server would not have. It
+imports little, for it starts once a job.
 """
 
 import json
@@ -9,6 +10,8 @@ import os
 import socket
 import sys
 from pathlib import Path
+
+MODULES = ("snakemake", "nestmat.cli")
 
 
 def call_server(address: str, arguments: list[str]) -> int:
@@ -29,6 +32,7 @@ def call_server(address: str, arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     address, python, *arguments = sys.argv[1:]
-    if not arguments or (arguments[0].startswith("-") and arguments[0] != "-m"):
+    is_script = bool(arguments) and not arguments[0].startswith("-")
+    if not is_script and (arguments[:1] != ["-m"] or arguments[1] not in MODULES):
         os.execv(python, [python, *arguments])
     sys.exit(call_server(address, arguments))

@@ -9,6 +9,7 @@ job with Python itself, as a user does.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import importlib.machinery
@@ -146,7 +147,8 @@ def wait_for(child: int, connection: socket.socket) -> None:
         return
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    connection.sendall(bytes([code if code >= 0 else 128 - code]))
+    with contextlib.suppress(BrokenPipeError):
+        connection.sendall(bytes([code if code >= 0 else 128 - code]))
 
 
 def run_program(arguments: list[str], folder: str, environment: dict[str, str], streams: list[int]) -> None:
@@ -167,6 +169,9 @@ def run_program(arguments: list[str], folder: str, environment: dict[str, str], 
     if arguments[0] == "-m":
         sys.argv = arguments[1:]
         sys.path.insert(0, folder)
+        if not hasattr(sys.modules[arguments[1]], "__path__"):
+            # It would be there twice: imported, and run.
+            del sys.modules[arguments[1]]
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     else:
         sys.argv = arguments
