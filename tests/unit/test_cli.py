@@ -164,7 +164,7 @@ def _nest(study):
             ["kind category"],
         ),
         (lambda s: s["datasets"]["materials"].pop("formula"), ["needs a chemical formula"]),
-        (lambda s: s["strict"].update(folds=2), ["scales.materials.recommended", "3 or more"]),
+        (lambda s: s["strict"].update(folds=2), ["scales.materials.recommended", "3 or more", "`protocols`"]),
         (
             lambda s: s["scales"]["materials"]["models"]["nestmat"]["specification"].update(joint=True),
             ["specification.joint", "No parent"],
@@ -209,7 +209,9 @@ def test_validate_refuses_a_stack_where_a_column_has_too_few_levels_to_learn_it(
 
     _edited(table, edit)
     assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 2
-    assert "column 'phase': The column has 2 levels, and 3 or more" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "column 'phase': The column has 2 levels, and 3 or more" in message
+    assert "by `protocols`" in message
 
 
 def test_predict_needs_results_and_input(table, capsys):
