@@ -9,7 +9,7 @@ from nestmat.paths import ROOT
 
 LIBRARY = ROOT / "workflow/nestmat"
 FILES = sorted(LIBRARY.rglob("*.py"))
-GROUND = {"errors", "files", "logs", "paths", "plugins", "progress", "tables", "versions"}
+GROUND = {"deferred", "errors", "files", "logs", "paths", "plugins", "progress", "tables", "versions"}
 LAYERS = (
     ("materials",),
     ("models",),

@@ -25,6 +25,21 @@ def test_a_job_process_reads_the_rules_without_heavy_packages(study):
     assert not done.stdout.split()
 
 
+CHECK = """
+import sys
+from nestmat.config.loading import load_study
+load_study(sys.argv[1])
+print(*sorted({"torch", "sklearn", "scipy.stats", "matplotlib"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("study", ["config.yaml", "resources/studies/pbe_alloys.yaml"])
+def test_the_options_of_a_study_are_checked_without_heavy_packages(study):
+    done = subprocess.run([sys.executable, "-c", CHECK, study], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not done.stdout.split()
+
+
 WITHOUT_TORCH = (
     "assign_folds",
     "compare_baselines",

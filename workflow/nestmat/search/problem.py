@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from nestmat.deferred import no_grad, torch
 from nestmat.errors import InputError
 from nestmat.search.candidate_table import mean_column, prediction_columns, std_column
 from nestmat.search.pareto import non_dominated
 from nestmat.search.spaces.base import DesignSpace
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Goal = Literal["value", "range", "maximise", "minimise"]
-Quantities = Mapping[str, tuple[Tensor, Tensor]]
+Quantities: TypeAlias = "Mapping[str, tuple[Tensor, Tensor]]"
 """Mean and standard deviation of each quantity, (n,) each."""
 
 
@@ -200,28 +202,28 @@ class Problem:
             return distance, distance.new_zeros(len(distance), 0)
         return distance, torch.stack(violations, dim=1)
 
-    @torch.no_grad()
+    @no_grad
     def evaluate(
         self,
         x: NDArray[np.float64],
-        precision: torch.dtype = torch.float64,
+        precision: torch.dtype | None = None,
         device: torch.device | str = "cpu",
     ) -> pd.DataFrame:
         """Predictions for materials.
 
         Args:
             x: Materials, (n, columns).
-            precision: Floating-point type of the computation.
+            precision: Floating-point type of the computation, by default double.
             device: Device of the computation.
 
         Returns:
             ``<quantity>.mean`` and ``<quantity>.std`` of each quantity; ``distance`` from all targets and
             ``violation`` of all constraints together; and ``hit``: whether all of them are met.
         """
-        materials = torch.from_numpy(np.asarray(x, dtype=np.float64)).to(device, precision)
+        materials = torch.from_numpy(np.asarray(x, dtype=np.float64)).to(device, precision or torch.float64)
         return self.tabulate(self.predict(materials))
 
-    @torch.no_grad()
+    @no_grad
     def tabulate(self, quantities: Quantities) -> pd.DataFrame:
         """Table of quantities of materials, as `evaluate` returns it."""
         distance, violations = self.distance_and_violations(quantities)

@@ -9,13 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nestmat.design.problem import Design
+if TYPE_CHECKING:
+    from nestmat.design.problem import Design
+
 
 JudgedQuantities = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 """Mean and standard deviation (n,) by quantity; NaN where a judge states none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from nestmat import tables
 from nestmat.config.features import FeatureBlock
 from nestmat.design.judges.base import Judge, JudgedQuantities
-from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.features.matminer_cache import CACHE
 from nestmat.features.table import TrainingFeatures, featurize
+
+if TYPE_CHECKING:
+    from nestmat.design.problem import Design
 
 Numbers = NDArray[np.float64]
 Predict = Callable[[Numbers], tuple[Numbers, Numbers]]

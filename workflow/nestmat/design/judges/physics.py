@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,12 @@ from nestmat.config.datasets import DatasetSpec
 from nestmat.data.registry import resolve
 from nestmat.design.judges.base import Judge, JudgedQuantities
 from nestmat.design.judges.registry import JUDGES
-from nestmat.design.problem import Design
 from nestmat.errors import InputError
 from nestmat.physics.devices import GAP_RANGE, PROCESS_RANGES, efficiency
 from nestmat.search.spaces.product import Product
+
+if TYPE_CHECKING:
+    from nestmat.design.problem import Design
 
 TREES = "trees"
 """The judge whose gap is simulated."""

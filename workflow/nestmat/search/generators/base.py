@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nestmat import tables
+from nestmat.deferred import torch
 from nestmat.search.spaces.product import Product
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ATOM = 0.05
 """Share of the rows from which on a single value of the condition has an indicator of its own."""

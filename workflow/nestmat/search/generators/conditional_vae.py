@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from nestmat.models.layers import Layout, Output, Perceptrons
 from nestmat.models.losses import split_gaussian
+from nestmat.search.generators.conditional_vae_settings import ConditionalVAESettings
 from nestmat.search.spaces.product import Product
 
 ACTIVE = 0.01
@@ -22,35 +22,6 @@ SHARPEST = 0.01
 
 FARTHEST = 5.0
 """Largest distance of a condition from the mean, in standard deviations."""
-
-
-@dataclass(frozen=True)
-class ConditionalVAESettings:
-    """Sizes and training of a `ConditionalVAE`.
-
-    Attributes:
-        latents: Latents of a material.
-        width: Width of the hidden layers of encoder and decoder.
-        layers: Their number.
-        beta: Weight of the divergence from the prior.
-        free_bits: Divergence of each latent, in nats, up to which it has no weight.
-        warmup: Share of the first training in which the weight of the divergence rises from 0.
-        null: Share of the materials whose conditions are hidden while training.
-        steps: Steps of Adam of the first training.
-        batch: Materials a step.
-        rate: Step size, which falls to 0 along a cosine.
-    """
-
-    latents: int = field(default=8, metadata={"ge": 1})
-    width: int = field(default=64, metadata={"ge": 1})
-    layers: int = field(default=2, metadata={"ge": 0})
-    beta: float = field(default=1.0, metadata={"ge": 0})
-    free_bits: float = field(default=0.05, metadata={"ge": 0})
-    warmup: float = field(default=0.3, metadata={"ge": 0, "le": 1})
-    null: float = field(default=0.2, metadata={"ge": 0, "le": 1})
-    steps: int = field(default=1500, metadata={"ge": 0})
-    batch: int = field(default=256, metadata={"ge": 1})
-    rate: float = field(default=3e-3, metadata={"gt": 0})
 
 
 class ConditionalVAE(nn.Module):

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat.search.generators.base import CURVE, GeneratorOptions, even_weights
-from nestmat.search.generators.conditional_vae import ConditionalVAE, ConditionalVAESettings
+from nestmat.search.generators.conditional_vae import ConditionalVAE
+from nestmat.search.generators.conditional_vae_settings import ConditionalVAESettings
 from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.spaces.product import Product
 

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
+from nestmat.deferred import no_grad, torch
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates
 from nestmat.search.problem import Problem, Target, order
 from nestmat.search.spaces.simplex import SMALLEST_FRACTION, Simplex
-from nestmat.search.surrogate import chain_and_space
 
 ROUNDED = 0.02
 """Largest share of the atoms of an alloy that rounding to a grid may change."""
@@ -53,6 +52,9 @@ class ConditionalDecoder:
     """
 
     def __init__(self, problem: Problem, member: int = 0):
+        # The chain of networks imports torch.
+        from nestmat.search.surrogate import chain_and_space
+
         self.surrogate, self.space = chain_and_space(problem)
         self.scale = problem.targets[0].quantity.partition(".")[0]
         chain = self.surrogate.chain
@@ -97,13 +99,13 @@ class ConditionalDecoder:
         parts[self.space.factors.index(self.composition)] = self.composition.from_free(free).numpy()
         return self.space.canonical(np.concatenate(parts, axis=1))
 
-    @torch.no_grad()
+    @no_grad
     def encode(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Latents z (n, latents) of materials (n, columns), for the classes that the member predicts."""
         latents = self.surrogate.encode(self.scale, torch.from_numpy(x))[self.member]
         return latents[:, : self.n_latents].double().numpy()
 
-    @torch.no_grad()
+    @no_grad
     def decode(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fractions (n, species), of sum 1, to which z (n, latents) are decoded under the condition.
 

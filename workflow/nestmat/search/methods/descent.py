@@ -5,18 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from nestmat.deferred import torch
 from nestmat.errors import InputError
 from nestmat.search.candidates import Archive
 from nestmat.search.methods.base import SearchMethod
 from nestmat.search.methods.hill_climb import hill_climb
 from nestmat.search.problem import Problem, order
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SAMPLE = 4
 """Random materials that are predicted for each start."""

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
+from nestmat.deferred import torch
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates
 from nestmat.search.generators.base import GenerativeModel

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nestmat.search.candidates import Candidates
 from nestmat.search.methods.descent import Descent
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
 from nestmat.search.spaces.base import DesignSpace
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from nestmat.deferred import no_grad, torch
 from nestmat.errors import InputError
 from nestmat.search.candidates import Candidates
 from nestmat.search.methods.descent import Descent
@@ -18,7 +18,9 @@ from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem
 from nestmat.search.spaces.base import Factor
 from nestmat.search.spaces.simplex import SMALLEST_FRACTION
-from nestmat.search.surrogate import chain_and_space
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LEAST_VARIANCE = 1e-6
 """Share of the largest variance below which a direction is no direction of the latent space."""
@@ -59,6 +61,9 @@ class LatentSpace:
         sample: int = 2000,
         seed: int = 0,
     ):
+        # The chain of networks imports torch.
+        from nestmat.search.surrogate import chain_and_space
+
         self.surrogate, self.space = chain_and_space(problem)
         self.scale = self._choose(scale)
         blocks = self.surrogate.chain.fractions(self.scale)
@@ -172,7 +177,7 @@ class LatentSpace:
         """Distance of the whitened latents from the ball, 0 inside of it, (n, 1)."""
         return torch.relu(u[:, : self.dimensions].norm(dim=1, keepdim=True) - self.radius)
 
-    @torch.no_grad()
+    @no_grad
     def consistency(self, u: Tensor) -> dict[str, float]:
         """Agreement of latents with the latents of the materials to which they are decoded.
 
@@ -194,7 +199,7 @@ class LatentSpace:
             "inside": float((self.violations(u)[defined] == 0).double().mean()),
         }
 
-    @torch.no_grad()
+    @no_grad
     def replace_sites(self, x: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
         """Materials ``x`` (n, columns) with the sites decoded from latents ``w`` (n, dimensions)."""
         decoded = self.from_free(

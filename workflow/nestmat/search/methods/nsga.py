@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
+from nestmat.deferred import torch
 from nestmat.search.candidates import Archive, Candidates
 from nestmat.search.methods.evolution import Evolution
 from nestmat.search.methods.gradient import Gradient

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 from nestmat.errors import InputError
 from nestmat.search.candidate_table import std_column
 from nestmat.search.candidates import Archive, Candidates
-from nestmat.search.generators.conditional_vae import ConditionalVAE, ConditionalVAESettings
+from nestmat.search.generators.conditional_vae_settings import ConditionalVAESettings
 from nestmat.search.methods.base import SearchMethod
 from nestmat.search.methods.hill_climb import hill_climb
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order, ranks
 from nestmat.search.spaces.product import Product, factors_of
+
+if TYPE_CHECKING:
+    from nestmat.search.generators.conditional_vae import ConditionalVAE
 
 SMALLEST_BUDGET = 100
 """Smallest budget: fewer materials do not train a network."""
@@ -129,6 +133,9 @@ class VAE(SearchMethod, ConditionalVAESettings):
         self, space: Product, pool: _PredictedMaterials, seed: int
     ) -> tuple[ConditionalVAE, dict[str, object]]:
         """A network of uniform materials, and its diagnosis on those that it was not trained on."""
+        # The network imports torch.
+        from nestmat.search.generators.conditional_vae import ConditionalVAE
+
         n_held_out = max(2, int(HELD_OUT * len(pool.x)))
         network = ConditionalVAE(space, pool.y.shape[1], self, seed)
         network.standardise(pool.y)

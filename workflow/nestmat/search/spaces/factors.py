@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
+from nestmat.deferred import torch
 from nestmat.errors import InputError
 from nestmat.search.spaces.base import Factor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Interval(Factor):
@@ -220,7 +221,7 @@ class Choice(Factor):
     def from_free(self, u: Tensor) -> Tensor:
         """The level of the largest of ``u`` (n, levels); the gradient is that of a softmax."""
         soft = torch.softmax(u.double(), dim=1)
-        hard = functional.one_hot(soft.argmax(dim=1), self.n_free).double()
+        hard = torch.nn.functional.one_hot(soft.argmax(dim=1), self.n_free).double()
         # Exactly 0 or 1 in value: the softmax cancels before it is added.
         return hard + (soft - soft.detach())
 
@@ -258,4 +259,8 @@ class Choice(Factor):
 
     def reconstruction_terms(self, u: Tensor, x: Tensor, log_std: Tensor) -> tuple[Tensor, ...]:
         """As `Factor.reconstruction_terms`: the level is categorical."""
-        return (functional.kl_div(functional.log_softmax(u, dim=1), x, reduction="none").sum(dim=1),)
+        return (
+            torch.nn.functional.kl_div(torch.nn.functional.log_softmax(u, dim=1), x, reduction="none").sum(
+                dim=1
+            ),
+        )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.search.spaces.base import DesignSpace
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Pool(DesignSpace):

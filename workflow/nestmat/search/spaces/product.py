@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from nestmat.deferred import torch
 from nestmat.errors import InputError
 from nestmat.search.spaces.base import DesignSpace, Factor, ParsedFormula
 from nestmat.search.spaces.simplex import LARGEST_COUNT, Simplex
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _first_grid_point(factor: Factor, n: int) -> NDArray[np.float64]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
+from nestmat.deferred import torch
 from nestmat.errors import InputError
 from nestmat.search.spaces.base import Factor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LARGEST_COUNT = 2**52
 """Largest number of points that are numbered: sums over a thousand choices fit a signed 64-bit integer."""
@@ -408,5 +409,7 @@ class Simplex(Factor):
 
     def reconstruction_terms(self, u: Tensor, x: Tensor, log_std: Tensor) -> tuple[Tensor, ...]:
         """As `Factor.reconstruction_terms`: as many multinomial draws as the grid has steps."""
-        divergence = functional.kl_div(functional.log_softmax(u, dim=1), x, reduction="none").sum(dim=1)
+        divergence = torch.nn.functional.kl_div(
+            torch.nn.functional.log_softmax(u, dim=1), x, reduction="none"
+        ).sum(dim=1)
         return (self.grid * divergence,)
