@@ -43,12 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     indices, weights = random_compositions(options.rows, options.elements, seed=0)
     table = composition_table(options.preset)
     table.statistics(indices[:1000], weights[:1000], threads=options.threads)
-    times, found = [], np.empty(0)
+    times, statistics = [], np.empty(0)
     for _ in range(5):
         start = time.perf_counter()
-        found = table.statistics(indices, weights, threads=options.threads)
+        statistics = table.statistics(indices, weights, threads=options.threads)
         times.append(time.perf_counter() - start)
-    ours = float(np.median(times))
+    vectorised = float(np.median(times))
 
     symbols = [Element.from_Z(z).symbol for z in range(1, 119)]
     compositions = [
@@ -63,18 +63,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         warnings.simplefilter("ignore", UserWarning)
         start = time.perf_counter()
         peer = np.array(featurizer.featurize_many(compositions, pbar=False), dtype=np.float64)
-    theirs = (time.perf_counter() - start) * options.rows / peer_rows
+    row_by_row = (time.perf_counter() - start) * options.rows / peer_rows
 
-    same = found[:peer_rows]
-    assert np.array_equal(np.isnan(same), np.isnan(peer))
+    statistics = statistics[:peer_rows]
+    assert np.array_equal(np.isnan(statistics), np.isnan(peer))
     scale = np.maximum(np.abs(peer), np.finfo(float).tiny)
-    difference = float(np.nanmax(np.where(same == peer, 0.0, np.abs(same - peer) / scale)))
+    difference = float(np.nanmax(np.where(statistics == peer, 0.0, np.abs(statistics - peer) / scale)))
     scaled = "" if peer_rows == options.rows else f" (scaled from {peer_rows} rows)"
     print("| rows | elements | preset | matminer, s | vectorised, s | ratio | largest relative difference |")
     print("|---|---|---|---|---|---|---|")
     print(
-        f"| {options.rows} | {options.elements} | {options.preset} | {theirs:.2f}{scaled} | {ours:.4f} "
-        f"({options.threads} threads) | {theirs / ours:.0f} | {difference:.1e} |"
+        f"| {options.rows} | {options.elements} | {options.preset} | {row_by_row:.2f}{scaled} | "
+        f"{vectorised:.4f} ({options.threads} threads) | {row_by_row / vectorised:.0f} | {difference:.1e} |"
     )
 
 

@@ -43,13 +43,13 @@ class Bench:
         from nestmat.paths import ROOT
 
         study = load_study(ROOT / STUDY)
-        given = study.search[problem]
-        stems = study.chain(given.scale, given.model, given.protocol)
-        members = Members.in_results(results, stems, given.protocol, 0)
+        settings = study.search[problem]
+        stems = study.chain(settings.scale, settings.model, settings.protocol)
+        members = Members.in_results(results, stems, settings.protocol, 0)
         self.design = build_design(study, problem, members)
-        assert given.shortlist
-        chosen = given.methods[given.shortlist.method]
-        weights = results / f"generative/{given.protocol}/{chosen.model}.safetensors"
+        assert settings.shortlist
+        chosen = settings.methods[settings.shortlist.method]
+        weights = results / f"generative/{settings.protocol}/{chosen.model}.safetensors"
         self.settings = chosen.build()
         models = load_generators(study, chosen, [weights])
         assert models
@@ -70,14 +70,14 @@ class Bench:
 
     def flow(self) -> tuple[float, int]:
         """Seconds to a thousand hits, and samples that they take."""
-        start, found, seed, drawn = time.perf_counter(), 0, 0, 0
+        start, hits, seed, drawn = time.perf_counter(), 0, 0, 0
         from nestmat.search.methods.base import SearchContext
 
         search = self.settings.bind(SearchContext(self.models))
-        while found < HITS:
-            made = search.propose(self.design.problem, sys.maxsize, seed)
-            found, seed, drawn = found + self.hits(made.x), seed + 1, drawn + int(made.details["sampled"])
-        return (time.perf_counter() - start) * HITS / found, drawn
+        while hits < HITS:
+            samples = search.propose(self.design.problem, sys.maxsize, seed)
+            hits, seed, drawn = hits + self.hits(samples.x), seed + 1, drawn + int(samples.details["sampled"])
+        return (time.perf_counter() - start) * HITS / hits, drawn
 
     def uniform(self) -> tuple[float, int]:
         """The same for uniform draws with the same filter, scaled to a thousand hits."""
@@ -87,11 +87,11 @@ class Bench:
 
         search = Generative(samples=UNIFORM, accept=self.settings.accept)
         start = time.perf_counter()
-        made = search.bind(SearchContext([UniformOptions().build(self.design.space, 0)])).propose(
+        samples = search.bind(SearchContext([UniformOptions().build(self.design.space, 0)])).propose(
             self.design.problem, sys.maxsize, 0
         )
-        found = self.hits(made.x)
-        return (time.perf_counter() - start) * HITS / found, round(UNIFORM * HITS / found)
+        hits = self.hits(samples.x)
+        return (time.perf_counter() - start) * HITS / hits, round(UNIFORM * HITS / hits)
 
 
 def fastest(run: Callable[[], tuple[float, int]], rounds: int) -> tuple[float, int]:
@@ -120,11 +120,11 @@ def main() -> int:
         return 0
     for problem in ("gap_050", "gap_100"):
         bench = Bench(arguments.results, problem)
-        ours, drawn = fastest(bench.flow, arguments.rounds)
-        theirs, tried = fastest(bench.uniform, arguments.rounds)
+        of_flow, drawn = fastest(bench.flow, arguments.rounds)
+        of_uniform, tried = fastest(bench.uniform, arguments.rounds)
         print(
-            f"{problem}: {HITS} judged hits in {ours:.2f} s of {drawn} samples; uniform draws with the same "
-            f"filter {theirs:.1f} s, {tried} samples; ratio {theirs / ours:.0f}"
+            f"{problem}: {HITS} judged hits in {of_flow:.2f} s of {drawn} samples; uniform draws with the "
+            f"same filter {of_uniform:.1f} s, {tried} samples; ratio {of_uniform / of_flow:.0f}"
         )
         subprocess.run([sys.executable, __file__, "--results", str(arguments.results), "--alone", problem])
     return 0
