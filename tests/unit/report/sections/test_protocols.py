@@ -57,3 +57,14 @@ def test_a_holdout_states_who_trains_with_label():
 )
 def test_every_kind_of_split_has_its_sentence(split, text):
     assert of_split(Split(folds=5, seed=1, **split)) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("column", "The column part states the fold of each row."),
+        ("shared_column", "states the fold of each material, the same at every scale"),
+    ],
+)
+def test_a_column_of_folds_has_its_sentence(kind, text):
+    assert text in of_split(Split(kind=kind, column="part"))
