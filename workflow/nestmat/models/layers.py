@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -112,6 +113,18 @@ class Output:
     output_gain: float = 1.0
 
 
+class AffineLayer(NamedTuple):
+    """A layer as one matrix.
+
+    Attributes:
+        weight: Biases and then weights, (members, outputs, 1 + inputs), float64.
+        activation: What its outputs go through.
+    """
+
+    weight: Tensor
+    activation: Activation
+
+
 class Perceptrons:
     """Perceptrons with equal hidden layers that read the same input, evaluated side by side.
 
@@ -140,6 +153,7 @@ class Perceptrons:
         bias_range: float = 0.0,
     ):
         self.name, self.outputs, self.dropout = name, dict(outputs), dropout
+        self.hidden_activation = activation
         self.activation = _IN_PLACE.get(activation, ACTIVATIONS[activation])
         self.depth = len(hidden)
         self.composed = activation == "identity" and not dropout and len(outputs) == 1 and self.depth > 0
@@ -170,6 +184,25 @@ class Perceptrons:
                     hidden = self._hide(hidden, noise)
             outputs[key] = ACTIVATIONS[output.activation](hidden)
         return outputs
+
+    def affine_layers(self, key: str, weights: Mapping[str, Tensor]) -> list[AffineLayer]:
+        """Layers of one of the perceptrons, from the input to its output.
+
+        Args:
+            key: Name of its output.
+            weights: As of `__call__`.
+        """
+        place = list(self.outputs).index(key)
+        start = sum(self.widths[:place])
+        layers = []
+        for depth in range(self.depth + 1):
+            name = f"{self.name}.{depth}.{key}" if depth else f"{self.name}.0"
+            matrix = torch.cat([weights[f"{name}.bias"], weights[f"{name}.weight"]], dim=2).double()
+            matrix = matrix if depth else matrix[:, start : start + self.widths[place]]
+            is_last = depth == self.depth
+            activation = self.outputs[key].activation if is_last else self.hidden_activation
+            layers.append(AffineLayer(matrix, activation))
+        return layers
 
     def _hide(self, x: Tensor, noise: Noise | None) -> Tensor:
         x = self.activation(x)

@@ -15,7 +15,10 @@ from nestmat.errors import InputError
 from nestmat.models.registry import NETWORKS
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nestmat.models.base import Network
+    from nestmat.models.compiled import CompiledNetwork, InputMap
 
 DEFAULT_KIND = "autoencoder"
 
@@ -306,6 +309,22 @@ class Specification(ABC):
         Raises:
             InputError: The specification does not fit the data.
         """
+
+    def compile(self, shapes: Shapes, flat: Tensor, inputs: InputMap) -> CompiledNetwork:
+        """The network of some members for the prediction of many rows on a processor, without gradients.
+
+        By default that is the network itself; a kind may have a faster form, which agrees but for rounding.
+
+        Args:
+            shapes: Widths of blocks, and targets.
+            flat: Parameters of the members, (members, parameters).
+            inputs: What the members read.
+        """
+        from nestmat.models.compiled import PlainNetwork
+
+        network = self.network(shapes, [])
+        network.flat = flat
+        return PlainNetwork(network, inputs)
 
     def as_dict(self) -> dict[str, Any]:
         """Kind and options as plain values, as `specification_from` reads them."""

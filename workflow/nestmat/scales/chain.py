@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,39 +14,13 @@ from torch import Tensor
 
 from nestmat.errors import InputError
 from nestmat.models.base import ConditionalNetwork
-from nestmat.scales.predictions import quantity_of
+from nestmat.scales.compiled_chain import CompiledChain
+from nestmat.scales.links import Link, Output, Targets, mixtures, split_blocks
 from nestmat.training.checkpoints import Trained
 from nestmat.training.members import ENSEMBLE_KEYS
 
 ROWS = 50_000
 """Rows predicted at once, to bound the memory."""
-
-
-class Output(NamedTuple):
-    """Latents and predictions of the members of one scale.
-
-    Attributes:
-        latents: (members, n, latents).
-        targets: Mean and standard deviation of the ensemble by target, in physical units, (n,) each; the
-            standard deviation is NaN where a single member states none.
-    """
-
-    latents: Tensor
-    targets: dict[str, tuple[Tensor, Tensor]]
-
-
-@dataclass(frozen=True)
-class _Link:
-    """Members of one scale: `index` of them in `trained`, and their seeds, in order."""
-
-    trained: Trained
-    index: np.ndarray
-    seeds: np.ndarray
-    path: str | Path
-
-    @property
-    def parents(self) -> list[str]:
-        return [name for name in self.trained.specification.inputs if name in self.trained.parents]
 
 
 class Chain:
@@ -67,14 +41,14 @@ class Chain:
     """
 
     def __init__(self, weights: Mapping[str, str | Path], *, repeat: int = 0, fold: int = -1):
-        self._links: dict[str, _Link] = {}
+        self._links: dict[str, Link] = {}
         for scale, path in weights.items():
             trained = Trained.load(path)
             chosen = (trained.members[[*ENSEMBLE_KEYS]] == [repeat, fold, -1]).all(axis=1)
             members = trained.members[chosen].sort_values("seed")
             if members.empty:
                 raise InputError(f"The model has no members of repeat {repeat}, fold {fold}.", file=path)
-            link = _Link(trained, members.index.to_numpy(), members["seed"].to_numpy(), path)
+            link = Link(trained, members.index.to_numpy(), members["seed"].to_numpy(), path)
             for parent in link.parents:
                 if parent not in self._links and parent not in trained.joint:
                     raise InputError(
@@ -99,31 +73,61 @@ class Chain:
     def __call__(self, features: Mapping[str, Tensor]) -> dict[str, Output]:
         """Predict.
 
+        Features on the processor that need no gradient are predicted by `CompiledChain`, all others by
+        `differentiable`: the two agree but for rounding.
+
         Args:
             features: By scale the values of `columns`, (n, columns), the same rows for all.
 
         Returns:
             Latents and predictions of each scale, in the precision and on the device of the features.
         """
+        return self._evaluate(features, None)
+
+    def targets(self, features: Mapping[str, Tensor]) -> dict[str, Targets]:
+        """Predictions of each scale alone, as of a call: a little faster, since no latents are copied."""
+        if _is_plain(features):
+            return {scale: part.output_targets for scale, part in self._compiled(features).items()}
+        return {scale: output.targets for scale, output in self.differentiable(features).items()}
+
+    def _evaluate(self, features: Mapping[str, Tensor], last: str | None) -> dict[str, Output]:
+        """Latents and predictions of the scales up to one of them; by default of all."""
+        if _is_plain(features):
+            return {scale: part.output for scale, part in self._compiled(features, last).items()}
+        return self.differentiable(features, last)
+
+    @cached_property
+    def _compiled(self) -> CompiledChain:
+        return CompiledChain(self._links)
+
+    def differentiable(self, features: Mapping[str, Tensor], last: str | None = None) -> dict[str, Output]:
+        """As a call, differentiable in the features, and on any device.
+
+        Args:
+            features: As of a call.
+            last: Scale to stop after; by default the last one.
+        """
         outputs: dict[str, Output] = {}
         for scale in self._links:
             outputs[scale] = self._output(scale, features, outputs)
+            if scale == last:
+                break
         return outputs
 
     def _output(self, scale: str, features: Mapping[str, Tensor], outputs: Mapping[str, Output]) -> Output:
         """Latents and predictions of a scale, which may read those of its parents."""
         link, like = self._links[scale], next(iter(features.values()))
         trained = link.trained
-        blocks = _blocks(trained, features[scale]) if scale in self.columns else {}
+        blocks = split_blocks(trained, features[scale]) if scale in self.columns else {}
         for parent in link.parents:
             if parent in trained.joint:
                 parent_model = trained.joint[parent]
-                latents = parent_model.forward(_blocks(parent_model, features[parent]), link.index)[0]
+                latents = parent_model.forward(split_blocks(parent_model, features[parent]), link.index)[0]
             else:
-                latents = _parent_block(outputs[parent], trained.columns[parent], link.seeds)
+                latents = _parent_block(outputs[parent], link, parent)
             blocks[parent] = latents.to(like)
         z, predicted = trained.forward(blocks, link.index)
-        return Output(z, {name: mixture(means, stds) for name, (means, stds) in predicted.items()})
+        return Output(z, mixtures(predicted))
 
     @property
     def scales(self) -> list[str]:
@@ -141,12 +145,7 @@ class Chain:
 
     def encode(self, scale: str, features: Mapping[str, Tensor]) -> Tensor:
         """Latents of one scale, (members, n, latents), of features as for predictions."""
-        outputs: dict[str, Output] = {}
-        for name in self._links:
-            outputs[name] = self._output(name, features, outputs)
-            if name == scale:
-                break
-        return outputs[scale].latents
+        return self._evaluate(features, scale)[scale].latents
 
     def conditions(self, scale: str) -> tuple[int, int] | None:
         """Number of z among the latents of a scale, before its targets, and number of its members.
@@ -226,46 +225,22 @@ class Chain:
         return self._conditional(scale, slice(first, first + len(z))).presence(z.float()).double()
 
 
-def _blocks(trained: Trained, features: Tensor) -> dict[str, Tensor]:
-    widths = [len(columns) for columns in trained.inputs.values()]
-    return dict(zip(trained.inputs, features.split(widths, dim=1), strict=True))
+def _is_plain(features: Mapping[str, Tensor]) -> bool:
+    """Whether features are on the processor and need no gradient."""
+    return not any(values.requires_grad or values.device.type != "cpu" for values in features.values())
 
 
-def mixture(means: Tensor, stds: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of the equal mixture of members (Lakshminarayanan et al. 2017, eq. 3).
-
-    Args:
-        means: (members, ...).
-        stds: (members, ...), NaN where a member states none.
-
-    Returns:
-        Mean, and standard deviation: NaN where one member alone states none.
-
-    Example:
-        >>> mean, std = mixture(torch.tensor([[1.0], [3.0]]), torch.zeros(2, 1))
-        >>> mean.item(), std.item()
-        (2.0, 1.0)
-    """
-    stated = torch.isfinite(stds).all(dim=0)
-    within = torch.where(stated, stds.nan_to_num(0.0).square().mean(dim=0), 0.0)
-    mean = means.mean(dim=0)
-    # The slope of the root is endless where members agree.
-    std = ((means - mean).square().mean(dim=0) + within + 1e-30).sqrt()
-    return mean, std if len(means) > 1 else torch.where(stated, std, torch.nan)
-
-
-def _parent_block(parent: Output, columns: Sequence[str], seeds: np.ndarray) -> Tensor:
+def _parent_block(parent: Output, link: Link, name: str) -> Tensor:
     """The parent's latents and predictions as the child was trained on, (members, n, columns)."""
-    members = torch.from_numpy(seeds % len(parent.latents))
+    members = torch.from_numpy(link.members_of(len(parent.latents)))
     # The rows stay along the last axis in memory: here latents are copied in whole runs.
     latents = parent.latents.transpose(1, 2)
-    parts = []
-    for column in columns:
-        target, statistic = quantity_of(column) or ("", "")
-        if target in parent.targets:
-            parts.append(parent.targets[target][statistic == "std"].expand(len(members), -1))
-        else:
-            parts.append(latents[members, int(column.removeprefix("z"))])
+    parts = [
+        column.statistic_of(parent.targets).expand(len(members), -1)
+        if column.latent is None
+        else latents[members, column.latent]
+        for column in link.parent_columns(name)
+    ]
     return torch.stack(parts, dim=1).transpose(1, 2)
 
 

@@ -16,8 +16,8 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Specification
-from nestmat.scales.chain import mixture
 from nestmat.scales.joint import JointParent, train_jointly
+from nestmat.scales.links import mixture
 from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
 from nestmat.training.inner_folds import UNLABELLED, UNUSED, count_folds

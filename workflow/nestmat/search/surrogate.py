@@ -48,11 +48,11 @@ class Surrogate:
     def __call__(self, x: Tensor) -> Quantities:
         """Mean and standard deviation (n,) of each quantity of materials (n, columns)."""
         values = {scale: self.maps[scale](x) for scale in self._places}
-        outputs = self.chain(self._select(values))
+        predicted = self.chain.targets(self._select(values))
         quantities = {
             f"{scale}.{target}": pair
-            for scale, output in outputs.items()
-            for target, pair in output.targets.items()
+            for scale, targets in predicted.items()
+            for target, pair in targets.items()
         }
         for scale, features in values.items():
             for k, name in enumerate(self.maps[scale].columns):

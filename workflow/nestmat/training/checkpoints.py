@@ -148,17 +148,29 @@ class Trained:
             scaled.append(((block - mean) / std).float())
         network.flat = network.flat.to(scaled[0].device)
         z, _ = network.encode(torch.cat(scaled, dim=1).transpose(1, 2))
+        return z, self.restore(network.predict(z), index, block)
+
+    def restore(
+        self, scaled: Mapping[str, tuple[torch.Tensor, torch.Tensor]], index: np.ndarray, like: torch.Tensor
+    ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+        """Predictions of some members in physical units, not below the floors of the heads.
+
+        Args:
+            scaled: Mean and standard deviation of each scaled target, (members, n) each.
+            index: The members, (members,).
+            like: A tensor of the precision and on the device of what is returned.
+        """
         predicted = {}
-        for name, (value, spread) in network.predict(z).items():
-            mean, std = (part[:, :, 0].to(block) for part in self.scalers[name][index].tensors())
-            prediction = value.to(block) * std + mean
+        for name, (value, spread) in scaled.items():
+            mean, std = (part[:, :, 0].to(like) for part in self.scalers[name][index].tensors())
+            prediction = value.to(like) * std + mean
             if (floor := self.specification.heads[name].floor) is not None:
                 # In value alone: without a slope below the floor no search would leave it.
                 prediction = torch.where(
                     prediction < floor, floor + (prediction - prediction.detach()), prediction
                 )
-            predicted[name] = (prediction, spread.to(block) * std)
-        return z, predicted
+            predicted[name] = (prediction, spread.to(like) * std)
+        return predicted
 
     def decode(self, z: torch.Tensor, index: np.ndarray) -> dict[str, torch.Tensor]:
         """Blocks that latents of some members stand for, differentiable in the latents.

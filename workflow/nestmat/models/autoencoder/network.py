@@ -58,8 +58,7 @@ class Autoencoder:
         """Heads with equal hidden layers side by side: one product for the first layer of all of them."""
         bundles: dict[tuple, dict[str, Output]] = {}
         for name, head in self.specification.heads.items():
-            width = self.shapes.width(name) * head.fit.outputs
-            output = Output(width, head.output_activation, head.gain, head.output_gain)
+            output = Output(self.output_width(name), head.output_activation, head.gain, head.output_gain)
             bundles.setdefault((head.hidden, head.activation, head.dropout), {})[name] = output
         return [
             Perceptrons(
@@ -73,6 +72,10 @@ class Autoencoder:
             )
             for number, ((hidden, activation, dropout), outputs) in enumerate(bundles.items())
         ]
+
+    def output_width(self, name: str) -> int:
+        """Number of outputs of a head."""
+        return self.shapes.width(name) * self.specification.heads[name].fit.outputs
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -106,7 +109,11 @@ class Autoencoder:
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
         """Mean, of a class its probability, and standard deviation of scaled targets, (members, n) each."""
-        outputs, predictions = self._outputs(z.transpose(1, 2), self.targets, self.weights, None), {}
+        return self.predictions(self._outputs(z.transpose(1, 2), self.targets, self.weights, None))
+
+    def predictions(self, outputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+        """What `predict` returns, of the outputs of the heads of targets, (members, 1 or 2, n) each."""
+        predictions = {}
         for name in self.targets:
             value = outputs[name]
             if self.specification.heads[name].fit.outputs == 2:

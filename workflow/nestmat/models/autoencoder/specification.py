@@ -11,7 +11,10 @@ from nestmat.models.registry import NETWORKS
 from nestmat.models.specification import LIKELIHOODS, Head, Shapes, Specification, option
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from nestmat.models.autoencoder.network import Autoencoder
+    from nestmat.models.compiled import CompiledNetwork, InputMap
 
 
 @NETWORKS.register("autoencoder")
@@ -30,6 +33,14 @@ class AutoencoderSpecification(Specification):
         from nestmat.models.autoencoder.network import Autoencoder
 
         return Autoencoder(self, shapes, seeds)
+
+    def compile(self, shapes: Shapes, flat: Tensor, inputs: InputMap) -> CompiledNetwork:
+        """The autoencoders without gradients, layer by layer; see `Specification.compile`."""
+        from nestmat.models.autoencoder.compiled import CompiledAutoencoder
+
+        network = self.network(shapes, [])
+        network.flat = flat
+        return CompiledAutoencoder(network, inputs)
 
     def check(self, shapes: Shapes) -> None:
         """Check inputs, heads and losses; see `Specification.check`."""
