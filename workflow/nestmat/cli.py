@@ -34,12 +34,17 @@ def _load(reference: str) -> tuple[Study, Path]:
 
 def validate(arguments: argparse.Namespace) -> None:
     """Check a study and its data; print what it would do."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from nestmat.commands import validate as overview
 
     study, file = _load(arguments.study)
-    print(*overview.describe(study, file), sep="\n")
-    if arguments.plan:
-        print(f"  jobs to run: {overview.count_jobs(file)}")
+    # Snakemake plans in a process of its own while the data are read here.
+    with ThreadPoolExecutor(max_workers=1) as planner:
+        jobs = planner.submit(overview.count_jobs, file) if arguments.plan else None
+        print(*overview.describe(study, file), sep="\n")
+        if jobs:
+            print(f"  jobs to run: {jobs.result()}")
     print(f"{file} is valid.")
 
 
