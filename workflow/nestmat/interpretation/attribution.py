@@ -22,7 +22,9 @@ Groups = Mapping[str, Sequence[int]]
 MAX_PLAYERS = 12
 """Inputs, or groups of inputs, up to which all coalitions are enumerated."""
 CHUNK = 2**18
-"""Numbers in the largest array of inputs that the function is evaluated at."""
+"""Numbers in the largest array of inputs that is made at once."""
+BLOCK = 4096
+"""Rows that the function is evaluated at together: the layers of a network then stay in the cache."""
 
 
 def _membership(groups: Groups | None, width: int) -> np.ndarray:
@@ -38,6 +40,12 @@ def _membership(groups: Groups | None, width: int) -> np.ndarray:
     for g, members in enumerate(groups.values()):
         player[list(members)] = g
     return player
+
+
+def _evaluate(function: Function, x: np.ndarray) -> np.ndarray:
+    """Values of a function at rows (n, width), a block of rows at a time."""
+    blocks = range(0, max(len(x), 1), BLOCK)
+    return np.concatenate([np.asarray(function(x[start : start + BLOCK])) for start in blocks])
 
 
 def shapley_weights(players: int) -> np.ndarray:
@@ -107,7 +115,7 @@ def shapley_values(
             codes = np.arange(start, min(start + step, 2**d))
             present = _coalitions(codes, d)[:, player]
             mixed = np.where(present[:, None, None], rows[None, :, None], background[None, None])
-            values = np.asarray(function(mixed.reshape(-1, width)))
+            values = _evaluate(function, mixed.reshape(-1, width))
             scalar = values.ndim == 1
             mean = values.reshape(len(codes), len(rows), len(background), -1).mean(axis=2, dtype=np.float64)
             total = total + np.tensordot(weights[:, codes], mean, axes=1)
@@ -155,7 +163,7 @@ def sampled_shapley_values(
             for joining in (order, order[::-1]):
                 present = np.argsort(joining)[player] < np.arange(d + 1)[:, None]
                 mixed = np.where(present[:, None], rows, missing).reshape(-1, width)
-                values = np.asarray(function(mixed), dtype=np.float64).reshape(d + 1, len(rows), -1)
+                values = _evaluate(function, mixed).astype(np.float64).reshape(d + 1, len(rows), -1)
                 change = np.empty((len(rows), d, values.shape[2]))
                 change[:, joining] = np.diff(values, axis=0).swapaxes(0, 1)
                 total = total + change
@@ -191,12 +199,12 @@ def permutation_importance(
     rng = np.random.default_rng(seed)
     n, width = x.shape
     player = _membership(groups, width)
-    value = np.asarray(function(x), dtype=np.float64)
+    value = _evaluate(function, x).astype(np.float64)
     changes = []
     for g in range(width if groups is None else len(groups)):
         replacement = background[rng.integers(len(background), size=(repeats, n))]
         replaced = np.where(player == g, replacement, x).reshape(-1, width)
-        values = np.asarray(function(replaced), dtype=np.float64).reshape(repeats, *value.shape)
+        values = _evaluate(function, replaced).astype(np.float64).reshape(repeats, *value.shape)
         changes.append(np.abs(values - value).mean(axis=1))
     stacked = np.stack(changes)
     return stacked.mean(axis=1), stacked.std(axis=1, ddof=1) if repeats > 1 else np.zeros_like(stacked[:, 0])
