@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -32,6 +32,8 @@ from nestmat.errors import InputError
 from nestmat.materials import ions
 
 SITE_RATIO = {"A": 1, "B": 1, "X": 3}
+SITE_TOLERANCE = 0.02
+"""How far the amount on a site may be from `SITE_RATIO`: published ones are often rounded to two decimals."""
 ELEMENTS = frozenset(element.symbol for element in Element)
 """Symbols of the elements."""
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
@@ -42,6 +44,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 _LONGEST_TEXT = 300
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _ORGANIC = frozenset("CHN")
+_ONE = Fraction(1)
 _EXAMPLE = "write it like CsPbI3, FA0.85MA0.15PbI2.55Br0.45 or (FAPbI3)0.9(MAPbBr3)0.1"
 
 
@@ -64,12 +67,11 @@ class Formula:
     key: str
     amounts: Mapping[str, Fraction] = field(repr=False)
 
-    def sites(self, tolerance: float = 0.02) -> dict[str, dict[str, float]]:
+    def sites(self, tolerance: float = SITE_TOLERANCE) -> Mapping[str, Mapping[str, float]]:
         """Site fractions of an ABX3 halide perovskite.
 
         Args:
-            tolerance: How far the amount on a site may be from 1 : 1 : 3, relative to that amount. Published
-                compositions are often rounded to two decimals.
+            tolerance: How far the amount on a site may be from 1 : 1 : 3, relative to that amount.
 
         Returns:
             Fractions by site and ion, ions sorted, each site with the sum 1.
@@ -77,16 +79,31 @@ class Formula:
         Raises:
             InputError: A species has no known site, or the sums are not 1 : 1 : 3.
         """
-        parts: dict[str, dict[str, Fraction]] = {site: {} for site in SITE_RATIO}
-        for symbol in sorted(self.amounts):
-            if symbol not in ions.table():
+        return self._sites if tolerance == SITE_TOLERANCE else self._divide_sites(tolerance)
+
+    @cached_property
+    def _sites(self) -> Mapping[str, Mapping[str, float]]:
+        """Site fractions, which every block of a site asks for."""
+        return self._divide_sites(SITE_TOLERANCE)
+
+    def _divide_sites(self, tolerance: float) -> Mapping[str, Mapping[str, float]]:
+        parts: dict[str, dict[str, int]] = {site: {} for site in SITE_RATIO}
+        counts, unit = _counts(self.amounts)
+        table = ions.table()
+        for symbol in sorted(counts):
+            if symbol not in table:
                 raise self._no_site(symbol)
-            parts[ions.table()[symbol].site][symbol] = self.amounts[symbol]
-        sums = {site: sum(part.values(), Fraction(0)) for site, part in parts.items()}
-        unit = sum(sums.values()) / sum(SITE_RATIO.values())
-        if any(abs(sums[site] / (n * unit) - 1) > tolerance for site, n in SITE_RATIO.items()):
+            parts[table[symbol].site][symbol] = counts[symbol]
+        sums = {site: sum(part.values()) for site, part in parts.items()}
+        total, limit = sum(sums.values()), Fraction(tolerance)
+        # |sum / (n total / 5) - 1| > limit, in whole numbers.
+        if any(
+            abs(sites * sums[site] - n * total) * limit.denominator > limit.numerator * n * total
+            for sites in [sum(SITE_RATIO.values())]
+            for site, n in SITE_RATIO.items()
+        ):
             stated = ", ".join(
-                f"{site} = {float(sums[site]):.6g} ({' + '.join(part) or 'none'})"
+                f"{site} = {sums[site] / unit:.6g} ({' + '.join(part) or 'none'})"
                 for site, part in parts.items()
             )
             raise formula_error(
@@ -94,7 +111,7 @@ class Formula:
                 f"is not an ABX3 perovskite: {stated}; the ratio has to be 1 : 1 : 3 within {tolerance:.0%}.",
                 "correct the amounts, or leave the material out of this study.",
             )
-        return {site: _fractions(part) for site, part in parts.items()}
+        return MappingProxyType({site: MappingProxyType(_fractions(part)) for site, part in parts.items()})
 
     def _no_site(self, symbol: str) -> InputError:
         remedy = "add the ion to resources/ions.yaml, or leave the material out of this study."
@@ -123,9 +140,16 @@ def formula_error(text: str, reason: str, remedy: str) -> InputError:
     return InputError(message, column="formula", value=text, remedy=remedy, reason=reason)
 
 
-def _fractions(part: Mapping[str, Fraction]) -> dict[str, float]:
+def _counts(amounts: Mapping[str, Fraction]) -> tuple[dict[str, int], int]:
+    """Amounts as whole numbers of parts, and the parts of 1: exact as fractions are, and much faster."""
+    unit = math.lcm(*(amount.denominator for amount in amounts.values()))
+    counts = {name: amount.numerator * (unit // amount.denominator) for name, amount in amounts.items()}
+    return counts, unit
+
+
+def _fractions(part: Mapping[str, int]) -> dict[str, float]:
     total = sum(part.values())
-    fractions = {symbol: float(amount / total) for symbol, amount in part.items()}
+    fractions = {symbol: count / total for symbol, count in part.items()}
     largest = max(fractions, key=lambda symbol: fractions[symbol])
     # The largest takes up the rounding error, so that the sum is 1 exactly; it may itself round once more.
     while gap := 1.0 - math.fsum(fractions.values()):
@@ -204,7 +228,8 @@ class _Reader:
             part, before = self.part(before)
             amount = self.amount()
             for symbol, count in part.items():
-                amounts[symbol] = amounts.get(symbol, Fraction(0)) + count * amount
+                added = amount if count is _ONE else count * amount
+                amounts[symbol] = amounts[symbol] + added if symbol in amounts else added
         if not amounts:
             raise self.fail("is empty." if not closing else "has empty brackets.")
         return amounts
@@ -218,7 +243,7 @@ class _Reader:
         if before not in _ORGANIC and (match := _spellings().structure.match(self.text, self.at)):
             self.at = match.end()
             symbol = _spellings().structures[match.group()]
-            return {symbol: Fraction(1)}, symbol
+            return {symbol: _ONE}, symbol
         start = self.text[self.at]
         if start in _BRACKETS:
             self.at += 1
@@ -233,7 +258,7 @@ class _Reader:
             raise self.unknown(word.group())
         self.at += len(names[0])
         symbol = _spellings().words.get(names[0], names[0])
-        return {symbol: Fraction(1)}, symbol
+        return {symbol: _ONE}, symbol
 
     def amount(self) -> Fraction:
         match = _AMOUNT.match(self.text, self.at)
@@ -266,41 +291,44 @@ class _Reader:
         )
 
 
-def _key(amounts: Mapping[str, Fraction]) -> str:
-    total = sum(amounts.values())
+def _key(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
     parts = []
-    for symbol in sorted(amounts):
-        fraction = float(round(amounts[symbol] / total, 6))
-        parts.append(f"{symbol}={fraction:.6f}".rstrip("0").rstrip("."))
+    for symbol in sorted(counts):
+        # To 1e-6, the nearest even number where two are as near.
+        millionths, rest = divmod(counts[symbol] * 10**6, total)
+        millionths += 2 * rest > total or (2 * rest == total and millionths % 2)
+        parts.append(f"{symbol}={millionths / 10**6:.6f}".rstrip("0").rstrip("."))
     return " ".join(parts)
 
 
 def _formula(text: str, species: Mapping[str, Fraction]) -> Formula:
     amounts = {symbol: amount for symbol, amount in species.items() if amount}
-    total = sum(amounts.values())
-    if not Fraction(1, 10) <= total <= 10**6:
+    counts, unit = _counts(amounts)
+    total = sum(counts.values())
+    if not unit <= 10 * total <= 10**7 * unit:
         raise formula_error(
             text,
-            f"has amounts that sum to {float(total):.3g}.",
+            f"has amounts that sum to {total / unit:.3g}.",
             "give amounts for a formula unit, so that the sum is between 0.1 and 1e6.",
         )
-    for symbol, amount in amounts.items():
-        if amount / total < Fraction(1, 10**6):
+    for symbol, count in counts.items():
+        if count * 10**6 < total:
             raise formula_error(
                 text,
                 f"holds less than 1e-6 of {symbol}, which a material's key cannot tell from none.",
                 "leave out traces.",
             )
-    atoms: dict[str, Fraction] = {}
-    for symbol, amount in amounts.items():
+    atoms: dict[str, int] = {}
+    for symbol, count in counts.items():
         ion = ions.molecular().get(symbol)
-        for element, count in (ion.composition if ion else {symbol: 1}).items():
-            atoms[element] = atoms.get(element, Fraction(0)) + amount * count
+        for element, number in (ion.composition if ion else {symbol: 1}).items():
+            atoms[element] = atoms.get(element, 0) + count * number
     return Formula(
         text=text,
-        species=MappingProxyType({symbol: float(amount) for symbol, amount in amounts.items()}),
-        composition=Composition({element: float(amount) for element, amount in atoms.items()}),
-        key=_key(amounts),
+        species=MappingProxyType({symbol: count / unit for symbol, count in counts.items()}),
+        composition=Composition({element: count / unit for element, count in atoms.items()}),
+        key=_key(counts),
         amounts=MappingProxyType(amounts),
     )
 

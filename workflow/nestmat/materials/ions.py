@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -52,7 +52,7 @@ class Ion:
         """Whether the ion has more than one atom."""
         return sum(self.composition.values()) > 1
 
-    @property
+    @cached_property
     def mass(self) -> float:
         """Mass in u."""
         return float(Composition(dict(self.composition)).weight)
