@@ -9,6 +9,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from nestmat import tables
 from nestmat.config.baselines import Baseline
 from nestmat.errors import InputError
+from nestmat.evaluation import baselines as baselines_module
 from nestmat.evaluation.baselines import BaselineInputs, compare_baselines, predict_baseline
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
@@ -102,6 +103,25 @@ def test_fits_on_every_row_are_kept_and_predict_as_they_did(scale, tmp_path):
             np.testing.assert_allclose(mean, before["mean"], rtol=1e-12, atol=1e-12)
             if np.isfinite(std).all():
                 np.testing.assert_allclose(std, before["std"], rtol=1e-12)
+
+
+def test_new_rows_are_predicted_alike_in_parts_and_by_several_threads(scale, tmp_path, monkeypatch):
+    features, folds = scale()
+    keep = FitsToKeep(tmp_path / "fits.zip", ["forest", "ridge"])
+    quick = {name: QUICK[name] for name in keep.baselines}
+    compare_baselines(features, folds, "strict", quick, tmp_path / "p.parquet", keep=keep)
+    inputs = BaselineInputs.read(features)
+    baselines = {name: Baseline.model_validate(entry) for name, entry in quick.items()}
+    fits = read_fits(keep.path, baselines)
+
+    def predict(threads: int) -> list[np.ndarray]:
+        by_name = [predict_baseline(b, fits[n], inputs, threads=threads)["y"] for n, b in baselines.items()]
+        return [values for pair in by_name for values in pair]
+
+    whole = predict(1)
+    monkeypatch.setattr(baselines_module, "ROWS", 7)
+    for before, after in zip(whole, predict(2), strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-12)
 
 
 PLUGIN = """

@@ -81,6 +81,14 @@ def test_every_kind_predicts_the_same_after_reading(name, classes, tmp_path):
         np.testing.assert_allclose(after, before, rtol=1e-12, atol=1e-12)
 
 
+def test_a_logarithm_of_the_target_is_kept(tmp_path):
+    baseline, (x, y) = baseline_of("ridge"), rows()
+    model = baseline.build().fit(x, np.exp(y), 0, transform="log")
+    write_fits(tmp_path / "b.zip", {"b": baseline}, {("b", "y"): dump_fit(baseline, model)})
+    again = read_fits(tmp_path / "b.zip", {"b": baseline})["b"]["y"]
+    np.testing.assert_allclose(again.predict(x), model.predict(x), rtol=1e-12)
+
+
 def test_a_class_of_a_plugin_is_read_back(tmp_path):
     file = tmp_path / "test_median_plugin.py"
     file.write_text(PLUGIN)

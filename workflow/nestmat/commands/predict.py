@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -235,6 +236,8 @@ def _predict_with_baselines(
     inputs = BaselineInputs.of(features, table)
     classes = {target for target, column in tables.schema(table).items() if column.classes}
     return {
-        member: predict_baseline(baseline, fits[member], inputs, classes)
+        member: predict_baseline(
+            baseline, fits[member], inputs, classes, threads=len(os.sched_getaffinity(0))
+        )
         for member, baseline in baselines.items()
     }

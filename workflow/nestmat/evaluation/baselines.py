@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 RESIDUAL_FOLDS = 3
 """Folds inside the training rows that a residual is measured on where no stack needs others."""
+ROWS = 5000
+"""New rows that are predicted at once, to bound the memory."""
 SEED = 0
 """Seed of forests, boosting and inner folds: a protocol repeats itself with other folds, not other seeds."""
 
@@ -337,7 +339,11 @@ def _list_tasks(
 
 
 def predict_baseline(
-    baseline: Baseline, fits: Mapping[str, Any], inputs: BaselineInputs, classes: Collection[str] = ()
+    baseline: Baseline,
+    fits: Mapping[str, Any],
+    inputs: BaselineInputs,
+    classes: Collection[str] = (),
+    threads: int = 1,
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Predict new rows with a baseline that is fitted.
 
@@ -346,14 +352,21 @@ def predict_baseline(
         fits: Fitted estimator by target, as `nestmat.evaluation.fitted_baselines.read_fits` returns them.
         inputs: Inputs of the new rows, as those that it was fitted to.
         classes: Targets that are classes.
+        threads: Parts of the rows that are predicted at once.
 
     Returns:
         Mean (of a class its probability) and standard deviation by target, (n,) each. The standard deviation
         is NaN for kinds that take it from the residual, which the weights of the stack hold, and for classes.
     """
     x = inputs.matrix(baseline.inputs)
+    parts = [x[start : start + ROWS] for start in range(0, max(len(x), 1), ROWS)]
+    # Threads share the fits; the libraries compute without the lock of the interpreter.
+    run = joblib.Parallel(n_jobs=threads, prefer="threads")
     predictions = {}
     for target, fitted in fits.items():
         kind = _baseline_kind(baseline, target, target in classes)
-        predictions[target] = kind.predict(fitted, x, target in classes)
+        with threadpool_limits(1):
+            predicted = run(joblib.delayed(kind.predict)(fitted, part, target in classes) for part in parts)
+        mean, std = (np.concatenate(values) for values in zip(*predicted, strict=True))
+        predictions[target] = (mean, std)
     return predictions

@@ -85,13 +85,14 @@ def site_means(formula: Formula) -> SiteMeans:
     """
     radius, charge = {}, {}
     for site, fractions in formula.sites().items():
-        for symbol in fractions:
-            if ions.ion(symbol).radius is None:
+        shares = [(ions.ion(symbol), share) for symbol, share in fractions.items()]
+        for ion, _ in shares:
+            if ion.radius is None:
                 raise formula_error(
                     formula.text,
-                    f"holds {symbol}, of which no effective radius is known.",
+                    f"holds {ion.symbol}, of which no effective radius is known.",
                     "add the radius to resources/ions.yaml, or leave the material out.",
                 )
-        radius[site] = sum(share * (ions.ion(s).radius or np.nan) for s, share in fractions.items())
-        charge[site] = sum(share * ions.ion(s).charge for s, share in fractions.items())
+        radius[site] = sum([share * (ion.radius or np.nan) for ion, share in shares])
+        charge[site] = sum([share * ion.charge for ion, share in shares])
     return SiteMeans(radius, charge)

@@ -88,6 +88,15 @@ class BaselineKind:
         """
         raise NotImplementedError
 
+    def mean_and_deviation(self, fitted: Any, x: Numbers) -> tuple[Numbers, Numbers]:
+        """Predicted numbers and their `standard_deviation`, (n,) each; a kind may find both in one pass.
+
+        Args:
+            fitted: A fitted regressor of this kind.
+            x: Inputs, (n, d).
+        """
+        return fitted.predict(x), self.standard_deviation(fitted, x)
+
     @classmethod
     def predicts_numbers(cls) -> bool:
         """Whether the kind has a regressor."""
@@ -160,9 +169,11 @@ class BaselineKind:
         none = np.full(len(x), np.nan)
         if classes:
             return fitted.predict_proba(x)[:, 1], none
-        mean = fitted.predict(x)
         if not self.has_standard_deviation():
-            return mean, none
-        learned, std = fitted.regressor_.predict(x), self.standard_deviation(fitted.regressor_, x)
-        low, high = (fitted.transformer_.inverse_transform((learned + s)[:, None])[:, 0] for s in (-std, std))
+            return fitted.predict(x), none
+        learned, std = self.mean_and_deviation(fitted.regressor_, x)
+        mean, low, high = (
+            fitted.transformer_.inverse_transform(values[:, None])[:, 0]
+            for values in (learned, learned - std, learned + std)
+        )
         return mean, (high - low) / 2

@@ -36,12 +36,16 @@ class Forest(BaselineKind):
 
     def standard_deviation(self, fitted: Any, x: Numbers) -> Numbers:
         """By the law of total variance: between the trees, and among the labels of a row's leaf."""
+        return self.mean_and_deviation(fitted, x)[1]
+
+    def mean_and_deviation(self, fitted: Any, x: Numbers) -> tuple[Numbers, Numbers]:
+        """Both from the leaves of the rows."""
         rows = x.astype(np.float32)
         trees = [tree.tree_ for tree in fitted[-1].estimators_]
         leaves = [tree.apply(rows) for tree in trees]
         means = [tree.value[leaf, 0, 0] for tree, leaf in zip(trees, leaves, strict=True)]
         within = [tree.impurity[leaf] for tree, leaf in zip(trees, leaves, strict=True)]
-        return np.sqrt(np.var(means, axis=0) + np.mean(within, axis=0))
+        return np.mean(means, axis=0), np.sqrt(np.var(means, axis=0) + np.mean(within, axis=0))
 
     def regression_options(self, seed: int) -> dict[str, Any]:
         """Arguments of a forest of numbers."""

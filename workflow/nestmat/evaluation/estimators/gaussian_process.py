@@ -80,7 +80,11 @@ class GaussianProcess(BaselineKind):
 
     def standard_deviation(self, fitted: Any, x: Numbers) -> Numbers:
         """That of a measurement, noise included."""
-        return fitted.predict(x, return_std=True)[1]
+        return self.mean_and_deviation(fitted, x)[1]
+
+    def mean_and_deviation(self, fitted: Any, x: Numbers) -> tuple[Numbers, Numbers]:
+        """Both from one matrix of covariances."""
+        return fitted.predict(x, return_std=True)
 
     def classifier(self, seed: int) -> Any:  # noqa: D102
         from sklearn.gaussian_process import GaussianProcessClassifier

@@ -52,6 +52,19 @@ def matern(squared: np.ndarray, nu: float) -> tuple[np.ndarray, np.ndarray]:
     raise ValueError(f"The smoothness nu of a Matern kernel is 0.5, 1.5, 2.5 or infinity, not {nu}.")
 
 
+def correlation(squared: np.ndarray, nu: float) -> np.ndarray:
+    """As the correlation of `matern`, without its slope, in the memory of ``squared``."""
+    if nu in (0.5, np.inf):
+        return matern(squared, nu)[0]
+    squared *= 2.0 * nu
+    r = np.sqrt(squared, out=squared)
+    decay = np.exp(-r)
+    polynomial = 1.0 + r
+    if nu == 2.5:
+        polynomial += np.divide(np.multiply(r, r, out=r), 3.0, out=r)
+    return np.multiply(polynomial, decay, out=decay)
+
+
 class MaternProcess(RegressorMixin, BaseEstimator):
     """Gaussian-process regression on standardised inputs.
 
@@ -170,10 +183,11 @@ class MaternProcess(RegressorMixin, BaseEstimator):
     def _predict(self, x: np.ndarray, return_std: bool) -> Any:
         """As `predict`, for scaled rows (n, inputs) that are few enough."""
         variance, noise = np.exp(self.theta_[0]), np.exp(self.theta_[-1])
-        cross = variance * matern(squared_distances(x, self.x_), self.nu)[0]
+        cross = correlation(squared_distances(x, self.x_), self.nu)
+        cross *= variance
         mean = cross @ self.alpha_ * self.scale_ + self.offset_
         if not return_std:
             return mean
-        reduced = solve_triangular(self.cholesky_, cross.T, lower=True)
-        spread = variance + noise - (reduced**2).sum(0)
+        reduced = solve_triangular(self.cholesky_, cross.T, lower=True, overwrite_b=True, check_finite=False)
+        spread = variance + noise - np.square(reduced, out=reduced).sum(0)
         return mean, np.sqrt(np.maximum(spread, noise)) * self.scale_

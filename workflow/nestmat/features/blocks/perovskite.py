@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from nestmat.features.block import BlockColumns, BlockKind, SpaceColumns, compute_by_formula
 from nestmat.features.registry import BLOCKS
 from nestmat.materials import geometry
@@ -73,13 +75,17 @@ def perovskite_criteria(formulas: Sequence[Formula | None]) -> BlockColumns:
     """
     from nestmat.materials import perovskites
 
-    def criteria(formula: Formula) -> list[float]:
-        means = perovskites.site_means(formula)
-        a, b, x = (means.radius[site] for site in SITES)
-        return [
-            float(perovskites.tolerance_factor(a, b, x)),
-            float(perovskites.octahedral_factor(b, x)),
-            float(perovskites.tau(a, b, x, means.charge["A"])),
-        ]
+    def means(formula: Formula) -> list[float]:
+        of_sites = perovskites.site_means(formula)
+        return [*(of_sites.radius[site] for site in SITES), of_sites.charge["A"]]
 
-    return compute_by_formula(formulas, list(CRITERIA), [""] * 3, criteria)
+    of_rows = compute_by_formula(formulas, [*SITES, "charge"], [""] * 4, means)
+    a, b, x, charge = of_rows.values.T
+    values = np.column_stack(
+        [
+            perovskites.tolerance_factor(a, b, x),
+            perovskites.octahedral_factor(b, x),
+            perovskites.tau(a, b, x, charge),
+        ]
+    )
+    return BlockColumns(list(CRITERIA), values, [""] * 3, of_rows.faults)

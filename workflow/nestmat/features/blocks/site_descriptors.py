@@ -98,6 +98,8 @@ def site_descriptors(formulas: Sequence[Formula | None], sites: Sequence[str]) -
         formulas: One a row; a row of None stays NaN.
         sites: Which of A, B, X.
     """
+    from nestmat.materials import ions
+
     properties = [(site, ion_property) for site in sites for ion_property in PROPERTIES[site]]
     # Of each ion once: pymatgen looks a property up in a tenth of the time that a row takes.
     values: dict[IonProperty, dict[str, float | None]] = {ion_property: {} for _, ion_property in properties}
@@ -105,7 +107,7 @@ def site_descriptors(formulas: Sequence[Formula | None], sites: Sequence[str]) -
     def means(formula: Formula) -> list[float]:
         fractions = formula.sites()
         return [
-            _mean(formula, fractions[site], ion_property, values[ion_property])
+            _mean(formula, fractions[site], ion_property, values[ion_property], ions.ion)
             for site, ion_property in properties
         ]
 
@@ -118,14 +120,13 @@ def _mean(
     fractions: Mapping[str, float],
     ion_property: IonProperty,
     values: dict[str, float | None],
+    ion: Callable[[str], Ion],
 ) -> float:
-    """Mean of a property over the ions of a site; ``values`` by ion are completed."""
-    from nestmat.materials import ions
-
+    """Mean of a property over the ions of a site; ``values`` by ion are completed with those looked up."""
     total = 0.0
     for symbol, fraction in fractions.items():
         if symbol not in values:
-            values[symbol] = ion_property.value(ions.ion(symbol))
+            values[symbol] = ion_property.value(ion(symbol))
         value = values[symbol]
         if value is None:
             reason = f"holds {symbol}, of which no {ion_property.name.replace('_', ' ')} is known."
