@@ -36,14 +36,21 @@ $(INSTALLED):
 	    $(PYTHON) -m venv --without-pip .venv
 	    python tools/bootstrap_pip.py
 	fi
-	install="python -m pip install --quiet --progress-bar off --no-deps --require-hashes"
-	echo "Installing torch ..."
-	$$install --no-index -r requirements-torch.lock 2> /dev/null \
-	    || $$install --index-url $(TORCH_INDEX) -r requirements-torch.lock
-	echo "Installing the other pinned packages ..."
+	# Python compiles a module when it is first imported: most of them never are.
+	install="python -m pip install --quiet --progress-bar off --no-compile --no-deps --require-hashes"
+	echo "Installing torch and the other pinned packages ..."
 	# setuptools comes first: the two packages without a wheel are built with it, not with one unpinned.
 	grep -A 2 '^setuptools==' requirements.lock | $$install -r /dev/stdin
-	$$install --no-build-isolation -r requirements.lock
+	# Three installations at a time: torch, and every other package in one of two shares.
+	{ $$install --no-index -r requirements-torch.lock 2> /dev/null \
+	    || $$install --index-url $(TORCH_INDEX) -r requirements-torch.lock; } &
+	installations=($$!)
+	for share in 0 1; do
+	    awk -v share=$$share '/^[[:alnum:]]/ { packages++ } packages % 2 == share' requirements.lock \
+	        | $$install --no-build-isolation -r /dev/stdin &
+	    installations+=($$!)
+	done
+	for installation in "$${installations[@]}"; do wait "$$installation"; done
 	python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
 	python -m pip check
 	touch $@
