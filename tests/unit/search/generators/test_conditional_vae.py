@@ -29,7 +29,7 @@ def test_a_network_without_a_penalty_gives_materials_back():
 
 
 def test_a_large_penalty_puts_the_latents_out_of_use():
-    _, network, x, y = fitted(beta=1000.0, free_bits=0.0, steps=300)
+    _, network, x, y = fitted(beta=1000.0, free_bits=0.0, steps=200)
     told = network.diagnose(x[:200], y[:200])
     assert told["active"] == 0
     assert sum(told["divergence"]) < 0.01
@@ -37,7 +37,7 @@ def test_a_large_penalty_puts_the_latents_out_of_use():
 
 
 def test_what_a_network_makes_follows_its_conditions():
-    space, network, x, _ = fitted(steps=800)
+    space, network, x, _ = fitted(steps=500)
     for wanted in ([0.5, 0.0], [2.0, 1.0]):
         made = network.sample(np.tile(wanted, (300, 1)), 300)
         np.testing.assert_array_equal(space.canonical(made), made)

@@ -16,7 +16,7 @@ from nestmat.search.spaces.alloys import Alloy
 from nestmat.search.spaces.simplex import Simplex
 from support.box_materials import CPU, SPACE, quantity, rows
 
-SMALL = {"width": 32, "steps": 400, "batch": 128}
+SMALL = {"width": 32, "steps": 200, "batch": 128}
 NETWORKS = {
     "flow": FlowOptions(**SMALL),
     "invertible": InvertibleOptions(**SMALL, blocks=4),

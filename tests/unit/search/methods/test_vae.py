@@ -67,7 +67,7 @@ def test_conditions_meet_targets_and_constraints(target, low, high, monkeypatch)
 
 def test_conditions_raise_the_hit_rate_above_uniform():
     problem = rare(RANGE)
-    method = VAE(keep=100, steps=800, rounds=3)
+    method = VAE(keep=100, steps=400, rounds=3)
     found = method.propose(problem, budget=2000, seed=0)
     assert found.evaluations <= 2000
     assert json.loads(json.dumps(found.details)) == found.details
