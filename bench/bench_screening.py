@@ -9,6 +9,9 @@ many processes.
 Both run by turns, and the fastest round of each counts: other work on the machine slows single rounds. The
 rate for each second of processor time tells how much it did. The time of twice as many materials follows, and
 the largest memory of a process after each.
+
+The kernel is measured side by side in one process: the compiled chain against the differentiable one, which
+predicts 4096 materials at once, in processor time by turns.
 """
 
 from __future__ import annotations
@@ -58,6 +61,8 @@ SPECIES = {
 }
 SCALES = ("ionic", "electronic")
 MODEL = "nested"
+COMPARED = 65_536
+"""Materials that the two kernels predict by turns."""
 
 
 def perovskites() -> ABX3Alloy:
@@ -146,6 +151,41 @@ def screen_range(members: int, start: int, stop: int) -> tuple[float, float]:
     return time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def compare_kernels(members: int, materials: int, rounds: int) -> tuple[float, float, float]:
+    """Seconds of processor time of the differentiable and of the compiled chain, medians over rounds.
+
+    Returns:
+        The two times, and the largest difference between their means and standard deviations.
+    """
+    problem, size = prepared(members), Screening().batch
+    surrogate, difference = problem.predict, 0.0
+    assert isinstance(surrogate, Surrogate)
+    features: list[dict[str, torch.Tensor]] = []
+    seconds: tuple[list[float], list[float]] = ([], [])
+    for start in range(0, materials, size):
+        x = torch.from_numpy(problem.space.from_index(np.arange(start, start + size))).float()
+        features.append(surrogate._select({name: mapped(x) for name, mapped in surrogate.maps.items()}))
+    for _ in range(rounds):
+        begun = time.process_time()
+        ordinary = []
+        for batch in features:
+            for k in range(0, size, 4096):
+                part = {name: rows[k : k + 4096] for name, rows in batch.items()}
+                outputs = surrogate.chain.differentiable(part)
+                ordinary.append({scale: output.targets for scale, output in outputs.items()})
+        between = time.process_time()
+        compiled = [surrogate.chain.targets(batch) for batch in features]
+        seconds[0].append(between - begun)
+        seconds[1].append(time.process_time() - between)
+    for scale in compiled[0]:
+        for target in compiled[0][scale]:
+            for k in range(2):
+                parts = torch.cat([batch[scale][target][k] for batch in ordinary])
+                gap = (parts - torch.cat([batch[scale][target][k] for batch in compiled])).abs().max()
+                difference = max(difference, float(gap))
+    return float(np.median(seconds[0])), float(np.median(seconds[1])), difference
+
+
 @cache
 def fitted() -> tuple[ElementProperty, RandomForestRegressor]:
     """The usual tools: statistics of elemental properties, and a random forest of 100 trees."""
@@ -193,6 +233,9 @@ def main() -> None:
         workers = [stack.enter_context(ProcessPoolExecutor(1, context)) for _ in range(jobs)]
         together(workers, screen_range, [(members, 0, 1)] * jobs)
         together(workers, predict_one_by_one, [(rows[:1],)] * jobs)
+        slower, faster, difference = (
+            workers[0].submit(compare_kernels, members, COMPARED, 2 * options.rounds + 1).result()
+        )
         for _ in range(options.rounds):
             for size in sizes:
                 bounds = [(members, k * size // jobs, (k + 1) * size // jobs) for k in range(jobs)]
@@ -211,6 +254,10 @@ def main() -> None:
     print(f"  screened {rate:,.0f} a second, one by one {slow:,.0f}: {rate / slow:,.0f} times faster")
     print(f"  {sizes[0]} in {once:.1f} s, {sizes[1]} in {twice:.1f} s: {twice / once:.2f} times the time")
     print(f"  {sizes[0] / short:,.0f} for a second of processor time, which grows {long / short:.2f} times")
+    print(
+        f"  kernel for a second of processor time: {COMPARED / faster:,.0f}, differentiable "
+        f"{COMPARED / slower:,.0f}: {slower / faster:.2f} times; largest difference {difference:.1e}"
+    )
     print("  memory of a process: " + ", ".join(f"{mb:.0f} MB after {size}" for size, mb in peaks.items()))
 
 

@@ -22,6 +22,11 @@ def test_distance_to_known_compositions_counts_what_the_space_lacks():
     found, _ = distance(x)
     # Half of one of two sites; all of both. Of the second known one, nothing of site B is in the space.
     torch.testing.assert_close(found, torch.tensor([0.0, 0.25, 1.0], dtype=torch.float64))
+    # Rows of one composition are computed once, unless each needs a gradient of its own.
+    repeated = x.repeat_interleave(3, dim=0)
+    torch.testing.assert_close(distance(repeated)[0], found.repeat_interleave(3))
+    [slope] = torch.autograd.grad(distance(repeated.requires_grad_(True))[0].sum(), repeated)
+    torch.testing.assert_close(slope[3:6], slope[3].expand(3, -1))
 
 
 def test_further_quantities_follow_from_those_before():

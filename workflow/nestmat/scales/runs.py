@@ -52,6 +52,13 @@ class Runs:
         starts[1:] = changes
         return cls(changes, count, starts.nonzero()[:, 0], starts.cumsum(0) - 1)
 
+    @classmethod
+    def of_rows(cls, rows: Tensor) -> Runs:
+        """The runs of rows (n, columns); each row is one where it needs a gradient or a device has it."""
+        if rows.requires_grad or rows.device.type != "cpu":
+            return cls(differs(rows), len(rows))
+        return cls.of(differs(rows), len(rows))
+
     def select(self, rows: Tensor) -> Tensor:
         """The first row of each run, (runs, ...), of all rows (n, ...)."""
         return rows if self.first is None else rows[self.first]

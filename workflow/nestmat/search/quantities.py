@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nestmat.scales.runs import Runs
 from nestmat.search.problem import Quantities
 from nestmat.search.spaces.product import Product
 
@@ -89,6 +90,9 @@ class Distance:
 
     def __call__(self, x: Tensor, _quantities: Quantities | None = None) -> tuple[Tensor, Tensor]:
         """Distances (n,) of materials (n, columns); exact, so that the standard deviation is NaN."""
-        distances = torch.cdist(x[:, self._places], self._reference.to(x), p=1) + self._outside.to(x)
-        nearest = self._weight * distances.min(dim=1).values
+        rows = x[:, self._places]
+        # Materials of one composition often follow each other, and differ in a variable alone.
+        runs = Runs.of_rows(rows)
+        distances = torch.cdist(runs.select(rows), self._reference.to(x), p=1) + self._outside.to(x)
+        nearest = runs.expand(self._weight * distances.min(dim=1).values)
         return nearest, torch.full_like(nearest, torch.nan)

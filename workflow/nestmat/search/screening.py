@@ -36,13 +36,13 @@ class Screening:
         keep: Best materials to keep.
         sample: Random materials to keep, each set of them equally likely.
         seed: Seed of the sample.
-        batch: Materials predicted at once; 4096 fit the cache of a processor, a GPU is faster with more.
+        batch: Materials predicted at once.
     """
 
     keep: int = 1000
     sample: int = 10_000
     seed: int = 0
-    batch: int = 4096
+    batch: int = 16_384
 
 
 def chunk_bounds(space: DesignSpace, screening: Screening, chunk: int, chunks: int) -> tuple[int, int]:

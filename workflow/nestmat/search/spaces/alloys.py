@@ -97,7 +97,15 @@ class ABX3Alloy(Product):
         species = [name for simplex in self.sites.values() for name in simplex.species]
         ratio = np.concatenate([[SITES[site]] * len(simplex.species) for site, simplex in self.sites.items()])
         amounts = np.asarray(x)[:, : len(species)] * ratio
-        return [_formula(species, row) for row in amounts.tolist()]
+        # The mixtures of a site repeat: the text of each is written once.
+        texts, start = [], 0
+        for simplex in self.sites.values():
+            columns = slice(start, start + len(simplex.species))
+            mixtures, place = np.unique(amounts[:, columns], axis=0, return_inverse=True)
+            written = [_formula(simplex.species, row) for row in mixtures.tolist()]
+            texts.append([written[number] for number in place.ravel().tolist()])
+            start = columns.stop
+        return ["".join(parts) for parts in zip(*texts, strict=True)]
 
 
 class Alloy(Product):
