@@ -12,9 +12,9 @@ import pytest
 from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.design.candidates import RUNS
-from nestmat.design.interpolation import MEASURES, named_materials
+from nestmat.design.interpolation import MEASURES
 from nestmat.design.metrics import DESIGN_METRICS, assess
-from nestmat.design.spaces import design_space
+from nestmat.design.spaces import design_space, named_materials
 from nestmat.figures import drawing
 from nestmat.labels.problems import PATHS, DesignLabels
 from nestmat.search.problem import Target

@@ -13,8 +13,8 @@ from nestmat.config.study import Study
 from nestmat.design.candidates import candidate_table
 from nestmat.design.generative import load_generators
 from nestmat.design.members import Members
+from nestmat.design.methods import build_method
 from nestmat.design.problem import build_design
-from nestmat.design.search import build_method
 from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.search.candidate_table import candidate_schema

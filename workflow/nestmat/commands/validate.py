@@ -238,10 +238,8 @@ def _describe_generators(description: Description) -> Iterator[str]:
 
 def _describe_problems(description: Description) -> Iterator[str]:
     """Each design problem, whose spaces, methods and settings are checked."""
-    # Needs torch, which other studies are checked without.
-    from nestmat.design.interpolation import named_materials
-    from nestmat.design.search import build_method
-    from nestmat.design.spaces import design_space
+    from nestmat.design.methods import build_method
+    from nestmat.design.spaces import design_space, named_materials
 
     study, file = description.study, description.file
     for name, problem in study.search.items():

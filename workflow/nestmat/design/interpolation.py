@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.design.judging import judge_materials
 from nestmat.design.problem import Design
-from nestmat.design.spaces import composition_columns
-from nestmat.errors import InputError
-from nestmat.materials.formulas import parse_many
+from nestmat.design.spaces import named_materials
 from nestmat.search.candidate_table import candidate_schema, prediction_columns
 from nestmat.search.interpolation import interpolate
-from nestmat.search.methods.conditional_decoder import ROUNDED
-from nestmat.search.spaces.product import Product
 
 MEASURES: tables.Schema = {
     "path": tables.Column("string", description="line, slerp or mixing"),
@@ -26,37 +20,6 @@ MEASURES: tables.Schema = {
     "quantity": tables.Column("string", description="empty where it is about the composition"),
     "value": tables.Column("float64"),
 }
-
-
-def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float64]:
-    """Materials (n, columns) of a space whose other variables are fixed, by formula.
-
-    Grid and rules of the space may change `ROUNDED` of the atoms.
-
-    Raises:
-        InputError: A formula cannot be read, or is no material of the space.
-    """
-    key = "interpolate.between"
-    for text, parsed in zip(formulas, parse_many(list(formulas)).formulas, strict=True):
-        if parsed is None:
-            raise InputError(
-                f"The formula {text!r} cannot be read.",
-                key=key,
-                value=text,
-                remedy="write it as in a data set: Al10Co45Ni45, CsPbI3.",
-            )
-    numbers = space.with_composition(composition_columns(formulas, space))
-    x = space.canonical(numbers)
-    agrees = space.same_composition(numbers, x, ROUNDED)
-    if not agrees.all():
-        text = formulas[int(agrees.argmin())]
-        raise InputError(
-            f"{text!r} is no material of the design space.",
-            key=key,
-            value=text,
-            remedy="choose one that keeps its rules.",
-        )
-    return x
 
 
 def interpolate_materials(design: Design, points: str | Path, measures: str | Path) -> None:

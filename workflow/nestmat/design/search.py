@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,44 +13,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.config import problems
 from nestmat.design.candidates import RUNS, candidate_table, proposed_rows
 from nestmat.design.members import training_formulas
+from nestmat.design.methods import build_method
 from nestmat.design.problem import Design
 from nestmat.design.spaces import composition_columns
 from nestmat.errors import InputError
 from nestmat.search.candidate_table import candidate_schema
 from nestmat.search.candidates import Candidates
 from nestmat.search.generators.base import GenerativeModel
-from nestmat.search.methods.base import SearchContext, SearchMethod
 from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.problem import Problem
 
 _LOG = logging.getLogger(__name__)
 OUTSIDE = 1e-6
 """Largest distance of a candidate from its canonical form, by rounding."""
-
-
-def build_method(
-    config: problems.Method,
-    models: Sequence[GenerativeModel] | None = None,
-    known_materials: Callable[[], NDArray[np.float64]] | None = None,
-) -> SearchMethod:
-    """A method with its settings.
-
-    Args:
-        config: Its configuration.
-        models: Trained models of a generative one.
-        known_materials: Returns the materials (n, columns) that the searched model was trained on.
-
-    Raises:
-        InputError: A setting is unknown or of another type.
-    """
-    search: SearchMethod = config.build()
-    context = SearchContext(models or ())
-    if known_materials is not None:
-        context = dataclasses.replace(context, known_materials=known_materials)
-    return search.bind(context)
 
 
 def training_materials(design: Design) -> NDArray[np.float64]:

@@ -13,8 +13,9 @@ from nestmat import tables
 from nestmat.design.candidates import candidate_table
 from nestmat.design.domain import WINDOWS, with_novelty_and_domain
 from nestmat.design.members import training_keys
+from nestmat.design.methods import build_method
 from nestmat.design.problem import Design
-from nestmat.design.search import build_method, training_materials
+from nestmat.design.search import training_materials
 from nestmat.materials.formulas import parse_many
 from nestmat.search.candidate_table import candidate_schema, mean_column
 from nestmat.search.generators.base import GenerativeModel

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nestmat.config import spaces
+from nestmat.errors import InputError
 from nestmat.materials.formulas import parse_many
 from nestmat.materials.ions import ion
+from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.spaces.alloys import ABX3Alloy, Alloy
 from nestmat.search.spaces.base import Factor
 from nestmat.search.spaces.box import Box
@@ -78,3 +80,34 @@ def composition_columns(formulas: Sequence[str], space: Product) -> dict[str, ND
             if name in fractions:
                 fractions[name][row] = fraction
     return fractions
+
+
+def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float64]:
+    """Materials (n, columns) of a space whose other variables are fixed, by formula.
+
+    Grid and rules of the space may change `ROUNDED` of the atoms.
+
+    Raises:
+        InputError: A formula cannot be read, or is no material of the space.
+    """
+    key = "interpolate.between"
+    for text, parsed in zip(formulas, parse_many(list(formulas)).formulas, strict=True):
+        if parsed is None:
+            raise InputError(
+                f"The formula {text!r} cannot be read.",
+                key=key,
+                value=text,
+                remedy="write it as in a data set: Al10Co45Ni45, CsPbI3.",
+            )
+    numbers = space.with_composition(composition_columns(formulas, space))
+    x = space.canonical(numbers)
+    agrees = space.same_composition(numbers, x, ROUNDED)
+    if not agrees.all():
+        text = formulas[int(agrees.argmin())]
+        raise InputError(
+            f"{text!r} is no material of the design space.",
+            key=key,
+            value=text,
+            remedy="choose one that keeps its rules.",
+        )
+    return x
