@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nestmat import tables
 from nestmat.config.loading import load_study
 from nestmat.paths import ROOT
 from nestmat.training.chunks import train_members
+from nestmat.training.inner_folds import read_row_splits
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
 
@@ -38,8 +38,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     specification = load_study(ROOT / STUDY).scales[SCALE].models[MODEL].specification
     data = ScaleData.read(features)
-    folds = tables.read(fold_table, protocol=PROTOCOL)
-    every = Members.build(folds, data.row_id, 1)
+    every = Members.build(read_row_splits(fold_table, PROTOCOL, data.row_id), seeds=1)
     splits = every[np.flatnonzero(every.fold >= 0)]
 
     def seconds(epochs: int, size: int) -> float:

@@ -37,7 +37,7 @@ rule compare_baselines:
         runtime=240,
     params:
         baselines=ask(STUDY.scales, "baselines_in", "scale", "protocol"),
-        stacked=ask(STUDY.scales, "stack_learned_in", "scale", "protocol"),
+        stacked=ask(STUDY.scales, "stacked_in", "scale", "protocol"),
         kept=ask(STUDY.scales, "kept_baselines", "scale", "protocol"),
     message:
         "Fit the baselines of {wildcards.scale}, protocol {wildcards.protocol}"

@@ -72,7 +72,7 @@ rule train_scale:
         gpu=1,
     params:
         specification=lookup(dpath="{scale}/models/{model}/specification", within=SCALES),
-        inner_folds=ask(STUDY, "inner_folds", "scale", "model", "protocol"),
+        stacked=ask(STUDY, "serves_stack", "scale", "model", "protocol"),
         parents=lookup(
             "scale == '{scale}' and protocol == '{protocol}' and model == '{model}'",
             within=links,

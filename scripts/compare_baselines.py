@@ -21,8 +21,7 @@ def main(snakemake: Any) -> None:
             protocol=snakemake.wildcards.protocol,
             baselines=params.baselines,
             output=snakemake.output.predictions,
-            stacked=params.stacked["members"],
-            inner_folds=params.stacked["inner_folds"],
+            stacked=params.stacked,
             threads=snakemake.threads,
             keep=FitsToKeep(snakemake.output.fits, params.kept),
         )

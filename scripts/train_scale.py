@@ -26,7 +26,7 @@ def main(snakemake: Any) -> None:
             folds=snakemake.input.folds,
             parents=dict(zip(snakemake.params.parents, snakemake.input.parents, strict=True)),
             joint=joint_parents(snakemake.params.joint, snakemake.input.joint),
-            inner_folds=snakemake.params.inner_folds,
+            stacked=snakemake.params.stacked,
             teacher=next(iter(snakemake.input.teacher), None),
             **{name: snakemake.output[name] for name in OUTPUTS},
         )

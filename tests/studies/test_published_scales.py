@@ -26,7 +26,7 @@ def small_study():
             model["specification"]["training"] |= SMALL
         scale["baselines"] = {"ridge": scale["baselines"]["ridge"]}
         scale["baselines"]["ridge"].pop("protocols", None)
-        scale["recommended"] = {"stack": ["nestmat", "ridge"], "inner_folds": 3}
+        scale["recommended"] = {"stack": ["nestmat", "ridge"]}
     study["scales"]["gap"] |= {"sweep": {"model": "nestmat", "latents": [2, 3]}, "interpret": None}
     study["scales"]["binding"]["interpret"] |= {"permutations": 99, "background": 4}
     study["scales"]["binding"]["sweep"] = None

@@ -74,7 +74,7 @@ def study() -> dict:
                     for name, inputs in (("nestmat", ["ionic"]), ("single_scale", ["perovskite"]))
                 },
                 "baselines": {"ridge": {"kind": "ridge", "inputs": ["strain", "perovskite"]}},
-                "recommended": {"stack": ["nestmat", "ridge"], "inner_folds": 2},
+                "recommended": {"stack": ["nestmat", "ridge"]},
                 "compare": [["nestmat", "single_scale"]],
             },
         },

@@ -66,6 +66,9 @@ def write_alloys(folder: Path, data: ScaleData) -> Path:
     return folder / "alloys.parquet"
 
 
+INNER_FOLDS = 3
+
+
 def write_folds(folder: Path, data: ScaleData, repeats: int = 2) -> Path:
     parts = []
     for repeat in range(repeats):
@@ -75,7 +78,12 @@ def write_folds(folder: Path, data: ScaleData, repeats: int = 2) -> Path:
             [order < 40, order < 65, order < 75], ["labelled", "unlabelled", "unused"], ""
         )
         frame.loc[order >= 75, ["fold", "role"]] = [0, "labelled"]
-        parts.append(frame.assign(together=np.arange(len(data)), protocol="half"))
+        parts.append(frame.assign(inner=order % INNER_FOLDS, protocol="half"))
     found = pd.concat(parts, ignore_index=True).astype({"fold": "int32", "repeat": "int32"})
-    tables.write(folder / "folds.parquet", found, tables.FOLDS, {"folds": {"half": 1}})
+    tables.write(
+        folder / "folds.parquet",
+        found,
+        tables.FOLDS,
+        {"folds": {"half": 1}, "inner_folds": {"half": INNER_FOLDS}},
+    )
     return folder / "folds.parquet"

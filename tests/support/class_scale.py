@@ -45,7 +45,7 @@ def class_scale(tmp_path_factory):
     features, folds = folder / "s.parquet", folder / "folds.parquet"
     blocks = {"inputs": {"kind": "continuous", "columns": ["a", "b"]}}
     tables.write(features, frame, schema, {"blocks": blocks})
-    split = {"kind": "holdout", "test": 0.25, "hidden": 0.25, "seed": 1, "repeats": [2]}
+    split = {"kind": "holdout", "test": 0.25, "hidden": 0.25, "seed": 1, "repeats": [2], "inner_folds": 3}
     assign_folds({"s": features}, {"s": folds}, {}, {"s": {"half": split}}, {"s": ["phase"]})
     return features, folds
 
@@ -64,7 +64,7 @@ def trained_class(class_scale, tmp_path_factory):
             folds=class_scale[1],
             weights=folder / "s.safetensors",
             card=folder / "s.json",
-            inner_folds=3,
+            stacked=True,
             **files,
         )
     )

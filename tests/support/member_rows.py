@@ -7,6 +7,7 @@ import pandas as pd
 
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.specification import Encoder, Head, Specification, Training
+from nestmat.training.inner_folds import RowSplit
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
 
@@ -36,11 +37,13 @@ def folds(data: ScaleData, repeats: int = 1) -> pd.DataFrame:
         pd.DataFrame({"repeat": r, "row_id": data.row_id, "fold": (number + r * (number % 3)) % FOLDS})
         for r in range(repeats)
     ]
-    return pd.concat(parts).assign(role="labelled", together=-1)
+    return pd.concat(parts).assign(role="labelled", inner=-1)
 
 
-def members(data: ScaleData, seeds: int = 2, inner: int = 0, repeats: int = 1) -> Members:
-    return Members.build(folds(data, repeats), data.row_id, seeds, inner, FOLDS)
+def members(data: ScaleData, seeds: int = 2, stacked: bool = False, repeats: int = 1) -> Members:
+    table = folds(data, repeats)
+    splits = [RowSplit.of(table, repeat, data.row_id) for repeat in range(repeats)]
+    return Members.build(splits, seeds, stacked)
 
 
 def model(training: Training | None = None, **changes) -> Specification:

@@ -25,7 +25,7 @@ def configuration() -> dict:
         "parents": ["fine"],
         "models": {"nested": model("y", "inputs", "fine"), "alone": model("y", "inputs")},
         "baselines": {"ridge": {"kind": "ridge", "inputs": ["inputs"], "protocols": ["strict"]}},
-        "recommended": {"stack": ["nested", "ridge"], "inner_folds": 2},
+        "recommended": {"stack": ["nested", "ridge"]},
     }
     return {
         "study": "s",

@@ -15,7 +15,7 @@ from nestmat.scales.train import TrainingJob, train_scale
 from nestmat.tables import Column
 from nestmat.training.checkpoints import Trained
 
-FOLDS = 3
+FOLDS = 4
 
 
 def write_scale(
@@ -45,7 +45,7 @@ def write_scale(
     folds = pd.DataFrame(
         {"protocol": "strict", "repeat": 0, "row_id": frame["row_id"], "material": groups, "fold": fold}
     )
-    folds = folds.assign(role="labelled", together=-1)
+    folds = folds.assign(role="labelled", inner=-1)
     tables.write(folder / f"{name}.folds.parquet", folds, tables.FOLDS, {"folds": {"strict": count}})
 
 

@@ -52,9 +52,9 @@ def write_scale(folder):
         "material": frame["material"],
         "fold": fold,
         "role": "labelled",
-        "together": -1,
+        "inner": -1,
     }
-    tables.write(folder / "folds.parquet", pd.DataFrame(folds), tables.FOLDS)
+    tables.write(folder / "folds.parquet", pd.DataFrame(folds), tables.FOLDS, {"folds": {"strict": FOLDS}})
 
     fine, parts = rng.normal(size=(ROWS, 3)), []
     for member, (left_out, order) in enumerate(ORDERS.items()):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import random
 import sys
 import types
@@ -61,8 +60,8 @@ def test_new_writes_a_valid_study_and_says_what_the_header_gave(table, capsys):
     told = capsys.readouterr().out
     assert "55 of 60 rows usable" in told
     assert "rejected: density is missing (5 rows, the first is 2)" in told
-    # 4 seeds x (5 folds + all rows) x (outer + 4 inner folds)
-    assert "120 in strict" in told
+    # 4 seeds x (5 folds + 10 pairs of folds + all rows)
+    assert "64 in strict" in told
 
 
 def test_new_takes_the_features_asked_for_and_renames_what_nestmat_reserves(tmp_path, monkeypatch):
@@ -141,20 +140,10 @@ def _edited(table, edit):
     (table.parent / "mine.yaml").write_text(yaml.safe_dump(content))
 
 
-def _nest(study):
-    """Add a coarser scale whose stack has another number of inner folds."""
-    coarse = copy.deepcopy(study["scales"]["materials"])
-    coarse["parents"] = ["materials"]
-    coarse["models"]["nestmat"]["specification"]["inputs"] = ["materials"]
-    coarse["recommended"]["inner_folds"] = 2
-    study["scales"]["sample"] = coarse
-
-
 @pytest.mark.parametrize(
     ("edit", "messages"),
     [
         (lambda s: s.update(scals={}), ["mine.yaml", "scals", "misspelt"]),
-        (_nest, ["scales.materials.models.nestmat", "[2, 4] inner folds"]),
         (
             lambda s: s["scales"]["materials"]["features"]["descriptors"].update(columns=["densty"]),
             ["scales.materials.features.descriptors.columns", "did you mean 'density'"],
@@ -164,7 +153,7 @@ def _nest(study):
             ["kind category"],
         ),
         (lambda s: s["datasets"]["materials"].pop("formula"), ["needs a chemical formula"]),
-        (lambda s: s["strict"].update(folds=2), ["scales.materials.recommended", "3 or more", "`protocols`"]),
+        (lambda s: s["scales"]["materials"]["recommended"].update(inner_folds=2), ["inner_folds"]),
         (
             lambda s: s["scales"]["materials"]["models"]["nestmat"]["specification"].update(joint=True),
             ["specification.joint", "No parent"],

@@ -71,8 +71,9 @@ FOLDS: Schema = {
             "labelled: trains where it does not validate; unlabelled: seen without label; unused: not seen"
         ),
     ),
-    "together": Column(
-        "int32", description="holdout: rows of one number are divided together, inside the training rows too"
+    "inner": Column(
+        "int32",
+        description="fold inside the training rows, of protocols with fewer than four folds; -1 in others",
     ),
 }
 HISTORY: Schema = {
@@ -89,7 +90,10 @@ PREDICTIONS: Schema = {
     "row_id": Column("int64", role="key"),
     "repeat": Column("int32"),
     "fold": Column("int32"),
-    "inner": Column("int32", description="-1: trained on all rows outside the fold; k: without inner fold k"),
+    "inner": Column(
+        "int32",
+        description="-1: trained on all rows outside the fold; k: without fold, or inner fold, k too",
+    ),
     "seed": Column("int32", description="-1: ensemble over the seeds"),
     "split": Column(
         "string", description="train, validation, unlabelled or inner (held out inside training rows)"

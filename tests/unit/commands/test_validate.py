@@ -9,10 +9,11 @@ import pytest
 from nestmat import tables
 from nestmat.commands.validate import check_columns, describe, members
 from nestmat.config.loading import study_from
-from nestmat.config.scales import Scale
+from nestmat.config.splits import Strict
 from nestmat.data.targets import check_classes
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
+from nestmat.training.inner_folds import read_row_splits
 from nestmat.training.members import Members
 from support.class_scale import class_configuration
 from support.holdouts import PUBLISHED_HOLDOUT, assign_holdout
@@ -40,11 +41,15 @@ def test_faults_of_a_problem_are_told_before_anything_runs(key, value, message, 
 
 def test_the_members_that_a_study_announces_are_those_it_trains(tmp_path):
     features, folds = assign_holdout(tmp_path)
-    table, row_id = tables.read(folds, protocol="half"), tables.read(features)["row_id"].to_numpy()
-    for inner in (0, 3):
-        split = PUBLISHED_HOLDOUT.model_copy(update={"repeats": [1]})
-        built = Members.build(table, row_id, seeds=2, inner_folds=inner, outer_folds=1)
-        assert members(Scale.model_construct(), split, 2, inner, None) == len(built)
+    splits = read_row_splits(folds, "half", tables.read(features)["row_id"].to_numpy())
+    split = PUBLISHED_HOLDOUT.model_copy(update={"repeats": [1]})
+    for stacked in (False, True):
+        assert members(split, 2, stacked, None) == len(Members.build(splits, 2, stacked))
+
+
+def test_members_of_pairs_are_counted():
+    assert members(Strict(folds=5, repeats=[1]), 3, stacked=True, levels=None) == 3 * (2 * (5 + 10) + 1)
+    assert members(Strict(folds=2, inner_folds=3), 3, stacked=True, levels=None) == 3 * (2 + 6 + 1)
 
 
 @pytest.mark.parametrize(

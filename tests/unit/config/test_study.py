@@ -15,17 +15,16 @@ from support.running import snakemake, write_study
 from support.stacked_study import configuration, model, remote
 
 
-def test_inner_folds_are_those_of_the_stack_where_it_runs():
+def test_members_and_their_parents_serve_a_stack_where_it_runs():
     study = study_from(configuration())
-    assert study.inner_folds("coarse", "nested", "strict") == 2
-    assert study.inner_folds("fine", "nested", "strict") == 2
-    assert study.inner_folds("coarse", "alone", "strict") == 0
-    # The ridge regression keeps the stack out of this protocol: two levels of a column are enough for it.
-    assert study.inner_folds("coarse", "nested", "by_kind") == 0
-    assert study.inner_folds("fine", "nested", "by_kind") == 0
-    for protocol, stack, folds in (("strict", ["nested", "ridge"], 2), ("by_kind", [], 0)):
-        learned = study.scales["coarse"].stack_learned_in(protocol)
-        assert learned == {"members": stack, "inner_folds": folds}
+    assert study.serves_stack("coarse", "nested", "strict")
+    assert study.serves_stack("fine", "nested", "strict")
+    assert not study.serves_stack("coarse", "alone", "strict")
+    # The ridge regression keeps the stack out of this protocol.
+    assert not study.serves_stack("coarse", "nested", "by_kind")
+    assert not study.serves_stack("fine", "nested", "by_kind")
+    assert study.scales["coarse"].stacked_in("strict") == ["nested", "ridge"]
+    assert study.scales["coarse"].stacked_in("by_kind") == []
 
 
 @pytest.mark.parametrize(
@@ -99,15 +98,15 @@ def test_a_shared_split_is_the_same_along_the_chain():
     assert study_from(data).scales["coarse"].protocols == ["strict", "by_kind", "halves"]
 
 
-def test_a_study_with_classes_is_planned_without_inner_folds_for_a_vote():
+def test_a_vote_of_classes_needs_no_held_out_predictions():
     study = study_from(class_configuration())
     assert class_targets(study, "s") == {"phase": CLASSES}
     assert number_targets(study, "s") == []
     check_columns(study)
-    assert study.inner_folds("s", "ae", "half") == 0
+    assert not study.serves_stack("s", "ae", "half")
     learned = class_configuration()
     learned["scales"]["s"]["recommended"]["weights"] = "learned"
-    assert study_from(learned).inner_folds("s", "ae", "half") == 5
+    assert study_from(learned).serves_stack("s", "ae", "half")
 
 
 def test_a_taught_model_is_no_member_of_a_stack_whose_weights_are_learned():

@@ -15,14 +15,14 @@ from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
 from nestmat.evaluation.stack import recommend_predictor
 from nestmat.plugins import load_plugins
-from nestmat.training.inner_folds import RowSplit
+from nestmat.training.inner_folds import read_row_splits
 from support.holdouts import assign_holdout
 from support.small_scale import QUICK, STACK
 
 
 def test_rows_are_predicted_once_and_inner_ones_for_the_stack(scale, tmp_path):
     features, folds = scale()
-    found = compare_baselines(features, folds, "plain", QUICK, tmp_path / "p.parquet", STACK, 3)
+    found = compare_baselines(features, folds, "plain", QUICK, tmp_path / "p.parquet", STACK)
     pd.testing.assert_frame_equal(tables.read(tmp_path / "p.parquet"), found, check_dtype=False)
     labels = tables.read(folds, protocol="plain").set_index(["repeat", "row_id"])["fold"]
     for (model, target), part in found.groupby(["model", "target"]):
@@ -37,43 +37,42 @@ def test_rows_are_predicted_once_and_inner_ones_for_the_stack(scale, tmp_path):
         inner = part[part["split"] == "inner"]
         assert inner.empty == (model not in STACK)
         if model in STACK:
-            assert len(inner) == (2 * 3 + 1) * rows
-            assert (
-                labels.loc[pd.MultiIndex.from_frame(inner[["repeat", "row_id"]])].to_numpy() != inner["fold"]
-            ).all()
+            assert len(inner) == 2 * 3 * rows
+            of_rows = labels.loc[pd.MultiIndex.from_frame(inner[["repeat", "row_id"]])].to_numpy()
+            assert (of_rows == inner["inner"]).all()
+            assert (inner["inner"] != inner["fold"]).all()
         assert part["true"].notna().all()
         assert (part.loc[part["split"] != "train", "std"] > 0).all()
     assert (found["seed"] == -1).all()
 
 
 def test_the_held_out_residual_stands_for_a_missing_spread(scale, tmp_path):
-    found = compare_baselines(
-        *scale(), "plain", {"ridge": QUICK["ridge"]}, tmp_path / "p.parquet", ["ridge"], 3
-    )
+    found = compare_baselines(*scale(), "plain", {"ridge": QUICK["ridge"]}, tmp_path / "p.parquet", ["ridge"])
     one = found[(found["target"] == "y") & (found["repeat"] == 0) & (found["fold"] == 2)]
     inner = one[one["inner"] >= 0]
     residual = np.sqrt(np.mean((inner["true"] - inner["mean"]) ** 2))
     np.testing.assert_allclose(one["std"], residual)
 
 
-def test_labels_of_a_fold_do_not_leak(scale, tmp_path):
+@pytest.mark.parametrize("protocol", ["plain", "strict"])
+def test_labels_of_a_fold_do_not_leak(scale, tmp_path, protocol):
     def run(change=None):
         features, folds = scale(change)
         path = tmp_path / "p.parquet"
-        compare_baselines(features, folds, "strict", QUICK, path, STACK, 2)
+        compare_baselines(features, folds, protocol, QUICK, path, STACK)
         return recommend_predictor([path], STACK, tmp_path / "r.parquet", tmp_path / "r.json"), tables.read(
             path
         )
 
     (stack, _), baselines = run()
-    held = tables.read(tmp_path / "folds.parquet", protocol="strict", repeat=0, fold=1)["row_id"]
+    held = tables.read(tmp_path / "folds.parquet", protocol=protocol, repeat=0, fold=1)["row_id"]
 
     def spoil(frame):
         frame.loc[held, ["y", "v"]] += 100.0
 
     (stack_2, _), baselines_2 = run(spoil)
     for before, after in ((stack, stack_2), (baselines, baselines_2)):
-        mask = before["fold"] == 1
+        mask = (before["fold"] == 1) & (before["repeat"] == 0)
         pd.testing.assert_frame_equal(before.loc[mask, ["mean", "std"]], after.loc[mask, ["mean", "std"]])
         assert not np.allclose(before.loc[~mask, "mean"], after.loc[~mask, "mean"])
 
@@ -206,7 +205,6 @@ def test_baselines_neither_train_nor_are_measured_on_hidden_rows(tmp_path):
         {"ridge": {"kind": "ridge", "inputs": ["inputs"]}},
         tmp_path / "p.parquet",
         stacked=["ridge"],
-        inner_folds=3,
     )
     roles = tables.read(folds, protocol="half", repeat=1).set_index("row_id")
     mine = found[(found["repeat"] == 1) & (found["fold"] == 0)]
@@ -241,9 +239,7 @@ def test_a_class_is_predicted_by_classifiers_without_residuals(class_scale, tmp_
         "forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20},
         "share": {"kind": "mean", "inputs": ["inputs"]},
     }
-    found = compare_baselines(
-        *class_scale, "half", chosen, tmp_path / "p.parquet", stacked=["forest"], inner_folds=3
-    )
+    found = compare_baselines(*class_scale, "half", chosen, tmp_path / "p.parquet", stacked=["forest"])
     assert found["mean"].between(0, 1).all()
     assert found["std"].isna().all()
     assert set(found.loc[found["model"] == "share", "inner"]) == {-1}
@@ -251,7 +247,7 @@ def test_a_class_is_predicted_by_classifiers_without_residuals(class_scale, tmp_
     assert ((held["mean"] > 0.5) == held["true"]).mean() > 0.7
     row_id = tables.read(class_scale[0])["row_id"].to_numpy()
     for repeat in (0, 1):
-        train = RowSplit.of(tables.read(class_scale[1], protocol="half"), repeat, row_id).train(0)
+        train = read_row_splits(class_scale[1], "half", row_id)[repeat].train(0)
         share = tables.read(class_scale[0])["phase"][train].mean()
         mine = found[(found["model"] == "share") & (found["repeat"] == repeat) & (found["fold"] == 0)]
         np.testing.assert_allclose(mine["mean"], share)

@@ -8,20 +8,8 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds
-from nestmat.training.inner_folds import count_folds, merged_inner_folds
+from nestmat.training.inner_folds import read_row_splits
 from support.feature_tables import write_features
-
-
-@pytest.mark.parametrize("present", [[4, 2, 3, 1, 0], [4, 3, 1, 0], [4, 2, 1, 0], [0, 1, 2, 3]])
-def test_scales_that_share_the_outer_folds_share_the_inner_ones(present):
-    of_parent, of_child = np.repeat([0, 1, 2, 3, 4], [9, 2, 4, 4, 7]), np.repeat(present, 3)
-    for fold in range(-1, 5):
-        theirs, ours = (
-            merged_inner_folds(o, repeat=1, fold=fold, folds=3, outer_folds=5) for o in (of_parent, of_child)
-        )
-        for outer in present:
-            assert set(theirs[of_parent == outer]) == set(ours[of_child == outer])
-        assert set(theirs) - {-1} == {0, 1, 2}
 
 
 def test_folds_are_those_of_the_protocol_where_a_scale_lacks_one(tmp_path):
@@ -33,28 +21,11 @@ def test_folds_are_those_of_the_protocol_where_a_scale_lacks_one(tmp_path):
         "s": {"plain": {"kind": "kfold", "folds": 6}, "kind": {"kind": "leave_one_out", "column": "kind"}}
     }
     assign_folds(features, folds, {"folds": 5}, splits, {"s": ["y"]})
-    assert {name: count_folds(folds["s"], name) for name in ("strict", "plain", "kind")} == {
-        "strict": 5,
-        "plain": 6,
-        "kind": 3,
-    }
+    splits = {name: read_row_splits(folds["s"], name, np.arange(12))[0] for name in ("strict", *splits["s"])}
+    assert {name: split.folds for name, split in splits.items()} == {"strict": 5, "plain": 6, "kind": 3}
+    assert {name: split.inner_folds for name, split in splits.items()} == {"strict": 0, "plain": 0, "kind": 4}
     with pytest.raises(InputError, match="how many folds protocol 'other' has"):
-        count_folds(folds["s"], "other")
-
-
-def test_inner_folds_divide_the_training_rows_by_whole_outer_folds():
-    outer = np.repeat([-1, 0, 1, 2, 3, 4, 5], 10)
-    found = merged_inner_folds(outer, repeat=0, fold=2, folds=4, outer_folds=6)
-    assert (found[(outer == 2) | (outer == -1)] == -1).all()
-    inside = (outer >= 0) & (outer != 2)
-    assert set(found[inside]) == {0, 1, 2, 3}
-    assert pd.Series(found[inside]).groupby(outer[inside]).nunique().eq(1).all()
-    assert (merged_inner_folds(outer, repeat=0, fold=-1, folds=3, outer_folds=6)[outer >= 0] >= 0).all()
-
-
-def test_two_outer_folds_have_no_inner_ones():
-    with pytest.raises(InputError, match="too few to divide"):
-        merged_inner_folds(np.array([0, 1, 0, 1]), repeat=0, fold=0, folds=3, outer_folds=2)
+        read_row_splits(folds["s"], "other", np.arange(12))
 
 
 def test_assigned_folds_cover_every_row_once_and_match_along_the_chain(tmp_path):

@@ -80,7 +80,7 @@ def test_the_stack_widens_intervals_that_are_too_narrow():
 def test_the_deployed_stack_is_read_back(scale, tmp_path):
     features, folds = scale()
     keep = FitsToKeep(tmp_path / "fits.zip", STACK)
-    compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", STACK, 2, keep=keep)
+    compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", STACK, keep=keep)
     stack, learned = recommend_predictor(
         [tmp_path / "p.parquet"] * 2, STACK, tmp_path / "r.parquet", tmp_path / "r.json"
     )
@@ -100,7 +100,7 @@ def test_the_deployed_stack_is_read_back(scale, tmp_path):
 def test_a_stack_without_held_out_predictions_is_refused(scale, tmp_path):
     features, folds = scale()
     quick = {name: QUICK[name] for name in ("ridge", "forest")}
-    compare_baselines(features, folds, "strict", quick, tmp_path / "p.parquet", ["ridge"], 2)
+    compare_baselines(features, folds, "strict", quick, tmp_path / "p.parquet", ["ridge"])
     with pytest.raises(InputError, match="held out inside the training rows"):
         recommend_predictor([tmp_path / "p.parquet"], ["ridge", "forest"], tmp_path / "r", tmp_path / "w")
     with pytest.raises(InputError, match=r"no predictions of \['other'\]"):
@@ -145,7 +145,7 @@ def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_
 
 def test_a_learned_stack_of_a_class_keeps_probabilities(class_scale, trained_class, tmp_path):
     chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20}}
-    compare_baselines(*class_scale, "half", chosen, tmp_path / "b.parquet", stacked=["forest"], inner_folds=3)
+    compare_baselines(*class_scale, "half", chosen, tmp_path / "b.parquet", stacked=["forest"])
     files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
     found, combinations = recommend_predictor(
         files, ["ae", "forest"], tmp_path / "r.parquet", tmp_path / "r.json", classes=["phase"]

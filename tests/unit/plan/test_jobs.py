@@ -9,8 +9,8 @@ def scale(**blocks):
 
 
 def test_the_study_is_asked_with_the_wildcards_of_a_job():
-    study = SimpleNamespace(inner_folds=lambda scale, model: f"{scale}/{model}")
-    answer = ask(study, "inner_folds", "scale", "model")
+    study = SimpleNamespace(serves_stack=lambda scale, model: f"{scale}/{model}")
+    answer = ask(study, "serves_stack", "scale", "model")
     assert answer(SimpleNamespace(model="nested", scale="cell", protocol="strict")) == "cell/nested"
 
 

@@ -23,11 +23,11 @@ def chain(tmp_path_factory) -> Path:
     write_scale(folder, "fine", 40, lambda d, k: 3 + d[:, 0] * d[:, 1])
     write_scale(folder, "middle", 30, lambda d, k: 5 + d[:, 0] + k, seed=1)
     write_scale(folder, "coarse", 24, lambda d, k: d[:, 2] - k, seed=2)
-    train(folder, "fine", model("fine_y", "layer"), inner_folds=2)
+    train(folder, "fine", model("fine_y", "layer"), stacked=True)
     propagate_latents(folder / "fine.safetensors", folder / "middle.parquet", folder / "fine__middle.parquet")
     propagate_latents(folder / "fine.safetensors", folder / "coarse.parquet", folder / "fine__coarse.parquet")
     nested = model("middle_y", "fine", heads={"fine": Head()}, seeds=3)
-    train(folder, "middle", nested, parents={"fine": folder / "fine__middle.parquet"}, inner_folds=2)
+    train(folder, "middle", nested, parents={"fine": folder / "fine__middle.parquet"}, stacked=True)
     propagate_latents(
         folder / "middle.safetensors",
         folder / "coarse.parquet",

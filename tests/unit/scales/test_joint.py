@@ -13,6 +13,7 @@ from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.specification import Encoder, Head, Specification, Training
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.joint import JointParent, _parent_members, joint_parents
+from nestmat.training.inner_folds import read_row_splits
 from nestmat.training.members import Members
 from support.holdouts import assign_holdout
 from support.trained_scales import train, write_scale
@@ -79,17 +80,17 @@ def test_joint_needs_its_parents(joint):
         train(folder, "coarse", child)
 
 
-def test_joint_training_knows_no_inner_folds(joint):
+def test_a_joint_training_serves_no_stack(joint):
     folder, child, parents = joint
-    with pytest.raises(InputError, match="would see the rows of the child's inner folds"):
-        train(folder, "coarse", child, joint=parents, inner_folds=2)
+    with pytest.raises(InputError, match="would see rows that the child holds out"):
+        train(folder, "coarse", child, joint=parents, stacked=True)
 
 
 def test_the_parent_of_a_joint_training_hides_its_labels_too(tmp_path):
     features, folds = assign_holdout(tmp_path)
     row_id = tables.read(features)["row_id"].to_numpy()
     table = tables.read(folds, protocol="half")
-    child = Members.build(table, row_id, seeds=1)
+    child = Members.build(read_row_splits(folds, "half", row_id), seeds=1)
     theirs = _parent_members(table, row_id, child)
     for name in ("train", "validation", "unlabelled"):
         np.testing.assert_array_equal(getattr(theirs, name), getattr(child, name))

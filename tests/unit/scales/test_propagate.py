@@ -21,7 +21,7 @@ def test_latents_of_its_own_rows_propagate_unchanged(chain, tmp_path):
     own = tables.read(chain / "fine.latents.parquet")
     again = tables.read(tmp_path / "again.parquet")
     assert set(own["inner"]) == {-1}
-    assert set(again["inner"]) == {-1, 0, 1}
+    assert set(again["inner"]) == {-1, 1, 2, 3}
     whole = again[again["inner"] == -1].reset_index(drop=True)
     pd.testing.assert_frame_equal(own[[*key, "z0", "z1"]], whole[[*key, "z0", "z1"]])
     split = own[own["fold"] == 1].set_index("row_id")["split"]
@@ -29,12 +29,11 @@ def test_latents_of_its_own_rows_propagate_unchanged(chain, tmp_path):
     assert ((split == "validation") == (folds.loc[split.index] == 1)).all()
 
 
-def test_a_child_reads_the_parent_member_of_its_fold_and_inner_fold(chain):
+def test_a_child_reads_the_parent_member_of_its_fold_and_of_its_pair(chain):
     trained = Trained.load(chain / "middle.safetensors")
     propagated = tables.read(chain / "fine__middle.parquet")
     features = tables.read(chain / "middle.parquet")
     latents = tables.read(chain / "middle.latents.parquet")
-    assert set(trained.members["inner"]) == {-1, 0, 1}
     for member in trained.members[trained.members["inner"] == -1].itertuples():
         keys = {"fold": member.fold, "inner": -1, "seed": member.seed % 2}
         theirs = propagated[(propagated[list(keys)] == keys).all(axis=1)].set_index("row_id")
@@ -43,12 +42,14 @@ def test_a_child_reads_the_parent_member_of_its_fold_and_inner_fold(chain):
         found, _ = trained.apply(blocks, np.array([member.member]))
         expected = latents[latents["member"] == member.member][["z0", "z1"]].to_numpy()
         np.testing.assert_allclose(found[0], expected, atol=1e-6)
-    # Members of an inner fold leave no latents, but predictions: the mean over their seeds.
+    # Members of a pair leave no latents, but predictions for both stacks: the mean over their seeds.
     predictions = tables.read(chain / "middle.predictions.parquet", split="inner")
     groups = trained.members[trained.members["inner"] >= 0].groupby(["fold", "inner"])
-    assert len(groups) == 2 * (FOLDS + 1)
+    assert len(groups) == FOLDS * (FOLDS - 1) / 2
     for (fold, inner), group in groups:
-        stored = predictions[(predictions["fold"] == fold) & (predictions["inner"] == inner)]
+        of_pair = predictions[["fold", "inner"]].isin([fold, inner]).all(axis=1)
+        stored = predictions[of_pair]
+        assert set(stored["fold"]) == {fold, inner}
         rows = features.set_index("row_id").loc[stored["row_id"]]
         means = []
         for member in group.itertuples():
@@ -66,10 +67,10 @@ def test_a_chain_of_which_one_scale_has_no_row_in_a_fold(tmp_path, lacking):
     some = (tables.read(tmp_path / f"{lacking}.folds.parquet")["fold"] != 4).to_numpy()
     for path in (tmp_path / f"{lacking}.parquet", tmp_path / f"{lacking}.folds.parquet"):
         tables.write(path, tables.read(path)[some], tables.schema(path), tables.provenance(path))
-    train(tmp_path, "fine", model("fine_y", epochs=2), inner_folds=3)
+    train(tmp_path, "fine", model("fine_y", epochs=2), stacked=True)
     propagate_latents(tmp_path / "fine.safetensors", tmp_path / "middle.parquet", tmp_path / "p.parquet")
     nested = model("middle_y", "fine", epochs=2)
-    train(tmp_path, "middle", nested, parents={"fine": tmp_path / "p.parquet"}, inner_folds=3)
+    train(tmp_path, "middle", nested, parents={"fine": tmp_path / "p.parquet"}, stacked=True)
     for name in ("fine", "middle"):
         trained = Trained.load(tmp_path / f"{name}.safetensors")
         assert set(trained.members["fold"]) == {-1, 0, 1, 2, 3, 4}
@@ -95,7 +96,7 @@ def test_of_propagated_latents_only_the_members_asked_for_are_held(chain):
         data.with_propagated("fine", path, protocol, **members).parents["fine"]
         for protocol, members in (("strict", {}), ("strict", {"inner": -1}), ("other", {"inner": 0}))
     )
-    assert len(every.values) == 2 * 3 * (FOLDS + 1)
+    assert len(every.values) == 2 * (FOLDS * (FOLDS - 1) // 2 + FOLDS + 1)
     assert len(outer.values) == 2 * (FOLDS + 1)
     np.testing.assert_array_equal(outer.values, every.values[every.inner == -1])
     # A protocol that the parent does not know has its members of all rows, whatever is asked for.

@@ -15,7 +15,6 @@ from nestmat.config.loading import study_from
 from nestmat.errors import InputError
 from nestmat.models.specification import Head
 from nestmat.scales.propagate import propagate_latents
-from nestmat.training.inner_folds import merged_inner_folds
 from nestmat.training.scale_data import ScaleData
 from support.trained_scales import FOLDS, model, train, write_scale
 
@@ -31,10 +30,12 @@ def test_predictions_cover_every_member_once(chain):
     assert set(validation["seed"]) == {-1, 0, 1}
     inner = found[found["split"] == "inner"]
     assert set(inner["seed"]) == {-1}
-    assert set(inner["fold"]) == {-1, 0, 1, 2}
-    assert set(found[found["fold"] == -1]["split"]) == {"train", "inner"}
-    whole = inner[inner["fold"] == -1]
-    assert sorted(whole["row_id"]) == sorted(truth.index)
+    assert set(inner["fold"]) == set(range(FOLDS))
+    assert set(found[found["fold"] == -1]["split"]) == {"train"}
+    folds = tables.read(chain / "fine.folds.parquet").set_index("row_id")["fold"]
+    assert (folds.loc[inner["row_id"]].to_numpy() == inner["inner"]).all()
+    for fold, rows in inner.groupby("fold"):
+        assert sorted(rows["row_id"]) == sorted(truth.index[folds.loc[truth.index] != fold])
 
 
 def test_a_scale_without_targets_predicts_nothing_and_has_latents(tmp_path):
@@ -50,7 +51,7 @@ def test_reconstruction_is_that_of_rows_left_out(tmp_path):
     write_scale(tmp_path, "fine", 60, lambda d, k: d[:, 0])
     heads = {"descriptors": Head(), "layer": Head(loss="cross_entropy")}
     specification = model("fine_y", "layer", heads=heads, epochs=200)
-    trained = train(tmp_path, "fine", specification, inner_folds=2)
+    trained = train(tmp_path, "fine", specification, stacked=True)
     found = json.loads((tmp_path / "fine.json").read_text())["facts"]["reconstruction"]
     assert set(found) == set(heads)
     known = ((trained.members["fold"] >= 0) & (trained.members["inner"] == -1)).to_numpy()
@@ -77,7 +78,7 @@ def test_ensemble_is_the_mixture_of_its_seeds(chain):
     assert wide["std"][[0, 1]].isna().all().all()
 
 
-def test_a_parent_without_a_stack_is_trained_on_the_inner_folds_of_its_child(tmp_path):
+def test_a_parent_without_a_stack_leaves_out_the_pairs_of_its_child(tmp_path):
     def scale(name: str, *inputs: str, **more) -> dict:
         features = {"descriptors": {"columns": ["d0", "d1", "d2"]}}
         nae = {"inputs": ["descriptors", *inputs], "encoder": {"latents": 2}, "heads": {f"{name}_y": {}}}
@@ -97,32 +98,31 @@ def test_a_parent_without_a_stack_is_trained_on_the_inner_folds_of_its_child(tmp
             "datasets": {"rows": {"title": "t", "file": "t.csv", "columns": {}}},
             "scales": {
                 "fine": scale("fine"),
-                "coarse": scale(
-                    "coarse", "fine", parents=["fine"], recommended={"stack": ["nae"], "inner_folds": 2}
-                ),
+                "coarse": scale("coarse", "fine", parents=["fine"], recommended={"stack": ["nae"]}),
             },
         }
     )
     write_scale(tmp_path, "fine", 12, lambda d, k: d[:, 0])
-    inner = study.inner_folds("fine", "nae", "strict")
-    trained = train(tmp_path, "fine", model("fine_y", epochs=1), inner_folds=inner)
-    assert set(trained.members["inner"]) == {-1, 0, 1}
+    stacked = study.serves_stack("fine", "nae", "strict")
+    trained = train(tmp_path, "fine", model("fine_y", epochs=1), stacked=stacked)
+    pairs = trained.members.query("inner >= 0 and seed == 0")
+    assert len(pairs) == FOLDS * (FOLDS - 1) / 2
+    assert (pairs["inner"] > pairs["fold"]).all()
 
 
 def test_a_material_left_out_does_not_change_its_latents(chain, tmp_path):
     frame = tables.read(chain / "fine.parquet")
     folds = tables.read(chain / "fine.folds.parquet")
     out = folds["fold"].to_numpy() == 1
-    [inner] = set(merged_inner_folds(folds["fold"].to_numpy(), 0, 0, 2, FOLDS)[out])
     frame.loc[out, "fine_y"] = -50.0
     facts, schema = tables.provenance(chain / "fine.parquet"), tables.schema(chain / "fine.parquet")
     tables.write(tmp_path / "fine.parquet", frame, schema, {"blocks": facts["blocks"]})
     shutil.copy(chain / "fine.folds.parquet", tmp_path)
-    train(tmp_path, "fine", model("fine_y", "layer"), inner_folds=2)
+    train(tmp_path, "fine", model("fine_y", "layer"), stacked=True)
     propagate_latents(tmp_path / "fine.safetensors", chain / "middle.parquet", tmp_path / "p.parquet")
     columns = ["row_id", "z0", "z1"]
-    left_out = {(1, -1), (1, 0), (1, 1), (0, inner)}
-    for fold, k in left_out | {(0, -1), (0, 1 - inner)}:
+    left_out = {(1, -1), (1, 2), (1, 3), (0, 1)}
+    for fold, k in left_out | {(0, -1), (0, 2), (2, 3), (-1, -1)}:
         before, after = (
             tables.read(file, fold=fold, inner=k)[columns].reset_index(drop=True)
             for file in (chain / "fine__middle.parquet", tmp_path / "p.parquet")

@@ -62,7 +62,7 @@ def _folds(path):
             "material": names,
             "fold": np.arange(ROWS) % 2,
             "role": "labelled",
-            "together": -1,
+            "inner": -1,
         }
     )
     tables.write(path, frame, tables.FOLDS)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from nestmat import tables
 from nestmat.errors import InputError
+from nestmat.training.inner_folds import RowSplit, read_row_splits
 from nestmat.training.members import Members, hold_out
 from nestmat.training.scale_data import ParentLatents
 from support.holdouts import assign_holdout
@@ -16,7 +16,7 @@ from support.member_rows import FOLDS, ROWS, folds, members, scale
 
 def test_members_hold_every_fold_once_and_all_rows():
     data = scale()
-    found = members(data, seeds=2, inner=3, repeats=2)
+    found = members(data, seeds=2, stacked=True, repeats=2)
     table = found.frame()
     assert not table.duplicated(["repeat", "fold", "inner", "seed"]).any()
     assert set(table.query("repeat == 0")["fold"]) == {-1, 0, 1, 2, 3}
@@ -26,28 +26,20 @@ def test_members_hold_every_fold_once_and_all_rows():
     assert found.train[whole].all()
     outer = found.validation[(found.inner == -1) & (found.repeat == 0) & (found.seed == 0)]
     assert (outer.sum(axis=0) == 1).all()
-    inside = (found.inner >= 0) & (found.repeat == 0) & (found.seed == 0) & (found.fold == 1)
-    left_out = found.validation[(found.inner == -1) & (found.fold == 1) & (found.repeat == 0)][0]
-    assert (found.validation[inside].sum(axis=0) == ~left_out).all()
-    assert not found.train[inside][:, left_out].any()
+    inside = (found.inner >= 0) & (found.repeat == 0) & (found.seed == 0)
+    assert inside.sum() == FOLDS * (FOLDS - 1) / 2
+    assert (found.validation[inside].sum(axis=0) == FOLDS - 1).all()
+    assert (found.train[inside] == ~found.validation[inside]).all()
 
 
 @pytest.mark.parametrize("lacking", ["parent", "child"])
 def test_no_parent_trains_on_what_its_child_holds_out(lacking):
     fold = np.tile(np.arange(FOLDS + 1), 6)
     labels = {name: fold[fold != 2] if name == lacking else fold for name in ("parent", "child")}
-    found = {
-        name: Members.build(
-            pd.DataFrame({"repeat": 0, "row_id": np.arange(len(label)), "fold": label}).assign(
-                role="labelled", together=-1
-            ),
-            np.arange(len(label)),
-            seeds=1,
-            inner_folds=3,
-            outer_folds=FOLDS + 1,
-        )
-        for name, label in labels.items()
-    }
+    found = {}
+    for name, label in labels.items():
+        role, inner = np.full(len(label), "labelled"), np.full(len(label), -1)
+        found[name] = Members.build([RowSplit(0, label, role, inner, FOLDS + 1)], seeds=1, stacked=True)
     parent, child = found["parent"], found["child"]
     keys = np.stack([parent.repeat, parent.fold, parent.inner, parent.seed])
     read = ParentLatents(*keys, np.empty((len(parent), 1, 1))).of(
@@ -61,7 +53,7 @@ def test_no_parent_trains_on_what_its_child_holds_out(lacking):
 
 def test_keys_belong_to_the_member_alone():
     data = scale()
-    few, many = members(data, seeds=1), members(data, seeds=3, inner=2)
+    few, many = members(data, seeds=1), members(data, seeds=3, stacked=True)
     assert len(set(many.keys())) == len(many)
     shared = many.keys()[(many.seed == 0) & (many.inner == -1)]
     np.testing.assert_array_equal(few.keys(), shared)
@@ -70,9 +62,16 @@ def test_keys_belong_to_the_member_alone():
 def test_folds_that_lack_a_row_are_an_error():
     data = scale()
     with pytest.raises(InputError, match="lack row_id 100"):
-        Members.build(folds(data).iloc[1:], data.row_id, 1)
+        RowSplit.of(folds(data).iloc[1:], 0, data.row_id)
     with pytest.raises(InputError, match="no folds"):
-        Members.build(folds(data).iloc[:0], data.row_id, 1)
+        Members.build([], 1)
+
+
+def test_a_pair_that_leaves_no_row_is_refused():
+    fold = np.repeat([0, 1], 4)
+    split = RowSplit(0, fold, np.full(8, "labelled"), np.full(8, -1), folds=4)
+    with pytest.raises(InputError, match="No row is left to train on without those of fold 0 and of fold 1"):
+        Members.build([split], seeds=1, stacked=True)
 
 
 def test_holdout_keeps_groups_whole():
@@ -88,11 +87,11 @@ def test_holdout_keeps_groups_whole():
 
 
 def test_members_see_each_row_as_its_role_says(tmp_path):
-    features, folds = assign_holdout(tmp_path)
+    features, folds = assign_holdout(tmp_path, inner_folds=3)
     table, row_id = tables.read(folds, protocol="half"), tables.read(features)["row_id"].to_numpy()
-    found = Members.build(table, row_id, seeds=2, inner_folds=3, outer_folds=1)
+    found = Members.build(read_row_splits(folds, "half", row_id), seeds=2, stacked=True)
     assert sorted(zip(found.repeat[::2], found.fold[::2], found.inner[::2], strict=True)) == sorted(
-        [(r, f, k) for r, f in ((0, -1), (0, 0), (1, 0)) for k in range(-1, 3)]
+        [(0, -1, -1), *((r, 0, k) for r in (0, 1) for k in range(-1, 3))]
     )
     for i in range(len(found)):
         part = table[table["repeat"] == found.repeat[i]].set_index("row_id").loc[row_id]

@@ -30,7 +30,7 @@ def test_parent_members_are_matched_by_repeat_fold_inner_fold_and_seed():
     child = [(0, 0, 2, 1), (0, -1, 2, 0), (0, 7, 2, 1)]
     assert parent.of(*np.array(child).T).tolist() == [6, 7, 0]
     for repeat, fold, inner, seed in [(0, 1, 2, 1), (0, 0, 1, 0), (0, -1, 0, 0)]:
-        with pytest.raises(InputError, match=f"fold {fold}, none for inner fold {inner}"):
+        with pytest.raises(InputError, match=f"fold {fold}, none without {inner} too"):
             parent.of(*np.array([[repeat], [fold], [inner], [seed]]))
     with pytest.raises(InputError, match="no member for repeat 0, fold 5"):
         ParentLatents(*(np.array([2]),) * 4, np.empty((1, 1, 1))).of(*np.array([[0], [5], [-1], [0]]))

@@ -23,8 +23,8 @@ from nestmat.data.reading import read
 from nestmat.data.registry import closest, resolve
 from nestmat.data.targets import check_classes
 from nestmat.errors import InputError
-from nestmat.models.keys import RECOMMENDED
 from nestmat.paths import ROOT
+from nestmat.training.inner_folds import inner_members
 
 
 def check_columns(study: Study, file: str | Path | None = None) -> None:
@@ -117,23 +117,18 @@ def raw_file(name: str, part: DataFile) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def members(
-    scale: Scale, split: Split | Strict, seeds: int, inner_folds: int, levels: int | None
-) -> int | None:
+def members(split: Split | Strict, seeds: int, stacked: bool, levels: int | None) -> int | None:
     """Copies of a model that one protocol trains; None where a fold is a level of a column not read yet.
 
-    One copy a fold, repeat and seed, one a seed on all rows, and for each of these one an inner fold; inner
-    folds are made of the other folds, so they are no more than those, except in a holdout.
+    One copy a fold, repeat and seed, one a seed on all rows, and for a stack one a pair of folds, or an inner
+    fold where there are no pairs.
     """
     kind = split.build()
     folds = levels if kind.fold_column else kind.fold_count
     if folds is None:
         return None
-    repeats = len(kind.all_seeds)
-    inside, on_all = min(inner_folds, folds - 1), min(inner_folds, folds)
-    if kind.divides_training_rows:
-        inside = on_all = inner_folds
-    return seeds * (folds * repeats * (1 + inside) + 1 + on_all)
+    inside = len(inner_members(folds, split.inner_folds)) if stacked else 0
+    return seeds * ((folds + inside) * len(kind.all_seeds) + 1)
 
 
 def describe(study: Study, file: str | Path | None = None) -> list[str]:
@@ -297,24 +292,14 @@ def _at(file: str | Path | None, place: str) -> Iterator[None]:
 
 def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]:
     scale = study.scales[key]
-    stack = scale.recommended.stack if scale.recommended else []
     for name, model in scale.models.items():
         counts = []
         for protocol in scale.runs(name):
             split = scale.splits.get(protocol, study.strict)
             column = split.build().fold_column
             levels = frame[column].nunique() if column and frame is not None else None
-            learned = scale.recommended is not None and scale.recommended.weights == "learned"
-            few = learned and levels is not None and levels < 3
-            if few and name in stack and protocol in scale.runs(RECOMMENDED):
-                raise InputError(
-                    f"The column has {levels} levels, and 3 or more are needed to learn the weights of "
-                    "the stack.",
-                    column=column,
-                    remedy=f"leave out the split {protocol!r}, or keep {name!r} out of it by `protocols`.",
-                )
             seeds = model.specification.training.seeds
-            count = members(scale, split, seeds, study.inner_folds(key, name, protocol), levels)
+            count = members(split, seeds, study.serves_stack(key, name, protocol), levels)
             counts.append(f"{count if count else 'unknown'} in {protocol}")
         yield f"    model {name}: {model.specification.training.epochs} epochs, members: {', '.join(counts)}"
 

@@ -38,9 +38,6 @@ class Recommended(Part):
         "learned",
         description=(
             "learned: convex weights that lessen the error (of a class the Brier score) of predictions held "
-            "out inside the training rows; equal: the plain mean, a vote, which needs no inner folds."
+            "out inside the training rows; equal: the plain mean, a vote, for which nothing is learned."
         ),
-    )
-    inner_folds: int = Field(
-        5, gt=1, description="learned: folds inside the training rows that the weights are learned on."
     )

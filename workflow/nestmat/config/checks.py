@@ -11,11 +11,11 @@ from nestmat.config.dft import Dft, StructureSet
 from nestmat.config.evaluation import DevicePhysics
 from nestmat.config.features import NUMBER_OF_ELEMENTS
 from nestmat.config.generative import GeneratorSpec
-from nestmat.config.lineage import ancestors, chain, inner_fold_counts, lineage, readers
+from nestmat.config.lineage import ancestors, chain, lineage, readers, serves_stack
 from nestmat.config.pool import PoolSearch
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale, ScaleModelSpec
-from nestmat.config.splits import Split, Strict
+from nestmat.config.splits import Split
 from nestmat.models.keys import RECOMMENDED
 
 Datasets = Mapping[str, "str | DatasetSpec"]
@@ -27,8 +27,6 @@ class Keys(Protocol):
 
     @property
     def datasets(self) -> Datasets: ...  # noqa: D102
-    @property
-    def strict(self) -> Strict: ...  # noqa: D102
     @property
     def scales(self) -> Scales: ...  # noqa: D102
     @property
@@ -47,7 +45,6 @@ def check_study(study: Keys) -> None:
     """
     for name in study.scales:
         check_scale(name, study.scales, study.datasets)
-        check_folds(name, study.scales[name], study.strict)
         check_readers(name, study.scales)
     check_shared_splits(study.scales)
     for name, entry in study.dft.sets.items() if study.dft else ():
@@ -57,7 +54,7 @@ def check_study(study: Keys) -> None:
     for name, problem in study.search.items():
         check_problem(name, problem, study.scales, study.datasets)
         check_methods(name, problem, study.generative)
-    check_inner_folds(study.scales)
+    check_teachers(study.scales)
 
 
 def _need(name: str, choices: Collection[str], key: str) -> None:
@@ -197,20 +194,6 @@ def _check_pool(key: str, pool: PoolSearch, name: str, scales: Scales) -> None:
             )
 
 
-def check_folds(name: str, scale: Scale, strict: Strict) -> None:
-    """Check that every protocol of a stack with learned weights has folds enough to learn them."""
-    learned = scale.recommended is not None and scale.recommended.weights == "learned"
-    for protocol in scale.runs(RECOMMENDED) if learned else []:
-        split = scale.splits.get(protocol, strict).build()
-        folds = split.fold_count
-        if folds is not None and folds < 3 and not split.divides_training_rows:
-            raise ValueError(
-                f"scales.{name}.recommended: Protocol {protocol!r} has {folds} folds, and 3 or more are "
-                "needed to learn the weights of the stack; keep a member of the stack out of the protocol by "
-                "its `protocols`"
-            )
-
-
 def check_readers(name: str, scales: Scales) -> None:
     """Check that all scales on the way to a scale pass on the predictions of an ancestor, or none does."""
     for parent in sorted(ancestors(scales, name)):
@@ -244,24 +227,19 @@ def check_shared_splits(scales: Scales) -> None:
                     )
 
 
-def check_inner_folds(scales: Scales) -> None:
-    """Check that the stacks which a model serves have the same inner folds, and that no teacher is in one."""
+def check_teachers(scales: Scales) -> None:
+    """Check that no model with a teacher serves a stack whose weights are learned."""
     for name, scale in scales.items():
         for model, entry in scale.models.items():
-            key, teacher = f"scales.{name}.models.{model}", entry.specification.teacher
-            for protocol in scale.runs(model):
-                counts = inner_fold_counts(scales, name, model, protocol)
-                if len(counts) > 1:
-                    raise ValueError(
-                        f"{key}: Stacks of the model have {sorted(counts)} inner folds; give all of "
-                        "them the same inner_folds"
-                    )
-                if counts and teacher is not None:
-                    raise ValueError(
-                        f"{key}.specification.teacher: {teacher!r} has seen the labels "
-                        "that the weights of a stack are learned on; give the stack equal weights, or keep "
-                        "the model out of it"
-                    )
+            teacher = entry.specification.teacher
+            if teacher is None:
+                continue
+            if any(serves_stack(scales, name, model, protocol) for protocol in scale.runs(model)):
+                raise ValueError(
+                    f"scales.{name}.models.{model}.specification.teacher: {teacher!r} has seen the labels "
+                    "that the weights of a stack are learned on; give the stack equal weights, or keep "
+                    "the model out of it"
+                )
 
 
 def check_structures(

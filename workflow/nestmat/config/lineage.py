@@ -1,4 +1,4 @@
-"""Which scales a scale reads, and the models, protocols and inner folds that follow from it."""
+"""Which scales a scale reads, and the models and protocols that follow from it."""
 
 from __future__ import annotations
 
@@ -91,20 +91,21 @@ def chain(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) ->
     return keys
 
 
-def inner_fold_counts(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) -> set[int]:
-    """Numbers of inner folds of the stacks that a model serves; a valid study has at most one of them.
+def serves_stack(scales: Mapping[str, Scale], scale: str, model: str, protocol: str) -> bool:
+    """Whether a model serves a stack whose weights are learned in a protocol.
 
-    A model serves the stack of its own scale, if it is a member, and the stacks of coarser scales whose
-    models read its latents: members of an inner fold read parents that have not seen its materials either.
+    It does as a member of the stack of its own scale, and where models of coarser scales that serve one read
+    its latents: their members of a pair of folds read parents that left out both folds.
     """
-    stack = scales[scale].stack_learned_in(protocol)
-    counts = {stack["inner_folds"]} if model in stack["members"] else set()
+    if model in scales[scale].stacked_in(protocol):
+        return True
     for child, config in scales.items():
         for name, entry in config.models.items() if scale in config.parents else ():
             reads = scale in entry.specification.inputs and not entry.specification.joint
-            if reads and parent_model(scales, child, name) == model and protocol in config.runs(name):
-                counts |= inner_fold_counts(scales, child, name, protocol)
-    return counts
+            reads &= parent_model(scales, child, name) == model and protocol in config.runs(name)
+            if reads and serves_stack(scales, child, name, protocol):
+                return True
+    return False
 
 
 def trained_on_labels(scales: Mapping[str, Scale], scale: str, representation: str) -> bool:

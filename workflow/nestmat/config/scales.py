@@ -143,9 +143,9 @@ class Scale(Part):
         names = [name for name in stack if name in self.models]
         return names + ["baselines"] * any(name in self.baselines for name in stack)
 
-    def stack_learned_in(self, protocol: str) -> dict[str, Any]:
-        """Members and inner folds of a stack whose weights are learned in a protocol; none elsewhere."""
+    def stacked_in(self, protocol: str) -> list[str]:
+        """Members of the stack whose weights are learned in a protocol; none elsewhere."""
         stack = self.recommended
         if stack is None or stack.weights != "learned" or protocol not in self.runs(RECOMMENDED):
-            return {"members": [], "inner_folds": 0}
-        return {"members": stack.stack, "inner_folds": stack.inner_folds}
+            return []
+        return stack.stack

@@ -9,8 +9,17 @@ from pydantic import Field, model_validator
 from nestmat.config.base import Part
 from nestmat.config.kinds import Choice
 
-FOLDS_COLUMNS = ("protocol", "repeat", "row_id", "material", "fold", "role", "together")
+FOLDS_COLUMNS = ("protocol", "repeat", "row_id", "material", "fold", "role", "inner")
 """Columns of `nestmat.tables.FOLDS`, which takes pandas and pyarrow to import."""
+
+INNER_FOLDS = Field(
+    4,
+    gt=1,
+    description=(
+        "Folds inside the training rows that stacks learn on, where there are fewer than four folds; with "
+        "four or more, members leave out pairs of folds."
+    ),
+)
 
 
 class Split(Choice):
@@ -22,6 +31,7 @@ class Split(Choice):
     published: bool = Field(
         False, description="The split of a publication: labelled so in every table and figure."
     )
+    inner_folds: int = INNER_FOLDS
 
 
 def check_fold_column(column: str) -> None:
@@ -49,6 +59,7 @@ class Strict(Part):
         None,
         description="Category column of every data set of a scale that states the fold of each material.",
     )
+    inner_folds: int = INNER_FOLDS
 
     published: ClassVar[bool] = False
 

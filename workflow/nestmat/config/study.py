@@ -158,9 +158,9 @@ class Study(Part):
         """
         return lineage.chain(self.scales, scale, model, protocol)
 
-    def inner_folds(self, scale: str, model: str, protocol: str) -> int:
-        """Inner folds that a model is trained on, 0 for none."""
-        return max(lineage.inner_fold_counts(self.scales, scale, model, protocol), default=0)
+    def serves_stack(self, scale: str, model: str, protocol: str) -> bool:
+        """Whether a model serves a stack whose weights are learned; see `lineage.serves_stack`."""
+        return lineage.serves_stack(self.scales, scale, model, protocol)
 
     def parent_model(self, scale: str, model: str) -> str:
         """Name of the parents' model that a model of a scale reads."""

@@ -10,7 +10,7 @@ deviation.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,12 +30,11 @@ from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.evaluation.fitted_baselines import FitsToKeep, dump_fit, write_fits
 from nestmat.materials.formulas import elements
 from nestmat.plugins import load_plugins
-from nestmat.training.inner_folds import UNLABELLED, RowSplit, count_folds
+from nestmat.scales.predictions import Predictions
+from nestmat.training.inner_folds import UNLABELLED, RowSplit, read_row_splits
 
 log = logging.getLogger(__name__)
 
-RESIDUAL_FOLDS = 3
-"""Folds inside the training rows that a residual is measured on where no stack needs others."""
 ROWS = 5000
 """New rows that are predicted at once, to bound the memory."""
 SEED = 0
@@ -107,42 +106,20 @@ class BaselineInputs:
 
 @dataclass(frozen=True)
 class _Task:
-    """The fits of one baseline for one target and fold.
+    """The fits of one baseline for one target in one repeat of a protocol.
 
     Attributes:
         baseline: Name of the baseline.
         target: Column that is predicted.
-        repeat: Repeat of the protocol.
-        fold: Fold that is left out; -1 for none.
-        train: Rows that train, (n,).
-        validation: Rows of the fold, (n,).
-        unlabelled: Rows whose label is hidden, (n,).
-        inner: Inner fold of each row, (n,); -1 for rows that no inner fold holds out.
+        split: How the repeat divides the rows.
+        inner_members: Fold, and other fold or inner fold, of the fits that a stack or a residual is learned
+            on.
     """
 
     baseline: str
     target: str
-    repeat: int
-    fold: int
-    train: np.ndarray
-    validation: np.ndarray
-    unlabelled: np.ndarray
-    inner: np.ndarray
-
-
-def _outer_folds(
-    divisions: Sequence[RowSplit], inner_folds: int, count: int
-) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """(repeat, fold, train, validation, unlabelled, inner), rows (n,), of every fold and of fold -1."""
-    for division in divisions:
-        labels = division.fold
-        # Without a fold to leave out, all repeats are the same: one is enough.
-        for fold in [*([-1] if division.repeat == 0 else []), *np.unique(labels[labels >= 0]).tolist()]:
-            inner = np.full(len(labels), -1)
-            if inner_folds:
-                inner, _ = division.inner(fold, inner_folds, count)
-            rows = division.train(fold), division.validation(fold), division.unlabelled(fold)
-            yield division.repeat, fold, *rows, inner
+    split: RowSplit
+    inner_members: Sequence[tuple[int, int]]
 
 
 def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKind:
@@ -168,13 +145,16 @@ def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKi
     return baseline.build()
 
 
-def _fit_fold(
+def _fit_repeat(
     task: _Task, baseline: Baseline, plugins: Sequence[str | Path], inputs: BaselineInputs, kept: bool
 ) -> tuple[pd.DataFrame, bytes | None]:
-    """Fit a fold and the inner folds of its training rows.
+    """Fit the folds of a repeat, all rows in the first one, and the pairs or inner folds.
+
+    A kind that searches does so where fewest rows train, in the fit of a pair: those of its two folds keep
+    what it chose, as no row that they predict took part. The fit of all rows searches again.
 
     Args:
-        task: Baseline, target and fold.
+        task: Baseline, target and split.
         baseline: The baseline as the study configures it.
         plugins: Plug-in files that define kinds: a process of its own has not loaded them yet.
         inputs: Inputs and targets of all rows.
@@ -184,59 +164,70 @@ def _fit_fold(
         Predictions of the rows that each fit is compared on, and the file of the fit that is kept.
     """
     load_plugins(plugins)
-    classes = task.target in inputs.classes
+    classes, split = task.target in inputs.classes, task.split
     kind = _baseline_kind(baseline, task.target, classes)
     x, y = inputs.matrix(baseline.inputs), inputs.targets[task.target]
     labelled = np.isfinite(y)
     parts = []
 
-    def fit(rows: np.ndarray, start: Any = None) -> Any:
+    def fit(fold: int, inner: int, start: Any = None) -> Any:
+        rows = labelled & split.train(fold, inner)
         if classes:
-            _check_class_sizes(y[rows], task)
+            _check_class_sizes(y[rows], task, fold)
         return kind.fit(x[rows], y[rows], SEED, classes, start, baseline.transform)
 
-    def predict(model: Any, rows: np.ndarray, split: str, inner: int) -> None:
+    def predict(model: Any, rows: np.ndarray, name: str, fold: int, inner: int = -1) -> None:
+        rows = labelled & rows
         if rows.any():
             mean, std = kind.predict(model, x[rows], classes)
-            keys = {"row_id": inputs.row_id[rows], "inner": inner, "split": split, "true": y[rows]}
-            parts.append(pd.DataFrame({**keys, "mean": mean, "std": std}))
+            keys = {"row_id": inputs.row_id[rows], "fold": fold, "inner": inner, "split": name}
+            parts.append(pd.DataFrame({**keys, "true": y[rows], "mean": mean, "std": std}))
 
     with threadpool_limits(1):
-        train = labelled & task.train
-        model = fit(train)
-        predict(model, train, "train", -1)
-        predict(model, labelled & task.validation, "validation", -1)
-        predict(model, labelled & task.unlabelled, UNLABELLED, -1)
-        for k in range(task.inner.max() + 1):
-            predict(fit(train & (task.inner != k), model), labelled & (task.inner == k), "inner", k)
+        starts: dict[int, Any] = {}
+        content: bytes | None = None
+        for member in task.inner_members:
+            model = fit(*member)
+            for (fold, inner), rows in split.held_out(*member).items():
+                starts.setdefault(fold, model)
+                predict(model, rows, "inner", fold, inner)
+        folds = np.unique(split.fold[split.fold >= 0]).tolist()
+        for fold in [*[-1] * (split.repeat == 0), *folds]:
+            model = fit(fold, -1, starts.get(fold))
+            if kept and fold == -1:
+                content = dump_fit(baseline, model)
+            predict(model, split.train(fold), "train", fold)
+            predict(model, split.validation(fold), "validation", fold)
+            predict(model, split.unlabelled(fold), UNLABELLED, fold)
     predictions = pd.concat(parts, ignore_index=True)
-    content = dump_fit(baseline, model) if kept and task.fold == -1 else None
-    return predictions.assign(target=task.target, repeat=task.repeat, fold=task.fold), content
+    return predictions.assign(target=task.target, repeat=split.repeat), content
 
 
-def _check_class_sizes(y: np.ndarray, task: _Task) -> None:
+def _check_class_sizes(y: np.ndarray, task: _Task, fold: int) -> None:
     fewest = min(int((y == number).sum()) for number in (0, 1))
     if fewest < CLASS_FOLDS:
         raise InputError(
-            f"Repeat {task.repeat}, fold {task.fold} has only {fewest} training rows of one class.",
+            f"Repeat {task.split.repeat}, fold {fold} has only {fewest} training rows of one class.",
             column=task.target,
             remedy=f"label more rows: a classifier needs {CLASS_FOLDS} of each class.",
         )
 
 
 def _with_residuals(frame: pd.DataFrame, classes: Collection[str]) -> pd.DataFrame:
-    """Replace missing standard deviations by the residual of the member's inner predictions.
+    """Replace missing standard deviations by the residual of predictions held out inside the training rows.
 
     Args:
         frame: Predictions of one baseline.
         classes: Targets whose probabilities have none.
     """
-    keys = ["target", "repeat", "fold"]
-    held_out = frame[(frame["inner"] >= 0) & ~frame["target"].isin(classes)]
-    squared = (held_out["true"] - held_out["mean"]) ** 2
-    residual = squared.groupby([held_out[key] for key in keys]).mean().pow(0.5).rename("residual")
-    joined = frame.join(residual, on=keys)
-    return frame.assign(std=joined["std"].fillna(joined["residual"]))
+    std = frame["std"].copy()
+    for _, part in frame[frame["std"].isna()].groupby(["target", "repeat", "fold"]):
+        target, repeat, fold = part[["target", "repeat", "fold"]].iloc[0]
+        if target not in classes:
+            of_target = Predictions(frame).where(target=target, repeat=repeat)
+            errors = of_target.inside_training_rows(int(fold)).errors
+            std[part.index] = np.sqrt(np.square(errors).mean())
+    return frame.assign(std=std)
 
 
 def compare_baselines(
@@ -246,7 +237,6 @@ def compare_baselines(
     baselines: Mapping[str, Baseline | Mapping[str, Any]],
     output: str | Path,
     stacked: Sequence[str] = (),
-    inner_folds: int = 5,
     threads: int = 1,
     keep: FitsToKeep | None = None,
 ) -> pd.DataFrame:
@@ -259,8 +249,7 @@ def compare_baselines(
         baselines: Baselines by name, as the study configures them.
         output: Where the predictions of all baselines are written.
         stacked: Baselines of which a stack needs predictions held out inside the training rows.
-        inner_folds: Folds inside the training rows.
-        threads: Fits that run at once; each has one thread.
+        threads: Baselines that are fitted at once; each has one thread.
         keep: Baselines whose fits on every row are kept, and where.
 
     Returns:
@@ -272,13 +261,12 @@ def compare_baselines(
     """
     configs = {name: Baseline.model_validate(baseline) for name, baseline in baselines.items()}
     inputs = BaselineInputs.read(features)
-    held_out = {name: inner_folds if name in stacked else 0 for name in configs}
-    tasks = _list_tasks(configs, inputs, folds, protocol, held_out)
-    log.info("%s: %d baselines, %d folds to fit", protocol, len(configs), len(tasks))
+    tasks = _list_tasks(configs, inputs, folds, protocol, stacked)
+    log.info("%s: %d baselines to fit", protocol, len(configs))
     sources = [Baseline.kinds().source(config.kind) for config in configs.values()]
     plugins = sorted({source for source in sources if isinstance(source, Path)})
     kept = set(keep.baselines) if keep else set()
-    call = joblib.delayed(partial(_fit_fold, inputs=inputs, plugins=plugins))
+    call = joblib.delayed(partial(_fit_repeat, inputs=inputs, plugins=plugins))
     jobs = (call(task, configs[task.baseline], kept=task.baseline in kept) for task in tasks)
     fits = list(zip(tasks, joblib.Parallel(n_jobs=threads)(jobs), strict=True))
     parts = []
@@ -300,16 +288,16 @@ def _list_tasks(
     inputs: BaselineInputs,
     folds: str | Path,
     protocol: str,
-    inner_folds: Mapping[str, int],
+    stacked: Sequence[str],
 ) -> list[_Task]:
-    """Fits of all baselines, targets and folds.
+    """Fits of all baselines, targets and repeats.
 
     Args:
         configs: Baselines by name.
         inputs: Inputs and targets of the scale.
         folds: Folds table of the scale.
         protocol: Protocol whose folds are used.
-        inner_folds: Folds inside the training rows that a stack needs of each baseline; 0 for none.
+        stacked: Baselines of which a stack needs held-out predictions.
 
     Raises:
         InputError: As `compare_baselines`.
@@ -323,18 +311,20 @@ def _list_tasks(
             file=folds,
             remedy="delete the file and run again.",
         )
-    count = count_folds(folds, protocol)
-    repeats = sorted(map(int, outer["repeat"].unique()))
-    divisions = [RowSplit.of(outer, repeat, inputs.row_id) for repeat in repeats]
-    divisible = count > 2 or all(division.holdout for division in divisions)
     tasks = []
+    splits = read_row_splits(folds, protocol, inputs.row_id)
     for name, config in configs.items():
         for target in inputs.targets:
-            classes, inner = target in inputs.classes, inner_folds[name]
+            classes = target in inputs.classes
             kind = _baseline_kind(config, target, classes)
-            if not inner and not classes and not kind.has_standard_deviation() and divisible:
-                inner = RESIDUAL_FOLDS
-            tasks += [_Task(name, target, *member) for member in _outer_folds(divisions, inner, count)]
+            needs_residual = not classes and not kind.has_standard_deviation()
+            for split in splits:
+                inner_members: Sequence[tuple[int, int]] = ()
+                if name in stacked:
+                    inner_members = split.inner_members()
+                elif needs_residual and split.divides_training_rows:
+                    inner_members = split.inner_members(neighbours=1)
+                tasks.append(_Task(name, target, split, inner_members))
     return tasks
 
 

@@ -20,6 +20,7 @@ from nestmat import tables
 from nestmat.config.splits import Split, Strict
 from nestmat.errors import InputError
 from nestmat.evaluation.splits.base import Division, ScaleRows
+from nestmat.training.inner_folds import FEWEST_FOLDS_OF_PAIRS, LABELLED, deal_inner_folds
 
 if TYPE_CHECKING:
     from nestmat.evaluation.splits.base import SplitKind
@@ -33,11 +34,13 @@ class Protocol:
         name: Name of the protocol.
         split: How it divides rows.
         scales: The scales: all that share the split, or a single one.
+        inner_folds: Number of inner folds, where there are too few folds for pairs.
     """
 
     name: str
     split: SplitKind
     scales: tuple[str, ...]
+    inner_folds: int
 
 
 def list_protocols(
@@ -50,24 +53,50 @@ def list_protocols(
         splits: Further protocols of each scale.
         scales: Names of all scales.
     """
-    kinds = {scale: {name: split.build() for name, split in splits[scale].items()} for scale in scales}
-    shared = {name: kind for own in kinds.values() for name, kind in own.items() if kind.is_shared}
-    return [
-        Protocol("strict", strict.build(), tuple(scales)),
-        *(
-            Protocol(name, kind, tuple(scale for scale in scales if name in kinds[scale]))
-            for name, kind in shared.items()
-        ),
-        *(
-            Protocol(name, kind, (scale,))
-            for scale in scales
-            for name, kind in kinds[scale].items()
-            if not kind.is_shared
-        ),
-    ]
+    by_name: dict[str, dict[str, Split]] = {}
+    for scale in scales:
+        for name, split in splits[scale].items():
+            by_name.setdefault(name, {})[scale] = split
+    protocols = [Protocol("strict", strict.build(), tuple(scales), strict.inner_folds)]
+    for name, by_scale in by_name.items():
+        kinds = {scale: split.build() for scale, split in by_scale.items()}
+        first = next(iter(by_scale))
+        if kinds[first].is_shared:
+            protocols.append(Protocol(name, kinds[first], tuple(kinds), by_scale[first].inner_folds))
+        else:
+            protocols += [
+                Protocol(name, kind, (scale,), by_scale[scale].inner_folds) for scale, kind in kinds.items()
+            ]
+    return protocols
 
 
-def _fold_frame(protocol: str, repeat: int, rows: ScaleRows, division: Division) -> pd.DataFrame:
+def _deal_inner_folds(
+    protocol: Protocol, divisions: Sequence[Division], seed: int
+) -> tuple[list[np.ndarray], int]:
+    """Inner fold of the rows of each scale, (n,), and their number.
+
+    Rows are in none, and the number is 0, where folds make pairs or there are too few groups. A row that
+    never trains with its label is in none.
+    """
+    inner = [np.full(len(division.fold), -1) for division in divisions]
+    if max(int(division.fold.max()) for division in divisions) + 1 >= FEWEST_FOLDS_OF_PAIRS:
+        return inner, 0
+    trains = [(division.fold >= 0) | (np.asarray(division.role) == LABELLED) for division in divisions]
+    groups, folds = (
+        [values[rows] for values, rows in zip(arrays, trains, strict=True)]
+        for arrays in ([division.groups for division in divisions], [division.fold for division in divisions])
+    )
+    dealt = deal_inner_folds(groups, folds, protocol.inner_folds, seed)
+    if dealt is None:
+        return inner, 0
+    for labels, rows, values in zip(inner, trains, dealt, strict=True):
+        labels[rows] = values
+    return inner, protocol.inner_folds
+
+
+def _fold_frame(
+    protocol: str, repeat: int, rows: ScaleRows, division: Division, inner: np.ndarray
+) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "protocol": protocol,
@@ -76,7 +105,7 @@ def _fold_frame(protocol: str, repeat: int, rows: ScaleRows, division: Division)
             "material": rows.frame["material"].to_numpy(str),
             "fold": division.fold.astype(np.int32),
             "role": division.role,
-            "together": np.asarray(division.together, dtype=np.int32),
+            "inner": inner.astype(np.int32),
         }
     )
 
@@ -116,20 +145,25 @@ def assign_folds(
     }
     parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in features}
     counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
+    inner_counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
     for protocol in list_protocols(strict, own, list(features)):
         for repeat, seed in enumerate(protocol.split.all_seeds):
             divisions = _divide(protocol, [rows[scale] for scale in protocol.scales], seed)
-            for scale, division in zip(protocol.scales, divisions, strict=True):
-                parts[scale].append(_fold_frame(protocol.name, repeat, rows[scale], division))
+            inner_folds, inner_count = _deal_inner_folds(protocol, divisions, seed)
+            for scale, division, inner in zip(protocol.scales, divisions, inner_folds, strict=True):
+                parts[scale].append(_fold_frame(protocol.name, repeat, rows[scale], division, inner))
                 # Of shared folds a scale need not have the last one.
                 folds = protocol.split.fold_count or int(division.fold.max()) + 1
                 counts[scale][protocol.name] = folds
+                of_repeats = inner_counts[scale].get(protocol.name, inner_count)
+                inner_counts[scale][protocol.name] = min(inner_count, of_repeats)
     assigned = {scale: pd.concat(frames, ignore_index=True) for scale, frames in parts.items()}
     for scale, table in assigned.items():
         facts = {
             "strict": strict.model_dump(),
             "splits": {name: split.model_dump() for name, split in own[scale].items()},
             "folds": counts[scale],
+            "inner_folds": inner_counts[scale],
         }
         tables.write(outputs[scale], table, tables.FOLDS, facts)
     return assigned

@@ -23,6 +23,7 @@ from nestmat.errors import InputError
 from nestmat.evaluation.calibration import ONE_SIGMA
 from nestmat.files import write_text
 from nestmat.models.keys import RECOMMENDED
+from nestmat.scales.predictions import Predictions
 
 PRIOR_SPREAD = 0.1
 """Standard deviation of a weight around 1 / members in the prior."""
@@ -243,23 +244,24 @@ def recommend_predictor(
         )
     rows, means, stds = _predictions_by_member(frame, stack)
     parts, combinations = [], []
-    for _, group in rows.groupby(KEYS):
-        index, held_out = group.index.to_numpy(), (group["inner"] >= 0).to_numpy()
-        inner, outer = index[held_out], index[~held_out]
-        target, repeat, fold = group[KEYS].iloc[0]
+    for target, repeat, fold in rows[KEYS].drop_duplicates().sort_values(KEYS).itertuples(index=False):
         key = (str(target), int(repeat), int(fold))
-        if learned and not len(inner):
-            raise InputError(
-                f"Not all of {list(stack)} have predictions held out inside the training rows of "
-                f"target {target!r}, repeat {repeat}, fold {fold}.",
-                remedy="run the members with the same inner_folds.",
-            )
+        of_target = Predictions(rows).where(target=target, repeat=repeat)
+        of_fold = of_target.where(fold=fold, inner=-1).frame
         combination = Combination.equal(key, stack)
         if learned:
-            true = rows["true"].to_numpy()[inner]
-            combination = Combination.learn(key, stack, true, means[inner], stds[inner], target in classes)
-        mean, std = combination.apply(means[outer], stds[outer])
-        parts.append(rows.iloc[outer].assign(mean=mean, std=std))
+            inner = of_target.inside_training_rows(int(fold)).frame
+            if inner.empty:
+                raise InputError(
+                    f"Not all of {list(stack)} have predictions held out inside the training rows of "
+                    f"target {target!r}, repeat {repeat}, fold {fold}.",
+                    remedy="run the members again.",
+                )
+            combination = Combination.learn(
+                key, stack, inner["true"].to_numpy(), means[inner.index], stds[inner.index], target in classes
+            )
+        mean, std = combination.apply(means[of_fold.index], stds[of_fold.index])
+        parts.append(of_fold.assign(mean=mean, std=std))
         combinations.append(combination)
     protocol = frame["protocol"].iloc[0]
     combined = pd.concat(parts, ignore_index=True).assign(protocol=protocol, model=RECOMMENDED, seed=-1)

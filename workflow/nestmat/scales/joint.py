@@ -127,13 +127,15 @@ def _parent_members(folds: pd.DataFrame, row_id: np.ndarray, members: Members) -
     A parent that does not know the protocol trains on every row.
     """
     splits = {int(repeat): RowSplit.of(folds, int(repeat), row_id) for repeat in folds["repeat"].unique()}
-    unsplit = RowSplit(0, *(np.full(len(row_id), value) for value in (-1, LABELLED, -1)))
+    none = np.full(len(row_id), -1)
+    unsplit = RowSplit(0, fold=none, role=np.full(len(row_id), LABELLED), inner=none, folds=0)
     rows: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "unlabelled": []}
     for repeat, fold in zip(members.repeat.tolist(), members.fold.tolist(), strict=True):
         split = splits.get(repeat, unsplit)
         for name, row_sets in rows.items():
             row_sets.append(getattr(split, name)(fold))
-    return replace(members, **{name: np.array(row_sets) for name, row_sets in rows.items()})
+    train, validation, unlabelled = (np.array(row_sets) for row_sets in rows.values())
+    return replace(members, train=train, validation=validation, unlabelled=unlabelled)
 
 
 @dataclass(frozen=True)

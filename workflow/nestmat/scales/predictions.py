@@ -83,6 +83,24 @@ class Predictions:
         frame = self.frame
         return Predictions(frame[(frame["fold"] >= 0) & (frame["inner"] < 0)]).where(split="validation")
 
+    def inside_training_rows(self, fold: int) -> Predictions:
+        """Predictions that the stack of a fold learns on, one for each row, in one repeat and of one target.
+
+        They are of rows outside the fold, by members that left out the fold and these rows. For the predictor
+        in use, fold -1, each row is predicted by the members that left it out and trained on most others:
+        those of its fold, or those of its inner fold where no fold validates it.
+
+        Args:
+            fold: Fold of the protocol; -1 for the predictor in use.
+        """
+        if fold >= 0:
+            frame = self.where(fold=fold).frame
+            return Predictions(frame[frame["inner"] >= 0])
+        validated = self.held_out.frame
+        inner = self.frame[self.frame["inner"] >= 0]
+        not_validated = inner[~inner["row_id"].isin(validated["row_id"])]
+        return Predictions(pd.concat([validated, not_validated]))
+
     @property
     def mean(self) -> pd.Series:
         """Predicted mean."""

@@ -17,6 +17,7 @@ from nestmat.models.specification import Specification
 from nestmat.scales.train import ensemble, read_scale
 from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
+from nestmat.training.inner_folds import read_row_splits
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
 
@@ -73,8 +74,8 @@ def sweep_latents(job: SweepJob) -> None:
         training = replace(specification.training, epochs=job.epochs)
         specification = replace(specification, training=training)
     data = read_scale(job.features, specification, job.parents, protocol)
-    table = tables.read(job.folds, protocol=protocol, repeat=0)
-    members = Members.build(table, data.row_id, specification.training.seeds)
+    splits = read_row_splits(job.folds, protocol, data.row_id)
+    members = Members.build(splits[:1], specification.training.seeds)
     members = members[np.flatnonzero(members.fold >= 0)]
     if not len(members):
         raise InputError(

@@ -20,7 +20,7 @@ from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.scales.links import mixture
 from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
-from nestmat.training.inner_folds import UNLABELLED, UNUSED, count_folds
+from nestmat.training.inner_folds import UNLABELLED, UNUSED, read_row_splits
 from nestmat.training.members import MEMBER_COLUMNS, Members
 from nestmat.training.scale_data import PseudoLabels, ScaleData
 
@@ -36,8 +36,9 @@ def predictions_table(
 ) -> pd.DataFrame:
     """The predictions of members on their rows, each seed and the ensemble over seeds.
 
-    Members without an inner fold give training and validation rows of each seed and of the ensemble
-    (seed -1); members with one give their held-out rows, of the ensemble only.
+    Members without a pair or inner fold give training and validation rows of each seed and of the ensemble
+    (seed -1); members with one give their held-out rows, of the ensemble only, under the fold whose stack
+    learns on them.
 
     Args:
         protocol: Name of the protocol.
@@ -75,11 +76,13 @@ def predictions_table(
         for number, key in enumerate(groups):
             index = np.flatnonzero(group.ravel() == number)
             mean, std = ensemble(means[index], stds[index])
-            validation = members.validation[index[0]]
-            if key[2] >= 0:
-                add(target, key, -1, "inner", validation, mean, std)
+            repeat, fold, inner = map(int, key)
+            if inner >= 0:
+                for stack_key, rows in members.splits[repeat].held_out(fold, inner).items():
+                    add(target, (repeat, *stack_key), -1, "inner", rows, mean, std)
                 continue
-            for split, rows in (("train", members.train[index[0]]), ("validation", validation)):
+            row_sets = {"train": members.train[index[0]], "validation": members.validation[index[0]]}
+            for split, rows in row_sets.items():
                 add(target, key, -1, split, rows, mean, std)
                 for i in index:
                     add(target, key, members.seed[i], split, rows, means[i], stds[i])
@@ -145,12 +148,13 @@ class TrainingJob:
         latents: Output, latents of members without an inner fold.
         parents: Propagated latents of each parent scale for the rows of this one.
         joint: Parent scales to train together with this one, where the specification has ``joint: true``.
-        inner_folds: Inner folds to train on as well; 0 for none, as in a joint training.
+        stacked: Whether to train members for a stack as well, which leave out pairs of folds; see
+            `nestmat.training.inner_folds`.
         teacher: Predictions of baselines in the protocol, where one of them teaches the model.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
-        InputError: The parents or the inner folds do not fit the specification.
+        InputError: The parents or the stack do not fit the specification.
     """
 
     key: ModelKey
@@ -164,7 +168,7 @@ class TrainingJob:
     latents: str | Path
     parents: Mapping[str, str | Path] = field(default_factory=dict)
     joint: Mapping[str, JointParent] = field(default_factory=dict)
-    inner_folds: int = 0
+    stacked: bool = False
     teacher: str | Path | None = None
     device: str = "auto"
 
@@ -175,9 +179,9 @@ class TrainingJob:
                 key="specification.joint",
                 value=self.specification.joint,
             )
-        if self.joint and self.inner_folds:
+        if self.joint and self.stacked:
             raise InputError(
-                "A parent that is trained with its child would see the rows of the child's inner folds.",
+                "A parent trained with its child would see rows that the child holds out for a stack.",
                 key="specification.joint",
                 remedy="keep models that are trained jointly out of the stack.",
             )
@@ -192,14 +196,8 @@ class TrainingJob:
         if self.teacher is not None and self.specification.teacher is not None:
             pseudo_labels = PseudoLabels.read(self.teacher, self.specification.teacher, data.row_id)
             data = replace(data, pseudo_labels=pseudo_labels)
-        members = Members.build(
-            tables.read(self.folds, protocol=self.key.protocol),
-            data.row_id,
-            self.specification.training.seeds,
-            self.inner_folds,
-            count_folds(self.folds, self.key.protocol) if self.inner_folds else 0,
-        )
-        return data, members
+        splits = read_row_splits(self.folds, self.key.protocol, data.row_id)
+        return data, Members.build(splits, self.specification.training.seeds, self.stacked)
 
 
 def train_scale(job: TrainingJob) -> Trained:

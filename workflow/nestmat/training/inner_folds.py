@@ -1,7 +1,17 @@
-"""Folds inside the training rows: what stack weights and intervals are learned on."""
+"""Rows that a member leaves out: a fold, and inside the other rows what stacks and intervals are learned on.
+
+A stack of fold i learns its weights on predictions of rows that are not in fold i, by members that left out
+fold i and these rows. Where a protocol has four folds or more, these members leave out **pairs**: the member
+of {i, j} predicts the rows of j for the stack of fold i, and those of i for the stack of fold j. Fewer folds
+leave too few rows for that. There, and for a holdout, the rows are dealt into inner folds when the folds are
+assigned. Either way the numbers of folds alone define what a member leaves out: scales that share folds share
+the pairs and inner folds, and a member finds a parent that left out the same materials.
+"""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +24,11 @@ from nestmat.errors import InputError
 LABELLED, UNLABELLED, UNUSED = "labelled", "unlabelled", "unused"
 """Roles of the rows of a protocol; see `nestmat.tables.FOLDS`."""
 
+FEWEST_FOLDS_OF_PAIRS = 4
+"""With fewer folds a member of a pair would train on a third of the rows or less."""
+MOST_FOLDS_OF_ALL_PAIRS, NEIGHBOURS = 10, 4
+"""With more folds each one is paired with those at most so many places before and after it, in a ring."""
+
 
 @dataclass(frozen=True)
 class RowSplit:
@@ -23,17 +38,40 @@ class RowSplit:
         repeat: Number of the repeat.
         fold: Fold that validates each row, (n,); -1 where none does.
         role: labelled, unlabelled or unused, (n,).
-        together: Rows that a holdout divides together have one number, (n,); -1 in other protocols.
+        inner: Inner fold of each row, (n,), of protocols without pairs; -1 of others.
+        folds: Number of folds of the protocol, also of those that none of these rows is in.
+        inner_folds: Number of inner folds of the protocol, 0 where it has pairs of folds.
+
+    Example:
+        >>> fold = np.array([0, 1, 2, 3])
+        >>> split = RowSplit(0, fold, np.full(4, LABELLED), np.full(4, -1), folds=4, inner_folds=0)
+        >>> split.inner_members()
+        [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+        >>> {key: np.flatnonzero(rows).tolist() for key, rows in split.held_out(0, 2).items()}
+        {(0, 2): [2], (2, 0): [0]}
+        >>> np.flatnonzero(split.train(0, 2)).tolist()
+        [1, 3]
     """
 
     repeat: int
     fold: np.ndarray
     role: np.ndarray
-    together: np.ndarray
+    inner: np.ndarray
+    folds: int
+    inner_folds: int = 0
 
     @classmethod
-    def of(cls, folds: pd.DataFrame, repeat: int, row_id: np.ndarray) -> RowSplit:
+    def of(
+        cls, folds: pd.DataFrame, repeat: int, row_id: np.ndarray, count: int = 0, inner_folds: int = 0
+    ) -> RowSplit:
         """The division of some rows by one protocol of a folds table.
+
+        Args:
+            folds: Rows of the protocol in a folds table.
+            repeat: Number of the repeat.
+            row_id: Rows in their order, (n,).
+            count: Number of folds of the protocol; by default of those that occur.
+            inner_folds: Number of its inner folds.
 
         Raises:
             InputError: The table lacks one of the rows.
@@ -44,42 +82,110 @@ class RowSplit:
                 f"The folds of repeat {repeat} lack row_id {part.index[missing][0]}.",
                 remedy="assign the folds again.",
             )
-        fold, together = (part[name].to_numpy(np.int64) for name in ("fold", "together"))
-        return cls(repeat, fold, part["role"].to_numpy(str), together)
+        fold, inner = (part[name].to_numpy(np.int64) for name in ("fold", "inner"))
+        return cls(repeat, fold, part["role"].to_numpy(str), inner, count or int(fold.max()) + 1, inner_folds)
 
     @property
-    def holdout(self) -> bool:
-        """Whether the rows are test rows and others, in one fold."""
-        return bool((self.together >= 0).all())
+    def has_pairs(self) -> bool:
+        """Whether members leave out pairs of folds for the stack; else inner folds."""
+        return self.folds >= FEWEST_FOLDS_OF_PAIRS
+
+    @property
+    def divides_training_rows(self) -> bool:
+        """Whether there are pairs or inner folds to learn a stack on."""
+        return self.has_pairs or self.inner_folds > 1
 
     def validation(self, fold: int) -> np.ndarray:
-        """Rows that are left out and predicted, (n,); none where ``fold`` is -1."""
+        """Rows of a fold, which are left out and predicted, (n,); none where ``fold`` is -1."""
         return (self.fold == fold) & (fold >= 0)
 
-    def train(self, fold: int) -> np.ndarray:
-        """Rows that train with their label, (n,): every row where ``fold`` is -1."""
-        return ~self.validation(fold) & ((self.role == LABELLED) | (fold < 0))
+    def held_out(self, fold: int, inner: int = -1) -> dict[tuple[int, int], np.ndarray]:
+        """Rows that a member leaves out and predicts.
+
+        Args:
+            fold: Fold that the member leaves out.
+            inner: The other fold of its pair, or its inner fold; -1 for neither.
+
+        Returns:
+            Rows, (n,), by the fold whose stack reads their predictions and their own fold or inner fold.
+        """
+        if inner < 0:
+            return {(fold, -1): self.validation(fold)}
+        if self.has_pairs:
+            return {(fold, inner): self.fold == inner, (inner, fold): self.fold == fold}
+        return {(fold, inner): (self.inner == inner) & self.train(fold)}
+
+    def train(self, fold: int, inner: int = -1) -> np.ndarray:
+        """Rows that train a member with their label, (n,): every row where ``fold`` is -1."""
+        rows = ~self.validation(fold) & ((self.role == LABELLED) | (fold < 0))
+        if inner >= 0:
+            for held_out in self.held_out(fold, inner).values():
+                rows &= ~held_out
+        return rows
 
     def unlabelled(self, fold: int) -> np.ndarray:
         """Rows that are seen without their label, (n,)."""
         return (self.role == UNLABELLED) & (fold >= 0)
 
-    def inner(self, fold: int, folds: int, outer_folds: int) -> tuple[np.ndarray, int]:
-        """Inner folds of the rows that train; see `inner_labels` and, for a holdout, `dealt_labels`.
+    def inner_members(self, neighbours: int | None = None) -> list[tuple[int, int]]:
+        """Members that a stack learns on; see the function `inner_members`."""
+        return inner_members(self.folds, self.inner_folds, neighbours)
 
-        Args:
-            fold: The outer fold, whose rows are left out; -1 when every row trains.
-            folds: Number of inner folds.
-            outer_folds: Number of folds of the protocol.
 
-        Returns:
-            Inner fold of each row, (n,), -1 for rows that none holds out; and the number of inner folds, also
-            of those without a row.
-        """
-        if self.holdout:
-            return inner_folds_of_holdout(self.train(fold), self.together, self.repeat, fold, folds), folds
-        labels = merged_inner_folds(self.fold, self.repeat, fold, folds, outer_folds)
-        return labels, min(folds, outer_folds - (fold >= 0))
+def inner_members(folds: int, inner_folds: int, neighbours: int | None = None) -> list[tuple[int, int]]:
+    """Fold and other fold, or fold and inner fold, of every member that a stack learns on.
+
+    Args:
+        folds: Number of folds of the protocol.
+        inner_folds: Number of inner folds, where the folds are too few for pairs.
+        neighbours: Pair a fold only with so many folds before and after it, in a ring; all folds by default,
+            up to `MOST_FOLDS_OF_ALL_PAIRS` of them.
+
+    Raises:
+        InputError: The rows that train cannot be divided.
+
+    Example:
+        >>> inner_members(4, 0, neighbours=1), inner_members(2, 2)
+        ([(0, 1), (0, 3), (1, 2), (2, 3)], [(0, 0), (0, 1), (1, 0), (1, 1)])
+    """
+    if folds >= FEWEST_FOLDS_OF_PAIRS:
+        if neighbours is None:
+            neighbours = folds if folds <= MOST_FOLDS_OF_ALL_PAIRS else NEIGHBOURS
+        pairs = itertools.combinations(range(folds), 2)
+        return [(i, j) for i, j in pairs if min(j - i, folds - j + i) <= neighbours]
+    if inner_folds < 2:
+        raise InputError(
+            f"A protocol of {folds} folds makes no pairs, and its rows are too few to be dealt into inner "
+            "folds.",
+            key="recommended",
+            remedy=f"use {FEWEST_FOLDS_OF_PAIRS} folds or more, give more materials, or keep a member of "
+            "the stack out of the protocol by `protocols`.",
+        )
+    return list(itertools.product(range(folds), range(inner_folds)))
+
+
+def read_row_splits(path: str | Path, protocol: str, row_id: np.ndarray) -> list[RowSplit]:
+    """The division of some rows by every repeat of a protocol.
+
+    Args:
+        path: Folds of the scale.
+        protocol: Name of the protocol.
+        row_id: Rows of the scale in their order, (n,).
+
+    Raises:
+        InputError: The file has no such protocol, does not state its number of folds, or lacks a row.
+    """
+    table, facts = tables.read(path, protocol=protocol), tables.provenance(path)
+    counts: Mapping[str, int] = facts.get("folds", {})
+    if protocol not in counts:
+        raise InputError(
+            f"The metadata do not state how many folds protocol {protocol!r} has.",
+            file=path,
+            remedy="delete it and run again.",
+        )
+    inner_folds = int(facts.get("inner_folds", {}).get(protocol, 0))
+    repeats = sorted(set(table["repeat"].tolist()))
+    return [RowSplit.of(table, repeat, row_id, int(counts[protocol]), inner_folds) for repeat in repeats]
 
 
 def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
@@ -114,99 +220,30 @@ def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> n
     return label
 
 
-def count_folds(path: str | Path, protocol: str) -> int:
-    """Number of folds of a protocol, also of those that no row of the scale is in.
+def deal_inner_folds(
+    groups: Sequence[np.ndarray], folds: Sequence[np.ndarray], count: int, seed: int
+) -> list[np.ndarray] | None:
+    """Deal the rows of every fold, and those that no fold validates, into inner folds.
 
     Args:
-        path: Folds of the scale.
-        protocol: Name of the protocol.
-
-    Raises:
-        InputError: The metadata of the file do not state it.
-    """
-    counts = tables.provenance(path).get("folds", {})
-    if protocol not in counts:
-        raise InputError(
-            f"The metadata do not state how many folds protocol {protocol!r} has.",
-            file=path,
-            remedy="delete it and run again.",
-        )
-    return int(counts[protocol])
-
-
-def merged_inner_folds(outer: np.ndarray, repeat: int, fold: int, folds: int, outer_folds: int) -> np.ndarray:
-    """Inner folds of the rows that train in one outer fold.
-
-    Whole outer folds are merged into inner ones. So the inner split has the character of the protocol
-    (stratified, grouped, one solvent left out), and weights are learned on the same kind of
-    prediction as they are used for. Which ones are merged depends on their numbers alone, not on the rows:
-    scales that share the outer folds share the inner ones, also where one of them has no row in some fold,
-    and a member of an inner fold finds parents that have not seen its materials.
-
-    Args:
-        outer: The fold that validates each row, (n,); -1 where a row always trains.
-        repeat: Repeat of the protocol.
-        fold: The outer fold, whose rows are left out; -1 when every row trains.
-        folds: Number of inner folds.
-        outer_folds: Number of folds of the protocol.
+        groups: Key of each row's group in every table that shares the folds, (n,) each. The rows of a group
+            are in one fold, and stay together.
+        folds: Fold of each row, (n,) each; -1 where none validates it.
+        count: Number of inner folds.
+        seed: Seed of the assignment.
 
     Returns:
-        Inner fold of each row, (n,), 0 to min(folds, other outer folds) - 1; -1 for rows that are validated
-        in ``fold`` or that always train.
-
-    Raises:
-        InputError: All rows outside ``fold`` are in one inner fold: nothing is left to train on.
+        Inner fold of each row, (n,) each; None where some fold leaves fewer groups than inner folds.
     """
-    outer = np.asarray(outer)
-    is_divided = (outer != fold) & (outer >= 0)
-    other_folds = np.array([number for number in range(outer_folds) if number != fold], dtype=np.int64)
-    inner_fold_of = np.full(outer_folds, -1, dtype=np.int64)
-    inner_fold_of[other_folds] = (
-        np.random.default_rng(1000 * repeat + fold + 7).permutation(len(other_folds)) % folds
-    )
-    labels = np.full(len(outer), -1, dtype=np.int64)
-    labels[is_divided] = inner_fold_of[outer[is_divided]]
-    if len(np.unique(labels[is_divided])) < 2:
-        count = len(np.unique(outer[is_divided]))
-        raise InputError(
-            f"Rows outside fold {fold} of the protocol are of {count} folds, too few to divide into {folds} "
-            "inner ones.",
-            key="recommended",
-            remedy="use three folds (levels of a left-out column) or more, raise inner_folds, give more "
-            "materials, or keep a member of the stack out of the protocol by `protocols`.",
-        )
-    return labels
-
-
-def inner_folds_of_holdout(
-    train: np.ndarray, together: np.ndarray, repeat: int, fold: int, folds: int
-) -> np.ndarray:
-    """Inner folds of the training rows of a holdout, whose single outer fold leaves none to merge.
-
-    Rows that the holdout divides together stay together. Rows that do not train take no part.
-
-    Args:
-        train: Rows that train, (n,).
-        together: Number of the group of each row, (n,).
-        repeat: Repeat of the protocol.
-        fold: The outer fold; -1 when every row trains.
-        folds: Number of inner folds.
-
-    Returns:
-        Inner fold of each row, (n,), 0 to folds - 1; -1 for rows that do not train.
-
-    Raises:
-        InputError: There are fewer groups of training rows than inner folds.
-    """
-    _, group, sizes = np.unique(together[train], return_inverse=True, return_counts=True)
-    if len(sizes) < folds:
-        raise InputError(
-            f"{len(sizes)} groups of training rows are too few for {folds} inner folds.",
-            key="recommended",
-            remedy="lower inner_folds, label more rows, or keep a member of the stack out of the protocol.",
-        )
-    labels = np.full(len(train), -1, dtype=np.int64)
-    labels[train] = balanced_folds(sizes[:, None], folds, np.random.default_rng(1000 * repeat + fold + 7))[
-        group
-    ]
-    return labels
+    keys, group = np.unique(np.concatenate(groups), return_inverse=True)
+    fold = np.empty(len(keys), dtype=np.int64)
+    fold[group] = np.concatenate(folds)
+    if min((fold != number).sum() for number in np.unique(fold[fold >= 0])) < count:
+        return None
+    tables_of_rows = np.split(group, np.cumsum([len(rows) for rows in groups])[:-1])
+    sizes = np.stack([np.bincount(rows, minlength=len(keys)) for rows in tables_of_rows], axis=1)
+    inner = np.empty(len(keys), dtype=np.int64)
+    for number in np.unique(fold):
+        rng = np.random.default_rng([seed, number + 1, 7])
+        inner[fold == number] = balanced_folds(sizes[fold == number], count, rng)
+    return [inner[rows] for rows in tables_of_rows]

@@ -1,8 +1,9 @@
-"""Members: the copies of a model, one a repeat, fold, inner fold and seed, and the rows each of them sees."""
+"""Members: the copies of a model, one a repeat, fold, pair of folds and seed, and the rows of each."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -25,11 +26,12 @@ class Members:
     Attributes:
         repeat: Repeat of the protocol, (members,).
         fold: Fold that is left out; -1 where every row trains, (members,).
-        inner: Inner fold that is left out as well; -1 for none, (members,).
+        inner: Other fold of a pair, or inner fold, that is left out as well; -1 for none, (members,).
         seed: Seed, counted from 0, (members,).
         train: Rows that train, (members, n).
-        validation: Rows left out: of the fold where ``inner`` is -1, else of the inner fold, (members, n).
+        validation: Rows left out and predicted; see `RowSplit.held_out`, (members, n).
         unlabelled: Rows whose inputs may be learned from, and whose labels may not, (members, n).
+        splits: How each repeat divides the rows, by its number.
     """
 
     repeat: np.ndarray
@@ -39,62 +41,65 @@ class Members:
     train: np.ndarray
     validation: np.ndarray
     unlabelled: np.ndarray
+    splits: Mapping[int, RowSplit] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.repeat)
 
     def __getitem__(self, index: np.ndarray) -> Members:
-        return Members(*(getattr(self, f.name)[index] for f in fields(self)))
+        arrays = {f.name: getattr(self, f.name)[index] for f in fields(self) if f.name != "splits"}
+        return replace(self, **arrays)
 
     @classmethod
-    def build(
-        cls,
-        folds: pd.DataFrame,
-        row_id: np.ndarray,
-        seeds: int,
-        inner_folds: int = 0,
-        outer_folds: int = 0,
-    ) -> Members:
+    def build(cls, splits: Sequence[RowSplit], seeds: int, stacked: bool = False) -> Members:
         """All members of one protocol.
 
         Members of fold -1 train on every row, also on those whose labels a holdout hides: they are the
-        predictor in use. Repeats split the rows again and need them once, so they are of repeat 0. With inner
-        folds there are members of every fold and inner fold of the protocol, also of those that no row of
-        the scale is in: a coarser scale that has rows there reads them.
+        predictor in use. Repeats split the rows again and need them once, so they are of repeat 0. Of a model
+        that serves a stack there are members of every fold, pair and inner fold of the protocol, also of
+        those that no row of the scale is in: a coarser scale that has rows there reads them.
 
         Args:
-            folds: Rows of one protocol of a folds table.
-            row_id: Rows of the scale in their order, (n,).
+            splits: How the repeats of the protocol divide the rows.
             seeds: Members a fold.
-            inner_folds: Number of inner folds; 0 for none.
-            outer_folds: Number of folds of the protocol, needed for inner ones; see `inner.count_folds`.
+            stacked: Whether a stack learns on rows held out inside the training rows.
 
         Raises:
-            InputError: The folds lack a row of the scale, or cannot be divided into inner ones.
+            InputError: There is no split, or the rows that train cannot be divided.
         """
         keys: list[tuple[int, int, int, int]] = []
         train: list[np.ndarray] = []
         validation: list[np.ndarray] = []
         unlabelled: list[np.ndarray] = []
-        for repeat in sorted(set(folds["repeat"].tolist())):
-            division = RowSplit.of(folds, repeat, row_id)
-            outer = range(outer_folds) if inner_folds else sorted(set(division.fold.tolist()) - {-1})
-            for fold in [*[-1] * (repeat == 0), *outer]:
-                rows_by_inner = [division.validation(fold)]
-                if inner_folds:
-                    inner, count = division.inner(fold, inner_folds, outer_folds)
-                    rows_by_inner += [inner == k for k in range(count)]
-                for k, held_out in enumerate(rows_by_inner, start=-1):
-                    for seed in range(seeds):
-                        keys.append((repeat, fold, k, seed))
-                        train.append(division.train(fold) & ~held_out)
-                        validation.append(held_out)
-                        unlabelled.append(division.unlabelled(fold))
+        for split in splits:
+            folds = range(split.folds) if stacked else sorted(set(split.fold.tolist()) - {-1})
+            members = [(-1, -1)] * (split.repeat == 0) + [(fold, -1) for fold in folds]
+            for fold, inner in members + (split.inner_members() if stacked else []):
+                trained = split.train(fold, inner)
+                if not trained.any():
+                    raise InputError(
+                        f"No row is left to train on without those of fold {fold} and of fold {inner}.",
+                        key="recommended",
+                        remedy="give more materials, or keep a member of the stack out of the protocol.",
+                    )
+                for seed in range(seeds):
+                    keys.append((split.repeat, fold, inner, seed))
+                    train.append(trained)
+                    validation.append(np.any([*split.held_out(fold, inner).values()], axis=0))
+                    unlabelled.append(split.unlabelled(fold))
         if not keys:
             raise InputError("The protocol has no folds.", remedy="check its name.")
-        repeats, folds_left_out, inners, numbers = np.array(keys).T
-        rows = (np.array(part) for part in (train, validation, unlabelled))
-        return cls(repeats, folds_left_out, inners, numbers, *rows)
+        repeats, left_out, inners, numbers = np.array(keys).T
+        return cls(
+            repeat=repeats,
+            fold=left_out,
+            inner=inners,
+            seed=numbers,
+            train=np.array(train),
+            validation=np.array(validation),
+            unlabelled=np.array(unlabelled),
+            splits={split.repeat: split for split in splits},
+        )
 
     def keys(self, root: int = 0) -> np.ndarray:
         """Random seed of each member, (members,): a function of what the member is, not of its place."""

@@ -26,7 +26,7 @@ class ParentLatents:
     Attributes:
         repeat: Repeat of each parent member, (parents,).
         fold: Fold that it did not see, (parents,); -1 if it saw all rows.
-        inner: Inner fold that it did not see either, (parents,); -1 for none.
+        inner: Other fold of a pair, or inner fold, that it did not see either, (parents,); -1 for none.
         seed: Its seed, (parents,).
         values: (parents, n, width).
     """
@@ -40,12 +40,12 @@ class ParentLatents:
     def of(self, repeat: np.ndarray, fold: np.ndarray, inner: np.ndarray, seed: np.ndarray) -> np.ndarray:
         """Index of the parent member that each child member reads, (members,).
 
-        The one of the same repeat, fold, inner fold and seed, the seed counted modulo the parent's seeds. A
-        parent whose protocol does not split these rows has no such repeat and fold: then its members trained
-        on every row.
+        The one of the same repeat, fold, other or inner fold and seed, the seed counted modulo the parent's
+        seeds. A parent whose protocol does not split these rows has no such repeat and fold: then its members
+        trained on every row.
 
         Raises:
-            InputError: The parent has neither, or left out the fold and not the inner fold: its member would
+            InputError: The parent has neither, or left out the fold and not the other one: its member would
                 have seen what the child's holds out.
         """
         indices = np.empty(len(repeat), dtype=np.int64)
@@ -59,9 +59,9 @@ class ParentLatents:
             )
             if not len(pool) and knows_fold:
                 raise InputError(
-                    f"The parent's latents have members for repeat {r}, fold {f}, none for inner fold {k}.",
-                    remedy="train the parent on the inner folds of this scale and propagate it again; where "
-                    "its protocol of this name has too few folds for them, lower inner_folds.",
+                    f"The parent's latents have members for repeat {r}, fold {f}, none without {k} too.",
+                    remedy="give the protocol as many folds, and inner folds, at the parent as at the child, "
+                    "and run the study again.",
                 )
             if not len(pool):
                 raise InputError(

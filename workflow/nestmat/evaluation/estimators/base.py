@@ -66,13 +66,13 @@ class BaselineKind:
         return StandardScaler()
 
     def regressor_from(self, fitted: Any, seed: int) -> Any:
-        """An unfitted estimator of numbers for some of the rows that ``fitted`` was fitted to.
+        """An unfitted estimator of numbers for the rows that ``fitted`` was fitted to and further ones.
 
-        A kind that searches spares the search here: it starts where ``fitted`` ended, or keeps what it
-        chose. The rows that are predicted take no part in either fit.
+        A kind that searches spares the search here and keeps what it chose. The rows that are predicted take
+        no part in either fit.
 
         Args:
-            fitted: A regressor of this kind, fitted to all training rows of a fold.
+            fitted: A regressor of this kind, fitted to some of the rows that are fitted now.
             seed: Seed of all that is random.
         """
         return self.regressor(seed)
@@ -138,7 +138,7 @@ class BaselineKind:
             y: Targets, (n,); of a class 0 or 1.
             seed: Seed of all that is random.
             classes: Whether the target is a class.
-            start: What `fit` returned for these and further rows, see `regressor_from`; its transform of the
+            start: What `fit` returned for some of these rows, see `regressor_from`; its transform of the
                 target is kept.
             transform: What is learned of numbers. Of their logarithms the prediction is the median.
 

@@ -45,7 +45,9 @@ class Forest(BaselineKind):
         leaves = [tree.apply(rows) for tree in trees]
         means = [tree.value[leaf, 0, 0] for tree, leaf in zip(trees, leaves, strict=True)]
         within = [tree.impurity[leaf] for tree, leaf in zip(trees, leaves, strict=True)]
-        return np.mean(means, axis=0), np.sqrt(np.var(means, axis=0) + np.mean(within, axis=0))
+        # The variance in a leaf of like labels is a rounding error, of either sign.
+        variance = np.var(means, axis=0) + np.maximum(np.mean(within, axis=0), 0.0)
+        return np.mean(means, axis=0), np.sqrt(variance)
 
     def regression_options(self, seed: int) -> dict[str, Any]:
         """Arguments of a forest of numbers."""

@@ -60,13 +60,6 @@ class GaussianProcess(BaselineKind):
     optimizer: Literal["l-bfgs-b"] | None = "l-bfgs-b"
 
     def regressor(self, seed: int) -> Any:  # noqa: D102
-        return self._process(seed)
-
-    def regressor_from(self, fitted: Any, seed: int) -> Any:
-        """From the parameters of the kernel for all training rows, from which it converges in few steps."""
-        return self._process(seed, fitted[-1].theta_)
-
-    def _process(self, seed: int, start: Numbers | None = None) -> Any:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
@@ -74,7 +67,7 @@ class GaussianProcess(BaselineKind):
 
         prior_spread = np.inf if self.prior_spread is None else self.prior_spread
         process = MaternProcess(
-            self.nu, prior_spread, self.max_iter, start, self.kernel_rows, self.rows, random_state=seed
+            self.nu, prior_spread, self.max_iter, self.kernel_rows, self.rows, random_state=seed
         )
         return make_pipeline(StandardScaler(), process)
 

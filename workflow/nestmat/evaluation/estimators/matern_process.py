@@ -75,7 +75,6 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         nu: Smoothness: 0.5, 1.5, 2.5 or infinity.
         prior_spread: Spread of log(length / sqrt(inputs)) in the prior; infinite for none.
         max_iter: Iterations of L-BFGS.
-        start: Hyper-parameters (log variance, log lengths, log noise variance) to start from.
         kernel_rows: Most rows, drawn at random, that the hyper-parameters are fitted to; all by default.
         rows: Most rows, drawn at random, that the process is conditioned on; all by default.
         random_state: Seed of the rows that are drawn.
@@ -86,12 +85,11 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         nu: float = 2.5,
         prior_spread: float = np.inf,
         max_iter: int = 100,
-        start: np.ndarray | None = None,
         kernel_rows: int | None = None,
         rows: int | None = None,
         random_state: int = 0,
     ):
-        self.nu, self.prior_spread, self.max_iter, self.start = nu, prior_spread, max_iter, start
+        self.nu, self.prior_spread, self.max_iter = nu, prior_spread, max_iter
         self.kernel_rows, self.rows, self.random_state = kernel_rows, rows, random_state
 
     def _objective(self, theta: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
@@ -134,9 +132,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         self.offset_, self.scale_ = y.mean(), y.std() or 1.0
         target = (y - self.offset_) / self.scale_
         inputs = x.shape[1]
-        start = self.start
-        if start is None:
-            start = np.concatenate([[0.0], np.full(inputs, 0.5 * np.log(inputs)), [np.log(0.05)]])
+        start = np.concatenate([[0.0], np.full(inputs, 0.5 * np.log(inputs)), [np.log(0.05)]])
         bounds = [(-7.0, 7.0), *[(-5.0, 9.0)] * inputs, (np.log(1e-6), np.log(2.0))]
         optimum = minimize(
             self._objective,

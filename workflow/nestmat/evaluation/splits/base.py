@@ -78,13 +78,18 @@ class Division:
     Attributes:
         fold: Fold that validates each row, (n,); -1 where none does.
         role: labelled, unlabelled or unused, (n,), or one for all rows.
-        together: Number of the group that is divided as a whole, (n,), where inner folds divide the training
-            rows anew; -1 where they follow from the folds.
+        together: Key of the group of each row, (n,), which is in one fold, and which inner folds keep whole;
+            None where each row is a group.
     """
 
     fold: NDArray[np.int64]
     role: NDArray[Any] | str = LABELLED
-    together: NDArray[np.int64] | int = -1
+    together: NDArray[Any] | None = None
+
+    @property
+    def groups(self) -> NDArray[Any]:
+        """Key of the group of each row, (n,)."""
+        return np.arange(len(self.fold)) if self.together is None else self.together
 
 
 @dataclass(frozen=True)
@@ -108,8 +113,6 @@ class SplitKind(ABC):
     """Template of the sentence in the report, of ``split``, ``target`` and ``seeds``: ``(seed 0)``."""
     is_shared: ClassVar[bool] = False
     """Whether all scales that have the split are divided at once, so that no material is in two folds."""
-    divides_training_rows: ClassVar[bool] = False
-    """Whether inner folds divide the training rows anew, since there is no other fold to make them of."""
     leaves_levels_out: ClassVar[bool] = False
     """Whether each fold is a level of `fold_column` that is extrapolated to; comparisons resample levels."""
 

@@ -42,7 +42,8 @@ class Column(SplitKind):
             InputError: The features lack the column, or it states one fold only, or not that of every row.
         """
         stated = stated_folds(rows, self.column)
-        return Division(fold_numbers(stated, order_folds(stated)))
+        together = rows.frame.groupby([self.column, "material"], sort=False).ngroup()
+        return Division(fold_numbers(stated, order_folds(stated)), together=together.to_numpy())
 
 
 def stated_folds(rows: ScaleRows, column: str) -> np.ndarray:
@@ -71,7 +72,7 @@ def stated_folds(rows: ScaleRows, column: str) -> np.ndarray:
             file=rows.file,
             column=column,
             value=next(iter(values), None),
-            remedy="state two folds or more; three to learn the weights of a stack.",
+            remedy="state two folds or more.",
         )
     return stated
 

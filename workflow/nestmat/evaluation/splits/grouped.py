@@ -28,4 +28,5 @@ class Grouped(FoldsByNumber):
     def divide(self, rows: ScaleRows, seed: int) -> Division:  # noqa: D102
         names, group, sizes = np.unique(rows.texts("group"), return_inverse=True, return_counts=True)
         rows.require(self.folds, len(names), "groups")
-        return Division(balanced_folds(sizes[:, None], self.folds, np.random.default_rng(seed))[group])
+        fold = balanced_folds(sizes[:, None], self.folds, np.random.default_rng(seed))[group]
+        return Division(fold, together=group)

@@ -48,7 +48,6 @@ class Holdout(SplitKind):
         "{% endif %}{% elif split.hidden %}; {{ (split.hidden * (1 - split.unused)) | format_percent }} of "
         "the others are seen without their label, by models that can learn so{% endif %} {{ seeds }}."
     )
-    divides_training_rows: ClassVar[bool] = True
 
     test: float = field(metadata={"gt": 0, "lt": 1})
     hidden: float = field(default=0.0, metadata={"ge": 0, "lt": 1})

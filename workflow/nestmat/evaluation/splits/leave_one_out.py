@@ -39,4 +39,5 @@ class LeaveOneOut(SplitKind):
             raise InputError(
                 f"Column {self.column!r} has one level only: nothing is left to train on.", file=rows.file
             )
-        return Division(fold)
+        together = rows.frame.groupby([self.column, "material"], sort=False).ngroup()
+        return Division(fold, together=together.to_numpy())

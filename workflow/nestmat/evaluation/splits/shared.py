@@ -36,7 +36,8 @@ class Shared(FoldsByNumber):
         materials = [rows.texts("material") for rows in scales]
         for rows, names in zip(scales, materials, strict=True):
             rows.require(self.folds, len(np.unique(names)), "materials")
-        return [Division(fold) for fold in shared_folds(materials, self.folds, seed)]
+        folds = shared_folds(materials, self.folds, seed)
+        return [Division(fold, together=names) for fold, names in zip(folds, materials, strict=True)]
 
 
 def shared_folds(materials: Sequence[np.ndarray], folds: int, seed: int) -> list[np.ndarray]:

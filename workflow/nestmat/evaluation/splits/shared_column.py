@@ -61,4 +61,7 @@ class SharedColumn(Column):
                         remedy="put each material into one fold, or divide one scale by kind: column.",
                     )
         folds = order_folds(stated[0].tolist())
-        return [Division(fold_numbers(values, folds)) for values in stated]
+        return [
+            Division(fold_numbers(values, folds), together=rows.texts("material"))
+            for rows, values in zip(scales, stated, strict=True)
+        ]
