@@ -50,21 +50,18 @@ def test_a_loss_of_positive_numbers_is_given_positive_numbers():
     assert r2_score(np.log(y[60:]), np.log(mean)) > 0.7
 
 
-@pytest.mark.parametrize("name", ["nusvr", "xgboost", "gaussian_process"])
+@pytest.mark.parametrize("name", ["nusvr", "xgboost"])
 def test_a_fit_from_another_keeps_its_parameters(name):
     kind = BASELINES[name]()
     rng = np.random.default_rng(1)
     x = rng.normal(size=(60, 2))
     y = np.sin(x[:, 0]) + 0.1 * rng.normal(size=60)
-    model = kind.fit(x, y, seed=0)
-    again = kind.fit(x[:50], y[:50], seed=0, start=model)
+    model = kind.fit(x[:50], y[:50], seed=0)
+    again = kind.fit(x, y, seed=0, start=model)
     searched, kept = (m.regressor_[-1] for m in (model, again))
-    if name == "gaussian_process":
-        assert kept.n_iter_ < searched.n_iter_
-    else:
-        parameters = kept.get_params()
-        assert searched.best_params_ == {key: parameters[key] for key in searched.best_params_}
-        assert not hasattr(kept, "best_params_")
+    parameters = kept.get_params()
+    assert searched.best_params_ == {key: parameters[key] for key in searched.best_params_}
+    assert not hasattr(kept, "best_params_")
 
 
 def test_the_spread_of_a_forest_is_that_of_the_labels_in_its_leaves():
