@@ -33,7 +33,8 @@ class ModelCards(Section):
             for protocol in (scale.runs(RECOMMENDED) if scale.recommended else [])
         ]
         weights = [f"models/{key}.{ending}" for key in keys for ending in ("json", "safetensors")]
-        return [f"features/{name}.parquet", *weights, *stacks]
+        metrics = [f"metrics/{name}.parquet"] if stacks else []
+        return [f"features/{name}.parquet", *weights, *stacks, *metrics]
 
     def numbers(self, source: Source, name: str) -> dict[str, Any]:
         """Every model of the scale."""
@@ -104,7 +105,7 @@ def measured_seconds(benchmark: Path) -> float | None:
 
 
 def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
-    """Mean weights of the recommended predictor over the folds of each protocol.
+    """Mean weights of the recommended predictor over the folds of each protocol, and errors of its members.
 
     Args:
         source: The study and its results.
@@ -121,7 +122,10 @@ def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
         combinations = json.loads(file.read_text(encoding="utf-8"))["combinations"]
         for target in labels.config.targets:
             of_target = [c for c in combinations if c["target"] == target and c["fold"] >= 0]
-            weights = pd.DataFrame([combination["weights"] for combination in of_target])
+            weights, inner_errors = (
+                pd.DataFrame([combination[key] for combination in of_target])
+                for key in ("weights", "inner_error")
+            )
             rows.append(
                 {
                     "protocol": labels.protocol(protocol),
@@ -135,6 +139,28 @@ def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
                         }
                         for model in recommended.stack
                     ],
+                    "errors": [
+                        {
+                            "label": labels.model(RECOMMENDED if model == "stack" else model),
+                            "inner": inner_errors[model].mean(),
+                            "outer": validation_error(source, labels, protocol, target, model),
+                        }
+                        for model in inner_errors
+                    ],
                 }
             )
     return rows
+
+
+def validation_error(source: Source, labels: Labels, protocol: str, target: str, member: str) -> float:
+    """Mean error of a member of a stack, or of the ``stack``, on validation rows: of a class the Brier score."""
+    summary = source.summary(labels.scale)
+    model = RECOMMENDED if member == "stack" else member
+    rows = summary[
+        (summary["protocol"] == protocol)
+        & (summary["model"] == model)
+        & (summary["target"] == target)
+        & (summary["split"] == "validation")
+        & summary["metric"].isin(["mae", "brier"])
+    ]
+    return float(rows["mean"].iloc[0])
