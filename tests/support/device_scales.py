@@ -200,6 +200,7 @@ def _write_stack(root: Path, config: Study, scale: str, protocol: str) -> None:
             "repeat": 0,
             "fold": fold,
             "weights": dict(zip(recommended.stack, (0.4 + 0.01 * fold, 0.6 - 0.01 * fold), strict=True)),
+            "inner_error": dict(zip([*recommended.stack, "stack"], (0.3, 0.25, 0.2), strict=True)),
         }
         for fold in range(-1, 5)
     ]

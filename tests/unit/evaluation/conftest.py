@@ -30,7 +30,8 @@ def scale(tmp_path: Path):
             tmp_path / "features.parquet", frame, {"a": ["a0", "a1"], "b": ["b0", "b1"]}, ["y", "v"]
         )
         folds = tmp_path / "folds.parquet"
-        splits = {"s": {"plain": {"kind": "kfold", "folds": 4, "seed": 1, "repeats": [5]}}}
+        plain = {"kind": "kfold", "folds": 4, "seed": 1, "repeats": [5]}
+        splits = {"s": {"plain": plain, "halves": {"kind": "shared", "folds": 2}}}
         assign_folds({"s": features}, {"s": folds}, {"folds": 3}, splits, {"s": ["y", "v"]})
         return features, folds
 

@@ -54,7 +54,7 @@ def test_the_held_out_residual_stands_for_a_missing_spread(scale, tmp_path):
     np.testing.assert_allclose(one["std"], residual)
 
 
-@pytest.mark.parametrize("protocol", ["plain", "strict"])
+@pytest.mark.parametrize("protocol", ["plain", "strict", "halves"])
 def test_labels_of_a_fold_do_not_leak(scale, tmp_path, protocol):
     def run(change=None):
         features, folds = scale(change)

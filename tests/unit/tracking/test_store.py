@@ -65,7 +65,7 @@ def _folds(path):
             "inner": -1,
         }
     )
-    tables.write(path, frame, tables.FOLDS)
+    tables.write(path, frame, tables.FOLDS, {"folds": {"strict": 2}})
 
 
 def _metrics(path, scale, models):
