@@ -153,7 +153,7 @@ def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
 
 
 def validation_error(source: Source, labels: Labels, protocol: str, target: str, member: str) -> float:
-    """Mean error of a member of a stack, or of the ``stack``, on validation rows: of a class the Brier score."""
+    """Error of a member of a stack, or of the ``stack``, on validation rows: of a class the Brier score."""
     summary = source.summary(labels.scale)
     model = RECOMMENDED if member == "stack" else member
     rows = summary[
