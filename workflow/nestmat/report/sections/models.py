@@ -145,7 +145,7 @@ def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
                             "inner": inner_errors[model].mean(),
                             "outer": validation_error(source, labels, protocol, target, model),
                         }
-                        for model in inner_errors
+                        for model in map(str, inner_errors)
                     ],
                 }
             )
