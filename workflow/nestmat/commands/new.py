@@ -180,14 +180,14 @@ def _require(column: str, headers: Collection[str], data: Path) -> None:
 
 def _check_folds(header: _Header, cells: Sequence[str], data: Path) -> None:
     """Check that every cell states one of some folds."""
-    if header.empty or len(set(cells)) < 3:
+    if header.empty or len(set(cells)) < 2:
         raise InputError(
             f"The column leaves the fold of {header.empty} rows open."
             if header.empty
-            else f"The column states {len(set(cells))} folds, and the weights of the predictor need three.",
+            else "The column states one fold only: nothing is left to train on.",
             file=data,
             column=header.name,
-            remedy="state one of three folds or more in every row, or leave --folds out.",
+            remedy="state one of two folds or more in every row, or leave --folds out.",
         )
 
 
