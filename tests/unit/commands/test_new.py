@@ -92,7 +92,7 @@ def test_a_column_states_the_folds(study_of):
 
 
 @pytest.mark.parametrize(
-    ("folds", "message"), [([0, 1] * 20, "states 2 folds"), ([0, 1, 2, None] * 10, "fold of 10 rows open")]
+    ("folds", "message"), [([1] * 40, "states one fold only"), ([0, 1, 2, None] * 10, "fold of 10 rows open")]
 )
 def test_a_column_that_states_no_folds_is_named(study_of, folds, message):
     with pytest.raises(InputError, match=message):
