@@ -13,8 +13,8 @@ from support.warm_python import WarmPython
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Serve programs from one warm Python to all workers."""
-    if not hasattr(config, "workerinput"):
+    """Serve programs from one warm Python to all workers, where the system can wait for its forks."""
+    if not hasattr(config, "workerinput") and hasattr(os, "pidfd_open"):
         config.add_cleanup(WarmPython().stop)
 
 

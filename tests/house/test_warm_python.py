@@ -12,6 +12,8 @@ from nestmat.paths import ROOT
 from support import running
 from support.warm_python import WARM_PYTHON
 
+pytestmark = pytest.mark.skipif(WARM_PYTHON not in os.environ, reason="needs a system with pidfd_open")
+
 PROGRAM = """
 import os, sys
 import {module}

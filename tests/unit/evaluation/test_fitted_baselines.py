@@ -66,13 +66,18 @@ def archive(path, kind: str = "ridge") -> dict[str, Baseline]:
     return {"b": baseline}
 
 
-@pytest.mark.parametrize("classes", [False, True])
-@pytest.mark.parametrize("name", sorted(BASELINES))
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [
+        (name, classes)
+        for name in sorted(BASELINES)
+        for classes in (False, True)
+        if BASELINES[name].predicts(classes)
+    ],
+)
 def test_every_kind_predicts_the_same_after_reading(name, classes, tmp_path):
     baseline = baseline_of(name)
     kind = baseline.build()
-    if not kind.predicts(classes):
-        pytest.skip(f"{name} does not predict {'classes' if classes else 'numbers'}")
     model, path = fitted(baseline, classes), tmp_path / "b.zip"
     write_fits(path, {"b": baseline}, {("b", "y"): dump_fit(baseline, model)})
     again = read_fits(path, {"b": baseline})["b"]["y"]
