@@ -2,8 +2,8 @@
 
 Every scaler and every hyper-parameter is fitted on the training rows of a member. A predicted standard
 deviation is the model's own (Gaussian process), the spread of the labels in the leaves of a forest, and for
-all others the root-mean-square residual of predictions held out inside the training rows, where three folds
-or more make that possible. Of a target with classes the probability is predicted, without a standard
+all others the root-mean-square residual of predictions held out inside the training rows, where there are
+rows enough to divide them. Of a target with classes the probability is predicted, without a standard
 deviation.
 """
 
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 ROWS = 5000
 """New rows that are predicted at once, to bound the memory."""
 SEED = 0
-"""Seed of forests, boosting and inner folds: a protocol repeats itself with other folds, not other seeds."""
+"""Seed of forests and boosting: a protocol repeats itself with other folds, not other seeds."""
 
 
 @dataclass(frozen=True)

@@ -82,10 +82,8 @@ def _deal_inner_folds(
     if max(int(division.fold.max()) for division in divisions) + 1 >= FEWEST_FOLDS_OF_PAIRS:
         return inner, 0
     trains = [(division.fold >= 0) | (np.asarray(division.role) == LABELLED) for division in divisions]
-    groups, folds = (
-        [values[rows] for values, rows in zip(arrays, trains, strict=True)]
-        for arrays in ([division.groups for division in divisions], [division.fold for division in divisions])
-    )
+    groups = [division.groups[rows] for division, rows in zip(divisions, trains, strict=True)]
+    folds = [division.fold[rows] for division, rows in zip(divisions, trains, strict=True)]
     dealt = deal_inner_folds(groups, folds, protocol.inner_folds, seed)
     if dealt is None:
         return inner, 0
