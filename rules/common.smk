@@ -4,7 +4,7 @@
 # code(script) are the library modules that a script depends on, code_of(registry, kinds) those of the kinds that a job
 # uses.
 from nestmat.data.generator_registry import GENERATORS as DATASET_GENERATORS
-from nestmat.data.targets import check_classes
+from nestmat.data.targets import check_classes, check_weighted_fits
 from nestmat.design.judges.registry import JUDGES
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.splits.registry import SPLITS
@@ -18,6 +18,7 @@ from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.methods.registry import METHODS
 
 check_classes(STUDY, "the configuration")
+check_weighted_fits(STUDY, "the configuration")
 SETTINGS = excerpts.settings(STUDY)
 DATASETS, SCALES, PROBLEMS = SETTINGS["datasets"], SETTINGS["scales"], SETTINGS["search"]
 SPLIT_FILES = kind_files(SPLITS, STUDY.split_kinds)

@@ -62,6 +62,7 @@ def new(arguments: argparse.Namespace) -> None:
         targets=arguments.target,
         features=[name.strip() for name in features] if features else None,
         folds=arguments.folds,
+        weights=arguments.weights,
     )
     print(f"Wrote {output}. Look through it, then:")
     print(f"  nestmat validate {output}")
@@ -260,8 +261,9 @@ def _add_study_commands(commands: _Commands) -> None:
         "--target",
         required=True,
         action="append",
-        metavar="COLUMN[:UNIT]",
-        help="column to predict, with its unit, as in gap:eV; repeat for more",
+        metavar="COLUMN[:UNIT[:COLUMN]]",
+        help="column to predict, with its unit and the column of its standard uncertainties, as in gap:eV or "
+        "gap:eV:gap_error; repeat for more",
     )
     command.add_argument(
         "--features", metavar="A,B,C", help="columns to learn from; by default all numbers and categories"
@@ -269,6 +271,7 @@ def _add_study_commands(commands: _Commands) -> None:
     command.add_argument(
         "--folds", help="column of your own folds; by default materials are divided at random"
     )
+    command.add_argument("--weights", help="column of how much each row counts in training")
     command.add_argument("--output", help="file to write, by default NAME.yaml here; never overwritten")
 
     command = commands.add("report", report)

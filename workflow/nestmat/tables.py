@@ -35,10 +35,12 @@ class Column:
     Attributes:
         dtype: One of string, int64, int32, float64, float32, bool.
         unit: Unit as printed on an axis; empty for a count, a key or a pure number.
-        role: What the column is for: key, feature, target, category, site_fraction or empty.
+        role: What the column is for: key, feature, target, category, site_fraction, weight, uncertainty or
+            empty.
         block: Features only: the block of the scale that the column belongs to.
         description: One line for a reader of the file.
         uncertainty: Known standard uncertainty of the values, in their unit.
+        uncertainty_column: Column that holds the standard uncertainty of each value; empty where none does.
         classes: Names of the classes that the numbers 0, 1, .. of the column stand for.
     """
 
@@ -48,6 +50,7 @@ class Column:
     block: str = ""
     description: str = ""
     uncertainty: float | None = None
+    uncertainty_column: str = ""
     classes: tuple[str, ...] = ()
 
 
@@ -151,6 +154,7 @@ def write(
             "block": column.block,
             "description": column.description,
             "uncertainty": "" if column.uncertainty is None else repr(column.uncertainty),
+            "uncertainty_column": column.uncertainty_column,
             "classes": json.dumps(column.classes) if column.classes else "",
         }
         fields.append(pa.field(name, kind, metadata={k: v for k, v in metadata.items() if v}))

@@ -12,6 +12,7 @@ import yaml
 from jinja2 import Environment
 
 from nestmat.commands.new_inputs import Materials, choose_blocks
+from nestmat.commands.new_targets import parse_target
 from nestmat.config.loading import study_from
 from nestmat.data.cells import text_rows
 from nestmat.data.registry import closest
@@ -57,6 +58,7 @@ def write_study(
     formula: str | None = None,
     features: Sequence[str] | None = None,
     folds: str | None = None,
+    weights: str | None = None,
 ) -> None:
     """Write a commented study of one scale for a table.
 
@@ -64,10 +66,12 @@ def write_study(
         output: YAML file to write.
         name: Name of the study.
         data: CSV file with a header line, or Parquet file by its suffix ``.parquet``.
-        targets: Columns to predict, each with its unit after a colon if it has one: ``gap:eV``.
+        targets: Columns to predict, each with its unit after a colon if it has one, and after another the
+            column of its standard uncertainties: ``gap``, ``gap:eV``, ``gap:eV:gap_error``.
         formula: Column of the chemical formula, if there is one.
         features: Columns to learn from; by default every number and category that is no target.
         folds: Column that states the fold of each material; by default materials are divided at random.
+        weights: Column that states how much each row counts in training; by default all count alike.
 
     Raises:
         InputError: The output exists, the file has no such column or no numbers in it, there is nothing to
@@ -83,26 +87,26 @@ def write_study(
     materials = None if formula is None else Materials.of(cells[formula])
     reserved = _RESERVED | _BLOCKS | (materials.columns if materials else set())
     headers = {name: _header(name, column, reserved) for name, column in cells.items()}
-    units = dict(_target(text, headers) for text in targets)
+    parsed = [parse_target(text, headers) for text in targets]
+    units = {target.column: target.unit for target in parsed}
+    uncertainties = {target.column: target.uncertainty for target in parsed if target.uncertainty}
+    for column in [*uncertainties.values(), *([weights] if weights else [])]:
+        _require(column, headers, data)
+        _require_numbers(headers[column], cells[column], data, "how much rows count")
     for target in units:
         _require(target, headers, data)
-        if headers[target].kind != "number":
-            raise InputError(
-                "The target has cells that are not numbers.",
-                file=data,
-                column=target,
-                value=_first_text(cells[target]),
-                remedy="correct the cell, or choose another target.",
-            )
+        _require_numbers(headers[target], cells[target], data, "the target")
     if folds is not None:
         _require(folds, headers, data)
         _check_folds(headers[folds], cells[folds], data)
-    chosen = _features(headers, features, [*units, formula, folds], data)
+    used = [*units, *uncertainties.values(), formula, folds, weights]
+    chosen = _features(headers, features, used, data)
     if not chosen and formula is None:
         raise InputError(
             "The table has no column to learn from.", file=data, remedy="give --formula, --features, or both."
         )
-    text = _render(name, data, headers, cells, chosen, units, formula, materials, folds)
+    choice = _Choice(headers, chosen, units, uncertainties, folds, weights)
+    text = _render(name, data, choice, len(cells[next(iter(cells))]), formula, materials)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
 
@@ -160,14 +164,6 @@ def _first_text(cells: Sequence[str]) -> str | None:
     return next((cell for cell in cells if cell and not _is_number(cell)), None)
 
 
-def _target(text: str, headers: Mapping[str, _Header]) -> tuple[str, str]:
-    """A target and its unit; the whole text where a column has a colon in its name."""
-    if text in headers:
-        return text, ""
-    column, _, unit = text.rpartition(":")
-    return (column, unit) if column in headers else (text, "")
-
-
 def _require(column: str, headers: Collection[str], data: Path) -> None:
     if column not in headers:
         raise InputError(
@@ -175,6 +171,17 @@ def _require(column: str, headers: Collection[str], data: Path) -> None:
             file=data,
             column=column,
             remedy=f"the file has {', '.join(headers)}.",
+        )
+
+
+def _require_numbers(header: _Header, cells: Sequence[str], data: Path, use: str) -> None:
+    if header.kind != "number":
+        raise InputError(
+            f"The column states {use}, and has cells that are not numbers.",
+            file=data,
+            column=header.name,
+            value=_first_text(cells),
+            remedy="correct the cell, or choose another column.",
         )
 
 
@@ -201,7 +208,8 @@ def _features(
         _require(column, headers, data)
         if column in excluded:
             raise InputError(
-                "The column cannot be a feature: it is the formula, a target or that of the folds.",
+                "The column cannot be a feature: it is the formula, a target, or that of folds, weights or "
+                "uncertainties.",
                 file=data,
                 column=column,
                 remedy="leave it out of --features.",
@@ -228,12 +236,61 @@ def _third_baseline(classes: Collection[bool]) -> list[str]:
     return [] if any(classes) else ["gaussian_process"]
 
 
-def _column(header: _Header, unit: str | None) -> dict[str, Any]:
-    """What the template writes of a column; a target has a unit, if an empty one."""
+@dataclass(frozen=True)
+class _Choice:
+    """What the columns of the file are used for.
+
+    Attributes:
+        headers: Columns of the file, by name.
+        features: Columns to learn from.
+        units: Unit of each target, by its column.
+        uncertainties: Column of standard uncertainties, by the column of the target.
+        folds: Column of folds.
+        weights: Column of weights.
+    """
+
+    headers: Mapping[str, _Header]
+    features: Sequence[_Header]
+    units: Mapping[str, str]
+    uncertainties: Mapping[str, str]
+    folds: str | None
+    weights: str | None
+
+    def key(self, column: str | None) -> str | None:
+        """Name of a column in the study."""
+        return None if column is None else self.headers[column].key
+
+    @property
+    def classes(self) -> dict[str, bool]:
+        """Whether each target is a class, by its name in the study."""
+        return {
+            self.headers[target].key: _is_class(self.headers[target], unit)
+            for target, unit in self.units.items()
+        }
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """What the template writes of each column."""
+        columns = [self._target(self.headers[target], unit) for target, unit in self.units.items()]
+        columns += [_column(header) for header in self.features]
+        further = dict.fromkeys([*self.uncertainties.values(), *([self.weights] if self.weights else [])])
+        columns += [_column(self.headers[column]) for column in further]
+        if self.folds is not None:
+            columns.append(_column(replace(self.headers[self.folds], kind="category")))
+        return columns
+
+    def _target(self, header: _Header, unit: str) -> dict[str, Any]:
+        own: dict[str, Any] = {"unit": unit} if unit else {}
+        own |= {"classes": ["0", "1"]} if _is_class(header, unit) else {}
+        uncertainty = self.key(self.uncertainties.get(header.name))
+        own |= {"uncertainty": uncertainty} if uncertainty else {}
+        return _column(header, {**own, "label": True})
+
+
+def _column(header: _Header, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the template writes of a column, with settings of its own."""
     settings: dict[str, Any] = {"kind": header.kind} if header.kind != "number" else {}
-    settings |= {"unit": unit} if unit else {}
-    settings |= {"classes": ["0", "1"]} if unit is not None and _is_class(header, unit) else {}
-    settings |= {"label": True} if unit is not None else {}
+    settings |= own or {}
     settings |= {"header": header.name} if header.key != header.name else {}
     return {"key": header.key, "settings": settings, "empty": header.empty}
 
@@ -247,41 +304,29 @@ def _flow(value: Any) -> str:
 
 
 def _render(
-    name: str,
-    data: Path,
-    headers: dict[str, _Header],
-    cells: dict[str, list[str]],
-    features: Sequence[_Header],
-    units: dict[str, str],
-    formula: str | None,
-    materials: Materials | None,
-    folds: str | None,
+    name: str, data: Path, choice: _Choice, rows: int, formula: str | None, materials: Materials | None
 ) -> str:
     """Text of the study."""
-    rows = len(next(iter(cells.values())))
     blocks = choose_blocks(
-        [header.key for header in features if header.kind == "number"],
-        [header.key for header in features if header.kind == "category"],
+        [header.key for header in choice.features if header.kind == "number"],
+        [header.key for header in choice.features if header.kind == "category"],
         materials,
     )
-    classes = {target: _is_class(headers[target], unit) for target, unit in units.items()}
+    classes = choice.classes
     environment = Environment(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
     environment.filters["flow"] = _flow
-    columns = [_column(headers[target], unit) for target, unit in units.items()]
-    columns += [_column(header, None) for header in features]
-    if folds is not None:
-        columns.append(_column(replace(headers[folds], kind="category"), None))
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         file=data,
-        units=list(units),
+        units=list(choice.units),
         formula=formula,
-        columns=columns,
+        columns=choice.columns,
         folds=5 if rows >= _FEW_ROWS else 3,
-        fold_column=None if folds is None else headers[folds].key,
-        targets={headers[target].key: is_class for target, is_class in classes.items()},
+        fold_column=choice.key(choice.folds),
+        weights=choice.key(choice.weights),
+        targets=classes,
         has_numbers=not all(classes.values()),
         has_classes=any(classes.values()),
         transform="" if all(classes.values()) else ", transform: chosen",

@@ -21,7 +21,7 @@ from nestmat.config.study import Study
 from nestmat.data.generated import write_generated
 from nestmat.data.reading import read
 from nestmat.data.registry import closest, resolve
-from nestmat.data.targets import check_classes
+from nestmat.data.targets import check_classes, check_weighted_fits
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 from nestmat.training.inner_folds import inner_members
@@ -60,6 +60,7 @@ def check_columns(study: Study, file: str | Path | None = None) -> None:
                 )
         _check_formula(name, scale, spec, file)
     check_classes(study, file)
+    check_weighted_fits(study, file)
 
 
 def _uses(study: Study, name: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:

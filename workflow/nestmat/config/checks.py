@@ -92,11 +92,28 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
     for pair in scale.compare:
         for member in pair:
             _need(member, scale.models, f"{key}.compare")
+    _check_told_targets(name, scales)
     _check_explained(key, scale)
     if scale.device_physics:
         _check_device_physics(f"{key}.device_physics", scale.device_physics, scale, datasets)
     if scale.pool:
         _check_pool(f"{key}.pool", scale.pool, name, scales)
+
+
+def _check_told_targets(name: str, scales: Scales) -> None:
+    """Check that no target of a scale is an input of a finer one that it reads, which would tell it."""
+    scale = scales[name]
+    for parent in sorted(ancestors(scales, name)):
+        if scale.parent_features == "material" and scales[parent].dataset != scale.dataset:
+            # Looked up in another table, where the same name can be another quantity.
+            continue
+        for block, config in scales[parent].features.items():
+            if told := sorted(set(config.build().copied_columns) & set(scale.targets)):
+                raise ValueError(
+                    f"scales.{parent}.features.{block}: The column {told[0]!r} is a target of {name!r}, and "
+                    f"the latents of {parent!r} would tell it; take it out, or rename it where it is another "
+                    "quantity"
+                )
 
 
 def _check_model(key: str, name: str, model: ScaleModelSpec, scale: Scale, scales: Scales) -> None:

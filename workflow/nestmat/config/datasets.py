@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -46,14 +46,14 @@ class ColumnSpec(Part):
             "the targets of a study are labels in any case."
         ),
     )
-    uncertainty: float | None = Field(
+    uncertainty: Annotated[float, Field(gt=0)] | str | None = Field(
         None,
-        gt=0,
         description=(
-            "Known standard uncertainty of the values, in their unit: shown with the errors of the models."
+            "Known standard uncertainty of the values, in their unit: a number, which is shown with the "
+            "errors of the models, or a column that holds that of each row: of a target the less certain "
+            "rows count less in training."
         ),
     )
-
     classes: list[str] | None = Field(
         None,
         min_length=2,
@@ -176,6 +176,13 @@ class DatasetSpec(DataFile):
             "the first of those with formulas written alike, whatever their labels, and flags others."
         ),
     )
+    weights: str | None = Field(
+        None,
+        description=(
+            "Column of the weights of rows, 0 or more: how much each counts in training, and nothing where "
+            "errors are measured."
+        ),
+    )
     suspicious: list[SuspectLabel] = Field([], description="Labels to flag; they are kept.")
 
     @model_validator(mode="after")
@@ -200,6 +207,31 @@ class DatasetSpec(DataFile):
                 "file's as header"
             )
         return self
+
+    @model_validator(mode="after")
+    def _columns_of_weights(self) -> DatasetSpec:
+        for key, column in self.weight_columns.items():
+            declared = self.columns.get(column)
+            if declared is None:
+                raise ValueError(f"{key}: The column {column!r} is not one of {sorted(self.columns)}")
+            if declared.kind != "number" or declared.classes or isinstance(declared.uncertainty, str):
+                raise ValueError(f"{key}: The column {column!r} does not hold plain numbers")
+        return self
+
+    @property
+    def uncertainty_columns(self) -> dict[str, str]:
+        """Column that holds the standard uncertainty of each value, by the column of the values."""
+        return {
+            name: column.uncertainty
+            for name, column in self.columns.items()
+            if isinstance(column.uncertainty, str)
+        }
+
+    @property
+    def weight_columns(self) -> dict[str, str]:
+        """Columns by which rows count more or less, by the key that names each."""
+        uncertainties = {f"columns.{name}.uncertainty": c for name, c in self.uncertainty_columns.items()}
+        return ({"weights": self.weights} if self.weights else {}) | uncertainties
 
     @property
     def files(self) -> list[DataFile]:

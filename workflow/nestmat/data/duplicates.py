@@ -22,7 +22,9 @@ def find_duplicates(rows: CellRows, frame: pd.DataFrame, spec: DatasetSpec, targ
     if spec.duplicates == "keep":
         return
     labels = [key for key, c in spec.columns.items() if c.label or key in targets]
-    inputs = [key for key, c in spec.columns.items() if c.kind != "text" and key not in labels]
+    # How certain a label is does not make its row another material.
+    no_inputs = {*labels, *spec.weight_columns.values()}
+    inputs = [key for key, c in spec.columns.items() if c.kind != "text" and key not in no_inputs]
     key = inputs + (["material"] if spec.formula or spec.formula_template else [])
     if not key:
         return

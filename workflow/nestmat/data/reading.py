@@ -17,6 +17,7 @@ from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.data.cells import CellRows, load_cells, template_parts
 from nestmat.data.duplicates import find_duplicates
 from nestmat.data.registry import closest
+from nestmat.data.weights import check_weights
 from nestmat.errors import InputError
 from nestmat.materials.formulas import ELEMENTS, fill_template, parse
 
@@ -79,7 +80,8 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
     Raises:
         InputError: A file is missing, empty, not UTF-8, not CSV or not Parquet, has not the checksum of
             ``spec``, lacks a column or has it twice, or no row of it is usable; the rows of two files do not
-            belong together; or ``spec`` names a column or row that is not there.
+            belong together; ``spec`` names a column or row that is not there; or a weight or an uncertainty
+            is none.
     """
     _check_names(spec, name, targets)
     source = Path(paths[0])
@@ -99,6 +101,7 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
     )
     find_duplicates(rows, frame, spec, targets)
     frame.insert(4, "flag", ["; ".join(rows.flags.get(i, [])) for i in range(total)])
+    check_weights(rows, frame, spec, source)
     usable = frame.drop(index=list(rows.faults)).reset_index(drop=True)
     rejects = rows.rejects()
     if usable.empty:
@@ -152,16 +155,20 @@ def _check_names(spec: DatasetSpec, name: str, targets: Sequence[str]) -> None:
 
 def _schema(spec: DatasetSpec, targets: Sequence[str]) -> tables.Schema:
     def column(key: str, c: ColumnSpec) -> tables.Column:
-        role = "target" if key in targets else "category" if c.kind == "category" else ""
-        dtype = "float64" if c.kind == "number" else "string"
         return tables.Column(
-            dtype,
+            "float64" if c.kind == "number" else "string",
             unit=c.unit,
-            role=role,
+            role=roles.get(key, ""),
             description=c.description,
-            uncertainty=c.uncertainty,
+            uncertainty=None if isinstance(c.uncertainty, str) else c.uncertainty,
+            uncertainty_column=spec.uncertainty_columns.get(key, ""),
             classes=tuple(c.classes or ()),
         )
+
+    roles = {key: "category" for key, c in spec.columns.items() if c.kind == "category"}
+    roles |= dict.fromkeys(spec.uncertainty_columns.values(), "uncertainty")
+    roles |= {spec.weights: "weight"} if spec.weights else {}
+    roles |= dict.fromkeys(targets, "target")
 
     return {**_KEYS, **{key: column(key, c) for key, c in spec.columns.items()}}
 

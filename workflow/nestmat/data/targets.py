@@ -1,4 +1,4 @@
-"""Targets that are classes: which they are, and whether a study's models and baselines fit them."""
+"""Targets that are classes or have weights: which they are, and whether models and baselines fit them."""
 
 from __future__ import annotations
 
@@ -77,4 +77,56 @@ def _faults(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
                     baseline.kind,
                     f"The baseline {baseline.kind!r} does not predict {noun}, as target {target!r} holds.",
                     f"choose one of {', '.join(fitting)}.",
+                )
+
+
+def check_weighted_fits(study: Study, file: str | Path | None = None) -> None:
+    """Check that weights are no inputs or targets, and that all models can let rows count more or less.
+
+    Args:
+        study: Validated configuration.
+        file: The study's file, for messages.
+
+    Raises:
+        InputError: Naming the key of the study.
+    """
+    for name in study.scales:
+        for key, value, message, remedy in _weight_faults(study, name):
+            raise InputError(message, file=file, key=f"scales.{name}.{key}", value=value, remedy=remedy)
+
+
+def _weight_faults(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
+    config = study.scales[scale]
+    spec = resolve(study.datasets[config.dataset])
+    columns = set(spec.weight_columns.values())
+    uses = {f"features.{name}": block.build().copied_columns for name, block in config.features.items()}
+    for key, used in {**uses, "targets": config.targets}.items():
+        for column in sorted(columns & set(used)):
+            yield (
+                key,
+                column,
+                f"The column {column!r} states how much rows count in training, and is used besides.",
+                "take it out, or out of the keys weights and uncertainty of the data set.",
+            )
+    uncertain = [target for target in config.targets if target in spec.uncertainty_columns]
+    for name, model in config.models.items():
+        specification = model.specification
+        if (target := next(iter(set(uncertain) & set(specification.heads)), None)) and not (
+            specification.weighs_labels
+        ):
+            yield (
+                f"models.{name}.specification.kind",
+                specification.kind,
+                f"A model of this kind does not weigh the labels of {target!r} by their uncertainties.",
+                "use the kind autoencoder, or give the column one number as uncertainty, or none.",
+            )
+    for target in config.targets if spec.weights else uncertain:
+        is_class = bool(spec.columns[target].classes)
+        for name, baseline in config.baselines.items():
+            if not baseline.build().weighs(is_class):
+                yield (
+                    f"baselines.{name}.kind",
+                    baseline.kind,
+                    f"A baseline of this kind does not weigh the rows of {target!r}.",
+                    "take it out, or leave out the weights.",
                 )

@@ -32,6 +32,8 @@ from nestmat.materials.formulas import elements
 from nestmat.plugins import load_plugins
 from nestmat.scales.predictions import Predictions
 from nestmat.training.inner_folds import UNLABELLED, RowSplit, read_row_splits
+from nestmat.training.scale_data import label_uncertainties, row_weights
+from nestmat.training.weighting import Weighting, require_weights
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,8 @@ class BaselineInputs:
         targets: Values of each target, (n,); NaN where not measured.
         classes: Names of the targets that are classes.
         formulas: Formulas of the rows, (n,), for the built-in input ``number_of_elements``.
+        weights: Weight of each row in fits, (n,); None where all count alike.
+        uncertainties: Known standard uncertainties of the labels of targets that have some, (n,) each.
     """
 
     row_id: np.ndarray
@@ -58,6 +62,8 @@ class BaselineInputs:
     targets: Mapping[str, np.ndarray] = field(default_factory=dict)
     classes: frozenset[str] = frozenset()
     formulas: Sequence[str] = ()
+    weights: np.ndarray | None = None
+    uncertainties: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, frame: pd.DataFrame, path: str | Path) -> BaselineInputs:
@@ -86,7 +92,10 @@ class BaselineInputs:
         }
         classes = frozenset(name for name in targets if schema[name].classes)
         formulas = frame["formula"].tolist() if "formula" in frame else ()
-        return cls(frame["row_id"].to_numpy(), blocks, targets, classes, formulas)
+        if not targets:
+            return cls(frame["row_id"].to_numpy(), blocks, formulas=formulas)
+        weights, uncertainties = row_weights(frame, schema), label_uncertainties(frame, schema)
+        return cls(frame["row_id"].to_numpy(), blocks, targets, classes, formulas, weights, uncertainties)
 
     @classmethod
     def read(cls, path: str | Path) -> BaselineInputs:
@@ -99,6 +108,10 @@ class BaselineInputs:
             self._number_of_elements() if name == NUMBER_OF_ELEMENTS else self.blocks[name] for name in names
         ]
         return np.concatenate(columns, axis=1)
+
+    def weighting(self, target: str) -> Weighting:
+        """How much the rows count in fits of a target."""
+        return Weighting(self.weights, self.uncertainties.get(target))
 
     def _number_of_elements(self) -> np.ndarray:
         return np.array([[float(len(symbols))] for symbols in elements(self.formulas)]).reshape(-1, 1)
@@ -167,14 +180,18 @@ def _fit_repeat(
     classes, split = task.target in inputs.classes, task.split
     kind = _baseline_kind(baseline, task.target, classes)
     x, y = inputs.matrix(baseline.inputs), inputs.targets[task.target]
-    labelled = np.isfinite(y)
+    labelled, weighting = np.isfinite(y), inputs.weighting(task.target)
+    counting = labelled if inputs.weights is None else labelled & (inputs.weights > 0)
     parts = []
 
     def fit(fold: int, inner: int, start: Any = None) -> Any:
-        rows = labelled & split.train(fold, inner)
+        rows = counting & split.train(fold, inner)
+        require_weights(inputs.weights, rows[None], np.array([fold]))
         if classes:
             _check_class_sizes(y[rows], task, fold)
-        return kind.fit(x[rows], y[rows], SEED, classes, start, baseline.transform)
+        return kind.fit(
+            x[rows], y[rows], SEED, classes, start, baseline.transform, weighting=weighting.of(rows)
+        )
 
     def predict(model: Any, rows: np.ndarray, name: str, fold: int, inner: int = -1) -> None:
         rows = labelled & rows

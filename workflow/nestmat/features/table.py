@@ -26,6 +26,7 @@ _KEYS: tables.Schema = {
     "material": Column("string", role="key", description="canonical key of the composition"),
     "group": Column("string", role="key", description="rows that a grouped split keeps together"),
 }
+_USES = {"target": "a target", "weight": "the weight of rows", "uncertainty": "an uncertainty"}
 BlockConfig = BlockKind | Buildable | Mapping[str, Any]
 """A block, or what `nestmat.features.registry.build_block` makes one of."""
 
@@ -69,7 +70,8 @@ class Featurized:
     """Features of the rows that have them.
 
     Attributes:
-        frame: ``row_id``, ``formula``, ``material``, ``group``, then feature columns, targets and categories.
+        frame: ``row_id``, ``formula``, ``material``, ``group``, then feature columns, targets, weights with
+            the uncertainties of targets, and categories.
         schema: Type, unit, role and block of every column.
         blocks: By block: ``kind`` (continuous, categorical or simplex), ``columns``, and ``levels`` where the
             columns stand for categories or ions.
@@ -130,9 +132,10 @@ def featurize(
     copied_columns = [name for block in blocks.values() for name in block.copied_columns]
     if training is None:
         rows.require(copied_columns, "A block of columns")
-    if shared := sorted(set(copied_columns) & set(columns.targets)):
+    further_uses = dict.fromkeys(columns.targets, "target") | _weight_columns(rows, columns.targets)
+    if shared := sorted(set(copied_columns) & set(further_uses)):
         raise InputError(
-            f"The column {shared[0]!r} is a feature and a target.",
+            f"The column {shared[0]!r} is a feature and {_USES[further_uses[shared[0]]]}.",
             file=source,
             column=shared[0],
             remedy="take it out of one of them.",
@@ -145,6 +148,13 @@ def featurize(
     if training is not None:
         _complete_columns(rows, blocks, computed, training.frame)
     return _assemble(rows, blocks, computed, columns)
+
+
+def _weight_columns(rows: Rows, targets: Sequence[str]) -> dict[str, str]:
+    """Role of the columns that say how much rows with targets count: weight or uncertainty."""
+    roles = {name: column.role for name, column in rows.schema.items() if column.role == "weight" and targets}
+    uncertainties = (rows.schema[name].uncertainty_column for name in targets if name in rows.schema)
+    return roles | {name: "uncertainty" for name in uncertainties if name}
 
 
 def _complete_columns(
@@ -182,6 +192,9 @@ def _assemble(
         columns[name] = values
         target_column = rows.schema.get(name, Column("float64"))
         schema[name] = replace(target_column, dtype="float64", role="target", block="")
+    for name, role in _weight_columns(rows, scale_columns.targets).items():
+        columns[name] = rows.numbers(name)
+        schema[name] = replace(rows.schema[name], role=role)
     one_hot = [name for block in blocks.values() for name in block.category_columns]
     for name in dict.fromkeys([*scale_columns.categories, *one_hot]):
         if name not in columns:

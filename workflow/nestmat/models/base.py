@@ -22,6 +22,11 @@ def is_labelled(head: str) -> str:
     return f"{head} is known"
 
 
+def certainty_of(head: str) -> str:
+    """Name under which a batch holds how much each row counts for a head, besides the weight of the row."""
+    return f"{head} by certainty"
+
+
 @dataclass(frozen=True)
 class Batch:
     """Rows of every member at one step, with the rows as last axis.
@@ -34,7 +39,8 @@ class Batch:
         targets: What each head is compared with, (members, width, n), by head; where a head has a floor, also
             whether the target is there, by `at_detection_limit` of its name; where labels are hidden, also
             whether it is known, by `is_labelled` of its name: where not, it is 0 or the prediction of a
-            teacher.
+            teacher; where labels have uncertainties, also how much each counts, by `certainty_of` of its
+            name.
         weight: Share of each row in the loss, (members, n); sums to 1 over the rows, 0 on padding.
         noise: Source of dropout masks; None switches dropout off.
     """

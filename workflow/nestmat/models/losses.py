@@ -19,6 +19,11 @@ def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return torch.bmm(values, weight.unsqueeze(2)).mean(dim=(1, 2))
 
 
+def as_shares(weights: Tensor) -> Tensor:
+    """Weights (members, n) as shares that sum to 1; 0 where all of a member are 0."""
+    return weights / weights.sum(dim=1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
+
+
 def mae(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Mean absolute error; arguments (members, width, n), (members, width, n), (members, n)."""
     return _weighted_mean(functional.l1_loss(output, target, reduction="none"), weight)

@@ -242,6 +242,9 @@ class Specification(ABC):
         """Baseline of the scale whose predictions stand for the labels of unlabelled rows, if any."""
         return None
 
+    weighs_labels: ClassVar[bool] = False
+    """Whether labels of one target can count more or less than others, by their known uncertainties."""
+
     hides_labels: ClassVar[bool] = False
     """Whether batches mark the rows whose labels are hidden."""
 

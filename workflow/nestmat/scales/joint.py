@@ -29,6 +29,7 @@ from nestmat.training.members import Members
 from nestmat.training.scale_data import ParentLatents, ScaleData
 from nestmat.training.scaling import Scaler, Scalers, fit_scalers
 from nestmat.training.trainer import pick_device
+from nestmat.training.weighting import require_weights
 
 
 @dataclass(frozen=True)
@@ -299,7 +300,9 @@ def train_jointly(
     parent_rows = {
         name: _Parent.read(name, source, key.protocol, data, members) for name, source in parents.items()
     }
+    require_weights(data.weights, members.train, members.fold)
     for name, parent in parent_rows.items():
+        require_weights(parent.data.weights, parent.members.train, members.fold)
         latents = parent.specification.encoder.latents
         empty = ParentLatents(
             members.repeat, members.fold, members.inner, members.seed, np.empty((0, len(data), latents))

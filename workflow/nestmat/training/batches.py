@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from nestmat.errors import InputError
-from nestmat.models.base import Batch, at_detection_limit, is_labelled
+from nestmat.models.base import Batch, at_detection_limit, certainty_of, is_labelled
+from nestmat.models.losses import as_shares
 from nestmat.models.noise import Noise, random_bits
 from nestmat.models.specification import Specification
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
 from nestmat.training.scaling import Scalers
+from nestmat.training.weighting import certainty
 
 
 class RowSource(Protocol):
@@ -41,30 +43,42 @@ class Rows:
         inputs: (members, features, n).
         targets: (members, width, n), by head; under other names further tensors that are batched with them.
         count: Rows of each member that are not padding, (members,).
+        weights: Weight of each row, (members, 1, n); None where all rows count alike.
     """
 
     inputs: Tensor
     targets: Mapping[str, Tensor]
     count: Tensor
+    weights: Tensor | None = None
 
     @cached_property
     def _full_weight(self) -> Tensor:
-        return self._weight(self.inputs.shape[2])
+        return self._weight(self.inputs.shape[2], self.weights)
 
     def select_members(self, members: Tensor) -> Rows:
         """The rows of some of the members."""
         targets = {name: value[members] for name, value in self.targets.items()}
-        return Rows(self.inputs[members], targets, self.count[members])
+        weights = None if self.weights is None else self.weights[members]
+        return Rows(self.inputs[members], targets, self.count[members], weights)
 
-    def _weight(self, size: int) -> Tensor:
+    def _weight(self, size: int, weights: Tensor | None) -> Tensor:
         """Share of each row in the mean over its batch of ``size`` rows, (members, n).
 
         NaN for a member without rows: it has no loss, not a loss of zero.
+
+        Args:
+            size: Rows of a batch.
+            weights: Weights of the rows in the order of the batches, (members, 1, n).
         """
         place = torch.arange(self.inputs.shape[2], device=self.count.device)
-        first = place // size * size
-        in_batch = (self.count[:, None] - first).clamp(1, size)
-        share = (place < self.count[:, None]) / in_batch
+        is_row = place < self.count[:, None]
+        if weights is None:
+            first = place // size * size
+            in_batch = (self.count[:, None] - first).clamp(1, size)
+            share = is_row / in_batch
+        else:
+            parts = (weights[:, 0] * is_row).split(size, dim=1)
+            share = torch.cat([as_shares(part) for part in parts], dim=1)
         return share.masked_fill(self.count[:, None] == 0, torch.nan)
 
     def full_batch(self, noise: Noise | None = None) -> Batch:
@@ -88,10 +102,12 @@ class Rows:
         # Padding stays behind the rows, so that a member's batches do not depend on the longest member.
         order += (torch.arange(n, device=order.device) >= self.count[:, None]) * 2**33
         index = order.argsort(dim=1, stable=True)[:, None]
-        shuffled = [
-            value.gather(2, index.expand(value.shape)) for value in (self.inputs, *self.targets.values())
-        ]
-        weight = self._weight(size)
+
+        def shuffle(value: Tensor) -> Tensor:
+            return value.gather(2, index.expand(value.shape))
+
+        shuffled = [shuffle(value) for value in (self.inputs, *self.targets.values())]
+        weight = self._weight(size, None if self.weights is None else shuffle(self.weights))
         for start in range(0, n, size):
             window = slice(start, start + size)
             inputs, *targets = (value[..., window] for value in shuffled)
@@ -160,4 +176,21 @@ def pack(
                 picked = np.take_along_axis(pseudo_labels, index, axis=1)[:, None].astype(np.float32)
                 labels = torch.where(labelled > 0, labels, torch.from_numpy(picked).to(device))
             targets |= {name: labels, is_labelled(name): labelled}
-    return Rows(inputs, targets, torch.from_numpy(count).to(device))
+    weights = None
+    if data.weights is not None:
+        weights = torch.from_numpy(data.weights[index][:, None].astype(np.float32)).to(device)
+    targets |= _certainties(specification, data, members, index, device)
+    return Rows(inputs, targets, torch.from_numpy(count).to(device), weights)
+
+
+def _certainties(
+    specification: Specification, data: ScaleData, members: Members, index: np.ndarray, device: torch.device
+) -> dict[str, Tensor]:
+    """How much each label counts for a head, (members, 1, n), by `certainty_of` its name."""
+    counts = {}
+    for name in specification.heads.keys() & data.uncertainties.keys():
+        uncertainty = data.uncertainties[name]
+        typical = np.array([np.median(uncertainty[rows]) for rows in members.train])
+        values = certainty(uncertainty[index], typical[:, None])[:, None].astype(np.float32)
+        counts[certainty_of(name)] = torch.from_numpy(values).to(device)
+    return counts

@@ -21,6 +21,7 @@ from nestmat.training.members import Members, hold_out
 from nestmat.training.scale_data import ScaleData
 from nestmat.training.scaling import Scalers, fit_scalers
 from nestmat.training.trainer import Trainer, pick_device
+from nestmat.training.weighting import require_weights
 
 # Bytes that the tensors of one chunk of members may take.
 CHUNK_BYTES = 300_000_000
@@ -89,6 +90,7 @@ def train_members(
     target = pick_device(device)
     scalers = fit_scalers(specification, data, members)
     held_out_rows = held_out(specification, data, members)
+    require_weights(data.weights, members.train & ~held_out_rows, members.fold)
 
     def start(chunk: np.ndarray) -> Start:
         part, scaled = members[chunk], {name: scaler[chunk] for name, scaler in scalers.items()}

@@ -130,6 +130,8 @@ class ScaleData:
         source: Provenance of the features file.
         classes: Names of the classes of each target that is classified; such a target holds 0 and 1.
         pseudo_labels: Predictions of a teacher for rows without a label, if there is a teacher.
+        weights: Weight of each row in training, (n,); None where all count alike.
+        uncertainties: Known standard uncertainties of the labels of targets that have some, (n,) each.
     """
 
     row_id: np.ndarray
@@ -144,6 +146,8 @@ class ScaleData:
     source: dict[str, Any] = field(default_factory=dict)
     classes: dict[str, list[str]] = field(default_factory=dict)
     pseudo_labels: PseudoLabels | None = None
+    weights: np.ndarray | None = None
+    uncertainties: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row_id)
@@ -186,6 +190,8 @@ class ScaleData:
             units={name: column.unit for name, column in schema.items() if name not in _NOT_BLOCKS},
             source=facts,
             classes={name: list(schema[name].classes) for name in target_names if schema[name].classes},
+            weights=row_weights(frame, schema),
+            uncertainties=label_uncertainties(frame, schema),
         )
 
     def with_parent(self, name: str, parent: ParentLatents, columns: Sequence[str]) -> ScaleData:
@@ -271,6 +277,21 @@ class ScaleData:
                 )
             blocks[block] = self.x[block][:, [self.columns[block].index(name) for name in names]]
         return blocks
+
+
+def row_weights(frame: pd.DataFrame, schema: tables.Schema) -> np.ndarray | None:
+    """Weights of the rows of a features table, (n,); None where it has none."""
+    names = [name for name, column in schema.items() if column.role == "weight"]
+    return frame[names[0]].to_numpy(np.float64) if names else None
+
+
+def label_uncertainties(frame: pd.DataFrame, schema: tables.Schema) -> dict[str, np.ndarray]:
+    """Standard uncertainties of the labels of a features table, (n,) each, by the targets that have some."""
+    return {
+        name: frame[column.uncertainty_column].to_numpy(np.float64)
+        for name, column in schema.items()
+        if column.role == "target" and column.uncertainty_column
+    }
 
 
 def is_latent(column: str) -> bool:

@@ -82,9 +82,12 @@ def needed_blocks(specification: Specification, blocks: Iterable[str]) -> list[s
 def fit_scalers(specification: Specification, data: ScaleData, members: Members) -> Scalers:
     """Scalers of every block and target that a model needs.
 
-    Classes, fractions and targets with ``standardise: false`` pass unchanged.
+    Classes, fractions and targets with ``standardise: false`` pass unchanged. Rows of weight 0 take no part,
+    and others count alike.
     """
     rows = members.train if specification.training.scale_on == "train" else np.ones_like(members.train)
+    if data.weights is not None:
+        rows = rows & (data.weights > 0)
     scalers = {}
     for name in needed_blocks(specification, data.columns):
         if data.kinds[name] == "continuous":

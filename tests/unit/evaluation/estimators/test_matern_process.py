@@ -39,8 +39,9 @@ def test_gaussian_process_gradient_equals_finite_differences(nu, prior):
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(30, 3)), rng.normal(size=30)
     process, theta = MaternProcess(nu=nu, prior_spread=prior), np.array([0.2, 0.1, 0.5, 1.0, -2.0])
-    numeric = approx_fprime(theta, lambda t: process._objective(t, x, y)[0], 1e-7)
-    np.testing.assert_allclose(process._objective(theta, x, y)[1], numeric, rtol=1e-4, atol=1e-4)
+    arguments = x, y, rng.uniform(0.5, 2.0, 30), rng.uniform(0.0, 0.3, 30)
+    numeric = approx_fprime(theta, lambda t: process._objective(t, *arguments)[0], 1e-7)
+    np.testing.assert_allclose(process._objective(theta, *arguments)[1], numeric, rtol=1e-4, atol=1e-4)
 
 
 def test_parameters_are_as_likely_as_those_of_scikit_learn():
@@ -74,3 +75,23 @@ def test_rows_are_predicted_alike_one_by_one_and_at_once(monkeypatch):
     at_once = mine.predict(x, return_std=True)
     monkeypatch.setattr("nestmat.evaluation.estimators.matern_process.CHUNK", 7)
     np.testing.assert_allclose(mine.predict(x, return_std=True), at_once, rtol=1e-10)
+
+
+def test_known_noise_of_rows_is_that_of_the_peer():
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+    rng = np.random.default_rng(5)
+    x = rng.uniform(-2, 2, size=(40, 1))
+    uncertainty = np.where(x[:, 0] > 0, 0.5, 0.02)
+    weights = rng.uniform(0.5, 2.0, 40)
+    y = np.sin(2 * x[:, 0]) + uncertainty * rng.normal(size=40)
+    process = MaternProcess(nu=1.5).fit(x, y, sample_weight=weights, uncertainty=uncertainty)
+    variance, length, noise = np.exp(process.theta_)
+    target = (y - y.mean()) / y.std()
+    alpha = noise / weights + (uncertainty / y.std()) ** 2 + 1e-10
+    kernel = ConstantKernel(variance, "fixed") * Matern(length, "fixed", nu=1.5)
+    peer = GaussianProcessRegressor(kernel, alpha=alpha, optimizer=None).fit(x, target)
+    new = np.linspace(-2, 2, 9)[:, None]
+    np.testing.assert_allclose(process.predict(new), peer.predict(new) * y.std() + y.mean(), rtol=1e-6)
+    assert process.log_marginal_likelihood_ == pytest.approx(peer.log_marginal_likelihood_value_, rel=1e-6)

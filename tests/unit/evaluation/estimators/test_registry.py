@@ -6,7 +6,9 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from nestmat.evaluation.estimators.extra_trees import ExtraTrees
 from nestmat.evaluation.estimators.registry import BASELINES
+from nestmat.evaluation.estimators.seed_means import SeedMeanClassifier, SeedMeanRegressor
 from nestmat.evaluation.estimators.xgboost import XGBoost
+from nestmat.training.weighting import ALIKE, Weighting
 
 
 @pytest.mark.parametrize("name", sorted(BASELINES))
@@ -92,3 +94,54 @@ def test_every_classifier_gives_probabilities_and_repeats_them(name):
     assert roc_auc_score(y, one) > 0.9 or name == "mean"
     if name == "mean":
         np.testing.assert_allclose(one, y.mean())
+
+
+@pytest.mark.parametrize("classes", [False, True])
+@pytest.mark.parametrize("name", sorted(BASELINES))
+def test_rows_of_little_weight_count_little(name, classes):
+    kind = BASELINES[name]()
+    if not kind.predicts(classes):
+        return
+    if not kind.weighs(classes):
+        assert (name, classes) == ("gaussian_process", True)
+        return
+    rng = np.random.default_rng(4)
+    x = np.repeat(rng.normal(size=(40, 1)), 2, axis=0)
+    wrong = np.arange(80) % 2 == 1
+    y = (x[:, 0] > -1) ^ wrong if classes else np.where(wrong, 5.0, 0.0) + x[:, 0]
+    weights = np.where(wrong, 1e-3, 1.0)
+
+    def predict(weighting):
+        return kind.predict(kind.fit(x, y.astype(float), 0, classes, weighting=weighting), x, classes)[0]
+
+    labels = x[:, 0] > -1 if classes else x[:, 0]
+    weighted, alike = (np.abs(predict(w) - labels).mean() for w in (Weighting(weights), ALIKE))
+    assert weighted < 0.75 * alike
+    if not classes:
+        uncertain = np.abs(predict(Weighting(uncertainty=np.where(wrong, 100.0, 0.01))) - labels).mean()
+        assert uncertain < 0.75 * alike
+
+
+@pytest.mark.parametrize("classes", [False, True])
+def test_means_over_seeds_are_those_of_bags(classes):
+    from sklearn.ensemble import (
+        BaggingClassifier,
+        BaggingRegressor,
+        ExtraTreesClassifier,
+        ExtraTreesRegressor,
+    )
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 2))
+    y = (x[:, 0] > 0).astype(float) if classes else x[:, 0]
+    trees, bag, mean = (
+        (ExtraTreesClassifier, BaggingClassifier, SeedMeanClassifier)
+        if classes
+        else (ExtraTreesRegressor, BaggingRegressor, SeedMeanRegressor)
+    )
+    options = {"n_estimators": 3, "random_state": 7}
+    peer = bag(trees(5), bootstrap=False, **options).fit(x, y)
+    own = mean(trees(5), **options).fit(x, y)
+    predict = "predict_proba" if classes else "predict"
+    np.testing.assert_allclose(getattr(own, predict)(x), getattr(peer, predict)(x))
+    np.testing.assert_array_equal(own.predict(x), peer.predict(x))

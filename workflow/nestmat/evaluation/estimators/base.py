@@ -11,7 +11,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nestmat.evaluation.estimators.target_transforms import Numbers, Transform, build_transformer
+from nestmat.evaluation.estimators.target_transforms import (
+    Numbers,
+    Transform,
+    build_transformer,
+    learned_uncertainty,
+)
+from nestmat.training.weighting import ALIKE, Weighting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +136,7 @@ class BaselineKind:
         classes: bool = False,
         start: Any = None,
         transform: Transform = "none",
+        weighting: Weighting = ALIKE,
     ) -> Any:
         """A fitted estimator.
 
@@ -141,12 +148,14 @@ class BaselineKind:
             start: What `fit` returned for some of these rows, see `regressor_from`; its transform of the
                 target is kept.
             transform: What is learned of numbers. Of their logarithms the prediction is the median.
+            weighting: How much the rows count.
 
         Raises:
             InputError: The logarithm is asked for of a target that is not positive.
         """
         if classes:
-            return self.classifier(seed).fit(x, y)
+            classifier = self.classifier(seed)
+            return classifier.fit(x, y, **self.fit_parameters(classifier, weighting))
         from sklearn.base import clone
         from sklearn.compose import TransformedTargetRegressor
 
@@ -156,7 +165,35 @@ class BaselineKind:
             transformer = build_transformer(transform, self.target_scaler(), x, y, seed)
         else:
             regressor, transformer = self.regressor_from(start.regressor_, seed), clone(start.transformer_)
-        return TransformedTargetRegressor(regressor, transformer=transformer).fit(x, y)
+        if weighting.uncertainty is not None:
+            uncertainty = learned_uncertainty(transformer, y, weighting.uncertainty)
+            weighting = dataclasses.replace(weighting, uncertainty=uncertainty)
+        model = TransformedTargetRegressor(regressor, transformer=transformer)
+        return model.fit(x, y, **self.fit_parameters(regressor, weighting))
+
+    def weighs(self, classes: bool) -> bool:
+        """Whether rows can count more or less in the fits of the kind.
+
+        Args:
+            classes: Whether the target is a class.
+        """
+        from sklearn.utils.validation import has_fit_parameter
+
+        estimator = (self.classifier(seed=0) if classes else self.regressor(seed=0))[-1]
+        # Searches and calibrations hand the weights on to what they fit.
+        while getattr(estimator, "estimator", None) is not None:
+            estimator = estimator.estimator
+        return has_fit_parameter(estimator, "sample_weight")
+
+    def fit_parameters(self, estimator: Any, weighting: Weighting) -> dict[str, Any]:
+        """Arguments by which an estimator lets rows count more or less.
+
+        Args:
+            estimator: An unfitted pipeline; its last step takes ``sample_weight``.
+            weighting: How much the rows count; the uncertainties are in the unit that is learned in.
+        """
+        shares = weighting.shares
+        return {} if shares is None else {f"{estimator.steps[-1][0]}__sample_weight": shares}
 
     def predict(self, fitted: Any, x: Numbers, classes: bool = False) -> tuple[Numbers, Numbers]:
         """Mean, of a class its probability, and standard deviation, NaN where none is stated; (n,) each.

@@ -10,6 +10,7 @@ import numpy as np
 
 from nestmat.evaluation.estimators.base import BaselineKind, Numbers
 from nestmat.evaluation.estimators.registry import BASELINES
+from nestmat.training.weighting import Weighting
 
 _EVALUATIONS = 15
 
@@ -70,6 +71,12 @@ class GaussianProcess(BaselineKind):
             self.nu, prior_spread, self.max_iter, self.kernel_rows, self.rows, random_state=seed
         )
         return make_pipeline(StandardScaler(), process)
+
+    def fit_parameters(self, estimator: Any, weighting: Weighting) -> dict[str, Any]:
+        """Noise of each row: known uncertainties add to it, weights divide it."""
+        step = estimator.steps[-1][0]
+        own = {"sample_weight": Weighting(weighting.weights).shares, "uncertainty": weighting.uncertainty}
+        return {f"{step}__{name}": values for name, values in own.items() if values is not None}
 
     def standard_deviation(self, fitted: Any, x: Numbers) -> Numbers:
         """That of a measurement, noise included."""

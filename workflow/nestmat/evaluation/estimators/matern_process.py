@@ -92,14 +92,19 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         self.nu, self.prior_spread, self.max_iter = nu, prior_spread, max_iter
         self.kernel_rows, self.rows, self.random_state = kernel_rows, rows, random_state
 
-    def _objective(self, theta: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
-        """Negative log marginal likelihood (plus prior) and its gradient, for theta (inputs + 2,)."""
+    def _objective(
+        self, theta: np.ndarray, x: np.ndarray, y: np.ndarray, relative: np.ndarray, stated: np.ndarray
+    ) -> tuple[float, np.ndarray]:
+        """Negative log marginal likelihood (plus prior) and its gradient, for theta (inputs + 2,).
+
+        The variance of the noise of a row is the fitted one times ``relative``, plus ``stated``, (n,) each.
+        """
         n, inputs = x.shape
         variance, noise = np.exp(theta[0]), np.exp(theta[-1])
         scaled = x / np.exp(theta[1:-1])
         k, slope = matern(squared_distances(scaled, scaled), self.nu)
         covariance = variance * k
-        covariance.flat[:: n + 1] = variance + noise + 1e-10
+        covariance.flat[:: n + 1] = variance + noise * relative + stated + 1e-10
         cholesky, failed = dpotrf(covariance, lower=1)
         if failed:
             return np.inf, np.zeros_like(theta)
@@ -111,7 +116,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         weight = np.outer(alpha, alpha) - inverse
         gradient = np.empty_like(theta)
         gradient[0] = -0.5 * variance * np.vdot(weight, k)
-        gradient[-1] = -0.5 * noise * np.trace(weight)
+        gradient[-1] = -0.5 * noise * (relative * np.diag(weight)).sum()
         # sum_ij M_ij (x_i - x_j)^2 = 2 (rows(M) . x^2 - x^T M x), for all inputs at once.
         moment = weight * slope
         gradient[1:-1] = -variance * (
@@ -123,13 +128,26 @@ class MaternProcess(RegressorMixin, BaseEstimator):
             gradient[1:-1] += deviations / self.prior_spread
         return float(value), gradient
 
-    def fit(self, X: Any, y: Any) -> MaternProcess:  # noqa: D102
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, uncertainty: Any = None) -> MaternProcess:
+        """Fit the hyper-parameters, and condition the process on the rows.
+
+        Args:
+            X: Inputs, (n, inputs).
+            y: Targets, (n,).
+            sample_weight: Positive weights of rows, (n,): the variance of the noise that is fitted is divided
+                by them; equal by default.
+            uncertainty: Known standard deviations of the noise, (n,), whose squares are added to the variance
+                of the noise that is fitted; none by default.
+        """
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        relative = np.ones(len(y)) if sample_weight is None else 1.0 / np.asarray(sample_weight)
+        stated = np.zeros(len(y)) if uncertainty is None else np.square(uncertainty)
         if len(x) > min(self.kernel_rows or len(x), self.rows or len(x)):
             # In a random order the first rows are a random draw.
             order = np.random.default_rng(self.random_state).permutation(len(x))[: self.rows]
-            x, y = x[order], y[order]
+            x, y, relative, stated = x[order], y[order], relative[order], stated[order]
         self.offset_, self.scale_ = y.mean(), y.std() or 1.0
+        stated = stated / self.scale_**2
         target = (y - self.offset_) / self.scale_
         inputs = x.shape[1]
         start = np.concatenate([[0.0], np.full(inputs, 0.5 * np.log(inputs)), [np.log(0.05)]])
@@ -137,7 +155,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         optimum = minimize(
             self._objective,
             np.clip(start, *np.transpose(bounds)),
-            args=(x[: self.kernel_rows], target[: self.kernel_rows]),
+            args=tuple(values[: self.kernel_rows] for values in (x, target, relative, stated)),
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
@@ -147,6 +165,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         self.n_iter_ = int(optimum.nit)
         self.log_marginal_likelihood_ = -float(optimum.fun)
         self.x_ = x / np.exp(self.theta_[1:-1])
+        self.noise_ = np.exp(self.theta_[-1]) * relative + stated
         self.cholesky_ = self._factorise()
         self.alpha_ = cho_solve((self.cholesky_, True), target)
         return self
@@ -154,7 +173,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
     def _factorise(self) -> np.ndarray:
         """Cholesky factor (n, n) of the covariance of the training rows, noise included."""
         covariance = np.exp(self.theta_[0]) * matern(squared_distances(self.x_, self.x_), self.nu)[0]
-        covariance.flat[:: len(self.x_) + 1] += np.exp(self.theta_[-1]) + 1e-10
+        covariance.flat[:: len(self.x_) + 1] += self.noise_ + 1e-10
         return np.linalg.cholesky(covariance)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -87,6 +87,26 @@ def log_is_better(x: Numbers, y: Numbers, seed: int) -> bool:
     return bool(logarithmic > plain)
 
 
+def learned_uncertainty(transformer: Any, y: Numbers, uncertainty: Numbers) -> Numbers:
+    """Standard uncertainties in the unit that is learned in, (n,): from a target to one uncertainty above it.
+
+    Args:
+        transformer: Unfitted transformer of targets (n, 1).
+        y: Targets of the training rows, (n,).
+        uncertainty: Their standard uncertainties, (n,).
+
+    Example:
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> learned_uncertainty(StandardScaler(), np.array([0.0, 4.0]), np.array([1.0, 3.0]))
+        array([0.5, 1.5])
+    """
+    from sklearn.base import clone
+
+    fitted = clone(transformer).fit(y[:, None])
+    above = fitted.transform((y + uncertainty)[:, None])
+    return (above - fitted.transform(y[:, None]))[:, 0]
+
+
 def _standardised_log() -> Any:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler

@@ -47,6 +47,7 @@ class XGBoost(BaselineKind):
 
     stored_types: ClassVar[tuple[str, ...]] = (
         *SEARCH_TYPES,
+        "nestmat.evaluation.estimators.seed_means.SeedMeanRegressor",
         "xgboost.core.Booster",
         "xgboost.sklearn.XGBClassifier",
         "xgboost.sklearn.XGBRegressor",
@@ -64,14 +65,15 @@ class XGBoost(BaselineKind):
 
     def regressor(self, seed: int) -> Any:
         """Mean of boosted trees of three seeds, which takes the luck of the subsamples out of it."""
-        from sklearn.ensemble import BaggingRegressor
         from sklearn.pipeline import make_pipeline
         from xgboost import XGBRegressor
 
+        from nestmat.evaluation.estimators.seed_means import SeedMeanRegressor
+
         boosted = XGBRegressor(learning_rate=0.1, subsample=0.8, colsample_bytree=0.8, n_jobs=1)
-        bag = BaggingRegressor(boosted, n_estimators=3, bootstrap=False, random_state=seed)
+        mean = SeedMeanRegressor(boosted, n_estimators=3, random_state=seed)
         options = {f"estimator__{name}": value for name, value in self.stated_options().items()}
-        return make_pipeline(tune_regressor(bag, _GRID, options, 3, seed))
+        return make_pipeline(tune_regressor(mean, _GRID, options, 3, seed))
 
     def target_scaler(self) -> Any:
         """Without a shift for losses that are defined for positive numbers alone."""

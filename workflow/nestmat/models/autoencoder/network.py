@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from nestmat.models.base import Batch, at_detection_limit
+from nestmat.models.base import Batch, at_detection_limit, certainty_of
 from nestmat.models.layers import Layout, Output, Perceptrons
-from nestmat.models.losses import LOSSES, censored, latent_correlations, split_gaussian
+from nestmat.models.losses import LOSSES, as_shares, censored, latent_correlations, split_gaussian
 from nestmat.models.noise import Noise
 from nestmat.models.specification import Shapes, Specification
 
@@ -131,7 +131,10 @@ class Autoencoder:
         outputs = self._outputs(z, self.specification.heads, weights, batch.noise)
         terms = {}
         for name, head in self.specification.heads.items():
-            arguments = outputs[name], batch.targets[name], batch.weight
+            weight = batch.weight
+            if (certainty := batch.targets.get(certainty_of(name))) is not None:
+                weight = as_shares(weight * certainty[:, 0])
+            arguments = outputs[name], batch.targets[name], weight
             terms[name] = (
                 LOSSES[head.loss](*arguments)
                 if head.floor is None

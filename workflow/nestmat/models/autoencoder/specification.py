@@ -23,6 +23,7 @@ class AutoencoderSpecification(Specification):
     """An autoencoder: inputs to latents, latents to targets and back to blocks of inputs."""
 
     trains_jointly: ClassVar[bool] = True
+    weighs_labels: ClassVar[bool] = True
 
     joint: bool = option(
         False, "Train the parent's model together with this one, end to end through the latents."
