@@ -34,7 +34,13 @@ print(*sorted({"torch", "sklearn", "matplotlib"} & set(sys.modules)))
 """
 
 
-@pytest.mark.parametrize("study", ["config.yaml", "resources/studies/pbe_alloys.yaml"])
+STUDIES = [
+    "config.yaml",
+    *sorted(str(file.relative_to(ROOT)) for file in ROOT.glob("resources/studies/*.yaml")),
+]
+
+
+@pytest.mark.parametrize("study", STUDIES)
 def test_a_study_is_validated_without_heavy_packages(study):
     done = subprocess.run([sys.executable, "-c", CHECK, study], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -81,3 +87,10 @@ def test_a_job_loads_no_package_that_it_may_not_need(script):
     if script in WITHOUT_TORCH:
         heavy.add("torch")
     assert not packages_loaded_by(script, *heavy)
+
+
+def test_help_waits_for_no_package():
+    program = "import sys; import nestmat.cli; nestmat.cli.parser(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not {"pydantic", "yaml", "numpy", "pandas"} & set(done.stdout.split())

@@ -9,14 +9,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nestmat
-from nestmat.config.dft import Dft
-from nestmat.config.loading import load_study
-from nestmat.config.study import Study
 from nestmat.errors import InputError
 from nestmat.paths import RESOURCES, ROOT
-from nestmat.plugins import load_plugins
+
+# A command imports what it uses: help and mistakes in the arguments wait for nothing.
+if TYPE_CHECKING:
+    from nestmat.config.study import Study
 
 _STUDY_HELP = "a study's YAML file, or the name of a shipped study"
 
@@ -28,23 +29,20 @@ def study_file(reference: str) -> Path:
 
 
 def _load(reference: str) -> tuple[Study, Path]:
+    from nestmat.config.loading import load_study
+
     file = study_file(reference)
     return load_study(file), file
 
 
 def validate(arguments: argparse.Namespace) -> None:
     """Check a study and its data; print what it would do."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from nestmat.commands import validate as overview
 
     study, file = _load(arguments.study)
-    # Snakemake plans in a process of its own while the data are read here.
-    with ThreadPoolExecutor(max_workers=1) as planner:
-        jobs = planner.submit(overview.count_jobs, file) if arguments.plan else None
-        print(*overview.describe(study, file), sep="\n")
-        if jobs:
-            print(f"  jobs to run: {jobs.result()}")
+    print(*overview.describe(study, file), sep="\n")
+    if arguments.plan:
+        print(f"  jobs to run: {overview.count_jobs(file)}")
     print(f"{file} is valid.")
 
 
@@ -135,6 +133,7 @@ def design(arguments: argparse.Namespace) -> None:
 
 def dft_check(arguments: argparse.Namespace) -> int:
     """Report whether the interpreter of the DFT calculations has GPAW; exit status 0 or 1."""
+    from nestmat.config.dft import Dft
     from nestmat.dft.interpreter import check_interpreter
 
     python = arguments.python or Dft.model_fields["python"].default
@@ -196,6 +195,7 @@ def dft_summary(arguments: argparse.Namespace) -> None:
 def schema(arguments: argparse.Namespace) -> None:
     """Write the JSON schema of a study and the configuration reference; with plug-ins, print their schema."""
     from nestmat.config.schema import json_schema, write_all
+    from nestmat.plugins import load_plugins
 
     if arguments.plugins:
         load_plugins(arguments.plugins)

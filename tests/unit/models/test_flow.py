@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from nestmat.models.flow import ConditionalFlow, FlowSettings
+from nestmat.models.density_settings import FlowSettings
+from nestmat.models.flow import ConditionalFlow
 
 
 @pytest.mark.parametrize("transform", ["affine", "spline"])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from nestmat.models.invertible import BACKWARD_KERNELS, Invertible, InvertibleSettings, discrepancy
+from nestmat.models.density_settings import InvertibleSettings
+from nestmat.models.invertible import BACKWARD_KERNELS, Invertible, discrepancy
 
 
 def test_the_discrepancy_is_the_mean_of_kernels():

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from nestmat.models.mixture_density import MixtureDensity, MixtureSettings
+from nestmat.models.density_settings import MixtureSettings
+from nestmat.models.mixture_density import MixtureDensity
 
 
 def test_a_mixture_has_the_density_of_its_components():

@@ -8,12 +8,13 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import qmc
 
 from nestmat.errors import InputError
 from nestmat.paths import ROOT
 from nestmat.physics.absorber import simulate
 from nestmat.physics.detailed_balance import limit
-from nestmat.physics.devices import PROCESS_RANGES, device_table, gap_curves, left_out
+from nestmat.physics.devices import PROCESS_RANGES, device_table, gap_curves, latin_hypercube, left_out
 
 COMPOUNDS = pd.DataFrame(
     {
@@ -50,6 +51,11 @@ def test_processes_fill_their_ranges_evenly(table):
         np.testing.assert_array_equal(np.sort(np.floor(share * 2001)), np.arange(2001))
     correlation = table[["gap", *LOGS]].corr().to_numpy()
     assert abs(correlation - np.eye(6)).max() < 0.1
+
+
+def test_a_latin_hypercube_is_that_of_scipy():
+    expected = qmc.LatinHypercube(3, seed=np.random.default_rng(7)).random(11)
+    np.testing.assert_array_equal(latin_hypercube(11, 3, np.random.default_rng(7)), expected)
 
 
 def test_efficiency_is_that_of_the_absorber(table):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -222,12 +221,11 @@ def _describe_scales(description: Description) -> Iterator[str]:
 
 def _describe_generators(description: Description) -> Iterator[str]:
     """Each generative model, whose settings are checked."""
-    # Needs torch, which other studies are checked without.
-    from nestmat.design.generative import build_generator
+    from nestmat.design.spaces import design_space
 
     for name, generator in description.study.generative.items():
         with _at(description.file, f"generative.{name}"):
-            build_generator(generator, seed=0)
+            generator.build().check_space(design_space(generator.space))
         networks = f", {generator.seeds} networks" if not generator.registered.is_reference else ""
         yield f"  generative model {name}: {generator.kind}{networks}"
 
@@ -311,12 +309,19 @@ def count_jobs(file: str | Path) -> int:
     Raises:
         InputError: Snakemake cannot plan the study; with its own message.
     """
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--nolock", "--quiet", "rules"]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(
-            f"Snakemake cannot plan the study:\n{(done.stdout + done.stderr).strip()}", file=file
-        )
-    total = re.search(r"^total\s+(\d+)", done.stdout + done.stderr, re.MULTILINE)
+    # Imported here: a study that is checked without its plan does not wait for Snakemake.
+    from snakemake.cli import main
+
+    arguments = ["--dry-run", "--cores", "1", "--nolock", "--quiet", "rules"]
+    arguments += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
+    output = io.StringIO()
+    # Within this process, which has imported most of what the rules import.
+    with redirect_stdout(output), redirect_stderr(output):
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            failed = bool(ended.code)
+    if failed:
+        raise InputError(f"Snakemake cannot plan the study:\n{output.getvalue().strip()}", file=file)
+    total = re.search(r"^total\s+(\d+)", output.getvalue(), re.MULTILINE)
     return int(total.group(1)) if total else 0

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,30 +11,10 @@ from zuko.distributions import DiagNormal
 from zuko.flows import Flow, GeneralCouplingTransform, UnconditionalDistribution
 from zuko.transforms import MonotonicAffineTransform, MonotonicRQSTransform
 
+from nestmat.models.density_settings import FlowSettings
+
 REACH = 5.0
 """Splines act on numbers up to this size, and leave those beyond as they are."""
-
-
-@dataclass(frozen=True)
-class FlowSettings:
-    """What a `ConditionalFlow` is made of.
-
-    Attributes:
-        transform: affine: a number is scaled and shifted (Dinh, Sohl-Dickstein & Bengio, ICLR 2017);
-            spline: it goes through a monotonic rational-quadratic spline (Durkan et al., NeurIPS 2019).
-        blocks: Blocks of two couplings: of one half of the numbers given the other, then the reverse.
-        width: Width of the hidden layers of the network of a coupling.
-        layers: Their number.
-        bins: spline: its bins.
-        clamp: affine: largest logarithm of a scale.
-    """
-
-    transform: Literal["affine", "spline"] = "spline"
-    blocks: int = 3
-    width: int = 128
-    layers: int = 2
-    bins: int = 8
-    clamp: float = 2.0
 
 
 def coupling_flow(features: int, conditions: int, settings: FlowSettings, seed: int) -> Flow:

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from nestmat.models.flow import FlowSettings, coupling_flow
+from nestmat.models.density_settings import InvertibleSettings
+from nestmat.models.flow import coupling_flow
 
 FORWARD_KERNELS = ((0.2, 2.0), (1.5, 2.0), (3.0, 2.0))
 BACKWARD_KERNELS = ((0.2, 0.1), (0.2, 0.5), (0.2, 2.0))
 """Widths and exponents of the kernels of MatDesINNe (Fung et al. 2021), for outputs and for inputs."""
-
-
-@dataclass(frozen=True)
-class InvertibleSettings(FlowSettings):
-    """What an `Invertible` is made of and what it is trained for.
-
-    Attributes:
-        fit: Weight of the squared error of the targets.
-        forward: Weight of the discrepancy of targets and latents.
-        backward: Weight of the discrepancy of numbers that are made.
-    """
-
-    fit: float = 1.0
-    forward: float = 1.0
-    backward: float = 1.0
 
 
 def discrepancy(a: Tensor, b: Tensor, kernels: Sequence[tuple[float, float]]) -> Tensor:

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from zuko.nn import MLP
 
+from nestmat.models.density_settings import MixtureSettings
+
 SMALLEST = 0.01
 """Least standard deviation of a component."""
-
-
-@dataclass(frozen=True)
-class MixtureSettings:
-    """What a `MixtureDensity` is made of.
-
-    Attributes:
-        components: Normal distributions of the mixture.
-        width: Width of the hidden layers.
-        layers: Their number.
-    """
-
-    components: int = 20
-    width: int = 128
-    layers: int = 2
 
 
 class MixtureDensity(nn.Module):

@@ -127,6 +127,30 @@ def efficiency(devices: pd.DataFrame) -> NDArray[np.float64]:
     return simulate(devices["gap"].to_numpy(np.float64), *(10**processes).T).pce
 
 
+def latin_hypercube(rows: int, dimensions: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Points of the unit cube, one in each of as many equal slices of every axis as there are points.
+
+    They are those of `scipy.stats.qmc.LatinHypercube`, without the second that `scipy.stats` takes to import.
+
+    Args:
+        rows: Number of points.
+        dimensions: Number of axes.
+        random: Where they are drawn from.
+
+    Returns:
+        ``rows x dimensions`` numbers from 0 to 1.
+
+    Source: McKay, Beckman and Conover, Technometrics 21, 239 (1979), doi 10.2307/1268522.
+    """
+    # As scipy does, which leaves the generator that it is given as it was.
+    [child] = random.spawn(1)
+    within = child.uniform(size=(rows, dimensions))
+    slices = np.tile(np.arange(1, rows + 1), (dimensions, 1))
+    for axis in slices:
+        child.shuffle(axis)
+    return (slices.T - within) / rows
+
+
 def device_table(
     compounds: pd.DataFrame,
     rows: int = 4000,
@@ -180,10 +204,7 @@ def device_table(
     of_compounds, of_processes, of_noise = np.random.default_rng(seed).spawn(3)
     order = of_compounds.permutation(np.resize(of_compounds.permutation(len(usable)), rows))
     low, high = np.log10(list(PROCESS_RANGES.values())).T
-    from scipy.stats import qmc
-
-    # `seed` is called `rng` from scipy 1.15 on, which takes both.
-    cube = qmc.LatinHypercube(len(low) + (strain is not None), seed=of_processes).random(rows)
+    cube = latin_hypercube(rows, len(low) + (strain is not None), of_processes)
     processes = low + (high - low) * cube[:, : len(low)]
     spread = np.sqrt(np.log1p(noise**2))
     factor = np.exp(spread * of_noise.standard_normal(rows) - spread**2 / 2)

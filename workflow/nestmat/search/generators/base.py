@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.deferred import torch
+from nestmat.errors import InputError
 from nestmat.search.spaces.product import Product
 
 if TYPE_CHECKING:
@@ -81,13 +82,20 @@ class GeneratorOptions(ABC):
             seed: Seed of the first weights and of the training.
 
         Raises:
-            InputError: The kind does not go with the space.
+            InputError: As `check_space`.
+        """
+
+    def check_space(self, space: Product) -> None:  # noqa: B027
+        """Check that the kind goes with a space; by default it goes with any.
+
+        Raises:
+            InputError: It does not.
         """
 
 
 @dataclass(frozen=True)
-class TrainingOptions(GeneratorOptions):
-    """Training of a network.
+class DensityOptions(GeneratorOptions):
+    """Training of a density of numbers in intervals.
 
     Attributes:
         steps: Steps of Adam.
@@ -106,6 +114,15 @@ class TrainingOptions(GeneratorOptions):
     jitter: float = field(default=0.02, metadata={"ge": 0})
     held_out: float = field(default=0.1, metadata={"ge": 0, "lt": 1})
     coordinates: Literal["bounded", "raw"] = "bounded"
+
+    def check_space(self, space: Product) -> None:
+        """Check that a space has numbers in intervals alone; as `GeneratorOptions.check_space`."""
+        if not all(factor.is_interval and not factor.periodic for factor in space.factors):
+            raise InputError(
+                "A density of numbers needs a space of numbers in intervals that are not periodic.",
+                key="space",
+                remedy="choose conditional_vae, which handles compositions, levels and periodic numbers.",
+            )
 
 
 def most_frequent_value(y: NDArray[np.float64]) -> float:

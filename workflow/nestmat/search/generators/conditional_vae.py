@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nestmat.models.layers import Layout, Output, Perceptrons
 from nestmat.models.losses import split_gaussian
+from nestmat.search.generators.base import CURVE, even_weights
 from nestmat.search.generators.conditional_vae_settings import ConditionalVAESettings
 from nestmat.search.spaces.product import Product
 
@@ -191,6 +193,33 @@ class ConditionalVAE(nn.Module):
             "reconstruction": float(self.space.distance(x, decoded).mean()),
             "exact": float((x == decoded).all(axis=1).mean()),
         }
+
+
+class VariationalGenerator(ConditionalVAE):
+    """A `ConditionalVAE` with one condition, as a `nestmat.search.generators.base.GenerativeModel`.
+
+    Args:
+        space: The materials.
+        options: Sizes and training.
+        seed: Seed of all random draws.
+    """
+
+    def __init__(self, space: Product, options: ConditionalVAESettings, seed: int):
+        super().__init__(space, 1, options, seed)
+
+    def fit(self, x: NDArray[np.float64], y: NDArray[np.float64], device: torch.device) -> pd.DataFrame:  # type: ignore[override]
+        """Train, on the CPU: the network is small; as `GenerativeModel.fit`."""
+        self.standardise(y[:, None])
+        curve = super().fit(x, y[:, None], even_weights(y), self.settings.steps)
+        interval = max(1, len(curve) // CURVE)
+        steps = range(interval, len(curve) + 1, interval)
+        means = [(step, "train", float(np.mean(curve[step - interval : step]))) for step in steps]
+        return pd.DataFrame(means, columns=["step", "split", "loss"])
+
+    def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:  # type: ignore[override]
+        """Materials (n, columns) on the grid; as `GenerativeModel.sample`."""
+        self.reseed(seed)
+        return super().sample(np.full((n, 1), value), n)
 
 
 def _divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from nestmat.models.invertible import Invertible, InvertibleSettings
-from nestmat.search.generators.base import TrainingOptions
-from nestmat.search.generators.network import DensityGenerator
+from nestmat.models.density_settings import InvertibleSettings
+from nestmat.search.generators.base import DensityOptions
 from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.spaces.product import Product
+
+if TYPE_CHECKING:
+    from nestmat.search.generators.network import DensityGenerator
 
 
 @GENERATORS.register("invertible")
 @dataclass(frozen=True)
-class InvertibleOptions(TrainingOptions, InvertibleSettings):
+class InvertibleOptions(DensityOptions, InvertibleSettings):
     """An invertible network, which maps numbers in intervals to the target and latents."""
 
     transform: Literal["affine", "spline"] = "affine"
@@ -24,5 +26,8 @@ class InvertibleOptions(TrainingOptions, InvertibleSettings):
 
     def build(self, space: Product, seed: int) -> DensityGenerator:
         """A generator before training; as `GeneratorOptions.build`."""
+        from nestmat.models.invertible import Invertible
+        from nestmat.search.generators.network import DensityGenerator
+
         # What the network reads of a value has to be a target that it returns as well: the value alone.
         return DensityGenerator(space, self, seed, Invertible, indicators=False)

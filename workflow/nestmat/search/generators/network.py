@@ -15,7 +15,7 @@ from nestmat.errors import InputError
 from nestmat.models.flow import ConditionalFlow
 from nestmat.models.invertible import Invertible
 from nestmat.models.mixture_density import MixtureDensity
-from nestmat.search.generators.base import CURVE, TrainingOptions, even_weights, most_frequent_value
+from nestmat.search.generators.base import CURVE, DensityOptions, even_weights, most_frequent_value
 from nestmat.search.spaces.product import Product
 
 Density = ConditionalFlow | Invertible | MixtureDensity
@@ -84,18 +84,13 @@ class DensityGenerator(nn.Module):
     def __init__(
         self,
         space: Product,
-        options: TrainingOptions,
+        options: DensityOptions,
         seed: int,
         build_density: Callable[[int, int, Any, int], Density],
         indicators: bool = True,
     ):
         super().__init__()
-        if not all(f.is_interval and not f.periodic for f in space.factors):
-            raise InputError(
-                "A density of numbers needs a space of numbers in intervals that are not periodic.",
-                key="space",
-                remedy="choose conditional_vae, which handles compositions, levels and periodic numbers.",
-            )
+        options.check_space(space)
         self.space, self.options, self.seed = space, options, seed
         self.condition = Condition(indicators)
         self.network = build_density(len(space.columns), self.condition.width, options, seed)

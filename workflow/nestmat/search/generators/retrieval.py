@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
+from nestmat.deferred import torch
 from nestmat.search.generators.base import GeneratorOptions
 from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.spaces.product import Product
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @GENERATORS.register("retrieval")
@@ -36,7 +38,7 @@ class RetrievalOptions(GeneratorOptions):
         return RetrievalGenerator(space, self, seed)
 
 
-class RetrievalGenerator(nn.Module):
+class RetrievalGenerator:
     """Training rows that have the value, each once: nothing is trained.
 
     Args:
@@ -46,21 +48,23 @@ class RetrievalGenerator(nn.Module):
     """
 
     def __init__(self, space: Product, options: RetrievalOptions, seed: int):
-        super().__init__()
         self.options = options
-        self.register_buffer("x", torch.empty(0, len(space.columns), dtype=torch.float64))
-        self.register_buffer("y", torch.empty(0, dtype=torch.float64))
+        self.x, self.y = np.empty((0, len(space.columns))), np.empty(0)
 
     def fit(self, x: NDArray[np.float64], y: NDArray[np.float64], device: torch.device) -> pd.DataFrame:
         """Keep the rows; as `GenerativeModel.fit`, with an empty curve."""
-        self.x, self.y = torch.from_numpy(x), torch.from_numpy(y)
+        self.x, self.y = x, y
         return pd.DataFrame(columns=["step", "split", "loss"])
 
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:  # type: ignore[override]
+    def state_dict(self) -> dict[str, Tensor]:
+        """The rows."""
+        return {"x": torch.from_numpy(self.x), "y": torch.from_numpy(self.y)}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take the rows."""
-        self.x, self.y = state["x"], state["y"]
+        self.x, self.y = state["x"].numpy(), state["y"].numpy()
 
     def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:
         """At most n rows, without repetition; as `GenerativeModel.sample`."""
-        near = np.flatnonzero(np.abs(self.y.numpy() - value) <= self.options.width)
-        return self.x.numpy()[np.random.default_rng(seed).permutation(near)[:n]]
+        near = np.flatnonzero(np.abs(self.y - value) <= self.options.width)
+        return self.x[np.random.default_rng(seed).permutation(near)[:n]]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from nestmat.deferred import torch
 from nestmat.search.generators.base import GeneratorOptions
 from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.spaces.product import Product
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @GENERATORS.register("uniform")
@@ -30,7 +33,7 @@ class UniformOptions(GeneratorOptions):
         return UniformGenerator(space, self, seed)
 
 
-class UniformGenerator(nn.Module):
+class UniformGenerator:
     """Materials drawn uniformly from the space: nothing is trained.
 
     Args:
@@ -40,7 +43,6 @@ class UniformGenerator(nn.Module):
     """
 
     def __init__(self, space: Product, options: UniformOptions, seed: int):
-        super().__init__()
         self.space = space
 
     def fit(self, x: NDArray[np.float64], y: NDArray[np.float64], device: torch.device) -> pd.DataFrame:
@@ -50,3 +52,16 @@ class UniformGenerator(nn.Module):
     def sample(self, value: float, n: int, seed: int) -> NDArray[np.float64]:
         """Materials (n, columns), independent of the value."""
         return self.space.sample(n, seed)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """No parameter."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take no parameter.
+
+        Raises:
+            KeyError: There is one.
+        """
+        if state:
+            raise KeyError(next(iter(state)))
