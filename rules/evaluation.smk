@@ -17,15 +17,24 @@ mapped = [
 
 
 rule compare_baselines:
-    """Predictions of the baselines of a scale, and the fits that predict new rows."""
+    """Predictions of the baselines of a scale, also for coarser scales, and the fits that predict new rows."""
     input:
         features="<results>/features/{scale}.parquet",
         folds="<results>/folds/{scale}.parquet",
+        parents=collect(
+            "<results>/propagated/{link.parent}__{{scale}}/{{protocol}}.parquet",
+            link=lookup("child == '{scale}' and protocol == '{protocol}'", within=prediction_links),
+        ),
+        children=collect(
+            "<results>/features/{{scale}}__{link.child}.parquet",
+            link=lookup("parent == '{scale}' and protocol == '{protocol}'", within=prediction_links),
+        ),
         code=code("compare_baselines"),
         kinds=code_of(BASELINES, ask(STUDY.scales, "baseline_kinds_in", "scale", "protocol")),
     output:
         predictions="<results>/predictions/{scale}/{protocol}/baselines.parquet",
         fits="<results>/models/{scale}/{protocol}/baselines.zip",
+        of_children="<results>/propagated/{scale}/{protocol}.baselines.parquet",
     log:
         "<logs>/compare_baselines/{scale}.{protocol}.log",
     benchmark:
@@ -39,6 +48,12 @@ rule compare_baselines:
         baselines=ask(STUDY.scales, "baselines_in", "scale", "protocol"),
         stacked=ask(STUDY.scales, "stacked_in", "scale", "protocol"),
         kept=ask(STUDY.scales, "kept_baselines", "scale", "protocol"),
+        parents=lookup(
+            "child == '{scale}' and protocol == '{protocol}'", within=prediction_links, cols="parent"
+        ),
+        children=lookup(
+            "parent == '{scale}' and protocol == '{protocol}'", within=prediction_links, cols="child"
+        ),
     message:
         "Fit the baselines of {wildcards.scale}, protocol {wildcards.protocol}"
     script:
@@ -72,6 +87,50 @@ rule recommend_predictor:
         "Stack the recommended predictor of {wildcards.scale}, protocol {wildcards.protocol}"
     script:
         "../scripts/recommend_predictor.py"
+
+
+rule propagate_predictions:
+    """Predictions of the recommended stack of a parent for the rows of its child."""
+    input:
+        stack="<results>/predictions/{parent}/{protocol}/recommended.json",
+        features="<results>/features/{parent}__{child}.parquet",
+        baselines="<results>/propagated/{parent}/{protocol}.baselines.parquet",
+        weights=collect(
+            "<results>/models/{{parent}}/{{protocol}}/{model}.safetensors",
+            model=ask(STUDY.scales, "stacked_models", "parent"),
+        ),
+        cards=collect(
+            "<results>/models/{{parent}}/{{protocol}}/{model}.json",
+            model=ask(STUDY.scales, "stacked_models", "parent"),
+        ),
+        parents=collect(
+            "<results>/propagated/{link.parent}__{{child}}/{link.parent_protocol}/{link.parent_model}.parquet",
+            link=lookup("scale == '{parent}' and protocol == '{protocol}' and stacked", within=links),
+        ),
+        code=code("propagate_predictions"),
+    output:
+        predictions="<results>/propagated/{parent}__{child}/{protocol}.parquet",
+    log:
+        "<logs>/propagate_predictions/{parent}__{child}.{protocol}.log",
+    benchmark:
+        "<benchmarks>/propagate_predictions/{parent}__{child}.{protocol}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        models=ask(STUDY.scales, "stacked_models", "parent"),
+        readers=lookup(
+            "scale == '{parent}' and protocol == '{protocol}' and stacked", within=links, cols="model"
+        ),
+        parents=lookup(
+            "scale == '{parent}' and protocol == '{protocol}' and stacked", within=links, cols="parent"
+        ),
+    message:
+        "Pass the predictions of {wildcards.parent} to {wildcards.child}"
+    script:
+        "../scripts/propagate_predictions.py"
 
 
 rule measure_latents:

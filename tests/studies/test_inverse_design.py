@@ -11,6 +11,8 @@ import pytest
 from pymatgen.core import Structure
 
 from nestmat import tables
+from nestmat.commands.predict import predict
+from nestmat.config.loading import study_from
 from nestmat.paths import ROOT
 from support.lead_free_study import lead_free_study
 from support.running import finish_study
@@ -25,8 +27,20 @@ def searched(tmp_path_factory) -> Path:
     targets = [
         f"search/lead_free/{name}.parquet" for name in ("metrics", "shortlist", "structures", "verified")
     ]
+    targets.append("predictions/device/strict/recommended.parquet")
     results = finish_study(folder, lead_free_study(), *targets, files={"resources": ROOT / "resources"})
     return results / "search" / "lead_free"
+
+
+@pytest.mark.slow
+def test_new_rows_are_predicted_through_the_stack_of_the_finer_scale(searched, tmp_path):
+    results, study = searched.parents[1], study_from(lead_free_study())
+    stack = tables.read(results / "predictions/device/strict/recommended.parquet", fold=-1)
+    cells = tables.read(results / "data/cells.parquet").set_index("row_id").loc[stack["row_id"]]
+    cells.drop(columns=["gap", "pce"]).to_csv(tmp_path / "cells.csv", index=False)
+    predict(study, results, tmp_path / "cells.csv", tmp_path / "predicted.parquet")
+    predicted = tables.read(tmp_path / "predicted.parquet", target="pce").sort_values("row")
+    np.testing.assert_allclose(predicted["mean"], stack["mean"], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow

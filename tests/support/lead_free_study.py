@@ -31,7 +31,7 @@ def lead_free_study() -> dict:
     halves = {"halves": {"kind": "shared", "folds": 2}}
     ions = {"descriptors": {"site_descriptors": ["A", "B", "X"]}, "geometry": {"perovskite": True}}
 
-    def scale(dataset, targets, inputs, **more):
+    def scale(dataset, targets, inputs, read, **more):
         model = {
             "specification": {
                 "inputs": inputs,
@@ -40,7 +40,10 @@ def lead_free_study() -> dict:
                 "training": TRAINING,
             }
         }
-        return {"dataset": dataset, "targets": targets, "splits": halves, "models": {"nested": model}, **more}
+        baselines = {"ridge": {"kind": "ridge", "protocols": ["strict"], "inputs": read}}
+        recommended = {"recommended": {"stack": ["nested", "ridge"]}}
+        models = {"models": {"nested": model}, "baselines": baselines, **recommended}
+        return {"dataset": dataset, "targets": targets, "splits": halves, **models, **more}
 
     problem = default["search"]["lead_free"]
     problem["methods"] = {"random": {"kind": "random"}, "genetic": {"kind": "genetic", "title": "Breeding"}}
@@ -60,11 +63,13 @@ def lead_free_study() -> dict:
                 "calculations",
                 ["gap", "lattice", "formation_energy"],
                 ["descriptors", "geometry", "strain"],
+                ["descriptors", "strain"],
                 features={**ions, "strain": {"columns": ["strain"]}},
             ),
             "device": scale(
                 "cells",
                 ["pce"],
+                ["electronic", "process"],
                 ["electronic", "process"],
                 parents=["electronic"],
                 pass_prediction=True,

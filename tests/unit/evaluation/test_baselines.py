@@ -10,7 +10,7 @@ from nestmat import tables
 from nestmat.config.baselines import Baseline
 from nestmat.errors import InputError
 from nestmat.evaluation import baselines as baselines_module
-from nestmat.evaluation.baselines import BaselineInputs, compare_baselines, predict_baseline
+from nestmat.evaluation.baselines import BaselineInputs, ScaleTables, compare_baselines, predict_baseline
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
 from nestmat.evaluation.stack import recommend_predictor
@@ -22,7 +22,7 @@ from support.small_scale import QUICK, STACK
 
 def test_rows_are_predicted_once_and_inner_ones_for_the_stack(scale, tmp_path):
     features, folds = scale()
-    found = compare_baselines(features, folds, "plain", QUICK, tmp_path / "p.parquet", STACK)
+    found = compare_baselines(ScaleTables(features, folds), "plain", QUICK, tmp_path / "p.parquet", STACK)
     pd.testing.assert_frame_equal(tables.read(tmp_path / "p.parquet"), found, check_dtype=False)
     labels = tables.read(folds, protocol="plain").set_index(["repeat", "row_id"])["fold"]
     for (model, target), part in found.groupby(["model", "target"]):
@@ -47,7 +47,9 @@ def test_rows_are_predicted_once_and_inner_ones_for_the_stack(scale, tmp_path):
 
 
 def test_the_held_out_residual_stands_for_a_missing_spread(scale, tmp_path):
-    found = compare_baselines(*scale(), "plain", {"ridge": QUICK["ridge"]}, tmp_path / "p.parquet", ["ridge"])
+    found = compare_baselines(
+        ScaleTables(*scale()), "plain", {"ridge": QUICK["ridge"]}, tmp_path / "p.parquet", ["ridge"]
+    )
     one = found[(found["target"] == "y") & (found["repeat"] == 0) & (found["fold"] == 2)]
     inner = one[one["inner"] >= 0]
     residual = np.sqrt(np.mean((inner["true"] - inner["mean"]) ** 2))
@@ -59,7 +61,7 @@ def test_labels_of_a_fold_do_not_leak(scale, tmp_path, protocol):
     def run(change=None):
         features, folds = scale(change)
         path = tmp_path / "p.parquet"
-        compare_baselines(features, folds, protocol, QUICK, path, STACK)
+        compare_baselines(ScaleTables(features, folds), protocol, QUICK, path, STACK)
         return recommend_predictor([path], STACK, tmp_path / "r.parquet", tmp_path / "r.json"), tables.read(
             path
         )
@@ -80,7 +82,8 @@ def test_labels_of_a_fold_do_not_leak(scale, tmp_path, protocol):
 def test_baselines_do_not_depend_on_the_number_of_threads(scale, tmp_path):
     features, folds = scale()
     one, two = (
-        compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", threads=n) for n in (1, 2)
+        compare_baselines(ScaleTables(features, folds), "strict", QUICK, tmp_path / "p.parquet", threads=n)
+        for n in (1, 2)
     )
     pd.testing.assert_frame_equal(one, two)
 
@@ -88,7 +91,9 @@ def test_baselines_do_not_depend_on_the_number_of_threads(scale, tmp_path):
 def test_fits_on_every_row_are_kept_and_predict_as_they_did(scale, tmp_path):
     features, folds = scale()
     keep = FitsToKeep(tmp_path / "fits.zip", ["forest", "xgboost", "process"])
-    found = compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", STACK, 2, keep=keep)
+    found = compare_baselines(
+        ScaleTables(features, folds), "strict", QUICK, tmp_path / "p.parquet", STACK, 2, keep=keep
+    )
     baselines = {name: Baseline.model_validate(QUICK[name]) for name in keep.baselines}
     fits, frame = read_fits(keep.path, baselines), tables.read(features)
     with pytest.raises(InputError, match="does not hold the baseline 'ridge'"):
@@ -108,7 +113,7 @@ def test_new_rows_are_predicted_alike_in_parts_and_by_several_threads(scale, tmp
     features, folds = scale()
     keep = FitsToKeep(tmp_path / "fits.zip", ["forest", "ridge"])
     quick = {name: QUICK[name] for name in keep.baselines}
-    compare_baselines(features, folds, "strict", quick, tmp_path / "p.parquet", keep=keep)
+    compare_baselines(ScaleTables(features, folds), "strict", quick, tmp_path / "p.parquet", keep=keep)
     inputs = BaselineInputs.read(features)
     baselines = {name: Baseline.model_validate(entry) for name, entry in quick.items()}
     fits = read_fits(keep.path, baselines)
@@ -163,7 +168,12 @@ def test_a_baseline_of_a_plugin_runs_in_other_processes(scale, tmp_path):
     features, folds = scale()
     keep = FitsToKeep(tmp_path / "fits.zip", ["nearest"])
     found = compare_baselines(
-        features, folds, "strict", {"nearest": nearest}, tmp_path / "p.parquet", threads=2, keep=keep
+        ScaleTables(features, folds),
+        "strict",
+        {"nearest": nearest},
+        tmp_path / "p.parquet",
+        threads=2,
+        keep=keep,
     )
     train = found[(found["fold"] == -1) & (found["target"] == "y")]
     frame = tables.read(features)
@@ -183,24 +193,23 @@ def test_an_input_that_is_not_finite_is_named(scale, tmp_path):
         frame.loc[5, "b1"] = np.inf
 
     with pytest.raises(InputError, match=r"column 'b1'.*not finite for row_id 5"):
-        compare_baselines(*scale(spoil), "plain", QUICK, tmp_path / "p.parquet")
+        compare_baselines(ScaleTables(*scale(spoil)), "plain", QUICK, tmp_path / "p.parquet")
 
 
 def test_folds_of_other_rows_are_refused(scale, tmp_path):
     features, folds = scale()
     with pytest.raises(InputError, match="does not hold protocol 'other'"):
-        compare_baselines(features, folds, "other", QUICK, tmp_path / "p.parquet")
+        compare_baselines(ScaleTables(features, folds), "other", QUICK, tmp_path / "p.parquet")
     frame = tables.read(folds)
     tables.write(folds, frame[frame["row_id"] > 0], tables.FOLDS)
     with pytest.raises(InputError, match="for the rows of"):
-        compare_baselines(features, folds, "plain", QUICK, tmp_path / "p.parquet")
+        compare_baselines(ScaleTables(features, folds), "plain", QUICK, tmp_path / "p.parquet")
 
 
 def test_baselines_neither_train_nor_are_measured_on_hidden_rows(tmp_path):
     features, folds = assign_holdout(tmp_path)
     found = compare_baselines(
-        features,
-        folds,
+        ScaleTables(features, folds),
         "half",
         {"ridge": {"kind": "ridge", "inputs": ["inputs"]}},
         tmp_path / "p.parquet",
@@ -223,7 +232,9 @@ def test_a_stump_finds_the_threshold_on_the_number_of_elements(class_scale, tmp_
     tables.write(there, frame, tables.schema(features), tables.provenance(features))
     baseline = {"kind": "stump", "inputs": ["number_of_elements"]}
     keep = FitsToKeep(tmp_path / "fits.zip", ["rule"])
-    found = compare_baselines(there, folds, "half", {"rule": baseline}, tmp_path / "p.parquet", keep=keep)
+    found = compare_baselines(
+        ScaleTables(there, folds), "half", {"rule": baseline}, tmp_path / "p.parquet", keep=keep
+    )
     held = found[found["split"] == "validation"]
     np.testing.assert_array_equal(held["mean"], held["true"])
     rule = Baseline.model_validate(baseline)
@@ -239,7 +250,9 @@ def test_a_class_is_predicted_by_classifiers_without_residuals(class_scale, tmp_
         "forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20},
         "share": {"kind": "mean", "inputs": ["inputs"]},
     }
-    found = compare_baselines(*class_scale, "half", chosen, tmp_path / "p.parquet", stacked=["forest"])
+    found = compare_baselines(
+        ScaleTables(*class_scale), "half", chosen, tmp_path / "p.parquet", stacked=["forest"]
+    )
     assert found["mean"].between(0, 1).all()
     assert found["std"].isna().all()
     assert set(found.loc[found["model"] == "share", "inner"]) == {-1}
@@ -256,7 +269,7 @@ def test_a_class_is_predicted_by_classifiers_without_residuals(class_scale, tmp_
 def test_a_baseline_of_numbers_does_not_predict_classes(class_scale, tmp_path):
     chosen = {"line": {"kind": "ridge", "inputs": ["inputs"]}}
     with pytest.raises(InputError, match=r"'ridge' does not predict classes.*choose one of extra_trees"):
-        compare_baselines(*class_scale, "half", chosen, tmp_path / "p.parquet")
+        compare_baselines(ScaleTables(*class_scale), "half", chosen, tmp_path / "p.parquet")
 
 
 def test_too_few_rows_of_a_class_are_named(class_scale, tmp_path):
@@ -267,4 +280,4 @@ def test_too_few_rows_of_a_class_are_named(class_scale, tmp_path):
     tables.write(there, frame, tables.schema(features), tables.provenance(features))
     chosen = {"svm": {"kind": "svm", "inputs": ["inputs"]}}
     with pytest.raises(InputError, match=r"training rows of one class.*label more rows"):
-        compare_baselines(there, folds, "half", chosen, tmp_path / "p.parquet")
+        compare_baselines(ScaleTables(there, folds), "half", chosen, tmp_path / "p.parquet")

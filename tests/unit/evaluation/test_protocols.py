@@ -6,7 +6,7 @@ import pytest
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.evaluation.baselines import compare_baselines
+from nestmat.evaluation.baselines import ScaleTables, compare_baselines
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.training.inner_folds import read_row_splits
 from support.feature_tables import write_features
@@ -106,7 +106,9 @@ def test_published_folds_give_the_published_errors(mirror, tmp_path):
     chosen = {
         kind: {"kind": kind, "inputs": ["descriptors"]} for kind in ("ridge", "lasso", "gaussian_process")
     }
-    found = compare_baselines(features, folds, "published", chosen, tmp_path / "baselines.parquet")
+    found = compare_baselines(
+        ScaleTables(features, folds), "published", chosen, tmp_path / "baselines.parquet"
+    )
     held = found[found["split"] == "validation"]
     errors = (held["true"] - held["mean"]).abs().groupby([held["model"], held["fold"]]).mean()
     mean, spread = errors.groupby("model").mean(), errors.groupby("model").std(ddof=0)

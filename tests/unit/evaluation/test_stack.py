@@ -11,7 +11,7 @@ from nestmat import tables
 from nestmat.config.baselines import Baseline
 from nestmat.errors import InputError
 from nestmat.evaluation import calibration
-from nestmat.evaluation.baselines import BaselineInputs, compare_baselines, predict_baseline
+from nestmat.evaluation.baselines import BaselineInputs, ScaleTables, compare_baselines, predict_baseline
 from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
 from nestmat.evaluation.stack import (
     Combination,
@@ -80,7 +80,7 @@ def test_the_stack_widens_intervals_that_are_too_narrow():
 def test_the_deployed_stack_is_read_back(scale, tmp_path):
     features, folds = scale()
     keep = FitsToKeep(tmp_path / "fits.zip", STACK)
-    compare_baselines(features, folds, "strict", QUICK, tmp_path / "p.parquet", STACK, keep=keep)
+    compare_baselines(ScaleTables(features, folds), "strict", QUICK, tmp_path / "p.parquet", STACK, keep=keep)
     stack, learned = recommend_predictor(
         [tmp_path / "p.parquet"] * 2, STACK, tmp_path / "r.parquet", tmp_path / "r.json"
     )
@@ -100,7 +100,7 @@ def test_the_deployed_stack_is_read_back(scale, tmp_path):
 def test_a_stack_without_held_out_predictions_is_refused(scale, tmp_path):
     features, folds = scale()
     quick = {name: QUICK[name] for name in ("ridge", "forest")}
-    compare_baselines(features, folds, "strict", quick, tmp_path / "p.parquet", ["ridge"])
+    compare_baselines(ScaleTables(features, folds), "strict", quick, tmp_path / "p.parquet", ["ridge"])
     with pytest.raises(InputError, match="held out inside the training rows"):
         recommend_predictor([tmp_path / "p.parquet"], ["ridge", "forest"], tmp_path / "r", tmp_path / "w")
     with pytest.raises(InputError, match=r"no predictions of \['other'\]"):
@@ -123,7 +123,7 @@ def test_learned_weights_lessen_the_brier_score():
 
 def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_class, tmp_path):
     chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20}}
-    baselines = compare_baselines(*class_scale, "half", chosen, tmp_path / "b.parquet")
+    baselines = compare_baselines(ScaleTables(*class_scale), "half", chosen, tmp_path / "b.parquet")
     files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
     written = tmp_path / "r.parquet", tmp_path / "r.json"
     vote, combinations = recommend_predictor(
@@ -145,7 +145,7 @@ def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_
 
 def test_a_learned_stack_of_a_class_keeps_probabilities(class_scale, trained_class, tmp_path):
     chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20}}
-    compare_baselines(*class_scale, "half", chosen, tmp_path / "b.parquet", stacked=["forest"])
+    compare_baselines(ScaleTables(*class_scale), "half", chosen, tmp_path / "b.parquet", stacked=["forest"])
     files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
     found, combinations = recommend_predictor(
         files, ["ae", "forest"], tmp_path / "r.parquet", tmp_path / "r.json", classes=["phase"]

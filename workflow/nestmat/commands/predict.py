@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from nestmat.errors import InputError
 from nestmat.evaluation.baselines import BaselineInputs, predict_baseline
 from nestmat.evaluation.classification import DECISION_THRESHOLD
 from nestmat.evaluation.fitted_baselines import read_fits
+from nestmat.evaluation.parent_predictions import ParentPredictions
 from nestmat.evaluation.stack import Combination, deployed
 from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
@@ -101,7 +103,9 @@ def predict(
             value=first["value"],
         )
     features = _select_rows(featurized, rows["row_id"])
-    parts = [part for name in chain for part in _predict_scale(study, results, name, features, rows)]
+    parts: list[pd.DataFrame] = []
+    for name in chain:
+        parts += _predict_scale(study, results, name, features, rows, _means_by_scale(parts))
     if not parts:
         raise InputError(
             f"Scale {scale!r} and its finer scales have no target to predict.", key=f"scales.{scale}"
@@ -167,13 +171,26 @@ def _select_rows(featurized: Mapping[str, Featurized], row_id: pd.Series) -> dic
     }
 
 
+def _means_by_scale(parts: Sequence[pd.DataFrame]) -> dict[str, ParentPredictions]:
+    """Predicted means of finer scales, as baselines of coarser ones read them."""
+    means: dict[str, dict[str, np.ndarray]] = {}
+    for part in parts:
+        means.setdefault(part["scale"].iloc[0], {})[part["target"].iloc[0]] = part["mean"].to_numpy()
+    return {scale: ParentPredictions.of_new_rows(by_target) for scale, by_target in means.items()}
+
+
 def _predict_scale(
-    study: Study, results: Path, name: str, features: Mapping[str, pd.DataFrame], rows: pd.DataFrame
+    study: Study,
+    results: Path,
+    name: str,
+    features: Mapping[str, pd.DataFrame],
+    rows: pd.DataFrame,
+    parents: Mapping[str, ParentPredictions],
 ) -> list[pd.DataFrame]:
-    """Predictions of each target of a scale that its predictor has."""
+    """Predictions of each target of a scale that its predictor has, which may read those of finer scales."""
     scale = study.scales[name]
     members, protocol = scale.predictor, scale.predictor_protocol
-    by_member = _predict_with_baselines(study, results, name, features[name])
+    by_member = _predict_with_baselines(study, results, name, features[name], parents)
     for member in members:
         if member in scale.models:
             by_member[member] = _predict_with_model(study, results, name, member, protocol, features)
@@ -223,7 +240,11 @@ def _predict_with_model(
 
 
 def _predict_with_baselines(
-    study: Study, results: Path, name: str, features: pd.DataFrame
+    study: Study,
+    results: Path,
+    name: str,
+    features: pd.DataFrame,
+    parents: Mapping[str, ParentPredictions],
 ) -> dict[str, MeansAndStds]:
     """Predictions of the baselines of a scale's predictor, as they were fitted on every row."""
     scale = study.scales[name]
@@ -233,7 +254,7 @@ def _predict_with_baselines(
     table = results / "features" / f"{name}.parquet"
     fits = read_fits(results / "models" / name / scale.predictor_protocol / "baselines.zip", baselines)
     # Rows come in the order of their row_id, as they were read.
-    inputs = BaselineInputs.of(features, table)
+    inputs = replace(BaselineInputs.of(features, table), parents=parents)
     classes = {target for target, column in tables.schema(table).items() if column.classes}
     return {
         member: predict_baseline(

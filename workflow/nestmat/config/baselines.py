@@ -18,7 +18,10 @@ class Baseline(Competitor, Choice):
 
     kind: str = Field(description="Kind of the estimator.")
     inputs: list[str] = Field(
-        description="Feature blocks it reads; `number_of_elements` is one that every formula has."
+        description=(
+            "Feature blocks it reads; `number_of_elements` is one that every formula has. The name of a "
+            "parent scale stands for what the parent's recommended predictor says of its targets."
+        )
     )
     transform: Literal["none", "log", "chosen"] = Field(
         "none",

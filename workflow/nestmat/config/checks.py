@@ -81,7 +81,7 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
     for model_name, model in scale.models.items():
         _check_model(f"{key}.models.{model_name}", model_name, model, scale, scales)
     for baseline_name, baseline in scale.baselines.items():
-        _check_baseline(f"{key}.baselines.{baseline_name}", baseline, scale)
+        _check_baseline(f"{key}.baselines.{baseline_name}", baseline_name, baseline, scale, scales)
     for competitor_name, competitor in scale.competitors.items():
         for protocol in competitor.protocols or []:
             _need(protocol, scale.protocols, f"{key}.{competitor_name}.protocols")
@@ -140,9 +140,22 @@ def _check_model(key: str, name: str, model: ScaleModelSpec, scale: Scale, scale
         raise ValueError(f"{key}.specification.joint: No parent is among the inputs")
 
 
-def _check_baseline(key: str, baseline: Baseline, scale: Scale) -> None:
+def _check_baseline(key: str, name: str, baseline: Baseline, scale: Scale, scales: Scales) -> None:
     for block in baseline.inputs:
-        _need(block, [*scale.features, NUMBER_OF_ELEMENTS], f"{key}.inputs")
+        _need(block, [*scale.features, *scale.parents, NUMBER_OF_ELEMENTS], f"{key}.inputs")
+    for parent in scale.parents_read(name):
+        stacked = [protocol for protocol in scales[parent].protocols if scales[parent].stacked_in(protocol)]
+        if missing := sorted(set(scale.runs(name)) - set(stacked)):
+            raise ValueError(
+                f"{key}.inputs: {parent!r} has no recommended predictor with learned weights in protocol "
+                f"{missing[0]}, whose predictions could be read; give it one, or name other `protocols`"
+            )
+        for member in scales[parent].stacked_in("strict"):
+            if member in scales[parent].baselines and scales[parent].parents_read(member):
+                raise ValueError(
+                    f"{key}.inputs: {member!r} in the stack of {parent!r} reads predictions of a finer scale "
+                    "itself, and predictions are passed on once; leave it out of that stack"
+                )
 
 
 def _check_recommended(key: str, recommended: Recommended, scale: Scale) -> None:

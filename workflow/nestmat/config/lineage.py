@@ -126,3 +126,14 @@ def trained_on_labels(scales: Mapping[str, Scale], scale: str, representation: s
         for head in scales[key.scale].models[key.model].specification.heads
     }
     return (scales[scale].dataset, pool.target) in heads
+
+
+def prediction_readers(scales: Mapping[str, Scale], parent: str, protocol: str) -> list[str]:
+    """Scales with a baseline that reads the predictions of a parent in a protocol."""
+    return [
+        child
+        for child, config in scales.items()
+        if any(
+            parent in config.parents_read(name) and protocol in config.runs(name) for name in config.baselines
+        )
+    ]

@@ -143,6 +143,15 @@ class Scale(Part):
         names = [name for name in stack if name in self.models]
         return names + ["baselines"] * any(name in self.baselines for name in stack)
 
+    @property
+    def stacked_models(self) -> list[str]:
+        """Models in the recommended stack."""
+        return [name for name in self.models if self.recommended and name in self.recommended.stack]
+
+    def parents_read(self, baseline: str) -> list[str]:
+        """Finer scales whose predictions a baseline reads."""
+        return [name for name in self.baselines[baseline].inputs if name in self.parents]
+
     def stacked_in(self, protocol: str) -> list[str]:
         """Members of the stack whose weights are learned in a protocol; none elsewhere."""
         stack = self.recommended

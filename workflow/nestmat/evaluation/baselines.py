@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from nestmat.errors import InputError
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.evaluation.fitted_baselines import FitsToKeep, dump_fit, write_fits
+from nestmat.evaluation.parent_predictions import BASELINES_OF_CHILDREN, ParentPredictions
 from nestmat.materials.formulas import elements
 from nestmat.plugins import load_plugins
 from nestmat.scales.predictions import Predictions
@@ -44,6 +45,24 @@ SEED = 0
 
 
 @dataclass(frozen=True)
+class ScaleTables:
+    """Tables that the baselines of a scale are fitted to.
+
+    Attributes:
+        features: Features of the scale.
+        folds: Folds of the scale.
+        parents: Predictions of finer scales for its rows, by scale, see `ParentPredictions`.
+        children: Rows of coarser scales with the features of this one, by scale, which are predicted for the
+            baselines there.
+    """
+
+    features: str | Path
+    folds: str | Path
+    parents: Mapping[str, str | Path] = field(default_factory=dict)
+    children: Mapping[str, str | Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class BaselineInputs:
     """Inputs and targets of a scale: rows in ascending order of row_id.
 
@@ -55,6 +74,7 @@ class BaselineInputs:
         formulas: Formulas of the rows, (n,), for the built-in input ``number_of_elements``.
         weights: Weight of each row in fits, (n,); None where all count alike.
         uncertainties: Known standard uncertainties of the labels of targets that have some, (n,) each.
+        parents: Predictions of finer scales for the rows, by scale.
     """
 
     row_id: np.ndarray
@@ -64,6 +84,7 @@ class BaselineInputs:
     formulas: Sequence[str] = ()
     weights: np.ndarray | None = None
     uncertainties: Mapping[str, np.ndarray] = field(default_factory=dict)
+    parents: Mapping[str, ParentPredictions] = field(default_factory=dict)
 
     @classmethod
     def of(cls, frame: pd.DataFrame, path: str | Path) -> BaselineInputs:
@@ -98,16 +119,28 @@ class BaselineInputs:
         return cls(frame["row_id"].to_numpy(), blocks, targets, classes, formulas, weights, uncertainties)
 
     @classmethod
-    def read(cls, path: str | Path) -> BaselineInputs:
-        """Inputs and targets of a features table."""
-        return cls.of(tables.read(path), path)
+    def read(cls, path: str | Path, parents: Mapping[str, str | Path] | None = None) -> BaselineInputs:
+        """Inputs and targets of a features table, with predictions of finer scales for its rows by scale."""
+        inputs = cls.of(tables.read(path), path)
+        predictions = {
+            name: ParentPredictions.read(file, inputs.row_id) for name, file in (parents or {}).items()
+        }
+        return replace(inputs, parents=predictions)
 
-    def matrix(self, names: Sequence[str]) -> np.ndarray:
-        """The blocks ``names`` next to each other, (n, sum of widths)."""
-        columns = [
-            self._number_of_elements() if name == NUMBER_OF_ELEMENTS else self.blocks[name] for name in names
-        ]
-        return np.concatenate(columns, axis=1)
+    def matrix(self, names: Sequence[str], member: tuple[int, int, int] = (0, -1, -1)) -> np.ndarray:
+        """Inputs of a member of the protocol, next to each other, (n, sum of widths).
+
+        Args:
+            names: Feature blocks and finer scales.
+            member: Repeat, fold and other fold or inner fold that predictions of finer scales left out; by
+                default those of fits on every row.
+        """
+        return np.concatenate([self._input(name, member) for name in names], axis=1)
+
+    def _input(self, name: str, member: tuple[int, int, int]) -> np.ndarray:
+        if name == NUMBER_OF_ELEMENTS:
+            return self._number_of_elements()
+        return self.parents[name].of(*member) if name in self.parents else self.blocks[name]
 
     def weighting(self, target: str) -> Weighting:
         """How much the rows count in fits of a target."""
@@ -158,9 +191,29 @@ def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKi
     return baseline.build()
 
 
+@dataclass(frozen=True)
+class _Fits:
+    """What the fits of a task are for.
+
+    Attributes:
+        predictions: Predictions of the rows that each fit is compared on.
+        of_children: Predictions of the rows of coarser scales, `BASELINES_OF_CHILDREN`.
+        kept: File of the fit on every row, where it is kept.
+    """
+
+    predictions: pd.DataFrame
+    of_children: list[pd.DataFrame]
+    kept: bytes | None
+
+
 def _fit_repeat(
-    task: _Task, baseline: Baseline, plugins: Sequence[str | Path], inputs: BaselineInputs, kept: bool
-) -> tuple[pd.DataFrame, bytes | None]:
+    task: _Task,
+    baseline: Baseline,
+    plugins: Sequence[str | Path],
+    inputs: BaselineInputs,
+    children: Mapping[str, BaselineInputs],
+    kept: bool,
+) -> _Fits:
     """Fit the folds of a repeat, all rows in the first one, and the pairs or inner folds.
 
     A kind that searches does so where fewest rows train, in the fit of a pair: those of its two folds keep
@@ -171,31 +224,39 @@ def _fit_repeat(
         baseline: The baseline as the study configures it.
         plugins: Plug-in files that define kinds: a process of its own has not loaded them yet.
         inputs: Inputs and targets of all rows.
+        children: Inputs of rows of coarser scales, which every fit predicts.
         kept: Whether the fit on every row is kept.
-
-    Returns:
-        Predictions of the rows that each fit is compared on, and the file of the fit that is kept.
     """
     load_plugins(plugins)
     classes, split = task.target in inputs.classes, task.split
     kind = _baseline_kind(baseline, task.target, classes)
-    x, y = inputs.matrix(baseline.inputs), inputs.targets[task.target]
+    y = inputs.targets[task.target]
     labelled, weighting = np.isfinite(y), inputs.weighting(task.target)
     counting = labelled if inputs.weights is None else labelled & (inputs.weights > 0)
-    parts = []
+    parts, of_children = [], []
 
-    def fit(fold: int, inner: int, start: Any = None) -> Any:
+    def fit(fold: int, inner: int, start: Any = None) -> tuple[Any, np.ndarray]:
         rows = counting & split.train(fold, inner)
+        x = inputs.matrix(baseline.inputs, (split.repeat, fold, inner))
         require_weights(inputs.weights, rows[None], np.array([fold]))
         if classes:
             _check_class_sizes(y[rows], task, fold)
-        return kind.fit(
+        model = kind.fit(
             x[rows], y[rows], SEED, classes, start, baseline.transform, weighting=weighting.of(rows)
         )
+        for child, of_child in children.items():
+            mean, _ = kind.predict(model, of_child.matrix(baseline.inputs), classes)
+            keys = {"repeat": split.repeat, "fold": fold, "inner": inner, "row_id": of_child.row_id}
+            names = {"child": child, "model": task.baseline, "target": task.target}
+            of_children.append(pd.DataFrame({**names, **keys, "mean": mean}))
+        return model, x
 
-    def predict(model: Any, rows: np.ndarray, name: str, fold: int, inner: int = -1) -> None:
+    def predict(
+        fitted: tuple[Any, np.ndarray], rows: np.ndarray, name: str, fold: int, inner: int = -1
+    ) -> None:
         rows = labelled & rows
         if rows.any():
+            model, x = fitted
             mean, std = kind.predict(model, x[rows], classes)
             keys = {"row_id": inputs.row_id[rows], "fold": fold, "inner": inner, "split": name}
             parts.append(pd.DataFrame({**keys, "true": y[rows], "mean": mean, "std": std}))
@@ -204,20 +265,20 @@ def _fit_repeat(
         starts: dict[int, Any] = {}
         content: bytes | None = None
         for member in task.inner_members:
-            model = fit(*member)
+            fitted = fit(*member)
             for (fold, inner), rows in split.held_out(*member).items():
-                starts.setdefault(fold, model)
-                predict(model, rows, "inner", fold, inner)
+                starts.setdefault(fold, fitted[0])
+                predict(fitted, rows, "inner", fold, inner)
         folds = np.unique(split.fold[split.fold >= 0]).tolist()
         for fold in [*[-1] * (split.repeat == 0), *folds]:
-            model = fit(fold, -1, starts.get(fold))
+            fitted = fit(fold, -1, starts.get(fold))
             if kept and fold == -1:
-                content = dump_fit(baseline, model)
-            predict(model, split.train(fold), "train", fold)
-            predict(model, split.validation(fold), "validation", fold)
-            predict(model, split.unlabelled(fold), UNLABELLED, fold)
-    predictions = pd.concat(parts, ignore_index=True)
-    return predictions.assign(target=task.target, repeat=split.repeat), content
+                content = dump_fit(baseline, fitted[0])
+            predict(fitted, split.train(fold), "train", fold)
+            predict(fitted, split.validation(fold), "validation", fold)
+            predict(fitted, split.unlabelled(fold), UNLABELLED, fold)
+    predictions = pd.concat(parts, ignore_index=True).assign(target=task.target, repeat=split.repeat)
+    return _Fits(predictions, of_children, content)
 
 
 def _check_class_sizes(y: np.ndarray, task: _Task, fold: int) -> None:
@@ -248,26 +309,27 @@ def _with_residuals(frame: pd.DataFrame, classes: Collection[str]) -> pd.DataFra
 
 
 def compare_baselines(
-    features: str | Path,
-    folds: str | Path,
+    scale: ScaleTables,
     protocol: str,
     baselines: Mapping[str, Baseline | Mapping[str, Any]],
     output: str | Path,
     stacked: Sequence[str] = (),
     threads: int = 1,
     keep: FitsToKeep | None = None,
+    of_children: str | Path | None = None,
 ) -> pd.DataFrame:
     """Fit baselines on the folds of a protocol and write their predictions, and the fits that are kept.
 
     Args:
-        features: Features table of the scale.
-        folds: Folds table of the scale.
+        scale: Tables of the scale.
         protocol: Protocol whose folds are used.
         baselines: Baselines by name, as the study configures them.
         output: Where the predictions of all baselines are written.
         stacked: Baselines of which a stack needs predictions held out inside the training rows.
         threads: Baselines that are fitted at once; each has one thread.
         keep: Baselines whose fits on every row are kept, and where.
+        of_children: Where the predictions of the stacked baselines for coarser scales are written,
+            `BASELINES_OF_CHILDREN`.
 
     Returns:
         Predictions (``tables.PREDICTIONS``). There is one seed, which counts as the ensemble: -1.
@@ -277,26 +339,40 @@ def compare_baselines(
             target (numbers, or classes), or a fit that is kept cannot be stored.
     """
     configs = {name: Baseline.model_validate(baseline) for name, baseline in baselines.items()}
-    inputs = BaselineInputs.read(features)
-    tasks = _list_tasks(configs, inputs, folds, protocol, stacked)
+    inputs = BaselineInputs.read(scale.features, scale.parents)
+    tasks = _list_tasks(configs, inputs, scale.folds, protocol, stacked)
     log.info("%s: %d baselines to fit", protocol, len(configs))
     sources = [Baseline.kinds().source(config.kind) for config in configs.values()]
     plugins = sorted({source for source in sources if isinstance(source, Path)})
     kept = set(keep.baselines) if keep else set()
+    children = {name: BaselineInputs.read(path) for name, path in scale.children.items()}
     call = joblib.delayed(partial(_fit_repeat, inputs=inputs, plugins=plugins))
-    jobs = (call(task, configs[task.baseline], kept=task.baseline in kept) for task in tasks)
+    jobs = (
+        call(
+            task,
+            configs[task.baseline],
+            children=children if task.baseline in stacked else {},
+            kept=task.baseline in kept,
+        )
+        for task in tasks
+    )
     fits = list(zip(tasks, joblib.Parallel(n_jobs=threads)(jobs), strict=True))
     parts = []
     for name in configs:
-        of_baseline = [frame for task, (frame, _) in fits if task.baseline == name]
+        of_baseline = [fit.predictions for task, fit in fits if task.baseline == name]
         frame = _with_residuals(pd.concat(of_baseline, ignore_index=True), inputs.classes)
         parts.append(frame[(frame["inner"] < 0) | (name in stacked)].assign(model=name))
     predictions = pd.concat(parts, ignore_index=True).assign(protocol=protocol, seed=-1)
     predictions = predictions[list(tables.PREDICTIONS)]
     settings = {name: config.model_dump() for name, config in configs.items()}
     tables.write(output, predictions, tables.PREDICTIONS, {"baselines": settings, "seed": SEED})
+    if of_children:
+        parts = [part for _, fit in fits for part in fit.of_children]
+        frame = pd.concat(parts) if parts else pd.DataFrame(columns=list(BASELINES_OF_CHILDREN))
+        tables.write(of_children, frame, BASELINES_OF_CHILDREN, {"protocol": protocol})
     if keep:
-        write_fits(keep.path, configs, {(task.baseline, task.target): fit for task, (_, fit) in fits if fit})
+        fits_kept = {(task.baseline, task.target): fit.kept for task, fit in fits if fit.kept}
+        write_fits(keep.path, configs, fits_kept)
     return predictions
 
 

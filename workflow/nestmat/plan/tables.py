@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from nestmat.config.lineage import prediction_readers
 from nestmat.config.study import Study
 from nestmat.data.registry import READS, resolve
 from nestmat.plan.code import resource
@@ -73,20 +74,31 @@ def trainings(study: Study) -> Rows:
         yield name, protocol, model, interpreted, specification.conditional, bool(specification.teacher)
 
 
-@_table("scale protocol model parent parent_protocol parent_model", flags="interpreted swept")
+@_table("scale protocol model parent parent_protocol parent_model", flags="interpreted swept stacked")
 def links(study: Study) -> Rows:
     """Parents whose latents a model reads from files, with the parent's members that made them.
 
-    Of a scale that is interpreted or swept, the links of that model are marked.
+    Of a scale that is interpreted or swept, the links of that model are marked, and of each those of the
+    models in the recommended stack.
     """
     for name, protocol, model in _trained(study):
         scale = study.scales[name]
         specification = scale.models[model].specification
         uses = [_uses(part, protocol, model) for part in (scale.interpret, scale.sweep)]
+        uses.append(model in scale.stacked_models)
         for parent in scale.parents:
             if parent in specification.inputs and not specification.joint:
                 members = study.parent_protocol(parent, protocol), study.parent_model(name, model)
                 yield name, protocol, model, parent, *members, *uses
+
+
+@_table("parent child protocol")
+def prediction_links(study: Study) -> Rows:
+    """Parents whose predictions baselines of a child read."""
+    for parent, scale in study.scales.items():
+        for protocol in scale.protocols:
+            for child in prediction_readers(study.scales, parent, protocol):
+                yield parent, child, protocol
 
 
 @_table("scale model path")
