@@ -51,7 +51,7 @@ class ParentPredictions:
         """
         frame, values = tables.read(path), {}
         columns = [column for column in frame.columns if column not in ROW_KEYS]
-        for key, part in frame.groupby([*ENSEMBLE_KEYS]):
+        for _, part in frame.groupby([*ENSEMBLE_KEYS]):
             by_row = part.set_index("row_id")[columns].reindex(row_id)
             if (missing := by_row.isna().any(axis=1)).any():
                 raise InputError(
@@ -59,7 +59,7 @@ class ParentPredictions:
                     file=path,
                     remedy="see the reject table of the parent's features for the reason; leave the row out.",
                 )
-            repeat, fold, inner = map(int, key)
+            repeat, fold, inner = part[[*ENSEMBLE_KEYS]].iloc[0].astype(int)
             values[repeat, fold, inner] = by_row.to_numpy(np.float64)
         return cls(tuple(column.removesuffix(mean_column("")) for column in columns), values)
 
