@@ -19,8 +19,10 @@ def brute_distance_correlation(x, y):
 
 
 @pytest.mark.parametrize("n", [5, 23])
-def test_distance_correlation_equals_its_definition(n, monkeypatch):
-    monkeypatch.setattr(association, "CHUNK", 40)
+@pytest.mark.parametrize("chunk", [40, 500])
+def test_distance_correlation_equals_its_definition(n, chunk, monkeypatch):
+    # Blocks of one row, and of several.
+    monkeypatch.setattr(association, "CHUNK", chunk)
     rng = np.random.default_rng(n)
     x, y = rng.normal(size=(n, 2)), rng.integers(0, 3, size=(n, 3)).astype(float)
     y[:2] = [[0, 1, 2], [2, 1, 0]]

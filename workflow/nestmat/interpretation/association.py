@@ -29,7 +29,8 @@ def distance_covariances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Squared sample distance covariance of every column of ``x`` with every column of ``y``.
 
     V-statistic of Székely, Rizzo and Bakirov, Ann. Statist. 35, 2769 (2007), eq. 2.9, in the form
-    S1 + S2 - 2 S3 of their theorem 1, which needs one pass over blocks of rows of the distance matrices.
+    S1 + S2 - 2 S3 of their theorem 1, of which S1 alone needs the distance matrices: one pass over blocks of
+    their upper triangles.
 
     Args:
         x: (n, k).
@@ -39,25 +40,36 @@ def distance_covariances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         (k, m). Time O(n^2 k m), memory bounded.
     """
     n = len(x)
-    cross = np.zeros((x.shape[1], y.shape[1]))
-    x_mean, y_mean = np.empty_like(x, dtype=np.float64), np.empty_like(y, dtype=np.float64)
-    for rows in _blocks(n, n * (x.shape[1] + y.shape[1])):
-        a, b = np.abs(x[rows, None] - x[None]), np.abs(y[rows, None] - y[None])
-        cross += a.reshape(-1, x.shape[1]).T @ b.reshape(-1, y.shape[1])
-        x_mean[rows], y_mean[rows] = a.mean(axis=1), b.mean(axis=1)
+    x, y = np.ascontiguousarray(x.T, dtype=np.float64), np.ascontiguousarray(y.T, dtype=np.float64)
+    cross = np.zeros((len(x), len(y)))
+    for rows in _blocks(n, n * (len(x) + len(y))):
+        # Rows of the block with those from its first one on.
+        a, b = (np.abs(v[:, rows, None] - v[:, None, rows.start :]) for v in (x, y))
+        inside_a, inside_b = (v[:, :, : v.shape[1]].reshape(len(v), -1) for v in (a, b))
+        # Pairs stand for both their orders, which those within the block have already.
+        cross += 2.0 * (a.reshape(len(a), -1) @ b.reshape(len(b), -1).T) - inside_a @ inside_b.T
+    x_mean, y_mean = mean_distances(x.T), mean_distances(y.T)
     return cross / n**2 + np.outer(x_mean.mean(0), y_mean.mean(0)) - 2.0 * (x_mean.T @ y_mean) / n
 
 
-def distance_variances(x: np.ndarray) -> np.ndarray:
-    """Squared sample distance variance of every column of ``x`` (n, k), (k,)."""
+def mean_distances(x: np.ndarray) -> np.ndarray:
+    """Mean distance of every number of ``x`` (n, k) from those of its column, (n, k)."""
     n = len(x)
-    square = np.zeros(x.shape[1])
-    mean = np.empty_like(x, dtype=np.float64)
-    for rows in _blocks(n, 2 * n * x.shape[1]):
-        a = np.abs(x[rows, None] - x[None])
-        square += np.einsum("ijk,ijk->k", a, a)
-        mean[rows] = a.mean(axis=1)
-    variance = square / n**2 + mean.mean(0) ** 2 - 2.0 * (mean**2).mean(0)
+    order = np.argsort(x, axis=0)
+    ordered = np.take_along_axis(x, order, axis=0)
+    # Of a number with i smaller ones, whose sum is s: i x - s below, and total - s - x - (n - 1 - i) x above.
+    smaller = np.cumsum(ordered, axis=0) - ordered
+    sums = ordered * (2.0 * np.arange(n)[:, None] - n) + ordered.sum(axis=0) - 2.0 * smaller
+    means = np.empty_like(sums)
+    np.put_along_axis(means, order, sums / n, axis=0)
+    return means
+
+
+def distance_variances(x: np.ndarray) -> np.ndarray:
+    """Squared sample distance variance of every column of ``x`` (n, k), (k,); NaN where it is constant."""
+    mean = mean_distances(x)
+    # The mean square of the distances is twice the variance.
+    variance = 2.0 * x.var(axis=0) + mean.mean(0) ** 2 - 2.0 * (mean**2).mean(0)
     return np.where(np.ptp(x, axis=0) > 0, variance, np.nan)
 
 

@@ -30,6 +30,31 @@ class Candidates:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+def row_numbers(rows: NDArray[np.float64], numbers: dict[bytes, int] | None = None) -> NDArray[np.int64]:
+    """Number of each of some rows (n, columns), (n,): equal rows share one, and a new row takes the next.
+
+    Rows are looked up by their bytes: sorting them, as `numpy.unique` does, takes ten times as long.
+
+    Args:
+        rows: The rows.
+        numbers: Numbers of rows that have one already, which are extended; by default there are none.
+
+    Example:
+        >>> row_numbers(np.array([[1.0, 2.0], [0.0, 3.0], [1.0, 2.0]])).tolist()
+        [0, 1, 0]
+    """
+    numbers = {} if numbers is None else numbers
+    # Adding zero makes the negative zero a positive one.
+    buffer, width = (np.ascontiguousarray(rows, dtype=np.float64) + 0.0).tobytes(), 8 * rows.shape[1]
+    keys = (buffer[start : start + width] for start in range(0, len(buffer), width))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+
+
+def first_occurrences(rows: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Places at which a row (n, columns) occurs that is none of those before it, in their order."""
+    return np.unique(row_numbers(rows), return_index=True)[1]
+
+
 class Archive:
     """The best materials that were predicted so far, each once.
 
@@ -63,7 +88,7 @@ class Archive:
         rows = np.concatenate([self._x, x[best]])
         best_table = table.iloc[best]
         merged = pd.concat([self._table, best_table], ignore_index=True) if len(self._x) else best_table
-        unique = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+        unique = first_occurrences(rows)
         ranked = unique[self._best(merged.iloc[unique])]
         self._x, self._table = rows[ranked], merged.iloc[ranked].reset_index(drop=True)
 

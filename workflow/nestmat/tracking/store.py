@@ -260,6 +260,7 @@ class _RunCopier:
         self.mlflow.set_tracking_uri(uri)
         self.client: MlflowClient = MlflowClient(uri)
         self.experiment = experiment
+        self._rows_of_scale: dict[str, Any] = {}
 
     def _search(self, tags: Mapping[str, str]) -> list[Any]:
         text = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
@@ -329,16 +330,20 @@ class _RunCopier:
         with self.mlflow.start_run(run_id=run_id), warnings.catch_warnings():
             # Hints about the example that a signature could be guessed from: it is given in full.
             warnings.simplefilter("ignore", UserWarning)
-            rows = self.mlflow.data.from_pandas(
-                tables.read(record.features), source=str(record.features), name=record.scale
-            )
-            self.mlflow.log_input(rows, context="training")
+            self.mlflow.log_input(self._rows(record.features, record.scale), context="training")
             if record.card:
                 self._log_model(record.card)
         # Last: a copy that is broken off is repeated the next time.
         self.client.set_tag(run_id, DIGEST_TAG, digest)
         self.client.set_terminated(run_id)
         return run_id
+
+    def _rows(self, features: Path, scale: str) -> Any:
+        """The rows of a scale for MLflow, shared by its runs: their schema is inferred number by number."""
+        if scale not in self._rows_of_scale:
+            rows = self.mlflow.data.from_pandas(tables.read(features), source=str(features), name=scale)
+            self._rows_of_scale[scale] = rows
+        return self._rows_of_scale[scale]
 
     def _log_parameters(self, run_id: str, parameters: Mapping[str, Any]) -> None:
         from mlflow.entities import Param

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from nestmat.models.losses import split_gaussian
 from nestmat.search.generators.base import CURVE, even_weights
 from nestmat.search.generators.conditional_vae_settings import ConditionalVAESettings
 from nestmat.search.spaces.product import Product
+from nestmat.training.trainer import Adam
 
 ACTIVE = 0.01
 """Variance of its posterior mean over materials from which a latent counts as active."""
@@ -66,7 +68,7 @@ class ConditionalVAE(nn.Module):
         )
         self._flat = nn.Parameter(self._layout.initial([seed]))
         self._log_spread = nn.Parameter(torch.zeros(len(self._factors)))
-        self._optimiser = torch.optim.Adam(self.parameters())
+        self._optimisers = [Adam(parameter, settings.rate) for parameter in self.parameters()]
         self._trained = False
 
     def standardise(self, y: NDArray[np.float64]) -> None:
@@ -94,17 +96,19 @@ class ConditionalVAE(nn.Module):
         defined = np.isfinite(scaled).all(axis=1, keepdims=True)
         return torch.from_numpy(np.hstack([np.where(defined, scaled, 0.0), defined])).float()
 
-    def _encode(self, features: Tensor, conditions: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(
+        self, features: Tensor, conditions: Tensor, weights: Mapping[str, Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latents, (n, latents) each."""
         inputs = torch.cat([features, conditions], dim=1).T[None]
-        latents = self._encoder(inputs, self._layout.views(self._flat), None)["latents"]
+        latents = self._encoder(inputs, weights, None)["latents"]
         mean, log_variance = split_gaussian(latents)
         return mean[0].T, log_variance[0].T
 
-    def _decode(self, z: Tensor, conditions: Tensor) -> Tensor:
+    def _decode(self, z: Tensor, conditions: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         """Unconstrained reals (n, n_free) of latents."""
         inputs = torch.cat([z, conditions], dim=1).T[None]
-        return self._decoder(inputs, self._layout.views(self._flat), None)["free"][0].T
+        return self._decoder(inputs, weights, None)["free"][0].T
 
     def _reconstruction_loss(self, free: Tensor, x: list[Tensor]) -> Tensor:
         """Negative log-likelihood (n,) in nats of the numbers of each factor, less a constant."""
@@ -139,21 +143,29 @@ class ConditionalVAE(nn.Module):
             rows = torch.multinomial(weights, settings.batch, replacement=True, generator=self._random)
             visible = torch.rand(settings.batch, 1, generator=self._random) >= settings.null
             shown = conditions[rows] * visible
-            mean, log_variance = self._encode(features[rows], shown)
+            weights_by_name = self._layout.views(self._flat)
+            mean, log_variance = self._encode(features[rows], shown, weights_by_name)
             noise = torch.randn(mean.shape, generator=self._random)
-            free = self._decode(mean + noise * (0.5 * log_variance).exp(), shown)
+            free = self._decode(mean + noise * (0.5 * log_variance).exp(), shown, weights_by_name)
             reconstruction = self._reconstruction_loss(free, [part[rows] for part in numbers]).mean()
             divergence = _divergence(mean, log_variance).mean(dim=0).clamp_min(settings.free_bits).sum()
             rise = 1.0 if self._trained else min(1.0, step / max(1.0, settings.warmup * steps))
-            self._optimiser.zero_grad()
             loss = reconstruction + settings.beta * rise * divergence
-            loss.backward()
             losses.append(loss.detach())
-            for group in self._optimiser.param_groups:
-                group["lr"] = settings.rate * 0.5 * (1 + math.cos(math.pi * step / steps))
-            self._optimiser.step()
+            rate = settings.rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+            # The spread of numbers is not used in a space without any.
+            gradients = torch.autograd.grad(loss, list(self.parameters()), materialize_grads=True)
+            self._step(gradients, rate)
         self._trained = True
         return torch.stack(losses).tolist() if losses else []
+
+    @torch.no_grad()
+    def _step(self, gradients: Sequence[Tensor], rate: float) -> None:
+        for optimiser, parameter, gradient in zip(
+            self._optimisers, self.parameters(), gradients, strict=True
+        ):
+            optimiser.rate = rate
+            optimiser.step(parameter, gradient)
 
     @torch.no_grad()
     def sample(self, y: NDArray[np.float64] | None, n: int) -> NDArray[np.float64]:
@@ -167,7 +179,8 @@ class ConditionalVAE(nn.Module):
         return self._materials(z, self._conditions(y, n))
 
     def _materials(self, z: Tensor, conditions: Tensor) -> NDArray[np.float64]:
-        return self.space.canonical(self.space.from_free(self._decode(z, conditions)).numpy())
+        weights = self._layout.views(self._flat)
+        return self.space.canonical(self.space.from_free(self._decode(z, conditions, weights)).numpy())
 
     @torch.no_grad()
     def diagnose(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> dict[str, object]:
@@ -184,7 +197,8 @@ class ConditionalVAE(nn.Module):
             posterior mean, and the share that is reconstructed ``exact``.
         """
         conditions = self._conditions(y, len(x))
-        mean, log_variance = self._encode(self._features(x), conditions)
+        weights = self._layout.views(self._flat)
+        mean, log_variance = self._encode(self._features(x), conditions, weights)
         divergence = _divergence(mean, log_variance).mean(dim=0)
         decoded = self._materials(mean, conditions)
         return {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nestmat.search.candidates import Archive, Candidates
+from nestmat.search.candidates import Archive, Candidates, first_occurrences
 from nestmat.search.methods.evolution import Evolution
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.problem import Problem, order, ranks
@@ -39,7 +39,7 @@ class Genetic(Evolution):
             merged = pd.concat([table, archive.add(children)], ignore_index=True)
             rows = np.concatenate([population, children])
             # Without this, copies of one material would fill the population.
-            unique = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+            unique = first_occurrences(rows)
             best = unique[order(merged.iloc[unique])][: self.population]
             population, table = rows[best], merged.iloc[best].reset_index(drop=True)
         return archive.candidates()

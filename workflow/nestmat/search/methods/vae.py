@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nestmat.errors import InputError
 from nestmat.search.candidate_table import std_column
-from nestmat.search.candidates import Archive, Candidates
+from nestmat.search.candidates import Archive, Candidates, row_numbers
 from nestmat.search.generators.conditional_vae_settings import ConditionalVAESettings
 from nestmat.search.methods.base import SearchMethod
 from nestmat.search.methods.hill_climb import hill_climb
@@ -175,6 +175,7 @@ class _PredictedMaterials:
         self.archive = archive
         problem = archive.problem
         self.x = np.empty((0, len(problem.space.columns)))
+        self._numbers: dict[bytes, int] = {}
         self.table = pd.DataFrame()
         columns = [target.mean_column for target in problem.targets]
         columns += [constraint.column for constraint in problem.constraints]
@@ -187,16 +188,14 @@ class _PredictedMaterials:
 
     def add(self, x: NDArray[np.float64]) -> pd.DataFrame:
         """Predict the new ones of canonical materials (n, columns), and return the predictions of all."""
-        rows = np.concatenate([self.x, x])
-        _, first, inverse = np.unique(rows, axis=0, return_index=True, return_inverse=True)
-        new = np.sort(first[first >= len(self.x)])
-        place = np.arange(len(rows))
-        place[new] = len(self.x) + np.arange(len(new))
+        before = len(self._numbers)
+        places = row_numbers(x, self._numbers)
+        numbers, first = np.unique(places, return_index=True)
+        new = first[numbers >= before]
         if len(new):
-            table = self.archive.add(rows[new])
-            self.table = pd.concat([self.table, table], ignore_index=True) if len(self.x) else table
-        places = place[first[inverse]][len(self.x) :]
-        self.x = np.concatenate([self.x, rows[new]])
+            table = self.archive.add(x[new])
+            self.table = pd.concat([self.table, table], ignore_index=True) if before else table
+            self.x = np.concatenate([self.x, x[new]])
         return self.table.iloc[places]
 
 
