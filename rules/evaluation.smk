@@ -4,7 +4,7 @@
 # the latents of semi-supervised models keep.
 from nestmat.data.targets import class_targets
 
-targets_with_classes = {scale: list(class_targets(STUDY, scale)) for scale in SCALES}
+targets_with_classes = {scale: class_targets(STUDY, scale) for scale in SCALES}
 interpreted = lookup("scale == '{scale}' and interpreted", within=trainings)
 explained = lookup("use == 'interpreted' and subject == '{scale}'", within=chains)
 simulated = lookup("use == 'simulated' and subject == '{scale}'", within=chains)

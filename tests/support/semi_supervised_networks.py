@@ -19,7 +19,7 @@ SHAPES = Shapes(
     {"shares": ELEMENTS, "evidence": EVIDENCE},
     {"shares": "simplex", "evidence": "continuous"},
     ["phase", "hardness", "magnetic"],
-    ("phase", "magnetic"),
+    {"phase": ["several", "single"], "magnetic": ["no", "yes"]},
 )
 
 

@@ -107,3 +107,55 @@ def test_rows_without_a_fold_are_an_error_before_anything_runs(study_of, tmp_pat
     )
     with pytest.raises(InputError, match=r"column 'part'.*fold of 1 rows"):
         describe(study)
+
+
+def graded() -> pd.DataFrame:
+    grades = np.array(["low", "mid", "high"])
+    return with_formulas(OXIDES).assign(grade=grades[np.arange(40) % 3], level=np.arange(40) % 4 + 1)
+
+
+def test_text_and_named_numbers_are_classes(study_of, tmp_path):
+    study = study_of(graded(), "grade", "level:class", formula="formula", features=["y"])
+    columns = study.datasets["materials"].columns
+    assert columns["grade"].classes == ["high", "low", "mid"]
+    assert columns["level"].classes == ["1", "2", "3", "4"]
+    scale = study.scales["materials"]
+    assert {
+        head.loss for name, head in scale.models["nestmat"].specification.heads.items() if name in columns
+    } == {"cross_entropy"}
+    assert list(scale.baselines) == ["extra_trees", "xgboost", "hist_gradient_boosting"]
+    (tmp_path / "s.yaml").unlink()
+    assert (
+        study_of(graded(), "level", formula="formula").datasets["materials"].columns["level"].classes is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "change", "message"),
+    [
+        ("grade", {"grade": ["low"] * 20 + ["high"] * 17 + ["odd"] * 3}, "value 'odd': The class has 3 rows"),
+        ("y:class", {}, "too many different values"),
+        ("grade", {"grade": [f"g{i}" for i in range(40)]}, "not numbers"),
+    ],
+)
+def test_classes_of_few_rows_are_refused(study_of, target, change, message):
+    frame = graded().assign(**change)
+    with pytest.raises(InputError, match=message):
+        study_of(frame, target, formula="formula")
+
+
+def test_weights_and_uncertainties_are_no_inputs(study_of):
+    frame = with_formulas(OXIDES, error=np.full(40, 0.1), trials=np.arange(40) % 3)
+    study = study_of(frame, "y:eV:error", formula="formula", weights="trials")
+    dataset = study.datasets["materials"]
+    assert (dataset.weights, dataset.columns["y"].uncertainty, dataset.columns["y"].unit) == (
+        "trials",
+        "error",
+        "eV",
+    )
+    used = {
+        column
+        for block in study.scales["materials"].features.values()
+        for column in block.build().copied_columns
+    }
+    assert not used & {"error", "trials", "y"}

@@ -57,7 +57,7 @@ def test_members_of_pairs_are_counted():
     [
         ({"baselines": {"b": {"kind": "ridge", "inputs": ["inputs"]}}}, "ridge.*does not predict classes"),
         ({"targets": ["phase", "gap"]}, "stump.*does not predict numbers"),
-        ({"head": {"loss": "mae"}}, "mae.*has classes, which this loss does not fit"),
+        ({"head": {"loss": "mae"}}, "mae.*has 2 classes, which this loss does not fit"),
         ({"head": {}}, "mae.*use binary_cross_entropy"),
     ],
 )
@@ -75,3 +75,29 @@ def test_a_study_whose_parts_do_not_fit_its_classes_is_refused(changes, message)
     for check in (check_columns, check_classes):
         with pytest.raises(InputError, match=message):
             check(study)
+
+
+def graded_configuration() -> dict:
+    """A study of a target of three classes."""
+    data = deepcopy(class_configuration())
+    data["datasets"]["rows"]["columns"]["phase"]["classes"] = ["low", "mid", "high"]
+    scale = data["scales"]["s"]
+    scale["models"]["ae"]["specification"]["heads"]["phase"] = {"loss": "cross_entropy"}
+    return data
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strata": {"many": {"low": 5}}}, "scales.s.strata.*more than two classes"),
+        ({"compare": [["ae", "ae"]]}, "scales.s.compare"),
+        ({"sweep": {"model": "ae", "latents": [1], "epochs": 2}}, "scales.s.sweep"),
+        ({"interpret": {"model": "ae"}}, "scales.s.interpret"),
+    ],
+)
+def test_what_is_for_two_classes_is_refused_of_more(changes, message):
+    check_columns(study_from(graded_configuration()))
+    data = graded_configuration()
+    data["scales"]["s"] |= changes
+    with pytest.raises(InputError, match=message):
+        check_classes(study_from(data))

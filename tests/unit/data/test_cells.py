@@ -206,6 +206,17 @@ def test_parquet_gives_what_csv_gives(tmp_path, own_spec, csv_file):
     assert other.rejects["row"].tolist() == [3, 4]
 
 
+def test_names_of_classes_are_read_as_their_numbers(own_spec, csv_file, tmp_path):
+    columns = {"a": {}, "grade": {"kind": "category", "classes": ["low", "3", "high"], "label": True}}
+    path = csv_file("formula,a,grade\nFeNi,1,high\nFeCr,2,3\nFeCo,3,1\nFeTi,4,\nFeV,5,low\n")
+    reading = read(own_spec(columns=columns), path, targets=["grade"])
+    assert reading.frame["grade"].tolist() == [2.0, 1.0, 0.0]
+    assert reading.rejects["reason"].tolist() == ["is none of the classes low, 3, high", "is missing"]
+    write(reading, tmp_path / "t.parquet", tmp_path / "r.parquet")
+    column = tables.schema(tmp_path / "t.parquet")["grade"]
+    assert (column.role, column.dtype, column.classes) == ("target", "float64", ("low", "3", "high"))
+
+
 def test_a_number_that_is_no_class_is_rejected(own_spec, csv_file, tmp_path):
     columns = {"a": {}, "phase": {"classes": ["several phases", "single phase"], "label": True}}
     path = csv_file("formula,a,phase\nFeNi,1,0\nFeCr,2,1\nFeCo,3,2\nFeTi,4,0.5\nFeV,5,yes\n")
@@ -224,12 +235,11 @@ def test_a_number_that_is_no_class_is_rejected(own_spec, csv_file, tmp_path):
     "column",
     [
         {"classes": ["one"]},
-        {"classes": ["a", "b", "c"]},
         {"classes": ["a", "a"]},
         {"classes": ["a", "b"], "unit": "eV"},
-        {"classes": ["a", "b"], "kind": "category"},
+        {"classes": ["a", "b"], "kind": "text"},
     ],
 )
-def test_classes_are_two_of_a_plain_number(own_spec, column):
+def test_classes_are_of_plain_numbers_or_categories(own_spec, column):
     with pytest.raises(ValueError, match="classes"):
         own_spec(columns={"phase": column})

@@ -240,7 +240,7 @@ def test_a_stump_finds_the_threshold_on_the_number_of_elements(class_scale, tmp_
     rule = Baseline.model_validate(baseline)
     fits = read_fits(keep.path, {"rule": rule})["rule"]
     new = BaselineInputs.of(frame.assign(formula="FeNiCrCoAl"), there)
-    mean, std = predict_baseline(rule, fits, new, ["phase"])["phase"]
+    mean, std = predict_baseline(rule, fits, new, {"phase": ["no", "yes"]})["phase"]
     assert (mean == 0).all()
     assert np.isnan(std).all()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +12,11 @@ from sklearn import metrics as peer
 from nestmat.evaluation.classification import (
     CERTAIN,
     class_metrics,
+    classes_side_by_side,
+    confusion_counts,
     reliability_curve,
     roc_curve,
+    several_class_metrics,
     standard_error,
 )
 
@@ -67,3 +71,44 @@ def test_the_calibration_error_is_that_of_its_definition():
 
 def test_the_standard_error_of_the_published_accuracy():
     assert standard_error(0.877, 138) == pytest.approx(0.028, abs=5e-4)
+
+
+def test_measures_of_several_classes_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(4), 200)
+    true = np.array([rng.choice(4, p=p) for p in probabilities])
+    measured = several_class_metrics(true, probabilities)
+    decided = probabilities.argmax(axis=1)
+    assert measured["accuracy"] == pytest.approx(peer.accuracy_score(true, decided))
+    assert measured["balanced_accuracy"] == pytest.approx(peer.balanced_accuracy_score(true, decided))
+    assert measured["f1"] == pytest.approx(peer.f1_score(true, decided, average="macro"))
+    area = peer.roc_auc_score(true, probabilities, multi_class="ovr", average="macro")
+    assert measured["roc_auc"] == pytest.approx(area)
+    assert measured["log_loss"] == pytest.approx(
+        peer.log_loss(
+            true, np.clip(probabilities, 1e-3, 1) / np.clip(probabilities, 1e-3, 1).sum(axis=1, keepdims=True)
+        ),
+        rel=0.01,
+    )
+    one_hot = np.eye(4)[true]
+    assert measured["brier"] == pytest.approx(np.square(probabilities - one_hot).sum(axis=1).mean())
+    np.testing.assert_array_equal(
+        confusion_counts(true, probabilities), peer.confusion_matrix(true, decided, labels=range(4))
+    )
+
+
+def test_classes_come_side_by_side():
+    frame = pd.DataFrame(
+        {
+            "model": "m",
+            "row_id": [7, 7, 7, 8, 8, 8],
+            "target": ["g: a", "g: b", "g: c"] * 2,
+            "true": [0.0, 0.0, 1.0, 1.0, 0.0, 0.0],
+            "mean": [0.2, 0.3, 0.5, 0.6, 0.3, 0.1],
+            "std": np.nan,
+        }
+    ).sample(frac=1, random_state=1)
+    joined = classes_side_by_side(frame, ["g: a", "g: b", "g: c"])
+    assert joined["row_id"].tolist() == [7, 8]
+    assert joined["true"].tolist() == [2, 0]
+    np.testing.assert_allclose(joined[[0, 1, 2]].to_numpy(), [[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]])

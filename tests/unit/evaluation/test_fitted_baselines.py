@@ -55,6 +55,22 @@ def fitted(baseline: Baseline, classes: bool = False):
     return baseline.build().fit(*rows(classes), 0, classes)
 
 
+@pytest.mark.parametrize("name", sorted(name for name in BASELINES if BASELINES[name].predicts_classes()))
+def test_three_classes_are_told_apart_also_after_reading(name, tmp_path):
+    baseline = baseline_of(name)
+    kind, (x, y) = baseline.build(), rows()
+    classes = np.digitize(y, [-0.4, 0.4]).astype(float)
+    model, path = kind.fit(x, classes, 0, classes=True), tmp_path / "b.zip"
+    write_fits(path, {"b": baseline}, {("b", "y"): dump_fit(baseline, model)})
+    again = read_fits(path, {"b": baseline})["b"]["y"]
+    probabilities = kind.probabilities(model, x)
+    np.testing.assert_allclose(kind.probabilities(again, x), probabilities, atol=1e-12)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    right = (probabilities.argmax(axis=1) == classes).mean()
+    # The network of this test is too small to learn much.
+    assert right > (0.3 if name in ("mean", "mlp") else 0.5)
+
+
 def baseline_of(kind: str) -> Baseline:
     return Baseline.model_validate({"kind": kind, "inputs": ["a"], **SMALL.get(kind, {})})
 

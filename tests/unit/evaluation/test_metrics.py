@@ -68,7 +68,7 @@ def test_reconstruction_is_averaged_over_seeds_then_folds(tmp_path):
 
 def test_a_holdout_is_summarised_over_its_repeats():
     predictions = holdout_predictions()
-    table = measure(predictions, ["phase"]).assign(scale="s", unit="")
+    table = measure(predictions, {"phase": ["no", "yes"]}).assign(scale="s", unit="")
     found = summarise(table)
     row = found[
         (found["model"] == "good") & (found["split"] == "validation") & (found["metric"] == "accuracy")
@@ -85,13 +85,13 @@ def test_a_holdout_is_summarised_over_its_repeats():
 
 
 def test_a_single_split_and_folds_are_summarised_as_before():
-    one = measure(holdout_predictions(repeats=1), ["phase"]).assign(scale="s", unit="")
+    one = measure(holdout_predictions(repeats=1), {"phase": ["no", "yes"]}).assign(scale="s", unit="")
     assert set(summarise(one)["over"]) == {"folds"}
     assert set(summarise(one)["folds"]) == {1}
     folds = holdout_predictions()
     folds = folds.assign(fold=folds["row_id"] % 3, repeat=0).drop_duplicates(
         ["row_id", "model", "split", "fold"]
     )
-    found = summarise(measure(folds, ["phase"]).assign(scale="s", unit=""))
+    found = summarise(measure(folds, {"phase": ["no", "yes"]}).assign(scale="s", unit=""))
     assert set(found["over"]) == {"folds"}
     assert set(found["folds"]) == {3}

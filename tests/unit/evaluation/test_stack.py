@@ -127,7 +127,7 @@ def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_
     files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
     written = tmp_path / "r.parquet", tmp_path / "r.json"
     vote, combinations = recommend_predictor(
-        files, ["ae", "forest"], *written, learned=False, classes=["phase"]
+        files, ["ae", "forest"], *written, learned=False, classes={"phase": ["no", "yes"]}
     )
     assert {tuple(found.weights.values()) for found in combinations} == {(0.5, 0.5)}
     keys = ["repeat", "fold", "split", "row_id"]
@@ -140,7 +140,7 @@ def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_
     kept = deployed(document("half", ["ae", "forest"], combinations))["phase"]
     assert kept.apply(np.array([[0.2, 0.6]]), np.full((1, 2), np.nan))[0] == pytest.approx(0.4)
     with pytest.raises(InputError, match="held out inside the training rows"):
-        recommend_predictor(files, ["ae", "forest"], *written, classes=["phase"])
+        recommend_predictor(files, ["ae", "forest"], *written, classes={"phase": ["no", "yes"]})
 
 
 def test_a_learned_stack_of_a_class_keeps_probabilities(class_scale, trained_class, tmp_path):
@@ -148,8 +148,65 @@ def test_a_learned_stack_of_a_class_keeps_probabilities(class_scale, trained_cla
     compare_baselines(ScaleTables(*class_scale), "half", chosen, tmp_path / "b.parquet", stacked=["forest"])
     files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
     found, combinations = recommend_predictor(
-        files, ["ae", "forest"], tmp_path / "r.parquet", tmp_path / "r.json", classes=["phase"]
+        files, ["ae", "forest"], tmp_path / "r.parquet", tmp_path / "r.json", classes={"phase": ["no", "yes"]}
     )
     assert found["mean"].between(0, 1).all()
     assert all(isinstance(c, Combination) and c.interval == 1 and c.rows > 0 for c in combinations)
     assert all(c.inner_error["stack"] <= max(c.inner_error.values()) for c in combinations)
+
+
+def several_classes_file(path, model: str, noise: float):
+    """Predictions of three classes: pairs of four folds, and the folds themselves."""
+    rng = np.random.default_rng(3)
+    true, parts = rng.integers(0, 3, 80), []
+    own = np.random.default_rng(len(model))
+    for fold in range(-1, 4):
+        for inner in range(-1, 4):
+            if fold == inner or (fold == -1 and inner >= 0):
+                continue
+            held = np.flatnonzero(np.arange(80) % 4 == (fold if inner < 0 else inner))
+            rows = np.arange(80) if fold == -1 else held
+            probabilities = np.eye(3)[true[rows]] + noise * own.exponential(size=(len(rows), 3))
+            probabilities /= probabilities.sum(axis=1, keepdims=True)
+            split = "inner" if inner >= 0 else "train" if fold == -1 else "validation"
+            for number, name in enumerate("abc"):
+                part = {
+                    "target": f"grade: {name}",
+                    "row_id": rows,
+                    "true": (true[rows] == number).astype(float),
+                }
+                keys = {"fold": fold, "inner": inner, "split": split}
+                parts.append(pd.DataFrame({**part, "mean": probabilities[:, number], **keys}))
+    about = {"protocol": "strict", "model": model, "repeat": 0, "seed": -1, "std": np.nan}
+    frame = pd.concat(parts, ignore_index=True).assign(**about)[list(tables.PREDICTIONS)]
+    tables.write(path, frame, tables.PREDICTIONS)
+    return path
+
+
+def test_several_classes_share_weights_of_the_least_brier_score(tmp_path):
+    files = [
+        several_classes_file(tmp_path / f"{m}.parquet", m, s) for m, s in (("good", 0.2), ("worse", 1.0))
+    ]
+    out = tmp_path / "r.parquet", tmp_path / "r.json"
+    found, combinations = recommend_predictor(
+        files, ["good", "worse"], *out, classes={"grade": ["a", "b", "c"]}
+    )
+    sums = found.groupby(["fold", "split", "row_id"])["mean"].sum()
+    np.testing.assert_allclose(sums, 1)
+    by_fold = {}
+    for combination in combinations:
+        by_fold.setdefault(combination.fold, []).append(tuple(combination.weights.values()))
+    assert all(len(set(weights)) == 1 for weights in by_fold.values())
+    assert {c.target for c in combinations} == {"grade: a", "grade: b", "grade: c"}
+    of_fold = next(c for c in combinations if c.fold == 0)
+    assert of_fold.rows == 60
+    inner = {
+        model: tables.read(path, fold=0).query("inner >= 0").sort_values(["target", "row_id"])
+        for model, path in zip(("good", "worse"), files, strict=True)
+    }
+    true = inner["good"]["true"].to_numpy()
+    means = np.column_stack([part["mean"] for part in inner.values()])
+    expected = convex_weights(means, true, squared=True)
+    np.testing.assert_allclose(list(of_fold.weights.values()), expected)
+    brier = 3 * np.square(means @ expected - true).mean()
+    assert of_fold.inner_error["stack"] == pytest.approx(brier)

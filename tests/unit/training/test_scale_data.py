@@ -46,5 +46,5 @@ def test_a_parent_of_another_protocol_is_read_by_its_members_of_all_rows():
 def test_the_classes_of_a_target_are_read_from_its_features(class_scale):
     data = ScaleData.read(class_scale[0])
     assert data.classes == {"phase": CLASSES}
-    assert data.shapes.classes == ("phase",)
+    assert data.shapes.classes == {"phase": CLASSES}
     assert ScaleData.read(class_scale[0], targets=False).classes == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +13,13 @@ import yaml
 from jinja2 import Environment
 
 from nestmat.commands.new_inputs import Materials, choose_blocks
-from nestmat.commands.new_targets import parse_target
+from nestmat.commands.new_targets import CLASS, check_class_sizes, classes_of, parse_target
 from nestmat.config.loading import study_from
 from nestmat.data.cells import text_rows
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.files import write_text
+from nestmat.models.specification import fitting_losses
 
 _TEMPLATE = Path(__file__).with_name("study.yaml.jinja")
 # Names that nestmat's tables use, and those of the blocks written here.
@@ -38,7 +40,7 @@ class _Header:
         kind: number, category or text.
         empty: Cells without a value.
         informative: Whether the cells differ, and do not just count the rows.
-        binary: Whether the cells are 0 and 1.
+        levels: Distinct cells with their number of rows, in ascending order; of many none.
     """
 
     name: str
@@ -46,7 +48,12 @@ class _Header:
     kind: str
     empty: int
     informative: bool
-    binary: bool
+    levels: Mapping[str, int]
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the cells are 0 and 1."""
+        return self.kind == "number" and {float(level) for level in self.levels} == {0.0, 1.0}
 
 
 def write_study(
@@ -67,7 +74,9 @@ def write_study(
         name: Name of the study.
         data: CSV file with a header line, or Parquet file by its suffix ``.parquet``.
         targets: Columns to predict, each with its unit after a colon if it has one, and after another the
-            column of its standard uncertainties: ``gap``, ``gap:eV``, ``gap:eV:gap_error``.
+            column of its standard uncertainties: ``gap``, ``gap:eV``, ``gap:eV:gap_error``. Text of a few
+            levels, zeros and ones without a unit, and any column of a few levels with ``class`` in place of
+            the unit are classes.
         formula: Column of the chemical formula, if there is one.
         features: Columns to learn from; by default every number and category that is no target.
         folds: Column that states the fold of each material; by default materials are divided at random.
@@ -95,7 +104,10 @@ def write_study(
         _require_numbers(headers[column], cells[column], data, "how much rows count")
     for target in units:
         _require(target, headers, data)
-        _require_numbers(headers[target], cells[target], data, "the target")
+        if classes_of(headers[target], units[target]) or units[target] == CLASS:
+            check_class_sizes(headers[target], data)
+        else:
+            _require_numbers(headers[target], cells[target], data, "the target")
     if folds is not None:
         _require(folds, headers, data)
         _check_folds(headers[folds], cells[folds], data)
@@ -143,7 +155,8 @@ def _is_number(cell: str) -> bool:
 
 def _header(name: str, cells: Sequence[str], reserved: Collection[str]) -> _Header:
     filled = [cell for cell in cells if cell.casefold() not in ("", "na", "n/a", "nan", "null", "none")]
-    levels = len(set(filled))
+    counts = Counter(filled)
+    levels = len(counts)
     if filled and all(_is_number(cell) for cell in filled):
         kind = "number"
     elif 1 < levels <= min(_LEVELS, len(cells) // 2):
@@ -151,8 +164,9 @@ def _header(name: str, cells: Sequence[str], reserved: Collection[str]) -> _Head
     else:
         kind = "text"
     key = f"{name}_" if name in reserved else name
-    binary = kind == "number" and {float(cell) for cell in filled} == {0.0, 1.0}
-    return _Header(name, key, kind, len(cells) - len(filled), levels > 1 and not _counts(cells), binary)
+    ordered = sorted(counts, key=float) if kind == "number" else sorted(counts)
+    shown = {level: counts[level] for level in ordered} if levels <= _LEVELS else {}
+    return _Header(name, key, kind, len(cells) - len(filled), levels > 1 and not _counts(cells), shown)
 
 
 def _counts(cells: Sequence[str]) -> bool:
@@ -224,11 +238,6 @@ def _features(
     return [headers[column] for column in names]
 
 
-def _is_class(header: _Header, unit: str) -> bool:
-    """Whether a target is classified: 0 and 1 without a unit."""
-    return header.binary and not unit
-
-
 def _third_baseline(classes: Collection[bool]) -> list[str]:
     """Baseline beside trees, which fits all targets: numbers, or classes."""
     if all(classes):
@@ -261,10 +270,10 @@ class _Choice:
         return None if column is None else self.headers[column].key
 
     @property
-    def classes(self) -> dict[str, bool]:
-        """Whether each target is a class, by its name in the study."""
+    def classes(self) -> dict[str, Sequence[str]]:
+        """Names of the classes of each target, by its name in the study; none of a number."""
         return {
-            self.headers[target].key: _is_class(self.headers[target], unit)
+            self.headers[target].key: classes_of(self.headers[target], unit)
             for target, unit in self.units.items()
         }
 
@@ -280,8 +289,10 @@ class _Choice:
         return columns
 
     def _target(self, header: _Header, unit: str) -> dict[str, Any]:
-        own: dict[str, Any] = {"unit": unit} if unit else {}
-        own |= {"classes": ["0", "1"]} if _is_class(header, unit) else {}
+        names = classes_of(header, unit)
+        own: dict[str, Any] = {"unit": unit} if unit and not names else {}
+        own |= {"kind": "category"} if names and not header.is_binary else {}
+        own |= {"classes": [*names]} if names else {}
         uncertainty = self.key(self.uncertainties.get(header.name))
         own |= {"uncertainty": uncertainty} if uncertainty else {}
         return _column(header, {**own, "label": True})
@@ -313,6 +324,7 @@ def _render(
         materials,
     )
     classes = choice.classes
+    is_class = [bool(names) for names in classes.values()]
     environment = Environment(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
@@ -326,11 +338,13 @@ def _render(
         folds=5 if rows >= _FEW_ROWS else 3,
         fold_column=choice.key(choice.folds),
         weights=choice.key(choice.weights),
-        targets=classes,
-        has_numbers=not all(classes.values()),
-        has_classes=any(classes.values()),
-        transform="" if all(classes.values()) else ", transform: chosen",
-        stack=["nestmat", "extra_trees", "xgboost", *_third_baseline(classes.values())],
+        losses={
+            target: fitting_losses(len(names))[0] if names else "huber" for target, names in classes.items()
+        },
+        has_numbers=not all(is_class),
+        has_classes=any(is_class),
+        transform="" if all(is_class) else ", transform: chosen",
+        stack=["nestmat", "extra_trees", "xgboost", *_third_baseline(is_class)],
         blocks=blocks,
         inputs=[block.name for block in blocks],
     )

@@ -2,8 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from nestmat.errors import InputError
+
+CLASS = "class"
+"""What stands in place of a unit where numbers are names of classes."""
+FEWEST_ROWS = 10
+"""Rows that a class needs: half of them to learn from in any fold, and others to be measured on."""
+
+
+class TargetColumn(Protocol):
+    """A column of the table that may be a target.
+
+    Attributes:
+        name: Header.
+        kind: number, category or text.
+        levels: Distinct cells with their number of rows; of many none.
+        is_binary: Whether the cells are 0 and 1.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def levels(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def is_binary(self) -> bool: ...  # noqa: D102
+
+
+def classes_of(column: TargetColumn, unit: str) -> Sequence[str]:
+    """Names of the classes of a target; none where it is a number.
+
+    Args:
+        column: Its column.
+        unit: What is asked for as its unit; `CLASS` where its numbers are names.
+    """
+    if column.is_binary and unit in ("", CLASS):
+        return "0", "1"
+    is_class = column.kind == "category" or (unit == CLASS and column.kind == "number")
+    return tuple(column.levels) if is_class else ()
+
+
+def check_class_sizes(column: TargetColumn, data: Path) -> None:
+    """Check that a target has two classes or more, with enough rows each.
+
+    Args:
+        column: Its column.
+        data: The table, for messages.
+
+    Raises:
+        InputError: There is one class, or too many to be classes, or a class has too few rows.
+    """
+    if len(column.levels) < 2:
+        raise InputError(
+            "The target has a single class, or too many different values to be classes.",
+            file=data,
+            column=column.name,
+            remedy="choose another target, or give its unit in place of `class`.",
+        )
+    for level, rows in column.levels.items():
+        if rows < FEWEST_ROWS:
+            raise InputError(
+                f"The class has {rows} rows, too few to learn it and to measure how well.",
+                file=data,
+                column=column.name,
+                value=level,
+                remedy=f"give {FEWEST_ROWS} rows or more, join it with another class, or take its rows out.",
+            )
 
 
 class NamedTarget(NamedTuple):

@@ -17,6 +17,7 @@ from nestmat.config.study import Study
 from nestmat.data.cells import template_parts, text_rows
 from nestmat.data.reading import read
 from nestmat.data.registry import resolve
+from nestmat.data.targets import class_targets
 from nestmat.errors import InputError
 from nestmat.evaluation.baselines import BaselineInputs, predict_baseline
 from nestmat.evaluation.classification import DECISION_THRESHOLD
@@ -25,6 +26,7 @@ from nestmat.evaluation.parent_predictions import ParentPredictions
 from nestmat.evaluation.stack import Combination, deployed
 from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
+from nestmat.models.keys import predicted_quantities, several_classes
 from nestmat.scales.chain import predict_chain
 from nestmat.scales.predictions import NORMAL_95
 
@@ -40,7 +42,11 @@ PREDICTED: tables.Schema = {
     "scale": tables.Column("string"),
     "target": tables.Column("string"),
     "mean": tables.Column(
-        "float64", description="prediction, in the unit of the row; of a class the probability of the second"
+        "float64",
+        description=(
+            "prediction, in the unit of the row; of two classes the probability of the second, of more that "
+            "of the class that is named, and on rows of their own that of each class"
+        ),
     ),
     "std": tables.Column("float64", description="predicted standard deviation; NaN where none is stated"),
     "low": tables.Column("float64", description="lower end of the 95 % interval"),
@@ -105,7 +111,7 @@ def predict(
     features = _select_rows(featurized, rows["row_id"])
     parts: list[pd.DataFrame] = []
     for name in chain:
-        parts += _predict_scale(study, results, name, features, rows, _means_by_scale(parts))
+        parts += _predict_scale(study, results, name, features, rows, _means_by_scale(study, parts))
     if not parts:
         raise InputError(
             f"Scale {scale!r} and its finer scales have no target to predict.", key=f"scales.{scale}"
@@ -171,11 +177,14 @@ def _select_rows(featurized: Mapping[str, Featurized], row_id: pd.Series) -> dic
     }
 
 
-def _means_by_scale(parts: Sequence[pd.DataFrame]) -> dict[str, ParentPredictions]:
+def _means_by_scale(study: Study, parts: Sequence[pd.DataFrame]) -> dict[str, ParentPredictions]:
     """Predicted means of finer scales, as baselines of coarser ones read them."""
     means: dict[str, dict[str, np.ndarray]] = {}
     for part in parts:
-        means.setdefault(part["scale"].iloc[0], {})[part["target"].iloc[0]] = part["mean"].to_numpy()
+        scale, target = part["scale"].iloc[0], part["target"].iloc[0]
+        # Of several classes the probabilities are read, not the class that is named.
+        if target not in several_classes(class_targets(study, scale)):
+            means.setdefault(scale, {})[target] = part["mean"].to_numpy()
     return {scale: ParentPredictions.of_new_rows(by_target) for scale, by_target in means.items()}
 
 
@@ -198,17 +207,47 @@ def _predict_scale(
     schema = tables.schema(results / "features" / f"{name}.parquet")
     parts = []
     for target in scale.targets:
+        quantities = predicted_quantities(target, schema[target].classes)
         # Without a stack, the first model need not have a head for every target.
-        if not all(target in predicted for predicted in by_member.values()):
+        if not all(quantities[0] in predicted for predicted in by_member.values()):
             continue
-        means, stds = (np.column_stack([by_member[m][target][i] for m in members]) for i in (0, 1))
-        mean, std = combinations[target].apply(means, stds) if combinations else (means[:, 0], stds[:, 0])
-        part = rows[["row", "formula", "material"]].assign(scale=name, target=target, mean=mean, std=std)
+        combined = {}
+        for quantity in quantities:
+            means, stds = (np.column_stack([by_member[m][quantity][i] for m in members]) for i in (0, 1))
+            first = (means[:, 0], stds[:, 0])
+            combined[quantity] = combinations[quantity].apply(means, stds) if combinations else first
+        keys = rows[["row", "formula", "material"]].assign(scale=name, unit=schema[target].unit)
+        parts += _rows_of_target(keys, target, schema[target].classes, combined)
+    return parts
+
+
+def _rows_of_target(
+    keys: pd.DataFrame, target: str, classes: Sequence[str], combined: MeansAndStds
+) -> list[pd.DataFrame]:
+    """Rows of `PREDICTED` of a target.
+
+    Args:
+        keys: Material, scale and unit of each row.
+        target: Name of the target.
+        classes: Names of its classes; empty for a number.
+        combined: What is predicted of each quantity of the target.
+    """
+    parts = []
+    if len(classes) > 2:
+        means, stds = (np.column_stack([of_class[i] for of_class in combined.values()]) for i in (0, 1))
+        decided = means.argmax(axis=1)
+        chosen = np.arange(len(means)), decided
+        combined = {target: (means[chosen], stds[chosen]), **combined}
+    for quantity, (mean, std) in combined.items():
+        part = keys.assign(target=quantity, mean=mean, std=std)
         part["low"], part["high"], part["class"] = mean - NORMAL_95 * std, mean + NORMAL_95 * std, ""
-        if classes := schema[target].classes:
+        if classes:
             part[["low", "high"]] = part[["low", "high"]].clip(0, 1)
+        if len(classes) == 2:
             part["class"] = np.where(mean >= DECISION_THRESHOLD, classes[1], classes[0])
-        parts.append(part.assign(unit=schema[target].unit))
+        elif classes and quantity == target:
+            part["class"] = np.array(classes)[decided]
+        parts.append(part)
     return parts
 
 
@@ -255,7 +294,7 @@ def _predict_with_baselines(
     fits = read_fits(results / "models" / name / scale.predictor_protocol / "baselines.zip", baselines)
     # Rows come in the order of their row_id, as they were read.
     inputs = replace(BaselineInputs.of(features, table), parents=parents)
-    classes = {target for target, column in tables.schema(table).items() if column.classes}
+    classes = {target: column.classes for target, column in tables.schema(table).items() if column.classes}
     return {
         member: predict_baseline(
             baseline, fits[member], inputs, classes, threads=len(os.sched_getaffinity(0))

@@ -20,8 +20,10 @@ from nestmat.config.study import Study
 from nestmat.data.generated import write_generated
 from nestmat.data.reading import read
 from nestmat.data.registry import closest, resolve
-from nestmat.data.targets import check_classes, check_weighted_fits
+from nestmat.data.targets import check_classes, check_weighted_fits, class_targets
 from nestmat.errors import InputError
+from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
+from nestmat.models.keys import several_classes
 from nestmat.paths import ROOT
 from nestmat.training.inner_folds import inner_members
 
@@ -49,7 +51,7 @@ def check_columns(study: Study, file: str | Path | None = None) -> None:
                     value=column,
                     remedy=f"declared are {', '.join(spec.columns)}.",
                 )
-            if declared.kind not in kinds:
+            if ("number" if declared.is_numeric else declared.kind) not in kinds:
                 raise InputError(
                     f"The column {column!r} has kind {declared.kind}, and {' or '.join(kinds)} is needed.",
                     file=file,
@@ -178,6 +180,7 @@ def _describe_datasets(description: Description) -> Iterator[str]:
                 write_generated(spec.generator, paths[0])
             reading = read(spec, *paths, name=name, targets=study.targets_of_dataset(name))
         _require_folds(study, name, reading.rejects)
+        _require_class_sizes(study, name, reading.frame)
         description.frames[name] = reading.frame
         yield (
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
@@ -208,6 +211,27 @@ def _require_folds(study: Study, dataset: str, rejects: pd.DataFrame) -> None:
                     column=column,
                     remedy="fill it in, or remove these rows.",
                 )
+
+
+def _require_class_sizes(study: Study, dataset: str, frame: pd.DataFrame) -> None:
+    """Check that each of three classes and more has rows enough for the baselines to tell it from others.
+
+    Raises:
+        InputError: A class has fewer rows than folds that classifiers are tuned on.
+    """
+    for name, scale in study.scales.items():
+        if scale.dataset != dataset or not scale.baselines:
+            continue
+        classes = class_targets(study, name)
+        for target in several_classes(classes):
+            for number, label in enumerate(classes[target]):
+                if (rows := int((frame[target] == number).sum())) < CLASS_FOLDS:
+                    raise InputError(
+                        f"The class has {rows} rows, and baselines need {CLASS_FOLDS} of each to train on.",
+                        column=target,
+                        value=label,
+                        remedy="give more rows, join it with another class, or leave its rows out.",
+                    )
 
 
 def _describe_scales(description: Description) -> Iterator[str]:

@@ -57,10 +57,10 @@ class ColumnSpec(Part):
     classes: list[str] | None = Field(
         None,
         min_length=2,
-        max_length=2,
         description=(
-            "The column holds the number of a class, 0 or 1; these are the names of the two. As a target it "
-            "is classified: predicted is the probability of class 1."
+            "Names of the classes of the column: a column of kind category holds these names, one of kind "
+            "number the numbers 0, 1, .. of the classes. As a target it is classified: predicted is the "
+            "probability of the second of two classes, or that of each of more."
         ),
     )
 
@@ -71,11 +71,18 @@ class ColumnSpec(Part):
         if self.uncertainty is not None and self.kind != "number":
             raise ValueError("Only a column of kind number can have an uncertainty")
         if self.classes is not None:
-            if self.kind != "number" or self.unit or self.uncertainty is not None:
-                raise ValueError("Only a column of kind number without unit and uncertainty can have classes")
+            if self.kind == "text" or self.unit or self.uncertainty is not None:
+                raise ValueError("Only numbers or categories without unit and uncertainty can have classes")
+            if self.missing == "level":
+                raise ValueError("A column with classes cannot have `missing: level`; name it as a class")
             if len(set(self.classes)) < len(self.classes):
                 raise ValueError("The names of the classes are not all different")
         return self
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the column is read into numbers, as those with classes are."""
+        return self.kind == "number" or self.classes is not None
 
 
 class SuspectLabel(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,7 +156,7 @@ def _check_names(spec: DatasetSpec, name: str, targets: Sequence[str]) -> None:
 def _schema(spec: DatasetSpec, targets: Sequence[str]) -> tables.Schema:
     def column(key: str, c: ColumnSpec) -> tables.Column:
         return tables.Column(
-            "float64" if c.kind == "number" else "string",
+            "float64" if c.is_numeric else "string",
             unit=c.unit,
             role=roles.get(key, ""),
             description=c.description,
@@ -165,7 +165,7 @@ def _schema(spec: DatasetSpec, targets: Sequence[str]) -> tables.Schema:
             classes=tuple(c.classes or ()),
         )
 
-    roles = {key: "category" for key, c in spec.columns.items() if c.kind == "category"}
+    roles = {key: "category" for key, c in spec.columns.items() if c.kind == "category" and not c.classes}
     roles |= dict.fromkeys(spec.uncertainty_columns.values(), "uncertainty")
     roles |= {spec.weights: "weight"} if spec.weights else {}
     roles |= dict.fromkeys(targets, "target")
@@ -198,16 +198,13 @@ def _facts(
 
 
 def _values(rows: CellRows, key: str, column: ColumnSpec) -> np.ndarray:
-    parsed = _number if column.kind == "number" else _string
-    empty = math.nan if column.kind == "number" else None
-    values = np.full(len(rows.lines), empty, dtype=float if column.kind == "number" else object)
+    parse_cell = _class_parser(column) if column.classes else _number if column.is_numeric else _string
+    empty = math.nan if column.is_numeric else None
+    values = np.full(len(rows.lines), empty, dtype=float if column.is_numeric else object)
     for index, cell in enumerate(rows.cells[key]):
         if index in rows.ragged:
             continue
-        value, reason = parsed(cell, column.sentinels)
-        if reason is None and column.classes and value not in range(len(column.classes)):
-            classes = ", ".join(f"{number} ({name})" for number, name in enumerate(column.classes))
-            reason = f"is not the number of a class: {classes}"
+        value, reason = parse_cell(cell, column.sentinels)
         if reason is None:
             values[index] = value
         elif column.missing == "level":
@@ -217,6 +214,32 @@ def _values(rows: CellRows, key: str, column: ColumnSpec) -> np.ndarray:
     return values
 
 
+def _class_parser(column: ColumnSpec) -> CellParser:
+    """The parser of a column with classes: of their names, or of their numbers."""
+    names = column.classes or []
+    if column.kind == "category":
+        number_of = {name: float(number) for number, name in enumerate(names)}
+
+        def parse_name(cell: str, sentinels: Sequence[float]) -> tuple[float, str | None]:
+            _, reason = _string(cell, sentinels)
+            if reason is None and cell not in number_of:
+                reason = f"is none of the classes {', '.join(names)}"
+            return number_of.get(cell, math.nan), reason
+
+        return parse_name
+
+    def parse_number(cell: str, sentinels: Sequence[float]) -> tuple[float, str | None]:
+        value, reason = _number(cell, sentinels)
+        if reason is None and value not in range(len(names)):
+            listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
+            reason = f"is not the number of a class: {listed}"
+        return value, reason
+
+    return parse_number
+
+
+CellParser = Callable[[str, Sequence[float]], tuple[Any, str | None]]
+"""Value of a cell, and why it has none, by the cell and the numbers that stand for a missing value."""
 _MISSING = "is missing"
 NOT_STATED = "not stated"
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 from nestmat.errors import InputError
-from nestmat.models.specification import LOSS_FITS
-
-CLASS_LOSSES = [loss for loss, fit in LOSS_FITS.items() if fit.classes]
-"""Losses of heads that predict classes."""
+from nestmat.models.keys import several_classes
+from nestmat.models.specification import fitting_losses
 
 
 def class_targets(study: Study, scale: str) -> dict[str, list[str]]:
@@ -46,22 +44,59 @@ def check_classes(study: Study, file: str | Path | None = None) -> None:
         InputError: Naming the key of the study and what fits.
     """
     for name in study.scales:
-        for key, value, message, remedy in _faults(study, name):
+        for key, value, message, remedy in (*_faults(study, name), *_unfit_uses(study, name)):
             raise InputError(message, file=file, key=f"scales.{name}.{key}", value=value, remedy=remedy)
+    for key, value, message, remedy in _unfit_parts(study):
+        raise InputError(message, file=file, key=key, value=value, remedy=remedy)
+
+
+_TWO_AT_MOST = "use a target of two classes, such as one class against all others, or leave the key out."
+
+
+def _unfit_uses(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
+    """Parts of a scale that do not fit three classes and more."""
+    config, targets = study.scales[scale], [*several_classes(class_targets(study, scale))]
+    if not targets:
+        return
+    message = f"The target {targets[0]!r} has more than two classes, and this is for two at most."
+    stated = {key: bool(getattr(config, key)) for key in ("compare", "strata", "sweep", "interpret")}
+    stated["pool.target"] = config.pool is not None and config.pool.target in targets
+    for key in (key for key, is_stated in stated.items() if is_stated):
+        yield key, targets[0], message, _TWO_AT_MOST
+    for name, model in config.models.items():
+        specification = model.specification
+        if set(targets) & set(specification.heads) and not specification.predicts_more_classes:
+            key = f"models.{name}.specification.kind"
+            yield key, specification.kind, message, "use the kind autoencoder, or a target of two classes."
+
+
+def _unfit_parts(study: Study) -> Iterator[tuple[str, str, str, str]]:
+    """Generative models and design problems that do not fit three classes and more."""
+    several = {scale: several_classes(class_targets(study, scale)) for scale in study.scales}
+    message = "A target of more than two classes is not designed for."
+    for name, generator in study.generative.items():
+        if generator.condition in several[generator.scale]:
+            yield f"generative.{name}.condition", generator.condition, message, _TWO_AT_MOST
+    for name, problem in study.search.items():
+        for scale in study.lineage(problem.scale):
+            if several[scale]:
+                yield f"search.{name}.scale", scale, message, "let a scale without such a target predict."
 
 
 def _faults(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]:
     config, classes = study.scales[scale], class_targets(study, scale)
     for key, model in config.models.items():
         for head, head_config in model.specification.heads.items():
-            if head_config.fit.classes == (head in classes):
+            if head not in config.targets and head_config.loss not in fitting_losses(2):
+                continue
+            if head in config.targets and head_config.fit.fits_target(len(classes.get(head, ()))):
                 continue
             yield (
                 f"models.{key}.specification.heads.{head}.loss",
                 head_config.loss,
-                f"The target {head!r} {'has' if head in classes else 'has no'} classes, which this loss "
-                "does not fit.",
-                f"use {' or '.join(CLASS_LOSSES)}."
+                f"The target {head!r} has {len(classes.get(head, ())) or 'no'} classes, which this loss does "
+                "not fit.",
+                f"use {' or '.join(fitting_losses(len(classes[head])))}."
                 if head in classes
                 else "use another, or declare the column's classes.",
             )

@@ -10,7 +10,7 @@ deviation.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.evaluation.fitted_baselines import FitsToKeep, dump_fit, write_fits
 from nestmat.evaluation.parent_predictions import BASELINES_OF_CHILDREN, ParentPredictions
 from nestmat.materials.formulas import elements
+from nestmat.models.keys import predicted_quantities
 from nestmat.plugins import load_plugins
 from nestmat.scales.predictions import Predictions
 from nestmat.training.inner_folds import UNLABELLED, RowSplit, read_row_splits
@@ -70,7 +71,7 @@ class BaselineInputs:
         row_id: Keys, (n,).
         blocks: Inputs of each feature block, (n, width).
         targets: Values of each target, (n,); NaN where not measured.
-        classes: Names of the targets that are classes.
+        classes: Names of the classes of each target that has some.
         formulas: Formulas of the rows, (n,), for the built-in input ``number_of_elements``.
         weights: Weight of each row in fits, (n,); None where all count alike.
         uncertainties: Known standard uncertainties of the labels of targets that have some, (n,) each.
@@ -80,7 +81,7 @@ class BaselineInputs:
     row_id: np.ndarray
     blocks: Mapping[str, np.ndarray]
     targets: Mapping[str, np.ndarray] = field(default_factory=dict)
-    classes: frozenset[str] = frozenset()
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     formulas: Sequence[str] = ()
     weights: np.ndarray | None = None
     uncertainties: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -111,7 +112,7 @@ class BaselineInputs:
             for name, column in schema.items()
             if column.role == "target" and name in frame
         }
-        classes = frozenset(name for name in targets if schema[name].classes)
+        classes = {name: schema[name].classes for name in targets if schema[name].classes}
         formulas = frame["formula"].tolist() if "formula" in frame else ()
         if not targets:
             return cls(frame["row_id"].to_numpy(), blocks, formulas=formulas)
@@ -228,27 +229,28 @@ def _fit_repeat(
         kept: Whether the fit on every row is kept.
     """
     load_plugins(plugins)
-    classes, split = task.target in inputs.classes, task.split
+    split, names = task.split, inputs.classes.get(task.target, ())
+    classes = len(names) > 0
     kind = _baseline_kind(baseline, task.target, classes)
     y = inputs.targets[task.target]
     labelled, weighting = np.isfinite(y), inputs.weighting(task.target)
     counting = labelled if inputs.weights is None else labelled & (inputs.weights > 0)
-    parts, of_children = [], []
+    parts: list[pd.DataFrame] = []
+    of_children: list[pd.DataFrame] = []
 
     def fit(fold: int, inner: int, start: Any = None) -> tuple[Any, np.ndarray]:
         rows = counting & split.train(fold, inner)
         x = inputs.matrix(baseline.inputs, (split.repeat, fold, inner))
         require_weights(inputs.weights, rows[None], np.array([fold]))
-        if classes:
-            _check_class_sizes(y[rows], task, fold)
+        _check_class_sizes(y[rows], names, task, fold)
         model = kind.fit(
             x[rows], y[rows], SEED, classes, start, baseline.transform, weighting=weighting.of(rows)
         )
         for child, of_child in children.items():
-            mean, _ = kind.predict(model, of_child.matrix(baseline.inputs), classes)
             keys = {"repeat": split.repeat, "fold": fold, "inner": inner, "row_id": of_child.row_id}
-            names = {"child": child, "model": task.baseline, "target": task.target}
-            of_children.append(pd.DataFrame({**names, **keys, "mean": mean}))
+            keys |= {"child": child, "model": task.baseline}
+            predicted = kind.predict_quantities(model, of_child.matrix(baseline.inputs), task.target, names)
+            of_children.extend(_means_of_quantities(predicted, keys))
         return model, x
 
     def predict(
@@ -257,9 +259,9 @@ def _fit_repeat(
         rows = labelled & rows
         if rows.any():
             model, x = fitted
-            mean, std = kind.predict(model, x[rows], classes)
             keys = {"row_id": inputs.row_id[rows], "fold": fold, "inner": inner, "split": name}
-            parts.append(pd.DataFrame({**keys, "true": y[rows], "mean": mean, "std": std}))
+            predicted = kind.predict_quantities(model, x[rows], task.target, names)
+            parts.extend(_rows_of_quantities(predicted, y[rows], keys))
 
     with threadpool_limits(1):
         starts: dict[int, Any] = {}
@@ -277,16 +279,35 @@ def _fit_repeat(
             predict(fitted, split.train(fold), "train", fold)
             predict(fitted, split.validation(fold), "validation", fold)
             predict(fitted, split.unlabelled(fold), UNLABELLED, fold)
-    predictions = pd.concat(parts, ignore_index=True).assign(target=task.target, repeat=split.repeat)
+    predictions = pd.concat(parts, ignore_index=True).assign(repeat=split.repeat)
     return _Fits(predictions, of_children, content)
 
 
-def _check_class_sizes(y: np.ndarray, task: _Task, fold: int) -> None:
-    fewest = min(int((y == number).sum()) for number in (0, 1))
-    if fewest < CLASS_FOLDS:
+def _means_of_quantities(
+    predicted: Mapping[str, tuple[np.ndarray, np.ndarray]], keys: Mapping[str, Any]
+) -> Iterator[pd.DataFrame]:
+    """Rows of `BASELINES_OF_CHILDREN` of each quantity of a target."""
+    for quantity, (mean, _) in predicted.items():
+        yield pd.DataFrame({**keys, "target": quantity, "mean": mean})
+
+
+def _rows_of_quantities(
+    predicted: Mapping[str, tuple[np.ndarray, np.ndarray]], y: np.ndarray, keys: Mapping[str, Any]
+) -> Iterator[pd.DataFrame]:
+    """Rows of predictions of each quantity of a target whose values, or numbers of classes, are y (n,)."""
+    for number, (quantity, (mean, std)) in enumerate(predicted.items()):
+        true = (y == number).astype(np.float64) if len(predicted) > 1 else y
+        yield pd.DataFrame({**keys, "true": true, "mean": mean, "std": std, "target": quantity})
+
+
+def _check_class_sizes(y: np.ndarray, names: Sequence[str], task: _Task, fold: int) -> None:
+    rows = {name: int((y == number).sum()) for number, name in enumerate(names)}
+    rarest = min(rows, key=lambda name: rows[name], default="")
+    if rows and rows[rarest] < CLASS_FOLDS:
         raise InputError(
-            f"Repeat {task.split.repeat}, fold {fold} has only {fewest} training rows of one class.",
+            f"Repeat {task.split.repeat}, fold {fold} has only {rows[rarest]} training rows of one class.",
             column=task.target,
+            value=rarest,
             remedy=f"label more rows: a classifier needs {CLASS_FOLDS} of each class.",
         )
 
@@ -296,7 +317,7 @@ def _with_residuals(frame: pd.DataFrame, classes: Collection[str]) -> pd.DataFra
 
     Args:
         frame: Predictions of one baseline.
-        classes: Targets whose probabilities have none.
+        classes: Quantities that are probabilities, which have none.
     """
     std = frame["std"].copy()
     for _, part in frame[frame["std"].isna()].groupby(["target", "repeat", "fold"]):
@@ -358,9 +379,12 @@ def compare_baselines(
     )
     fits = list(zip(tasks, joblib.Parallel(n_jobs=threads)(jobs), strict=True))
     parts = []
+    probabilities = {
+        q for target, names in inputs.classes.items() for q in predicted_quantities(target, names)
+    }
     for name in configs:
         of_baseline = [fit.predictions for task, fit in fits if task.baseline == name]
-        frame = _with_residuals(pd.concat(of_baseline, ignore_index=True), inputs.classes)
+        frame = _with_residuals(pd.concat(of_baseline, ignore_index=True), probabilities)
         parts.append(frame[(frame["inner"] < 0) | (name in stacked)].assign(model=name))
     predictions = pd.concat(parts, ignore_index=True).assign(protocol=protocol, seed=-1)
     predictions = predictions[list(tables.PREDICTIONS)]
@@ -425,7 +449,7 @@ def predict_baseline(
     baseline: Baseline,
     fits: Mapping[str, Any],
     inputs: BaselineInputs,
-    classes: Collection[str] = (),
+    classes: Mapping[str, Sequence[str]] | None = None,
     threads: int = 1,
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Predict new rows with a baseline that is fitted.
@@ -434,22 +458,27 @@ def predict_baseline(
         baseline: Baseline as the study configures it.
         fits: Fitted estimator by target, as `nestmat.evaluation.fitted_baselines.read_fits` returns them.
         inputs: Inputs of the new rows, as those that it was fitted to.
-        classes: Targets that are classes.
+        classes: Names of the classes of each target that has some.
         threads: Parts of the rows that are predicted at once.
 
     Returns:
-        Mean (of a class its probability) and standard deviation by target, (n,) each. The standard deviation
-        is NaN for kinds that take it from the residual, which the weights of the stack hold, and for classes.
+        Mean (of a class its probability) and standard deviation by quantity, (n,) each. The standard
+        deviation is NaN for kinds that take it from the residual, which the weights of the stack hold, and
+        for classes.
     """
     x = inputs.matrix(baseline.inputs)
     parts = [x[start : start + ROWS] for start in range(0, max(len(x), 1), ROWS)]
     # Threads share the fits; the libraries compute without the lock of the interpreter.
     run = joblib.Parallel(n_jobs=threads, prefer="threads")
-    predictions = {}
+    predictions, classes = {}, classes or {}
     for target, fitted in fits.items():
         kind = _baseline_kind(baseline, target, target in classes)
+        call, names = joblib.delayed(kind.predict_quantities), classes.get(target, ())
         with threadpool_limits(1):
-            predicted = run(joblib.delayed(kind.predict)(fitted, part, target in classes) for part in parts)
-        mean, std = (np.concatenate(values) for values in zip(*predicted, strict=True))
-        predictions[target] = (mean, std)
+            predicted = run(call(fitted, part, target, names) for part in parts)
+        for quantity in predicted[0]:
+            mean, std = (
+                np.concatenate(values) for values in zip(*(p[quantity] for p in predicted), strict=True)
+            )
+            predictions[quantity] = (mean, std)
     return predictions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -87,6 +89,80 @@ def class_metrics(true: np.ndarray, probability: np.ndarray) -> dict[str, float]
         "majority_rate": max(float(ones.mean()), 1 - float(ones.mean())),
         "rows": float(len(true)),
     }
+
+
+def several_class_metrics(true: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """All measures of a target of three classes and more, by the names of `class_metrics`.
+
+    Decided is for the class of the highest probability. ``f1`` is the mean over the classes that occur or are
+    decided for, ``balanced_accuracy`` and ``roc_auc``, of each class against the rest, over those that occur;
+    ``brier`` is the sum over the classes (Brier 1950), which of two would be twice that of `class_metrics`,
+    and ``ece`` compares the probability of the class decided for with how often it is right.
+
+    Args:
+        true: Number of the class, (n,).
+        probabilities: Of each class, (n, classes).
+
+    Example:
+        >>> sure = np.eye(3)[[0, 1, 2, 2]]
+        >>> metrics = several_class_metrics(np.array([0, 1, 2, 1]), sure)
+        >>> metrics["accuracy"], metrics["brier"], round(metrics["f1"], 3)
+        (0.75, 0.5, 0.778)
+    """
+    count = probabilities.shape[1]
+    decided = probabilities.argmax(axis=1)
+    right = decided == true
+    occurring = [number for number in range(count) if (true == number).any()]
+    f1 = [
+        2 * int((right & (true == number)).sum()) / int((true == number).sum() + (decided == number).sum())
+        for number in range(count)
+        if ((true == number) | (decided == number)).any()
+    ]
+    areas = [roc_auc((true == number).astype(float), probabilities[:, number]) for number in occurring]
+    given = np.clip(probabilities[np.arange(len(true)), true], CERTAIN, 1 - CERTAIN)
+    return {
+        "accuracy": float(right.mean()),
+        "balanced_accuracy": float(np.mean([right[true == number].mean() for number in occurring])),
+        "f1": float(np.mean(f1)),
+        "roc_auc": float(np.mean(areas)),
+        "log_loss": float(-np.log(given).mean()),
+        "brier": float(np.square(probabilities - np.eye(count)[true]).sum(axis=1).mean()),
+        "ece": calibration_error(right.astype(float), probabilities.max(axis=1)),
+        "majority_rate": float(np.bincount(true).max() / len(true)),
+        "rows": float(len(true)),
+    }
+
+
+def confusion_counts(true: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Number of rows by their class and by the class of the highest probability, (classes, classes).
+
+    Args:
+        true: Number of the class, (n,).
+        probabilities: Of each class, (n, classes).
+    """
+    count = probabilities.shape[1]
+    pairs = true * count + probabilities.argmax(axis=1)
+    return np.bincount(pairs, minlength=count**2).reshape(count, count)
+
+
+def classes_side_by_side(predictions: pd.DataFrame, quantities: Sequence[str]) -> pd.DataFrame:
+    """Predictions of a target of three classes and more, one row for all of its classes.
+
+    Args:
+        predictions: ``tables.PREDICTIONS``.
+        quantities: Names of the probabilities of its classes.
+
+    Returns:
+        The other columns but ``std``, with the number of the true class as ``true``, and a column a class,
+        named by its number, with its probability.
+    """
+    numbers = {quantity: number for number, quantity in enumerate(quantities)}
+    rows = predictions[predictions["target"].isin(numbers)].drop(columns="std")
+    rows = rows.assign(target=rows["target"].map(numbers))
+    keys = [name for name in rows if name not in ("target", "true", "mean")]
+    wide = rows.pivot(index=keys, columns="target", values=["true", "mean"])
+    joined = wide["mean"].assign(true=wide["true"].to_numpy().argmax(axis=1)).reset_index()
+    return joined.rename_axis(columns=None)
 
 
 def roc_curve(true: np.ndarray, probability: np.ndarray, grid: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from nestmat.evaluation.classification import reliability_curve
 from nestmat.evaluation.comparison import COMPARISONS, compare_pairs, validation_to_train_ratios
 from nestmat.evaluation.metrics import WITH_UNIT, measure, reconstructions, summarise
 from nestmat.evaluation.strata import STRATA, measure_strata
+from nestmat.models.keys import predicted_quantities
 from nestmat.scales.predictions import Predictions
 from nestmat.tables import Column, Schema
 
@@ -99,7 +100,7 @@ def evaluate_scale(evaluation: Evaluation, outputs: Mapping[str, str | Path]) ->
             remedy="add the cards of the models.",
         )
     units = {name: column.unit for name, column in schema.items()}
-    classes = {name for name, column in targets.items() if column.classes}
+    classes = {name: column.classes for name, column in targets.items() if column.classes}
     metrics, held_out, ratios = _measure_files(evaluation, classes)
     rows = tables.read(evaluation.features).set_index("row_id")
     levels = {protocol: rows[column] for protocol, column in evaluation.left_out.items()}
@@ -113,10 +114,11 @@ def evaluate_scale(evaluation: Evaluation, outputs: Mapping[str, str | Path]) ->
         table["unit"] = table["target"].map(units).where(table["metric"].isin(WITH_UNIT), "")
     metrics = metrics.assign(scale=evaluation.scale)
     metrics = pd.concat([metrics, *(tables.read(path) for path in evaluation.latents)], ignore_index=True)
+    probabilities = {q for target, names in classes.items() for q in predicted_quantities(target, names)}
     evaluated = {
         "metrics": metrics[list(tables.METRICS)],
         "comparisons": comparisons.assign(scale=evaluation.scale),
-        "calibration": _calibration_curves(held_out, classes).assign(scale=evaluation.scale),
+        "calibration": _calibration_curves(held_out, probabilities).assign(scale=evaluation.scale),
         "strata": stratified.assign(scale=evaluation.scale)[list(STRATA)],
     }
     for name, path in outputs.items():
@@ -126,7 +128,7 @@ def evaluate_scale(evaluation: Evaluation, outputs: Mapping[str, str | Path]) ->
 
 
 def _measure_files(
-    evaluation: Evaluation, classes: Collection[str]
+    evaluation: Evaluation, classes: Mapping[str, Sequence[str]]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Metrics, validation rows of the ensembles, and test rows over training rows by protocol."""
     metrics, held_out = [reconstructions(evaluation.cards)], []

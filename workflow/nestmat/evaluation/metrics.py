@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from nestmat.evaluation.calibration import calibration_metrics
-from nestmat.evaluation.classification import class_metrics
+from nestmat.evaluation.classification import class_metrics, classes_side_by_side, several_class_metrics
+from nestmat.models.keys import several_classes
 
 WITH_UNIT = {"mae", "rmse", "sharpness"}
 """Metrics in the unit of the target; the others are pure numbers."""
@@ -40,13 +41,13 @@ def error_metrics(true: np.ndarray, mean: np.ndarray) -> dict[str, float]:
     }
 
 
-def measure(predictions: pd.DataFrame, classes: Collection[str] = ()) -> pd.DataFrame:
+def measure(predictions: pd.DataFrame, classes: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
     """Metrics of predictions.
 
     Args:
         predictions: ``tables.PREDICTIONS``. Members are measured that left out a fold and no inner one, their
             uncertainty on validation rows only.
-        classes: Targets that are classes, whose predictions are probabilities.
+        classes: Names of the classes of each target that has some, whose predictions are probabilities.
 
     Returns:
         Columns protocol, model, target, repeat, seed, split, fold, metric, value; fold -1 pools the rows of
@@ -56,9 +57,11 @@ def measure(predictions: pd.DataFrame, classes: Collection[str] = ()) -> pd.Data
         (predictions["fold"] >= 0) & (predictions["inner"] < 0) & np.isfinite(predictions["true"])
     ]
     records: list[dict[str, Any]] = []
-    for key, group in frame.groupby(_GROUP, sort=False):
+    several = several_classes(classes or {})
+    of_one_class = {quantity for quantities in several.values() for quantity in quantities}
+    for key, group in frame[~frame["target"].isin(of_one_class)].groupby(_GROUP, sort=False):
         true, mean, std, fold = (group[name].to_numpy() for name in ("true", "mean", "std", "fold"))
-        is_class, is_validation = key[2] in classes, key[-1] == "validation"
+        is_class, is_validation = key[2] in (classes or {}), key[-1] == "validation"
         folds, values = np.unique(fold), {}
         for k in [-1, *folds]:
             rows = slice(None) if k < 0 else fold == k
@@ -69,7 +72,23 @@ def measure(predictions: pd.DataFrame, classes: Collection[str] = ()) -> pd.Data
                 dict(zip(_GROUP, key, strict=True), fold=int(k), metric=metric, value=value)
                 for metric, value in values.items()
             ]
+    for target, quantities in several.items():
+        records += _measure_several_classes(frame, target, quantities)
     return pd.DataFrame(records, columns=[*_GROUP, "fold", "metric", "value"])
+
+
+def _measure_several_classes(
+    frame: pd.DataFrame, target: str, quantities: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Records of `measure` of a target of three classes and more."""
+    joined = classes_side_by_side(frame, quantities).assign(target=target)
+    for key, group in joined.groupby(_GROUP, sort=False):
+        folds = [(-1, group), *((int(str(fold)), part) for fold, part in group.groupby("fold"))]
+        for fold, part in folds:
+            probabilities = part[list(range(len(quantities)))].to_numpy()
+            values = several_class_metrics(part["true"].to_numpy(), probabilities)
+            for metric, value in values.items():
+                yield dict(zip(_GROUP, key, strict=True), fold=fold, metric=metric, value=value)
 
 
 def score(

@@ -3,13 +3,14 @@
 For each fold the members of the stack have predicted rows that were held out inside its training rows.
 Weights and the width of the interval are learned on those, and applied to the fold's validation rows, which
 took no part. Of a target with classes the probabilities are combined, by weights that minimise the Brier
-score; the standard deviation is that among the members.
+score, over all classes at once where there are more than two; the standard deviation is that among the
+members.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation.calibration import ONE_SIGMA
 from nestmat.files import write_text
-from nestmat.models.keys import RECOMMENDED
+from nestmat.models.keys import RECOMMENDED, predicted_quantities
 from nestmat.scales.predictions import Predictions
 
 PRIOR_SPREAD = 0.1
@@ -129,7 +130,7 @@ class Combination:
         true: np.ndarray,
         means: np.ndarray,
         stds: np.ndarray,
-        classes: bool = False,
+        classes: int = 0,
     ) -> Combination:
         """Learn from held-out predictions.
 
@@ -143,19 +144,20 @@ class Combination:
             true: Measured values, (n,).
             means: Held-out means, (n, members).
             stds: Held-out standard deviations, (n, members); NaN where a member states none.
-            classes: Whether the target is a class.
+            classes: Probabilities that a class is predicted by, 1 of two classes and one each of more, whose
+                rows follow each other; 0 of a number.
         """
-        weights = convex_weights(means, true, squared=classes)
+        weights = convex_weights(means, true, squared=classes > 0)
         if classes:
             probabilities = np.column_stack([means, means @ weights])
-            brier = np.square(probabilities - true[:, None]).mean(axis=0)
+            brier = classes * np.square(probabilities - true[:, None]).mean(axis=0)
             return cls(
                 *key,
                 weights=dict(zip(names, weights.tolist(), strict=True)),
                 interval=1.0,
                 residual=dict.fromkeys(names, 0.0),
                 inner_error=dict(zip([*names, "stack"], brier.tolist(), strict=True)),
-                rows=len(true),
+                rows=len(true) // classes,
             )
         residual = np.sqrt(np.mean((means - true[:, None]) ** 2, axis=0))
         mean, std = mixture(weights, means, np.where(np.isfinite(stds), stds, residual))
@@ -217,7 +219,7 @@ def recommend_predictor(
     output: str | Path,
     weights: str | Path,
     learned: bool = True,
-    classes: Collection[str] = (),
+    classes: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[pd.DataFrame, list[Combination]]:
     """Learn and apply the stack in every fold of a protocol.
 
@@ -228,7 +230,7 @@ def recommend_predictor(
         output: Where the stack's predictions are written (model ``recommended``).
         weights: Where the weights are written, as JSON.
         learned: Whether the weights are learned, or equal.
-        classes: Targets that are classes.
+        classes: Names of the classes of each target that has some.
 
     Returns:
         Predictions of the stack, and what it learned in each fold.
@@ -244,21 +246,27 @@ def recommend_predictor(
         )
     rows, means, stds = _predictions_by_member(frame, stack)
     parts, combinations = [], []
+    # Weights of probabilities that sum to 1 are shared, so that those of the stack do so too.
+    shared: dict[str, list[str]] = {}
+    for target, names in (classes or {}).items():
+        quantities = predicted_quantities(target, names)
+        shared |= dict.fromkeys(quantities, quantities)
     for target, repeat, fold in rows[KEYS].drop_duplicates().sort_values(KEYS).itertuples(index=False):
         key = (str(target), int(repeat), int(fold))
-        of_target = Predictions(rows).where(target=target, repeat=repeat)
-        of_fold = of_target.where(fold=fold, inner=-1).frame
+        of_fold = Predictions(rows).where(target=target, repeat=repeat, fold=fold, inner=-1).frame
         combination = Combination.equal(key, stack)
         if learned:
-            inner = of_target.inside_training_rows(int(fold)).frame
+            together = rows[rows["target"].isin(shared.get(target, [target]))]
+            inner = Predictions(together).where(repeat=repeat).inside_training_rows(int(fold)).frame
             if inner.empty:
                 raise InputError(
                     f"Not all of {list(stack)} have predictions held out inside the training rows of "
                     f"target {target!r}, repeat {repeat}, fold {fold}.",
                     remedy="run the members again.",
                 )
+            probabilities = len(shared.get(target, ()))
             combination = Combination.learn(
-                key, stack, inner["true"].to_numpy(), means[inner.index], stds[inner.index], target in classes
+                key, stack, inner["true"].to_numpy(), means[inner.index], stds[inner.index], probabilities
             )
         mean, std = combination.apply(means[of_fold.index], stds[of_fold.index])
         parts.append(of_fold.assign(mean=mean, std=std))

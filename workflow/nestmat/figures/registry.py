@@ -16,6 +16,7 @@ FIGURES: Registry[FigureKind] = Registry(
         "parity": f"{_SCALES}.parity",
         "errors": f"{_SCALES}.errors",
         "roc": f"{_SCALES}.roc",
+        "confusion": f"{_SCALES}.confusion",
         "labelled": f"{_SCALES}.labelled",
         "elements": f"{_SCALES}.elements",
         "latent_errors": f"{_SCALES}.latent_errors",

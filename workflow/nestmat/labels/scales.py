@@ -12,7 +12,7 @@ from nestmat.config.datasets import ColumnSpec
 from nestmat.config.scales import Scale
 from nestmat.config.study import Study
 from nestmat.labels.text import humanize_key, latent_symbol, lower_first, prettify, with_unit
-from nestmat.models.keys import RECOMMENDED
+from nestmat.models.keys import RECOMMENDED, predicted_quantities
 
 if TYPE_CHECKING:
     from nestmat.tables import Column
@@ -78,6 +78,8 @@ class Labels:
         text = re.split("[;,]", described.description)[0].rstrip(". ") if described else ""
         if text and len(text) <= 48:
             return text[:1].upper() + text[1:]
+        if of_class := self._class_of(column):
+            return f"{self.name(of_class[0])}: {of_class[1]}"
         parent, _, latent = column.partition(" ")
         if parent in self.study.scales and latent[:1] == "z":
             return f"{self.title(parent)}, {latent_symbol(latent)}"
@@ -88,8 +90,30 @@ class Labels:
         return self.columns[column].unit if column in self.columns else ""
 
     def classes(self, column: str) -> list[str]:
-        """Names of the classes of a column; empty for a number."""
-        return list((self.columns[column].classes or ()) if column in self.columns else ())
+        """Names of the classes of a column, or of one class and all others; empty for a number."""
+        if column in self.columns:
+            return list(self.columns[column].classes or ())
+        if of_class := self._class_of(column):
+            return [f"other than {of_class[1]}", of_class[1]]
+        return []
+
+    @property
+    def quantities(self) -> list[str]:
+        """What is predicted of the targets, see `nestmat.models.keys.predicted_quantities`."""
+        return [
+            quantity
+            for target in self.config.targets
+            for quantity in predicted_quantities(target, self.classes(target))
+        ]
+
+    def _class_of(self, quantity: str) -> tuple[str, str] | None:
+        """Target and class of a quantity that is the probability of one of several classes."""
+        for target in self.config.targets:
+            names = self.classes(target) if target in self.columns else []
+            named = dict(zip(predicted_quantities(target, names), names, strict=False))
+            if len(names) > 2 and quantity in named:
+                return target, named[quantity]
+        return None
 
     def latent(self, name: str) -> str:
         """Symbol of a latent of the interpreted model; targets among the latents are y."""

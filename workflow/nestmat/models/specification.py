@@ -7,11 +7,12 @@ The metadata of each field is its description in the configuration reference.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 from nestmat.errors import InputError
+from nestmat.models.keys import predicted_quantities
 from nestmat.models.registry import NETWORKS
 
 if TYPE_CHECKING:
@@ -45,17 +46,29 @@ class LossFit(NamedTuple):
 
     Attributes:
         numbers: Whether the loss fits a target that is a number.
-        classes: Whether it fits a target with classes.
+        two_classes: Whether it fits a target with two classes.
+        more_classes: Whether it fits a target with three classes and more.
         blocks: Kinds of the blocks that it fits.
         outputs: Outputs of the head for each column; a mean and a log-variance are two.
         normalised: Whether the head predicts fractions of sum 1.
     """
 
     numbers: bool = False
-    classes: bool = False
+    two_classes: bool = False
+    more_classes: bool = False
     blocks: tuple[BlockKind, ...] = ()
     outputs: int = 1
     normalised: bool = False
+
+    def fits_target(self, classes: int) -> bool:
+        """Whether the loss fits a target.
+
+        Args:
+            classes: Number of its classes; 0 where it is a number.
+        """
+        if not classes:
+            return self.numbers
+        return self.two_classes if classes == 2 else self.more_classes
 
 
 _NUMBERS = LossFit(numbers=True, blocks=get_args(BlockKind))
@@ -66,11 +79,24 @@ LOSS_FITS: dict[LossName, LossFit] = {
     "mse": _NUMBERS,
     "huber": _NUMBERS,
     "gaussian_nll": _NUMBERS._replace(outputs=2),
-    "cross_entropy": LossFit(blocks=("categorical", "simplex"), normalised=True),
-    "binary_cross_entropy": LossFit(classes=True),
+    "cross_entropy": LossFit(more_classes=True, blocks=("categorical", "simplex"), normalised=True),
+    "binary_cross_entropy": LossFit(two_classes=True),
     "multinomial": LossFit(blocks=("simplex",), normalised=True),
     "presence": LossFit(blocks=("simplex",), outputs=2, normalised=True),
 }
+
+
+def fitting_losses(classes: int) -> list[LossName]:
+    """Losses that fit a target.
+
+    Args:
+        classes: Number of its classes; 0 where it is a number.
+
+    Example:
+        >>> fitting_losses(2), fitting_losses(3)
+        (['binary_cross_entropy'], ['cross_entropy'])
+    """
+    return [loss for loss, fit in LOSS_FITS.items() if fit.fits_target(classes)]
 
 
 def option(default: Any, description: str, **limits: Any) -> Any:
@@ -103,9 +129,9 @@ class Head:
 
     loss: LossName = option(
         "mae",
-        "Loss of the head; cross_entropy takes fractions or one-hot as soft labels, binary_cross_entropy is "
-        "that of a target with classes; multinomial and presence are likelihoods of compositions, for the "
-        "kind semi_supervised.",
+        "Loss of the head; cross_entropy is that of a target of three classes and more, and takes fractions "
+        "or one-hot as soft labels; binary_cross_entropy is that of a target of two classes; multinomial and "
+        "presence are likelihoods of compositions, for the kind semi_supervised.",
     )
     weight: float = option(1.0, "Weight of the loss in the sum.", ge=0)
     hidden: tuple[int, ...] = option((), "Width of each hidden layer, from latents to output.")
@@ -168,22 +194,31 @@ class Shapes:
         blocks: Width of every block, by name.
         kinds: continuous, categorical or simplex, by block.
         targets: Names of the targets.
-        classes: Those of them that are classes, 0 and 1.
+        classes: Names of the classes of those of them that have some.
     """
 
     blocks: Mapping[str, int]
     kinds: Mapping[str, str]
     targets: Sequence[str]
-    classes: Collection[str] = ()
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def quantities(self, target: str) -> list[str]:
+        """Names of what is predicted of a target, see `nestmat.models.keys.predicted_quantities`."""
+        return predicted_quantities(target, self.classes.get(target, ()))
+
+    @property
+    def target_of(self) -> dict[str, str]:
+        """Target by the quantities that are predicted of it."""
+        return {quantity: target for target in self.targets for quantity in self.quantities(target)}
 
     def width(self, head: str) -> int:
-        """Number of columns that a head predicts: 1 for a target, the width of the block for a block.
+        """Number of columns that a head predicts: one a quantity of a target, the width of a block.
 
         Raises:
             InputError: The head is neither a target nor a block.
         """
         if head in self.targets:
-            return 1
+            return len(self.quantities(head))
         if head not in self.blocks:
             raise InputError(
                 f"The head {head!r} names neither a target nor a feature block or parent of the scale.",
@@ -241,6 +276,9 @@ class Specification(ABC):
     def teacher(self) -> str | None:
         """Baseline of the scale whose predictions stand for the labels of unlabelled rows, if any."""
         return None
+
+    predicts_more_classes: ClassVar[bool] = False
+    """Whether a target can have three classes and more."""
 
     weighs_labels: ClassVar[bool] = False
     """Whether labels of one target can count more or less than others, by their known uncertainties."""

@@ -89,7 +89,7 @@ def propagate_latents(
                 )
             passed = {mean_column(target): mean, std_column(target): std}
             columns |= passed
-            units |= dict.fromkeys(passed, trained.units[target])
+            units |= dict.fromkeys(passed, trained.units[trained.shapes.target_of[target]])
     frame = member_rows(members, data.row_id)
     for name, values in columns.items():
         frame[name] = values.ravel().astype(np.float32)

@@ -45,7 +45,7 @@ def predictions_table(
         model: Name of the model.
         data: Rows of the scale.
         members: The members.
-        predictions: Mean and standard deviation by target, (members, n) each, in physical units.
+        predictions: Mean and standard deviation by quantity, (members, n) each, in physical units.
     """
     keys = np.stack([members.repeat, members.fold, members.inner], axis=1)
     groups, group = np.unique(keys, axis=0, return_inverse=True)
@@ -65,13 +65,14 @@ def predictions_table(
                     "inner": inner,
                     "seed": np.int32(seed),
                     "split": split,
-                    "true": data.y[target][rows],
+                    "true": measured[target][rows],
                     "mean": mean[rows],
                     "std": std[rows],
                 }
             )
         )
 
+    measured = {quantity: data.measured(quantity) for quantity in predictions}
     for target, (means, stds) in predictions.items():
         for number, key in enumerate(groups):
             index = np.flatnonzero(group.ravel() == number)

@@ -142,7 +142,7 @@ def pack(
 
     def scaled(name: str) -> Tensor:
         if name in data.y:
-            values = data.y[name][:, None]
+            values = data.labels(name)
         else:
             values = data.block(name, members.repeat, members.fold, members.inner, members.seed)
         shared = values.ndim == 2

@@ -50,7 +50,7 @@ class Trained:
         facts: Versions, threads, rows and anything else worth keeping.
         joint: Parents that were trained together with these members, member by member.
         classes: Names of the classes of each target that has some: its prediction is the probability of the
-            second.
+            second of two, or that of each.
     """
 
     scale: str
@@ -108,7 +108,7 @@ class Trained:
     def shapes(self) -> Shapes:
         """Widths and names that the model is built from."""
         widths = {name: len(names) for name, names in self.columns.items()}
-        return Shapes(widths, self.kinds, self.targets, tuple(self.classes))
+        return Shapes(widths, self.kinds, self.targets, self.classes)
 
     @property
     def inputs(self) -> dict[str, list[str]]:
@@ -136,9 +136,9 @@ class Trained:
             index: The members, (members,).
 
         Returns:
-            Latents (members, n, latents), float32, and for each target its mean and standard deviation in
-            physical units, (members, n) each, in the precision of the inputs; the standard deviation is NaN
-            where the model states none.
+            Latents (members, n, latents), float32, and for each quantity of a target its mean and standard
+            deviation in physical units, (members, n) each, in the precision of the inputs; the standard
+            deviation is NaN where the model states none.
         """
         network, scaled = self.network(index), []
         for name in self.specification.inputs:
@@ -156,12 +156,14 @@ class Trained:
         """Predictions of some members in physical units, not below the floors of the heads.
 
         Args:
-            scaled: Mean and standard deviation of each scaled target, (members, n) each.
+            scaled: Mean and standard deviation of each scaled quantity, (members, n) each.
             index: The members, (members,).
             like: A tensor of the precision and on the device of what is returned.
         """
-        predicted = {}
-        for name, (value, spread) in scaled.items():
+        predicted, target_of = {}, self.shapes.target_of
+        for quantity, (value, spread) in scaled.items():
+            name = target_of[quantity]
+            # Of several quantities of a target all pass unscaled.
             mean, std = (part[:, :, 0].to(like) for part in self.scalers[name][index].tensors())
             prediction = value.to(like) * std + mean
             if (floor := self.specification.heads[name].floor) is not None:
@@ -169,7 +171,7 @@ class Trained:
                 prediction = torch.where(
                     prediction < floor, floor + (prediction - prediction.detach()), prediction
                 )
-            predicted[name] = (prediction, spread.to(like) * std)
+            predicted[quantity] = (prediction, spread.to(like) * std)
         return predicted
 
     def decode(self, z: torch.Tensor, index: np.ndarray) -> dict[str, torch.Tensor]:
@@ -318,7 +320,7 @@ class Trained:
             if name.startswith("scaler.") and name.endswith(".mean")
         }
         widths = {name: len(names) for name, names in content["columns"].items()}
-        shapes = Shapes(widths, content["kinds"], content["targets"], tuple(content["classes"]))
+        shapes = Shapes(widths, content["kinds"], content["targets"], content["classes"])
         layout = specification.network(shapes, []).layout
         return cls(
             **{name: content[name] for name in _CARD},

@@ -128,7 +128,7 @@ class ScaleData:
         units: Unit of every column and target.
         parents: Latents of parent scales, by name.
         source: Provenance of the features file.
-        classes: Names of the classes of each target that is classified; such a target holds 0 and 1.
+        classes: Names of the classes of each target that is classified; such a target holds their numbers.
         pseudo_labels: Predictions of a teacher for rows without a label, if there is a teacher.
         weights: Weight of each row in training, (n,); None where all count alike.
         uncertainties: Known standard uncertainties of the labels of targets that have some, (n,) each.
@@ -156,7 +156,21 @@ class ScaleData:
     def shapes(self) -> Shapes:
         """Widths and names that a model is built from."""
         widths = {name: len(names) for name, names in self.columns.items()}
-        return Shapes(widths, self.kinds, list(self.y), tuple(self.classes))
+        return Shapes(widths, self.kinds, list(self.y), self.classes)
+
+    def labels(self, target: str) -> np.ndarray:
+        """What is measured of each quantity of a target, (n, quantities).
+
+        A number as it is, of two classes 0 and 1, of more 1 in the column of the class and 0 in others.
+        """
+        quantities = self.shapes.quantities(target)
+        y = self.y[target][:, None]
+        return y if len(quantities) == 1 else (y == np.arange(len(quantities))).astype(np.float64)
+
+    def measured(self, quantity: str) -> np.ndarray:
+        """What is measured of a quantity, (n,), see `labels`."""
+        target = self.shapes.target_of[quantity]
+        return self.labels(target)[:, self.shapes.quantities(target).index(quantity)]
 
     @classmethod
     def read(cls, path: str | Path, targets: bool = True) -> ScaleData:

@@ -96,10 +96,13 @@ def fit_scalers(specification: Specification, data: ScaleData, members: Members)
             scalers[name] = Scaler.fit(values, rows, latents if name in data.parents else None)
         else:
             scalers[name] = Scaler.identity(len(members), len(data.columns[name]))
-    for name, values in data.y.items():
+    for name in data.y:
         if name in specification.heads:
+            labels = data.labels(name)
             is_standardised = specification.heads[name].standardise and name not in data.classes
             scalers[name] = (
-                Scaler.fit(values[:, None], rows) if is_standardised else Scaler.identity(len(members), 1)
+                Scaler.fit(labels, rows)
+                if is_standardised
+                else Scaler.identity(len(members), labels.shape[1])
             )
     return scalers

@@ -65,7 +65,7 @@ def test_heads_of_all_sorts_agree(heads):
 
 
 def test_classes_are_probabilities():
-    shapes = Shapes(SHAPES.blocks, SHAPES.kinds, ["phase"], ["phase"])
+    shapes = Shapes(SHAPES.blocks, SHAPES.kinds, ["phase"], {"phase": ["no", "yes"]})
     check_agreement(model(heads={"phase": Head(hidden=(4,), loss="binary_cross_entropy")}), shapes, 50)
 
 

@@ -75,10 +75,15 @@ def test_members_do_not_touch_each_other():
 @pytest.mark.parametrize(
     ("head", "classes", "text"),
     [
-        (Head(loss="mse"), ["phase"], "use binary_cross_entropy"),
-        (Head(loss="gaussian_nll"), ["phase"], "use binary_cross_entropy"),
-        (CLASS_HEAD, [], "or give the column"),
-        (Head(loss="binary_cross_entropy", floor=0.0), ["phase"], "has classes, and so no floor"),
+        (Head(loss="mse"), {"phase": ["no", "yes"]}, "use binary_cross_entropy"),
+        (Head(loss="gaussian_nll"), {"phase": ["no", "yes"]}, "use binary_cross_entropy"),
+        (CLASS_HEAD, {"phase": ["a", "b", "c"]}, "has 3 classes. Remedy: use cross_entropy"),
+        (CLASS_HEAD, {}, "or give the column"),
+        (
+            Head(loss="binary_cross_entropy", floor=0.0),
+            {"phase": ["no", "yes"]},
+            "has classes, and so no floor",
+        ),
     ],
 )
 def test_a_loss_that_does_not_fit_the_target_is_named(head, classes, text):
@@ -100,9 +105,24 @@ def test_a_class_is_never_standardised():
         head = Head(loss="binary_cross_entropy", standardise=wanted)
         network = Autoencoder(
             AutoencoderSpecification(inputs=("x",), encoder=Encoder(latents=1), heads={"phase": head}),
-            Shapes({"x": 2}, {"x": "continuous"}, ["phase"], ["phase"]),
+            Shapes({"x": 2}, {"x": "continuous"}, ["phase"], {"phase": ["no", "yes"]}),
             [0, 1],
         )
         mean, std = network.predict(torch.randn(2, 5, 1))["phase"]
         assert ((mean > 0) & (mean < 1)).all()
         assert std.isnan().all()
+
+
+def test_several_classes_are_a_softmax():
+    names = {"grade": ["low", "mid", "high"]}
+    specification = AutoencoderSpecification(
+        inputs=("x",), encoder=Encoder(latents=2), heads={"grade": Head(loss="cross_entropy", hidden=(4,))}
+    )
+    shapes = Shapes({"x": 2}, {"x": "continuous"}, ["grade"], names)
+    network = Autoencoder(specification, shapes, [0, 1])
+    predicted = network.predict(torch.randn(2, 5, 2))
+    assert list(predicted) == ["grade: low", "grade: mid", "grade: high"]
+    total = sum(mean for mean, _ in predicted.values())
+    torch.testing.assert_close(total, torch.ones(2, 5))
+    assert all(std.isnan().all() for _, std in predicted.values())
+    assert shapes.target_of["grade: mid"] == "grade"

@@ -7,6 +7,7 @@ and their options long before any of them is fitted, and reading it does not wai
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from nestmat.evaluation.estimators.target_transforms import (
     build_transformer,
     learned_uncertainty,
 )
+from nestmat.models.keys import predicted_quantities
 from nestmat.training.weighting import ALIKE, Weighting
 
 
@@ -58,7 +60,7 @@ class BaselineKind:
         raise NotImplementedError
 
     def classifier(self, seed: int) -> Any:
-        """An unfitted estimator with `predict_proba` for the classes 0 and 1.
+        """An unfitted estimator with `predict_proba` for classes of the numbers 0, 1, and so on.
 
         Args:
             seed: Seed of all that is random.
@@ -142,7 +144,7 @@ class BaselineKind:
 
         Args:
             x: Inputs, (n, d).
-            y: Targets, (n,); of a class 0 or 1.
+            y: Targets, (n,); of a class its number.
             seed: Seed of all that is random.
             classes: Whether the target is a class.
             start: What `fit` returned for some of these rows, see `regressor_from`; its transform of the
@@ -195,8 +197,19 @@ class BaselineKind:
         shares = weighting.shares
         return {} if shares is None else {f"{estimator.steps[-1][0]}__sample_weight": shares}
 
+    def probabilities(self, fitted: Any, x: Numbers) -> Numbers:
+        """Probability of each class, (n, classes).
+
+        Args:
+            fitted: What `fit` returned for a target with classes.
+            x: Inputs, (n, d).
+        """
+        return fitted.predict_proba(x)
+
     def predict(self, fitted: Any, x: Numbers, classes: bool = False) -> tuple[Numbers, Numbers]:
-        """Mean, of a class its probability, and standard deviation, NaN where none is stated; (n,) each.
+        """Mean and standard deviation, NaN where none is stated; (n,) each.
+
+        Of two classes the mean is the probability of the second, of more see `probabilities`.
 
         Args:
             fitted: What `fit` returned.
@@ -205,7 +218,7 @@ class BaselineKind:
         """
         none = np.full(len(x), np.nan)
         if classes:
-            return fitted.predict_proba(x)[:, 1], none
+            return self.probabilities(fitted, x)[:, 1], none
         if not self.has_standard_deviation():
             return fitted.predict(x), none
         learned, std = self.mean_and_deviation(fitted.regressor_, x)
@@ -214,3 +227,22 @@ class BaselineKind:
             for values in (learned, learned - std, learned + std)
         )
         return mean, (high - low) / 2
+
+    def predict_quantities(
+        self, fitted: Any, x: Numbers, target: str, classes: Sequence[str] = ()
+    ) -> dict[str, tuple[Numbers, Numbers]]:
+        """What `predict` returns, of each quantity of a target.
+
+        See `nestmat.models.keys.predicted_quantities`.
+
+        Args:
+            fitted: What `fit` returned.
+            x: Inputs, (n, d).
+            target: Name of the target.
+            classes: Names of its classes; empty for a number.
+        """
+        quantities = predicted_quantities(target, classes)
+        if len(quantities) == 1:
+            return {target: self.predict(fitted, x, len(classes) > 0)}
+        none, of_classes = np.full(len(x), np.nan), self.probabilities(fitted, x).T
+        return {name: (mean, none) for name, mean in zip(quantities, of_classes, strict=True)}

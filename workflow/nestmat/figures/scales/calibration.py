@@ -27,7 +27,7 @@ def required_tables(study: Study, scale: str) -> kind.TablePaths:
 
 
 def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
-    """A panel a target, a line a protocol, for the headline predictor.
+    """A panel a target, of several classes one each, a line a protocol, for the headline predictor.
 
     Args:
         frames: ``calibration``: protocol, model, target, level, interval; of a class the mean probability of
@@ -36,7 +36,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """
     curves = frames["calibration"]
     curves = curves[curves["model"] == kind.headline(labels.study, labels.scale)]
-    targets = labels.config.targets
+    targets = labels.quantities
     figure, axes = style.grid_of(len(targets), 2, height=3.1, width=3.5 * min(2, len(targets)))
     for ax, target in zip(axes, targets, strict=True):
         ax.plot([0, 100], [0, 100], color=style.GREY, linewidth=0.8, linestyle="--")

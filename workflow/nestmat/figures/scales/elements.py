@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def available(study: Study, scale: str) -> bool:
-    """Whether the scale predicts a class of materials that have formulas."""
+    """Whether the scale predicts one of two classes of materials that have formulas."""
     spec = resolve(study.datasets[study.scales[scale].dataset])
-    return bool(class_targets(study, scale) and (spec.formula or spec.formula_template))
+    two = [names for names in class_targets(study, scale).values() if len(names) == 2]
+    return bool(two and (spec.formula or spec.formula_template))
 
 
 def _rules(study: Study, scale: str) -> list[str]:
@@ -55,7 +56,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     headline, autoencoder = (find(labels.study, labels.scale) for find in (kind.headline, kind.autoencoder))
     shown = [headline, autoencoder, *_rules(labels.study, labels.scale)]
     predictions = frames["predictions"]
-    targets = [target for target in labels.config.targets if labels.classes(target)]
+    targets = [target for target in labels.config.targets if len(labels.classes(target)) == 2]
     predictions = predictions[
         predictions["model"].isin(shown) & predictions["target"].isin(targets) & (predictions["fold"] >= 0)
     ]

@@ -32,7 +32,7 @@ def required_tables(study: Study, scale: str) -> kind.TablePaths:
 
 
 def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
-    """A panel a target and protocol.
+    """A panel a target and protocol, of several classes one each, against the rest.
 
     Args:
         frames: ``predictions``: training and validation rows of the ensembles.
@@ -40,7 +40,7 @@ def draw(frames: Mapping[str, pd.DataFrame], labels: Labels) -> Figure:
     """
     predictions = frames["predictions"]
     predictions = predictions[predictions["fold"] >= 0]
-    targets = [target for target in labels.config.targets if labels.classes(target)]
+    targets = [quantity for quantity in labels.quantities if labels.classes(quantity)]
     predictions = predictions[predictions["target"].isin(targets)]
     protocols = comparisons.ordered(predictions["protocol"], labels.config.protocols)
     cells = [(target, protocol) for target in targets for protocol in protocols]
@@ -88,7 +88,8 @@ FIGURES.register("roc")(
         caption=(
             "True-positive against false-positive rate, mean over folds and repeats with a band of one "
             "standard deviation, of rows that were left out (solid) and of training rows (dotted). Numbers "
-            "are the area under the curve, mean ± standard deviation; the dashed line is guessing."
+            "are the area under the curve, mean ± standard deviation; the dashed line is guessing. Of more "
+            "than two classes each is told from all others."
         ),
         section="results",
         draw=draw,

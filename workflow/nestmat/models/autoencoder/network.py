@@ -108,17 +108,21 @@ class Autoencoder:
         return scaled_blocks
 
     def predict(self, z: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Mean, of a class its probability, and standard deviation of scaled targets, (members, n) each."""
+        """Mean, of a class its probability, and standard deviation by quantity, (members, n) each."""
         return self.predictions(self._outputs(z.transpose(1, 2), self.targets, self.weights, None))
 
     def predictions(self, outputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
-        """What `predict` returns, of the outputs of the heads of targets, (members, 1 or 2, n) each."""
+        """What `predict` returns, of the outputs of the heads of targets, (members, outputs, n) each."""
         predictions = {}
         for name in self.targets:
             value = outputs[name]
             if self.specification.heads[name].fit.outputs == 2:
                 mean, log_variance = split_gaussian(value)
                 predictions[name] = (mean[:, 0], torch.exp(0.5 * log_variance)[:, 0])
+            elif len(self.shapes.quantities(name)) > 1:
+                probabilities = torch.softmax(value, dim=1).unbind(dim=1)
+                for quantity, mean in zip(self.shapes.quantities(name), probabilities, strict=True):
+                    predictions[quantity] = (mean, torch.full_like(mean, torch.nan))
             else:
                 mean = torch.sigmoid(value[:, 0]) if name in self.shapes.classes else value[:, 0]
                 predictions[name] = (mean, torch.full_like(mean, torch.nan))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nestmat.errors import InputError
 from nestmat.models.registry import NETWORKS
-from nestmat.models.specification import LIKELIHOODS, Head, Shapes, Specification, option
+from nestmat.models.specification import LIKELIHOODS, Head, Shapes, Specification, fitting_losses, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,6 +23,7 @@ class AutoencoderSpecification(Specification):
     """An autoencoder: inputs to latents, latents to targets and back to blocks of inputs."""
 
     trains_jointly: ClassVar[bool] = True
+    predicts_more_classes: ClassVar[bool] = True
     weighs_labels: ClassVar[bool] = True
 
     joint: bool = option(
@@ -64,13 +65,14 @@ def _check_head(name: str, head: Head, shapes: Shapes) -> None:
             "set kind: semi_supervised, or use another loss.",
         )
     is_target, is_class = name in shapes.targets, name in shapes.classes
-    if is_target and not (head.fit.classes if is_class else head.fit.numbers):
+    classes = len(shapes.classes.get(name, ()))
+    if is_target and not head.fit.fits_target(classes):
         fail(
             f"The loss {head.loss!r} does not fit the target {name!r}, which has "
-            f"{'classes' if is_class else 'no classes'}.",
+            f"{f'{classes} classes' if is_class else 'no classes'}.",
             "loss",
             head.loss,
-            "use binary_cross_entropy."
+            f"use {' or '.join(fitting_losses(classes))}."
             if is_class
             else "use mae, mse, huber or gaussian_nll, or give the column `classes` in its data set.",
         )

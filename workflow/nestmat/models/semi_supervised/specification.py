@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from nestmat.errors import InputError
+from nestmat.models.keys import several_classes
 from nestmat.models.registry import NETWORKS
 from nestmat.models.specification import LIKELIHOODS, Head, Shapes, Specification, option
 
@@ -138,6 +139,13 @@ class SemiSupervisedSpecification(Specification):
             )
 
     def _check_targets(self, targets: Sequence[str], shapes: Shapes) -> None:
+        if several := sorted(several_classes(shapes.classes).keys() & set(targets)):
+            _fail(
+                f"The target {several[0]!r} has more than two classes.",
+                f"heads.{several[0]}",
+                len(shapes.classes[several[0]]),
+                "use the kind autoencoder.",
+            )
         if self.teacher and set(targets) - set(shapes.classes):
             _fail(
                 "A teacher predicts classes alone.",

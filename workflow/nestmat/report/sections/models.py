@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nestmat.config.study import Study
-from nestmat.models.keys import RECOMMENDED, ModelKey
+from nestmat.models.keys import RECOMMENDED, ModelKey, predicted_quantities
 from nestmat.report.registry import SECTIONS
 from nestmat.report.section import Section
 
@@ -121,7 +121,9 @@ def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
         file = source.path(f"predictions/{ModelKey(labels.scale, protocol, RECOMMENDED)}.json")
         combinations = json.loads(file.read_text(encoding="utf-8"))["combinations"]
         for target in labels.config.targets:
-            of_target = [c for c in combinations if c["target"] == target and c["fold"] >= 0]
+            # All probabilities of a target have the same weights.
+            quantity = predicted_quantities(target, labels.classes(target))[0]
+            of_target = [c for c in combinations if c["target"] == quantity and c["fold"] >= 0]
             weights, inner_errors = (
                 pd.DataFrame([combination[key] for combination in of_target])
                 for key in ("weights", "inner_error")
