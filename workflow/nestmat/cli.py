@@ -28,11 +28,11 @@ def study_file(reference: str) -> Path:
     return shipped if not Path(reference).exists() and shipped.is_file() else Path(reference)
 
 
-def _load(reference: str) -> tuple[Study, Path]:
+def _load(reference: str, check_options: bool = True) -> tuple[Study, Path]:
     from nestmat.config.loading import load_study
 
     file = study_file(reference)
-    return load_study(file), file
+    return load_study(file, check_options), file
 
 
 def validate(arguments: argparse.Namespace) -> None:
@@ -96,7 +96,8 @@ def _results(arguments: argparse.Namespace, study: Study) -> Path:
 
 def predict(arguments: argparse.Namespace) -> None:
     """Predict the targets of new materials with the trained chain of a study."""
-    study, _ = _load(arguments.study)
+    # The options of a study that has been run are valid, and checking them imports what nothing here uses.
+    study, _ = _load(arguments.study, check_options=False)
     results = _results(arguments, study)
     if not Path(arguments.input).is_file():
         raise InputError("The file does not exist.", file=arguments.input, remedy="check the path.")
@@ -114,7 +115,8 @@ def predict(arguments: argparse.Namespace) -> None:
 
 def design(arguments: argparse.Namespace) -> None:
     """Draw materials from a trained generative model of a study, for any value of its target."""
-    study, _ = _load(arguments.study)
+    # The options of a study that has been run are valid, and checking them imports what nothing here uses.
+    study, _ = _load(arguments.study, check_options=False)
     results = _results(arguments, study)
     from nestmat.commands.draw import draw_materials
 

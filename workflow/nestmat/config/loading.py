@@ -67,8 +67,12 @@ def study_from(
         ) from error
 
 
-def load_study(path: str | Path) -> Study:
+def load_study(path: str | Path, check_options: bool = True) -> Study:
     """Read and validate a study file.
+
+    Args:
+        path: The file.
+        check_options: Whether options of kinds are checked, as for `study_from`.
 
     Raises:
         InputError: Naming the file and every faulty key.
@@ -78,4 +82,4 @@ def load_study(path: str | Path) -> Study:
         raise InputError(
             "The file is not a mapping of keys to values.", file=path, remedy="start from `nestmat new`."
         )
-    return study_from(data, file=path)
+    return study_from(data, path, check_options)
