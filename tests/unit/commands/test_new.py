@@ -159,3 +159,20 @@ def test_weights_and_uncertainties_are_no_inputs(study_of):
         for column in block.build().copied_columns
     }
     assert not used & {"error", "trials", "y"}
+
+
+def test_counts_and_skewed_targets_are_learned_as_what_they_are(study_of, tmp_path):
+    rng = np.random.default_rng(0)
+    frame = with_formulas(OXIDES, defects=rng.poisson(3, 40), rate=np.exp(3 * rng.normal(size=40)))
+    heads = study_of(frame, "rate", "defects:count", "y", formula="formula").scales["materials"].models
+    heads = heads["nestmat"].specification.heads
+    assert (heads["rate"].loss, heads["rate"].transform) == ("huber", "log")
+    assert (heads["defects"].loss, heads["defects"].transform) == ("poisson", "none")
+    assert heads["y"].transform == "none"
+    (tmp_path / "s.yaml").unlink()
+    study = study_of(frame, "defects:count", formula="formula")
+    assert study.scales["materials"].baselines["xgboost"].options == {"objective": "count:poisson"}
+    assert study.datasets["materials"].columns["defects"].unit == ""
+    (tmp_path / "s.yaml").unlink()
+    with pytest.raises(InputError, match="counts nothing"):
+        study_of(frame, "rate:count", formula="formula")

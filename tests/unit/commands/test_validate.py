@@ -101,3 +101,25 @@ def test_what_is_for_two_classes_is_refused_of_more(changes, message):
     data["scales"]["s"] |= changes
     with pytest.raises(InputError, match=message):
         check_classes(study_from(data))
+
+
+@pytest.mark.parametrize(
+    ("head", "baseline", "value", "message"),
+    [
+        ({"transform": "log"}, {}, "0", "is not positive.*heads.gap learns it so"),
+        ({"loss": "poisson"}, {}, "-1", "is negative, and counts nothing"),
+        ({}, {"transform": "log"}, "0", "baselines.trees.transform learns it so"),
+    ],
+)
+def test_signs_of_targets_are_checked_before_training(tmp_path, monkeypatch, head, baseline, value, message):
+    monkeypatch.chdir(tmp_path)
+    data = deepcopy(class_configuration())
+    data["datasets"]["rows"]["columns"].pop("phase")
+    scale = data["scales"]["s"] | {"targets": ["gap"], "recommended": None, "splits": {}}
+    scale["models"]["ae"]["specification"]["heads"] = {"gap": head}
+    scale["baselines"] = {"trees": {"kind": "extra_trees", "inputs": ["inputs"], **baseline}}
+    data["scales"]["s"] = scale
+    (tmp_path / "t.csv").write_text(f"alloy,a,gap\nFeNi,1,2\nFeCr,2,{value}\n")
+    with pytest.raises(InputError, match=message) as caught:
+        describe(study_from(data))
+    assert (caught.value.row, caught.value.column) == (3, "gap")

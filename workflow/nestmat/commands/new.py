@@ -13,13 +13,20 @@ import yaml
 from jinja2 import Environment
 
 from nestmat.commands.new_inputs import Materials, choose_blocks
-from nestmat.commands.new_targets import CLASS, check_class_sizes, classes_of, parse_target
+from nestmat.commands.new_targets import (
+    CLASS,
+    COUNT,
+    check_class_sizes,
+    check_counts,
+    classes_of,
+    head_of,
+    parse_target,
+)
 from nestmat.config.loading import study_from
 from nestmat.data.cells import text_rows
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.files import write_text
-from nestmat.models.specification import fitting_losses
 
 _TEMPLATE = Path(__file__).with_name("study.yaml.jinja")
 # Names that nestmat's tables use, and those of the blocks written here.
@@ -76,7 +83,7 @@ def write_study(
         targets: Columns to predict, each with its unit after a colon if it has one, and after another the
             column of its standard uncertainties: ``gap``, ``gap:eV``, ``gap:eV:gap_error``. Text of a few
             levels, zeros and ones without a unit, and any column of a few levels with ``class`` in place of
-            the unit are classes.
+            the unit are classes; ``count`` in place of it says that whole numbers are counts.
         formula: Column of the chemical formula, if there is one.
         features: Columns to learn from; by default every number and category that is no target.
         folds: Column that states the fold of each material; by default materials are divided at random.
@@ -108,6 +115,8 @@ def write_study(
             check_class_sizes(headers[target], data)
         else:
             _require_numbers(headers[target], cells[target], data, "the target")
+            if units[target] == COUNT:
+                check_counts(headers[target], _numbers(cells[target]), data)
     if folds is not None:
         _require(folds, headers, data)
         _check_folds(headers[folds], cells[folds], data)
@@ -117,7 +126,10 @@ def write_study(
         raise InputError(
             "The table has no column to learn from.", file=data, remedy="give --formula, --features, or both."
         )
-    choice = _Choice(headers, chosen, units, uncertainties, folds, weights)
+    heads = {
+        target: head_of(headers[target], unit, _numbers(cells[target])) for target, unit in units.items()
+    }
+    choice = _Choice(headers, chosen, units, uncertainties, heads, folds, weights)
     text = _render(name, data, choice, len(cells[next(iter(cells))]), formula, materials)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
@@ -172,6 +184,11 @@ def _header(name: str, cells: Sequence[str], reserved: Collection[str]) -> _Head
 def _counts(cells: Sequence[str]) -> bool:
     """Whether the cells number the rows: a model would learn the order of the file from them."""
     return cells[0].isdigit() and list(cells) == [str(int(cells[0]) + i) for i in range(len(cells))]
+
+
+def _numbers(cells: Sequence[str]) -> list[float]:
+    """The cells that are numbers."""
+    return [float(cell) for cell in cells if _is_number(cell)]
 
 
 def _first_text(cells: Sequence[str]) -> str | None:
@@ -254,6 +271,7 @@ class _Choice:
         features: Columns to learn from.
         units: Unit of each target, by its column.
         uncertainties: Column of standard uncertainties, by the column of the target.
+        heads: Loss and transform of the head of each target, by its column.
         folds: Column of folds.
         weights: Column of weights.
     """
@@ -262,6 +280,7 @@ class _Choice:
     features: Sequence[_Header]
     units: Mapping[str, str]
     uncertainties: Mapping[str, str]
+    heads: Mapping[str, Mapping[str, str]]
     folds: str | None
     weights: str | None
 
@@ -290,7 +309,7 @@ class _Choice:
 
     def _target(self, header: _Header, unit: str) -> dict[str, Any]:
         names = classes_of(header, unit)
-        own: dict[str, Any] = {"unit": unit} if unit and not names else {}
+        own: dict[str, Any] = {"unit": unit} if unit not in ("", COUNT) and not names else {}
         own |= {"kind": "category"} if names and not header.is_binary else {}
         own |= {"classes": [*names]} if names else {}
         uncertainty = self.key(self.uncertainties.get(header.name))
@@ -338,9 +357,8 @@ def _render(
         folds=5 if rows >= _FEW_ROWS else 3,
         fold_column=choice.key(choice.folds),
         weights=choice.key(choice.weights),
-        losses={
-            target: fitting_losses(len(names))[0] if names else "huber" for target, names in classes.items()
-        },
+        heads={choice.key(target): head for target, head in choice.heads.items()},
+        counts=all(unit == COUNT for unit in choice.units.values()),
         has_numbers=not all(is_class),
         has_classes=any(is_class),
         transform="" if all(is_class) else ", transform: chosen",

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from nestmat.errors import InputError
+from nestmat.models.specification import fitting_losses
 
-CLASS = "class"
-"""What stands in place of a unit where numbers are names of classes."""
+CLASS, COUNT = "class", "count"
+"""What stands in place of a unit where numbers are names of classes, or counts."""
+DECADE = 10.0
+"""Least ratio of the largest to the smallest value of a target whose logarithm a head learns."""
 FEWEST_ROWS = 10
 """Rows that a class needs: half of them to learn from in any fold, and others to be measured on."""
 
@@ -45,6 +48,63 @@ def classes_of(column: TargetColumn, unit: str) -> Sequence[str]:
         return "0", "1"
     is_class = column.kind == "category" or (unit == CLASS and column.kind == "number")
     return tuple(column.levels) if is_class else ()
+
+
+def is_skewed(values: Sequence[float]) -> bool:
+    """Whether a head learns the logarithm of a target, and not the target.
+
+    It does so where all values are positive, span a decade or more, and their logarithms are more probable
+    under a normal distribution (Box & Cox, J. R. Stat. Soc. B 26, 211 (1964)), by which baselines with
+    ``transform: chosen`` decide too before they compare errors.
+
+    Args:
+        values: Values of the target.
+
+    Example:
+        >>> is_skewed([0.01, 0.03, 0.1, 0.4, 1.0, 3.0]), is_skewed([1.0, 1.1, 1.2, 1.3])
+        (True, False)
+    """
+    if not values or min(values) <= 0 or max(values) < DECADE * min(values):
+        return False
+    from scipy.stats import boxcox_llf
+
+    return bool(boxcox_llf(0.0, values) > boxcox_llf(1.0, values))
+
+
+def head_of(column: TargetColumn, unit: str, values: Sequence[float]) -> dict[str, str]:
+    """Loss of the head of a target, and what it learns of the target.
+
+    Args:
+        column: Its column.
+        unit: What is asked for as its unit.
+        values: Its values, where they are numbers.
+    """
+    if names := classes_of(column, unit):
+        return {"loss": fitting_losses(len(names))[0]}
+    if unit == COUNT:
+        return {"loss": "poisson"}
+    return {"loss": "huber", **({"transform": "log"} if is_skewed(values) else {})}
+
+
+def check_counts(column: TargetColumn, values: Sequence[float], data: Path) -> None:
+    """Check that the values of a target are counts.
+
+    Args:
+        column: Its column.
+        values: Its values.
+        data: The table, for messages.
+
+    Raises:
+        InputError: A value is negative or no whole number.
+    """
+    if wrong := [value for value in values if value < 0 or value != int(value)]:
+        raise InputError(
+            "The target is asked for as a count, and has a value that counts nothing.",
+            file=data,
+            column=column.name,
+            value=wrong[0],
+            remedy="correct the value, or give the unit in place of `count`.",
+        )
 
 
 def check_class_sizes(column: TargetColumn, data: Path) -> None:

@@ -20,7 +20,7 @@ from nestmat.config.study import Study
 from nestmat.data.generated import write_generated
 from nestmat.data.reading import read
 from nestmat.data.registry import closest, resolve
-from nestmat.data.targets import check_classes, check_weighted_fits, class_targets
+from nestmat.data.targets import check_classes, check_weighted_fits, class_targets, number_targets
 from nestmat.errors import InputError
 from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.models.keys import several_classes
@@ -181,6 +181,7 @@ def _describe_datasets(description: Description) -> Iterator[str]:
             reading = read(spec, *paths, name=name, targets=study.targets_of_dataset(name))
         _require_folds(study, name, reading.rejects)
         _require_class_sizes(study, name, reading.frame)
+        _require_signs(study, name, reading.frame)
         description.frames[name] = reading.frame
         yield (
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
@@ -232,6 +233,48 @@ def _require_class_sizes(study: Study, dataset: str, frame: pd.DataFrame) -> Non
                         value=label,
                         remedy="give more rows, join it with another class, or leave its rows out.",
                     )
+
+
+def _require_signs(study: Study, dataset: str, frame: pd.DataFrame) -> None:
+    """Check that targets are positive whose logarithm is learned, and that counts are not negative.
+
+    Raises:
+        InputError: A target has a row that is neither.
+    """
+    for name, scale in study.scales.items():
+        if scale.dataset != dataset:
+            continue
+        logarithms = {target: key for target, key, counts in _logarithms(study, name) if not counts}
+        counts = {target: key for target, key, counts in _logarithms(study, name) if counts}
+        for targets, is_bad, message in (
+            (logarithms, frame[[*logarithms]] <= 0, "is not positive, and has no logarithm"),
+            (counts, frame[[*counts]] < 0, "is negative, and counts nothing"),
+        ):
+            for target, key in targets.items():
+                if is_bad[target].any():
+                    first = frame[is_bad[target]].iloc[0]
+                    raise InputError(
+                        f"The value of a row {message}, and {key} learns it so.",
+                        row=int(first["row"]),
+                        column=target,
+                        value=float(first[target]),
+                        remedy="correct the value, or change the key.",
+                    )
+
+
+def _logarithms(study: Study, name: str) -> Iterator[tuple[str, str, bool]]:
+    """Targets of which a logarithm is learned, the key that says so, and whether they are counts."""
+    scale = study.scales[name]
+    numbers = number_targets(study, name)
+    for model, entry in scale.models.items():
+        for target, head in entry.specification.heads.items():
+            if target in numbers and head.is_logarithmic:
+                yield target, f"scales.{name}.models.{model}.specification.heads.{target}", head.fit.counts
+    for baseline, config in scale.baselines.items():
+        if config.transform == "log":
+            yield from (
+                (target, f"scales.{name}.baselines.{baseline}.transform", False) for target in numbers
+            )
 
 
 def _describe_scales(description: Description) -> Iterator[str]:

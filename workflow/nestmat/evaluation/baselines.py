@@ -230,8 +230,7 @@ def _fit_repeat(
     """
     load_plugins(plugins)
     split, names = task.split, inputs.classes.get(task.target, ())
-    classes = len(names) > 0
-    kind = _baseline_kind(baseline, task.target, classes)
+    kind = _baseline_kind(baseline, task.target, bool(names))
     y = inputs.targets[task.target]
     labelled, weighting = np.isfinite(y), inputs.weighting(task.target)
     counting = labelled if inputs.weights is None else labelled & (inputs.weights > 0)
@@ -244,7 +243,7 @@ def _fit_repeat(
         require_weights(inputs.weights, rows[None], np.array([fold]))
         _check_class_sizes(y[rows], names, task, fold)
         model = kind.fit(
-            x[rows], y[rows], SEED, classes, start, baseline.transform, weighting=weighting.of(rows)
+            x[rows], y[rows], SEED, bool(names), start, baseline.transform, weighting=weighting.of(rows)
         )
         for child, of_child in children.items():
             keys = {"repeat": split.repeat, "fold": fold, "inner": inner, "row_id": of_child.row_id}

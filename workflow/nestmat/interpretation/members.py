@@ -15,8 +15,9 @@ from nestmat.errors import InputError
 from nestmat.interpretation.alignment import Alignment, align_latents
 from nestmat.interpretation.latents import latents_by_member
 from nestmat.models.base import Network
+from nestmat.models.specification import Head
 from nestmat.scales.propagate import blocks_for
-from nestmat.training.checkpoints import Trained
+from nestmat.training.checkpoints import Trained, head_units
 from nestmat.training.members import MEMBER_KEYS
 from nestmat.training.scale_data import ScaleData, is_latent
 
@@ -29,11 +30,13 @@ class MemberNetwork:
         network: The network of this member alone.
         order: Its latents in the order of the reference member, (latents,).
         scale: Mean and standard deviation of each target, which the network predicts standardised.
+        heads: Head of each target.
     """
 
     network: Network
     order: np.ndarray
     scale: dict[str, tuple[float, float]]
+    heads: Mapping[str, Head]
 
     @torch.no_grad()
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -47,8 +50,11 @@ class MemberNetwork:
         return np.column_stack(self._targets(torch.from_numpy(z)[None]))
 
     def _targets(self, z: torch.Tensor) -> list[np.ndarray]:
-        predicted = self.network.predict(z)
-        return [(predicted[name][0][0] * std + mean).numpy() for name, (mean, std) in self.scale.items()]
+        predicted, values = self.network.predict(z), []
+        for name, (mean, std) in self.scale.items():
+            learned, spread = (part[0] for part in predicted[name])
+            values.append(head_units(self.heads[name], learned * std + mean, spread * std)[0].numpy())
+        return values
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,7 @@ class Explained:
                 name: (float(scaler.mean[0, 0]), float(scaler.std[0, 0]))
                 for name, scaler in zip(self.targets, scalers, strict=True)
             },
+            self.trained.specification.heads,
         )
 
     def labels(self, block: str) -> list[str]:

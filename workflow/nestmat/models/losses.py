@@ -63,6 +63,19 @@ def gaussian_nll(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return _weighted_mean(0.5 * ((target - mean) ** 2 * torch.exp(-log_variance) + log_variance), weight)
 
 
+def poisson(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Negative log-likelihood of counts, without what does not depend on the output; shapes as in `mae`.
+
+    Args:
+        output: Logarithm of the mean. It and the counts may be in any unit: in units of m the loss is divided
+            by m, but for a constant.
+        target: Counts.
+        weight: Share of each row.
+    """
+    values = functional.poisson_nll_loss(output, target, log_input=True, reduction="none")
+    return _weighted_mean(values, weight)
+
+
 def censored(name: LossName, output: Tensor, target: Tensor, weight: Tensor, at_floor: Tensor) -> Tensor:
     """Loss where a target at a floor means that the truth is there or below (Tobin 1958).
 
@@ -99,6 +112,7 @@ LOSSES: dict[LossName, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "cross_entropy": cross_entropy,
     "binary_cross_entropy": binary_cross_entropy,
     "gaussian_nll": gaussian_nll,
+    "poisson": poisson,
 }
 
 

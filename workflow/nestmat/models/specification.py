@@ -25,7 +25,15 @@ DEFAULT_KIND = "autoencoder"
 
 Activation = Literal["identity", "relu", "tanh", "silu", "gelu", "softplus", "atanh"]
 LossName = Literal[
-    "mae", "mse", "huber", "cross_entropy", "binary_cross_entropy", "gaussian_nll", "multinomial", "presence"
+    "mae",
+    "mse",
+    "huber",
+    "cross_entropy",
+    "binary_cross_entropy",
+    "gaussian_nll",
+    "poisson",
+    "multinomial",
+    "presence",
 ]
 PenaltyName = Literal[
     "l1",
@@ -51,6 +59,7 @@ class LossFit(NamedTuple):
         blocks: Kinds of the blocks that it fits.
         outputs: Outputs of the head for each column; a mean and a log-variance are two.
         normalised: Whether the head predicts fractions of sum 1.
+        counts: Whether it predicts the logarithm of the mean of counts.
     """
 
     numbers: bool = False
@@ -59,6 +68,7 @@ class LossFit(NamedTuple):
     blocks: tuple[BlockKind, ...] = ()
     outputs: int = 1
     normalised: bool = False
+    counts: bool = False
 
     def fits_target(self, classes: int) -> bool:
         """Whether the loss fits a target.
@@ -79,6 +89,7 @@ LOSS_FITS: dict[LossName, LossFit] = {
     "mse": _NUMBERS,
     "huber": _NUMBERS,
     "gaussian_nll": _NUMBERS._replace(outputs=2),
+    "poisson": LossFit(numbers=True, counts=True),
     "cross_entropy": LossFit(more_classes=True, blocks=("categorical", "simplex"), normalised=True),
     "binary_cross_entropy": LossFit(two_classes=True),
     "multinomial": LossFit(blocks=("simplex",), normalised=True),
@@ -130,7 +141,9 @@ class Head:
     loss: LossName = option(
         "mae",
         "Loss of the head; cross_entropy is that of a target of three classes and more, and takes fractions "
-        "or one-hot as soft labels; binary_cross_entropy is that of a target of two classes; multinomial and "
+        "or one-hot as soft labels; binary_cross_entropy is that of a target of two classes; gaussian_nll "
+        "learns the noise of each row with its mean; poisson is that of counts, of 0 and more, and the head "
+        "learns the logarithm of their mean; multinomial and "
         "presence are likelihoods of compositions, for the kind semi_supervised.",
     )
     weight: float = option(1.0, "Weight of the loss in the sum.", ge=0)
@@ -145,6 +158,11 @@ class Head:
         "Fit to the target standardised on the member's training rows; blocks are standardised as inputs, "
         "and a target with classes never is.",
     )
+    transform: Literal["none", "log"] = option(
+        "none",
+        "What the head learns of a number: none: the number; log: its logarithm, for positive targets; the "
+        "prediction is the median.",
+    )
     floor: float | None = option(
         None,
         "Smallest value of the target, in its unit, where what is smaller was recorded as this: there lower "
@@ -155,6 +173,11 @@ class Head:
     def fit(self) -> LossFit:
         """What the head predicts, by its loss."""
         return LOSS_FITS[self.loss]
+
+    @property
+    def is_logarithmic(self) -> bool:
+        """Whether what the head learns is the logarithm of a number, or of its mean."""
+        return self.transform == "log" or self.fit.counts
 
 
 @dataclass(frozen=True, kw_only=True)

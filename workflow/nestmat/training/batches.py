@@ -18,7 +18,7 @@ from nestmat.models.noise import Noise, random_bits
 from nestmat.models.specification import Specification
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
-from nestmat.training.scaling import Scalers
+from nestmat.training.scaling import Scalers, scaled_labels
 from nestmat.training.weighting import certainty
 
 
@@ -147,7 +147,11 @@ def pack(
             values = data.block(name, members.repeat, members.fold, members.inner, members.seed)
         shared = values.ndim == 2
         picked = values[index] if shared else np.take_along_axis(values, index[..., None], axis=1)
-        columns_first = scalers[name].transform(picked).astype(np.float32).swapaxes(1, 2)
+        if name in data.y:
+            picked = scaled_labels(name, specification.heads[name], picked, scalers[name])
+        else:
+            picked = scalers[name].transform(picked)
+        columns_first = picked.astype(np.float32).swapaxes(1, 2)
         return torch.from_numpy(np.ascontiguousarray(columns_first)).to(device)
 
     blocks = {name: scaled(name) for name in {*specification.inputs, *specification.heads}}
@@ -190,6 +194,8 @@ def _certainties(
     counts = {}
     for name in specification.heads.keys() & data.uncertainties.keys():
         uncertainty = data.uncertainties[name]
+        if specification.heads[name].transform == "log":
+            uncertainty = np.log1p(uncertainty / data.y[name])
         typical = np.array([np.median(uncertainty[rows]) for rows in members.train])
         values = certainty(uncertainty[index], typical[:, None])[:, None].astype(np.float32)
         counts[certainty_of(name)] = torch.from_numpy(values).to(device)

@@ -20,7 +20,7 @@ from nestmat.errors import InputError
 from nestmat.files import replacing, write_text
 from nestmat.models.base import Network
 from nestmat.models.keys import ModelKey
-from nestmat.models.specification import Shapes, Specification, specification_from
+from nestmat.models.specification import Head, Shapes, Specification, specification_from
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData
 from nestmat.training.scaling import Scaler, Scalers
@@ -165,13 +165,14 @@ class Trained:
             name = target_of[quantity]
             # Of several quantities of a target all pass unscaled.
             mean, std = (part[:, :, 0].to(like) for part in self.scalers[name][index].tensors())
-            prediction = value.to(like) * std + mean
-            if (floor := self.specification.heads[name].floor) is not None:
+            head = self.specification.heads[name]
+            prediction, deviation = head_units(head, value.to(like) * std + mean, spread.to(like) * std)
+            if (floor := head.floor) is not None:
                 # In value alone: without a slope below the floor no search would leave it.
                 prediction = torch.where(
                     prediction < floor, floor + (prediction - prediction.detach()), prediction
                 )
-            predicted[quantity] = (prediction, spread.to(like) * std)
+            predicted[quantity] = (prediction, deviation)
         return predicted
 
     def decode(self, z: torch.Tensor, index: np.ndarray) -> dict[str, torch.Tensor]:
@@ -331,6 +332,25 @@ class Trained:
             facts=content["facts"],
             joint={parent: cls._from(card, _under(parent, tensors)) for parent, card in joint.items()},
         )
+
+
+def head_units(head: Head, learned: torch.Tensor, spread: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Predictions in the unit of the target, of what a head learned of it, shaped alike.
+
+    Of logarithms the prediction is the median, and the standard deviation half of what lies between one of
+    the logarithm on either side. Of counts it is the mean, and that of a Poisson distribution of this mean.
+
+    Args:
+        head: The head.
+        learned: Mean of what it learned, unscaled.
+        spread: Its standard deviation; NaN where none is stated.
+    """
+    if not head.is_logarithmic:
+        return learned, spread
+    prediction = learned.exp()
+    if head.fit.counts:
+        return prediction, prediction.sqrt()
+    return prediction, prediction * spread.sinh()
 
 
 def _under(parent: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nestmat.models.specification import Specification
+from nestmat.errors import InputError
+from nestmat.models.specification import Head, Specification
 from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData, is_latent
 
@@ -48,6 +49,17 @@ class Scaler:
             mean.append(member_values.mean(axis=0))
             std.append(np.where(spread > 1e-9 * np.abs(member_values).max(axis=0), spread, 1.0))
         return cls(np.array(mean), np.array(std))
+
+    @classmethod
+    def of_counts(cls, values: np.ndarray, rows: np.ndarray) -> Scaler:
+        """Logarithm of the mean of counts, to which the logarithm of the mean of each row is relative.
+
+        Args:
+            values: Counts, (n, 1).
+            rows: (members, n); counts that are 0 on all of them have a mean of 1.
+        """
+        mean = np.array([values[chosen].mean(axis=0) for chosen in rows])
+        return cls(np.log(np.where(mean > 0, mean, 1.0)), np.ones_like(mean))
 
     @classmethod
     def identity(cls, members: int, width: int) -> Scaler:
@@ -98,11 +110,53 @@ def fit_scalers(specification: Specification, data: ScaleData, members: Members)
             scalers[name] = Scaler.identity(len(members), len(data.columns[name]))
     for name in data.y:
         if name in specification.heads:
-            labels = data.labels(name)
-            is_standardised = specification.heads[name].standardise and name not in data.classes
-            scalers[name] = (
-                Scaler.fit(labels, rows)
-                if is_standardised
-                else Scaler.identity(len(members), labels.shape[1])
-            )
+            head, labels = specification.heads[name], data.labels(name)
+            if head.fit.counts:
+                scalers[name] = Scaler.of_counts(labels, rows)
+            elif head.standardise and name not in data.classes:
+                scalers[name] = Scaler.fit(learned(name, head, labels), rows)
+            else:
+                scalers[name] = Scaler.identity(len(members), labels.shape[1])
     return scalers
+
+
+def learned(name: str, head: Head, labels: np.ndarray) -> np.ndarray:
+    """What a head learns of labels, before it is scaled: they or their logarithms, shaped as they are.
+
+    Args:
+        name: Name of the target.
+        head: Its head.
+        labels: Labels of all rows, (n, width).
+
+    Raises:
+        InputError: The logarithm is asked for of a target that is not positive, or counts are negative.
+    """
+    smallest = labels.min()
+    if head.transform == "log" and smallest <= 0:
+        raise InputError(
+            f"The target {name!r} is not positive, and has no logarithm.",
+            key=f"heads.{name}.transform",
+            value=float(smallest),
+            remedy="use transform: none.",
+        )
+    if head.fit.counts and smallest < 0:
+        raise InputError(
+            f"The target {name!r} is negative, and counts nothing.",
+            key=f"heads.{name}.loss",
+            value=float(smallest),
+            remedy="use huber, mae, mse or gaussian_nll.",
+        )
+    return np.log(labels) if head.transform == "log" else labels
+
+
+def scaled_labels(name: str, head: Head, labels: np.ndarray, scaler: Scaler) -> np.ndarray:
+    """What the loss of a head compares with, (members, n, width).
+
+    Args:
+        name: Name of the target.
+        head: Its head.
+        labels: Labels of the rows of each member, (members, n, width).
+        scaler: Scaler of each member.
+    """
+    values = learned(name, head, labels)
+    return values / np.exp(scaler.mean[:, None]) if head.fit.counts else scaler.transform(values)

@@ -126,3 +126,18 @@ def test_several_classes_are_a_softmax():
     torch.testing.assert_close(total, torch.ones(2, 5))
     assert all(std.isnan().all() for _, std in predicted.values())
     assert shapes.target_of["grade: mid"] == "grade"
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        (Head(loss="binary_cross_entropy", transform="log"), "whose logarithm"),
+        (Head(loss="poisson", transform="log"), "poisson takes a logarithm by itself"),
+        (Head(loss="poisson", floor=0.0), "floor or an activation"),
+    ],
+)
+def test_a_logarithm_is_of_numbers_and_taken_once(head, text):
+    classes = {"y": ["no", "yes"]} if head.fit.two_classes else {}
+    specification = AutoencoderSpecification(inputs=("x",), encoder=Encoder(latents=1), heads={"y": head})
+    with pytest.raises(InputError, match=text):
+        Autoencoder(specification, Shapes({"x": 2}, {"x": "continuous"}, ["y"], classes), [])

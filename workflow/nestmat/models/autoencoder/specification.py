@@ -85,6 +85,20 @@ def _check_head(name: str, head: Head, shapes: Shapes) -> None:
                 head.loss,
                 "use mae, mse, huber or gaussian_nll, or a one_hot or site block.",
             )
+    if head.transform == "log" and (is_class or not is_target or head.fit.counts):
+        fail(
+            f"The head {name!r} does not predict numbers whose logarithm it could learn.",
+            "transform",
+            head.transform,
+            "leave it out; the loss poisson takes a logarithm by itself.",
+        )
+    if head.fit.counts and (head.floor is not None or head.output_activation != "identity"):
+        fail(
+            f"The head {name!r} of counts has a floor or an activation of its output.",
+            "loss",
+            head.loss,
+            "leave them out.",
+        )
     if head.floor is not None and is_class:
         fail(f"The target {name!r} has classes, and so no floor.", "floor", head.floor, "leave it out.")
     if head.floor is not None and not is_target:

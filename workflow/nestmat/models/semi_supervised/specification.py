@@ -172,10 +172,10 @@ class SemiSupervisedSpecification(Specification):
                 head.loss,
                 f"choose {' or '.join(allowed)}.",
             )
-        if head.floor is not None or head.output_activation != "identity":
+        if head.floor is not None or head.output_activation != "identity" or head.transform != "none":
             _fail(
-                f"The head {name!r} has a floor or an activation of its output, which a semi-supervised "
-                "model does not allow.",
+                f"The head {name!r} has a floor, a transform or an activation of its output, which a "
+                "semi-supervised model does not allow.",
                 f"heads.{name}",
                 head.floor if head.floor is not None else head.output_activation,
                 "leave it out.",
