@@ -23,7 +23,7 @@ LOGARITHM = Head(loss="gaussian_nll", transform="log", hidden=(8,))
 def trained(head: Head, y: np.ndarray, epochs: int = 150, **changes):
     data = replace(scale(), y={"gap": y}, **changes)
     part = members(data, seeds=2)
-    specification = model(Training(epochs=epochs, learning_rate=0.03), heads={"gap": head})
+    specification = model(Training(epochs=epochs, learning_rate=0.03, schedule="cosine"), heads={"gap": head})
     flat, scalers, _ = train_members(specification, data, part, device="cpu")
     fitted = Trained.of(data, part, flat, scalers, specification, ModelKey("s", "p", "m"))
     return data, part, fitted.predict_rows(data, part)[1]["gap"]
@@ -33,7 +33,7 @@ def test_counts_are_predicted_by_their_mean_with_its_spread():
     rng = np.random.default_rng(0)
     x = scale().x["descriptors"][:, 0]
     y = rng.poisson(np.exp(0.8 * (x - 5) + 4)).astype(float)
-    _, part, (mean, std) = trained(COUNTS, y, epochs=500)
+    _, part, (mean, std) = trained(COUNTS, y, epochs=300)
     assert (mean > 0).all()
     np.testing.assert_allclose(std, np.sqrt(mean), rtol=1e-6)
     for member, rows in enumerate(part.train):
