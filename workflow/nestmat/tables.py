@@ -89,7 +89,10 @@ HISTORY: Schema = {
 PREDICTIONS: Schema = {
     "protocol": Column("string"),
     "model": Column("string"),
-    "target": Column("string"),
+    "target": Column(
+        "string",
+        description="target; of three classes and more a row for each of them, true 1 for that of the row",
+    ),
     "row_id": Column("int64", role="key"),
     "repeat": Column("int32"),
     "fold": Column("int32"),

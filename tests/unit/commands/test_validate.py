@@ -123,3 +123,45 @@ def test_signs_of_targets_are_checked_before_training(tmp_path, monkeypatch, hea
     with pytest.raises(InputError, match=message) as caught:
         describe(study_from(data))
     assert (caught.value.row, caught.value.column) == (3, "gap")
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ("a a a a", "states one fold only"),
+        ("a b a", "does not state the fold of 1 rows"),
+        ("a b a b", None),
+    ],
+)
+def test_columns_of_folds_are_checked_before_anything_runs(tmp_path, monkeypatch, parts, message):
+    monkeypatch.chdir(tmp_path)
+    data = deepcopy(class_configuration())
+    data["datasets"]["rows"]["columns"] |= {"part": {"kind": "category"}}
+    scale = data["scales"]["s"] | {"targets": ["gap"], "recommended": None, "splits": {}, "baselines": {}}
+    scale["models"]["ae"]["specification"]["heads"] = {"gap": {}}
+    data["scales"]["s"], data["strict"] = scale, {"column": "part"}
+    cells = [*parts.split(), "", "", ""]
+    rows = [f"Fe{i + 1}Ni,{i},0,2,{cells[i]}" for i in range(4)]
+    (tmp_path / "t.csv").write_text("alloy,a,phase,gap,part\n" + "\n".join(rows) + "\n")
+    if message is None:
+        assert any("members: 3 in strict" in line for line in describe(study_from(data)))
+        return
+    with pytest.raises(InputError, match=message):
+        describe(study_from(data))
+
+
+def test_folds_of_one_scale_alone_are_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = deepcopy(class_configuration())
+    data["datasets"]["rows"]["columns"] |= {"part": {"kind": "category"}}
+    data["datasets"]["more"] = data["datasets"]["rows"] | {"file": "u.csv"}
+    scale = data["scales"]["s"] | {"targets": ["gap"], "recommended": None, "splits": {}, "baselines": {}}
+    scale["models"]["ae"]["specification"]["heads"] = {"gap": {}}
+    data["scales"] = {"s": scale, "t": deepcopy(scale) | {"dataset": "more"}}
+    data["strict"] = {"column": "part"}
+    for file, last in (("t", "b"), ("u", "c")):
+        rows = "".join(f"Fe{i + 1}Ni,{i},0,2,{part}\n" for i, part in enumerate(["a", "b", last]))
+        (tmp_path / f"{file}.csv").write_text("alloy,a,phase,gap,part\n" + rows)
+    with pytest.raises(InputError, match="states a fold at one scale that no row of another is in") as caught:
+        describe(study_from(data))
+    assert (caught.value.column, caught.value.value) == ("part", "c")

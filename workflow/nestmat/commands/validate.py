@@ -277,7 +277,32 @@ def _logarithms(study: Study, name: str) -> Iterator[tuple[str, str, bool]]:
             )
 
 
+def _check_fold_columns(description: Description) -> None:
+    """Check that columns of folds divide the rows of the data sets that could be read.
+
+    Raises:
+        InputError: A column states one fold, or not the same ones at all scales, or a material is in two.
+    """
+    study = description.study
+    kinds = [split.build() for scale in study.scales.values() for split in scale.splits.values()]
+    if not any(kind.fold_column for kind in (study.strict.build(), *kinds)):
+        return
+    from nestmat.evaluation.protocols import divide, list_protocols
+    from nestmat.evaluation.splits.base import ScaleRows
+
+    rows = {
+        name: ScaleRows(description.frames[scale.dataset], file=resolve(study.datasets[scale.dataset]).file)
+        for name, scale in study.scales.items()
+        if scale.dataset in description.frames
+    }
+    own = {name: study.scales[name].splits for name in rows}
+    for protocol in list_protocols(study.strict, own, list(rows)):
+        if protocol.split.fold_column:
+            divide(protocol, [rows[name] for name in protocol.scales], seed=0)
+
+
 def _describe_scales(description: Description) -> Iterator[str]:
+    _check_fold_columns(description)
     for name, scale in description.study.scales.items():
         parents = f" from {', '.join(scale.parents)}" if scale.parents else ""
         yield f"  scale {name}{parents}: {', '.join(scale.targets) or 'no target'}"

@@ -59,6 +59,9 @@ def _unfit_uses(study: Study, scale: str) -> Iterator[tuple[str, str, str, str]]
     if not targets:
         return
     message = f"The target {targets[0]!r} has more than two classes, and this is for two at most."
+    quantities = {q for names in several_classes(class_targets(study, scale)).values() for q in names}
+    if clash := sorted(quantities & set(config.targets)):
+        yield "targets", clash[0], "The target has the name of a class of another one.", "rename it."
     stated = {key: bool(getattr(config, key)) for key in ("compare", "strata", "sweep", "interpret")}
     stated["pool.target"] = config.pool is not None and config.pool.target in targets
     for key in (key for key, is_stated in stated.items() if is_stated):

@@ -146,7 +146,7 @@ def assign_folds(
     inner_counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
     for protocol in list_protocols(strict, own, list(features)):
         for repeat, seed in enumerate(protocol.split.all_seeds):
-            divisions = _divide(protocol, [rows[scale] for scale in protocol.scales], seed)
+            divisions = divide(protocol, [rows[scale] for scale in protocol.scales], seed)
             inner_folds, inner_count = _deal_inner_folds(protocol, divisions, seed)
             for scale, division, inner in zip(protocol.scales, divisions, inner_folds, strict=True):
                 parts[scale].append(_fold_frame(protocol.name, repeat, rows[scale], division, inner))
@@ -167,7 +167,7 @@ def assign_folds(
     return assigned
 
 
-def _divide(protocol: Protocol, scales: Sequence[ScaleRows], seed: int) -> list[Division]:
+def divide(protocol: Protocol, scales: Sequence[ScaleRows], seed: int) -> list[Division]:
     """The division of the scales of a protocol, whose name an error states."""
     try:
         return protocol.split.divide_scales(scales, seed)
