@@ -7,7 +7,8 @@ of the target; those of stacked ones for the coarser scales; the fits of those t
 
 from typing import Any
 
-from nestmat.evaluation.baselines import ScaleTables, compare_baselines
+from nestmat.evaluation.baseline_inputs import ScaleTables
+from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.fitted_baselines import FitsToKeep
 from nestmat.logs import job_log
 

@@ -10,7 +10,8 @@ from nestmat import tables
 from nestmat.config.baselines import Baseline
 from nestmat.errors import InputError
 from nestmat.evaluation import baselines as baselines_module
-from nestmat.evaluation.baselines import BaselineInputs, ScaleTables, compare_baselines, predict_baseline
+from nestmat.evaluation.baseline_inputs import BaselineInputs, ScaleTables
+from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
 from nestmat.evaluation.stack import recommend_predictor

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.errors import InputError
-from nestmat.evaluation.baselines import ScaleTables, compare_baselines
+from nestmat.evaluation.baseline_inputs import ScaleTables
+from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.parent_predictions import ParentPredictions
 from nestmat.evaluation.propagate_predictions import propagate_predictions
 from nestmat.evaluation.stack import recommend_predictor

@@ -6,7 +6,8 @@ import pytest
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.evaluation.baselines import ScaleTables, compare_baselines
+from nestmat.evaluation.baseline_inputs import ScaleTables
+from nestmat.evaluation.baselines import compare_baselines
 from nestmat.evaluation.protocols import assign_folds
 from nestmat.training.inner_folds import read_row_splits
 from support.feature_tables import write_features
@@ -26,6 +27,15 @@ def test_folds_are_those_of_the_protocol_where_a_scale_lacks_one(tmp_path):
     assert {name: split.inner_folds for name, split in splits.items()} == {"strict": 0, "plain": 0, "kind": 4}
     with pytest.raises(InputError, match="how many folds protocol 'other' has"):
         read_row_splits(folds["s"], "other", np.arange(12))
+
+
+@pytest.mark.parametrize(("rows", "members"), [(12, 10), (2000, 5)])
+def test_folds_of_large_tables_are_paired_with_their_neighbours_alone(tmp_path, rows, members):
+    frame = pd.DataFrame({"material": [f"m{i}" for i in range(rows)], "x": 1.0, "y": np.arange(float(rows))})
+    features = {"s": write_features(tmp_path / "s.parquet", frame, {"inputs": ["x"]}, ["y"])}
+    assign_folds(features, {"s": tmp_path / "f.parquet"}, {"folds": 5}, {"s": {}}, {"s": ["y"]})
+    [split] = read_row_splits(tmp_path / "f.parquet", "strict", np.arange(rows))
+    assert len(split.inner_members()) == members
 
 
 def test_assigned_folds_cover_every_row_once_and_match_along_the_chain(tmp_path):

@@ -19,7 +19,8 @@ from nestmat.data.reading import read
 from nestmat.data.registry import resolve
 from nestmat.data.targets import class_targets
 from nestmat.errors import InputError
-from nestmat.evaluation.baselines import BaselineInputs, predict_baseline
+from nestmat.evaluation.baseline_inputs import BaselineInputs
+from nestmat.evaluation.baselines import predict_baseline
 from nestmat.evaluation.classification import DECISION_THRESHOLD
 from nestmat.evaluation.fitted_baselines import read_fits
 from nestmat.evaluation.parent_predictions import ParentPredictions

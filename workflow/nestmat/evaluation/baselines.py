@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,17 @@ from threadpoolctl import threadpool_limits
 
 from nestmat import tables
 from nestmat.config.baselines import Baseline
-from nestmat.config.features import NUMBER_OF_ELEMENTS
 from nestmat.errors import InputError
+from nestmat.evaluation.baseline_inputs import BaselineInputs, ScaleTables
 from nestmat.evaluation.estimators.base import BaselineKind
 from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.evaluation.fitted_baselines import FitsToKeep, dump_fit, write_fits
-from nestmat.evaluation.parent_predictions import BASELINES_OF_CHILDREN, ParentPredictions
-from nestmat.materials.formulas import elements
+from nestmat.evaluation.parent_predictions import BASELINES_OF_CHILDREN
 from nestmat.models.keys import predicted_quantities
 from nestmat.plugins import load_plugins
-from nestmat.scales.predictions import Predictions
+from nestmat.scales.predictions import CURVE, Predictions
 from nestmat.training.inner_folds import UNLABELLED, RowSplit, read_row_splits
-from nestmat.training.scale_data import label_uncertainties, row_weights
-from nestmat.training.weighting import Weighting, require_weights
+from nestmat.training.weighting import require_weights
 
 log = logging.getLogger(__name__)
 
@@ -43,112 +41,6 @@ ROWS = 5000
 """New rows that are predicted at once, to bound the memory."""
 SEED = 0
 """Seed of forests and boosting: a protocol repeats itself with other folds, not other seeds."""
-
-
-@dataclass(frozen=True)
-class ScaleTables:
-    """Tables that the baselines of a scale are fitted to.
-
-    Attributes:
-        features: Features of the scale.
-        folds: Folds of the scale.
-        parents: Predictions of finer scales for its rows, by scale, see `ParentPredictions`.
-        children: Rows of coarser scales with the features of this one, by scale, which are predicted for the
-            baselines there.
-    """
-
-    features: str | Path
-    folds: str | Path
-    parents: Mapping[str, str | Path] = field(default_factory=dict)
-    children: Mapping[str, str | Path] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class BaselineInputs:
-    """Inputs and targets of a scale: rows in ascending order of row_id.
-
-    Attributes:
-        row_id: Keys, (n,).
-        blocks: Inputs of each feature block, (n, width).
-        targets: Values of each target, (n,); NaN where not measured.
-        classes: Names of the classes of each target that has some.
-        formulas: Formulas of the rows, (n,), for the built-in input ``number_of_elements``.
-        weights: Weight of each row in fits, (n,); None where all count alike.
-        uncertainties: Known standard uncertainties of the labels of targets that have some, (n,) each.
-        parents: Predictions of finer scales for the rows, by scale.
-    """
-
-    row_id: np.ndarray
-    blocks: Mapping[str, np.ndarray]
-    targets: Mapping[str, np.ndarray] = field(default_factory=dict)
-    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    formulas: Sequence[str] = ()
-    weights: np.ndarray | None = None
-    uncertainties: Mapping[str, np.ndarray] = field(default_factory=dict)
-    parents: Mapping[str, ParentPredictions] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame, path: str | Path) -> BaselineInputs:
-        """Inputs of ``frame``, with the blocks and targets of the features table at ``path``.
-
-        Raises:
-            InputError: An input is not finite.
-        """
-        frame = frame.sort_values("row_id")
-        layout = tables.provenance(path)["blocks"]
-        blocks = {name: frame[block["columns"]].to_numpy(np.float64) for name, block in layout.items()}
-        for name, values in blocks.items():
-            if len(bad := np.argwhere(~np.isfinite(values))):
-                row, column = bad[0]
-                raise InputError(
-                    f"An input of block {name!r} is not finite for row_id {frame['row_id'].iloc[row]}.",
-                    file=path,
-                    column=layout[name]["columns"][column],
-                    remedy="reject rows without the value (missing: reject) or leave the column out.",
-                )
-        schema = tables.schema(path)
-        targets = {
-            name: frame[name].to_numpy(np.float64)
-            for name, column in schema.items()
-            if column.role == "target" and name in frame
-        }
-        classes = {name: schema[name].classes for name in targets if schema[name].classes}
-        formulas = frame["formula"].tolist() if "formula" in frame else ()
-        if not targets:
-            return cls(frame["row_id"].to_numpy(), blocks, formulas=formulas)
-        weights, uncertainties = row_weights(frame, schema), label_uncertainties(frame, schema)
-        return cls(frame["row_id"].to_numpy(), blocks, targets, classes, formulas, weights, uncertainties)
-
-    @classmethod
-    def read(cls, path: str | Path, parents: Mapping[str, str | Path] | None = None) -> BaselineInputs:
-        """Inputs and targets of a features table, with predictions of finer scales for its rows by scale."""
-        inputs = cls.of(tables.read(path), path)
-        predictions = {
-            name: ParentPredictions.read(file, inputs.row_id) for name, file in (parents or {}).items()
-        }
-        return replace(inputs, parents=predictions)
-
-    def matrix(self, names: Sequence[str], member: tuple[int, int, int] = (0, -1, -1)) -> np.ndarray:
-        """Inputs of a member of the protocol, next to each other, (n, sum of widths).
-
-        Args:
-            names: Feature blocks and finer scales.
-            member: Repeat, fold and other fold or inner fold that predictions of finer scales left out; by
-                default those of fits on every row.
-        """
-        return np.concatenate([self._input(name, member) for name in names], axis=1)
-
-    def _input(self, name: str, member: tuple[int, int, int]) -> np.ndarray:
-        if name == NUMBER_OF_ELEMENTS:
-            return self._number_of_elements()
-        return self.parents[name].of(*member) if name in self.parents else self.blocks[name]
-
-    def weighting(self, target: str) -> Weighting:
-        """How much the rows count in fits of a target."""
-        return Weighting(self.weights, self.uncertainties.get(target))
-
-    def _number_of_elements(self) -> np.ndarray:
-        return np.array([[float(len(symbols))] for symbols in elements(self.formulas)]).reshape(-1, 1)
 
 
 @dataclass(frozen=True)
@@ -161,12 +53,14 @@ class _Task:
         split: How the repeat divides the rows.
         inner_members: Fold, and other fold or inner fold, of the fits that a stack or a residual is learned
             on.
+        triples: Members of a learning curve, see `RowSplit.triples`.
     """
 
     baseline: str
     target: str
     split: RowSplit
     inner_members: Sequence[tuple[int, int]]
+    triples: Sequence[tuple[int, int]]
 
 
 def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKind:
@@ -207,6 +101,68 @@ class _Fits:
     kept: bytes | None
 
 
+class _Repeat:
+    """A baseline that is fitted to one target in one repeat, and what its fits predict.
+
+    Args:
+        task: Baseline, target and split.
+        baseline: The baseline as the study configures it.
+        inputs: Inputs and targets of all rows.
+        children: Inputs of rows of coarser scales, which every fit predicts.
+    """
+
+    def __init__(
+        self,
+        task: _Task,
+        baseline: Baseline,
+        inputs: BaselineInputs,
+        children: Mapping[str, BaselineInputs],
+    ) -> None:
+        self._task, self._baseline, self._inputs, self._children = task, baseline, inputs, children
+        self._names, self._y = inputs.classes.get(task.target, ()), inputs.targets[task.target]
+        self._kind = _baseline_kind(baseline, task.target, bool(self._names))
+        self._parts: list[pd.DataFrame] = []
+        self.of_children: list[pd.DataFrame] = []
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Predictions of the rows that each fit is compared on."""
+        return pd.concat(self._parts, ignore_index=True).assign(repeat=self._task.split.repeat)
+
+    def fit(self, fold: int, inner: int, start: Any = None) -> tuple[Any, np.ndarray]:
+        """The estimator without a fold, or what ``inner`` states, and its inputs of all rows."""
+        split, inputs = self._task.split, self._inputs
+        weights, weighting = inputs.weights, inputs.weighting(self._task.target)
+        rows = np.isfinite(self._y) & split.train(fold, inner)
+        if weights is not None:
+            rows &= weights > 0
+        x = inputs.matrix(self._baseline.inputs, (split.repeat, fold, inner))
+        require_weights(weights, rows[None], np.array([fold]))
+        _check_class_sizes(self._y[rows], self._names, self._task, fold)
+        transform, classes = self._baseline.transform, bool(self._names)
+        model = self._kind.fit(
+            x[rows], self._y[rows], SEED, classes, start, transform, weighting=weighting.of(rows)
+        )
+        for child, of_child in self._children.items():
+            keys = {"repeat": split.repeat, "fold": fold, "inner": inner, "row_id": of_child.row_id}
+            keys |= {"child": child, "model": self._task.baseline}
+            inputs_of_child = of_child.matrix(self._baseline.inputs)
+            predicted = self._kind.predict_quantities(model, inputs_of_child, self._task.target, self._names)
+            self.of_children.extend(_means_of_quantities(predicted, keys))
+        return model, x
+
+    def predict(
+        self, fitted: tuple[Any, np.ndarray], rows: np.ndarray, name: str, fold: int, inner: int = -1
+    ) -> None:
+        """Predict rows, (n,), for a fold, and its other or inner one, under the name of a split."""
+        rows = np.isfinite(self._y) & rows
+        if rows.any():
+            model, x = fitted
+            keys = {"row_id": self._inputs.row_id[rows], "fold": fold, "inner": inner, "split": name}
+            predicted = self._kind.predict_quantities(model, x[rows], self._task.target, self._names)
+            self._parts.extend(_rows_of_quantities(predicted, self._y[rows], keys))
+
+
 def _fit_repeat(
     task: _Task,
     baseline: Baseline,
@@ -229,57 +185,27 @@ def _fit_repeat(
         kept: Whether the fit on every row is kept.
     """
     load_plugins(plugins)
-    split, names = task.split, inputs.classes.get(task.target, ())
-    kind = _baseline_kind(baseline, task.target, bool(names))
-    y = inputs.targets[task.target]
-    labelled, weighting = np.isfinite(y), inputs.weighting(task.target)
-    counting = labelled if inputs.weights is None else labelled & (inputs.weights > 0)
-    parts: list[pd.DataFrame] = []
-    of_children: list[pd.DataFrame] = []
-
-    def fit(fold: int, inner: int, start: Any = None) -> tuple[Any, np.ndarray]:
-        rows = counting & split.train(fold, inner)
-        x = inputs.matrix(baseline.inputs, (split.repeat, fold, inner))
-        require_weights(inputs.weights, rows[None], np.array([fold]))
-        _check_class_sizes(y[rows], names, task, fold)
-        model = kind.fit(
-            x[rows], y[rows], SEED, bool(names), start, baseline.transform, weighting=weighting.of(rows)
-        )
-        for child, of_child in children.items():
-            keys = {"repeat": split.repeat, "fold": fold, "inner": inner, "row_id": of_child.row_id}
-            keys |= {"child": child, "model": task.baseline}
-            predicted = kind.predict_quantities(model, of_child.matrix(baseline.inputs), task.target, names)
-            of_children.extend(_means_of_quantities(predicted, keys))
-        return model, x
-
-    def predict(
-        fitted: tuple[Any, np.ndarray], rows: np.ndarray, name: str, fold: int, inner: int = -1
-    ) -> None:
-        rows = labelled & rows
-        if rows.any():
-            model, x = fitted
-            keys = {"row_id": inputs.row_id[rows], "fold": fold, "inner": inner, "split": name}
-            predicted = kind.predict_quantities(model, x[rows], task.target, names)
-            parts.extend(_rows_of_quantities(predicted, y[rows], keys))
-
+    split, repeat = task.split, _Repeat(task, baseline, inputs, children)
     with threadpool_limits(1):
         starts: dict[int, Any] = {}
         content: bytes | None = None
-        for member in task.inner_members:
-            fitted = fit(*member)
+        for member in (*task.inner_members, *task.triples):
+            fitted = repeat.fit(*member)
             for (fold, inner), rows in split.held_out(*member).items():
-                starts.setdefault(fold, fitted[0])
-                predict(fitted, rows, "inner", fold, inner)
+                if not split.is_triple(inner):
+                    starts.setdefault(fold, fitted[0])
+                    repeat.predict(fitted, rows, "inner", fold, inner)
+                if task.triples:
+                    repeat.predict(fitted, rows, CURVE, fold, inner)
         folds = np.unique(split.fold[split.fold >= 0]).tolist()
         for fold in [*[-1] * (split.repeat == 0), *folds]:
-            fitted = fit(fold, -1, starts.get(fold))
+            fitted = repeat.fit(fold, -1, starts.get(fold))
             if kept and fold == -1:
                 content = dump_fit(baseline, fitted[0])
-            predict(fitted, split.train(fold), "train", fold)
-            predict(fitted, split.validation(fold), "validation", fold)
-            predict(fitted, split.unlabelled(fold), UNLABELLED, fold)
-    predictions = pd.concat(parts, ignore_index=True).assign(repeat=split.repeat)
-    return _Fits(predictions, of_children, content)
+            repeat.predict(fitted, split.train(fold), "train", fold)
+            repeat.predict(fitted, split.validation(fold), "validation", fold)
+            repeat.predict(fitted, split.unlabelled(fold), UNLABELLED, fold)
+    return _Fits(repeat.predictions, repeat.of_children, content)
 
 
 def _means_of_quantities(
@@ -440,7 +366,8 @@ def _list_tasks(
                     inner_members = split.inner_members()
                 elif needs_residual and split.divides_training_rows:
                     inner_members = split.inner_members(neighbours=1)
-                tasks.append(_Task(name, target, split, inner_members))
+                triples = split.triples if name in stacked else ()
+                tasks.append(_Task(name, target, split, inner_members, triples))
     return tasks
 
 

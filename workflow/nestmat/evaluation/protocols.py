@@ -20,7 +20,12 @@ from nestmat import tables
 from nestmat.config.splits import Split, Strict
 from nestmat.errors import InputError
 from nestmat.evaluation.splits.base import Division, ScaleRows
-from nestmat.training.inner_folds import FEWEST_FOLDS_OF_PAIRS, LABELLED, deal_inner_folds
+from nestmat.training.inner_folds import (
+    FEWEST_FOLDS_OF_PAIRS,
+    LABELLED,
+    ROWS_OF_ALL_PAIRS,
+    deal_inner_folds,
+)
 
 if TYPE_CHECKING:
     from nestmat.evaluation.splits.base import SplitKind
@@ -144,6 +149,7 @@ def assign_folds(
     parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in features}
     counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
     inner_counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
+    neighbours: dict[str, dict[str, int]] = {scale: {} for scale in features}
     for protocol in list_protocols(strict, own, list(features)):
         for repeat, seed in enumerate(protocol.split.all_seeds):
             divisions = divide(protocol, [rows[scale] for scale in protocol.scales], seed)
@@ -155,6 +161,9 @@ def assign_folds(
                 counts[scale][protocol.name] = folds
                 of_repeats = inner_counts[scale].get(protocol.name, inner_count)
                 inner_counts[scale][protocol.name] = min(inner_count, of_repeats)
+        if min(len(rows[scale].frame) for scale in protocol.scales) >= ROWS_OF_ALL_PAIRS:
+            for scale in protocol.scales:
+                neighbours[scale][protocol.name] = 1
     assigned = {scale: pd.concat(frames, ignore_index=True) for scale, frames in parts.items()}
     for scale, table in assigned.items():
         facts = {
@@ -162,6 +171,7 @@ def assign_folds(
             "splits": {name: split.model_dump() for name, split in own[scale].items()},
             "folds": counts[scale],
             "inner_folds": inner_counts[scale],
+            "neighbours": neighbours[scale],
         }
         tables.write(outputs[scale], table, tables.FOLDS, facts)
     return assigned

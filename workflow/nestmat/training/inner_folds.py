@@ -4,8 +4,11 @@ A stack of fold i learns its weights on predictions of rows that are not in fold
 fold i and these rows. Where a protocol has four folds or more, these members leave out **pairs**: the member
 of {i, j} predicts the rows of j for the stack of fold i, and those of i for the stack of fold j. Fewer folds
 leave too few rows for that. There, and for a holdout, the rows are dealt into inner folds when the folds are
-assigned. Either way the numbers of folds alone define what a member leaves out: scales that share folds share
-the pairs and inner folds, and a member finds a parent that left out the same materials.
+assigned. Of five or six folds some members leave out **triples** besides: their errors, set against those of
+the pairs, tell how fast a model learns from further rows.
+
+Either way the numbers of folds alone define what a member leaves out: scales that share folds share the
+pairs, triples and inner folds, and a member finds a parent that left out the same materials.
 """
 
 from __future__ import annotations
@@ -28,6 +31,11 @@ FEWEST_FOLDS_OF_PAIRS = 4
 """With fewer folds a member of a pair would train on a third of the rows or less."""
 MOST_FOLDS_OF_ALL_PAIRS, NEIGHBOURS = 10, 4
 """With more folds each one is paired with those at most so many places before and after it, in a ring."""
+ROWS_OF_ALL_PAIRS = 2000
+"""With so many rows at every scale each fold is paired with its neighbours alone, which is enough rows."""
+FOLDS_OF_TRIPLES = (5, 6)
+"""With fewer folds a member of a triple would train on a quarter of the rows; with more, those of a triple,
+of a pair and of a fold train on so many rows alike that their errors tell no learning curve."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class RowSplit:
         inner: Inner fold of each row, (n,), of protocols without pairs; -1 of others.
         folds: Number of folds of the protocol, also of those that none of these rows is in.
         inner_folds: Number of inner folds of the protocol, 0 where it has pairs of folds.
+        neighbours: Folds before and after it, in a ring, that a fold is paired with; None for all.
 
     Example:
         >>> fold = np.array([0, 1, 2, 3])
@@ -59,10 +68,17 @@ class RowSplit:
     inner: np.ndarray
     folds: int
     inner_folds: int = 0
+    neighbours: int | None = None
 
     @classmethod
     def of(
-        cls, folds: pd.DataFrame, repeat: int, row_id: np.ndarray, count: int = 0, inner_folds: int = 0
+        cls,
+        folds: pd.DataFrame,
+        repeat: int,
+        row_id: np.ndarray,
+        count: int = 0,
+        inner_folds: int = 0,
+        neighbours: int | None = None,
     ) -> RowSplit:
         """The division of some rows by one protocol of a folds table.
 
@@ -72,6 +88,7 @@ class RowSplit:
             row_id: Rows in their order, (n,).
             count: Number of folds of the protocol; by default of those that occur.
             inner_folds: Number of its inner folds.
+            neighbours: Folds on either side that a fold is paired with; all by default.
 
         Raises:
             InputError: The table lacks one of the rows.
@@ -83,7 +100,8 @@ class RowSplit:
                 remedy="assign the folds again.",
             )
         fold, inner = (part[name].to_numpy(np.int64) for name in ("fold", "inner"))
-        return cls(repeat, fold, part["role"].to_numpy(str), inner, count or int(fold.max()) + 1, inner_folds)
+        role, count = part["role"].to_numpy(str), count or int(fold.max()) + 1
+        return cls(repeat, fold, role, inner, count, inner_folds, neighbours)
 
     @property
     def has_pairs(self) -> bool:
@@ -104,13 +122,18 @@ class RowSplit:
 
         Args:
             fold: Fold that the member leaves out.
-            inner: The other fold of its pair, or its inner fold; -1 for neither.
+            inner: The other fold of its pair, or its inner fold, or what `triples` states; -1 for none.
 
         Returns:
-            Rows, (n,), by the fold whose stack reads their predictions and their own fold or inner fold.
+            Rows, (n,), by the fold whose stack reads their predictions and their own fold or inner fold; of a
+            triple ``inner`` stands in place of their fold.
         """
         if inner < 0:
             return {(fold, -1): self.validation(fold)}
+        if self.is_triple(inner):
+            triple = [(fold + step) % self.folds for step in range(3)]
+            rows = np.isin(self.fold, triple)
+            return {(number, inner): rows & (self.fold != number) for number in triple}
         if self.has_pairs:
             return {(fold, inner): self.fold == inner, (inner, fold): self.fold == fold}
         return {(fold, inner): (self.inner == inner) & self.train(fold)}
@@ -123,13 +146,22 @@ class RowSplit:
                 rows &= ~held_out
         return rows
 
+    @property
+    def triples(self) -> list[tuple[int, int]]:
+        """Members of a learning curve; see the function `triples`."""
+        return triples(self.folds)
+
+    def is_triple(self, inner: int) -> bool:
+        """Whether a member with this ``inner`` leaves out three folds."""
+        return self.has_pairs and inner >= self.folds
+
     def unlabelled(self, fold: int) -> np.ndarray:
         """Rows that are seen without their label, (n,)."""
         return (self.role == UNLABELLED) & (fold >= 0)
 
     def inner_members(self, neighbours: int | None = None) -> list[tuple[int, int]]:
         """Members that a stack learns on; see the function `inner_members`."""
-        return inner_members(self.folds, self.inner_folds, neighbours)
+        return inner_members(self.folds, self.inner_folds, neighbours or self.neighbours)
 
 
 def inner_members(folds: int, inner_folds: int, neighbours: int | None = None) -> list[tuple[int, int]]:
@@ -164,6 +196,21 @@ def inner_members(folds: int, inner_folds: int, neighbours: int | None = None) -
     return list(itertools.product(range(folds), range(inner_folds)))
 
 
+def triples(folds: int) -> list[tuple[int, int]]:
+    """Members that leave out a fold and the two after it, in a ring, to learn how fast a model learns.
+
+    Returns:
+        The first fold, and that plus the number of folds, which tells them from pairs; none where the folds
+        are too few or too many, see `FOLDS_OF_TRIPLES`.
+
+    Example:
+        >>> triples(5), triples(10)
+        ([(0, 5), (1, 6), (2, 7), (3, 8), (4, 9)], [])
+    """
+    fewest, most = FOLDS_OF_TRIPLES
+    return [(fold, folds + fold) for fold in range(folds)] if fewest <= folds <= most else []
+
+
 def read_row_splits(path: str | Path, protocol: str, row_id: np.ndarray) -> list[RowSplit]:
     """The division of some rows by every repeat of a protocol.
 
@@ -184,8 +231,12 @@ def read_row_splits(path: str | Path, protocol: str, row_id: np.ndarray) -> list
             remedy="delete it and run again.",
         )
     inner_folds = int(facts.get("inner_folds", {}).get(protocol, 0))
+    neighbours = facts.get("neighbours", {}).get(protocol)
     repeats = sorted(set(table["repeat"].tolist()))
-    return [RowSplit.of(table, repeat, row_id, int(counts[protocol]), inner_folds) for repeat in repeats]
+    return [
+        RowSplit.of(table, repeat, row_id, int(counts[protocol]), inner_folds, neighbours)
+        for repeat in repeats
+    ]
 
 
 def balanced_folds(sizes: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:
