@@ -98,18 +98,11 @@ PREDICTIONS: Schema = {
     "fold": Column("int32"),
     "inner": Column(
         "int32",
-        description=(
-            "-1: trained on all rows outside the fold; k: without fold, or inner fold, k too; from the "
-            "number of folds on: without a triple of folds"
-        ),
+        description="-1: trained on all rows outside the fold; k: without fold, or inner fold, k too",
     ),
     "seed": Column("int32", description="-1: ensemble over the seeds"),
     "split": Column(
-        "string",
-        description=(
-            "train, validation, unlabelled, inner (held out inside training rows) or curve (such rows, of "
-            "one member without a pair or a triple of folds)"
-        ),
+        "string", description="train, validation, unlabelled or inner (held out inside training rows)"
     ),
     "true": Column("float64"),
     "mean": Column("float64"),

@@ -19,7 +19,6 @@ from nestmat.evaluation.stack import (
     convex_weights,
     deployed,
     document,
-    learning_gains,
     mixture,
     recommend_predictor,
 )
@@ -73,34 +72,10 @@ def test_the_stack_widens_intervals_that_are_too_narrow():
     means = true[:, None] + 0.5 * rng.normal(size=(4000, 1)) + 0.01 * rng.normal(size=(4000, 2))
     stds = np.column_stack([np.full(4000, 0.1), np.full(4000, np.nan)])
     half = slice(0, 2000), slice(2000, None)
-    fitted = true[half[0]], means[half[0]], stds[half[0]]
-    found = Combination.learn(("y", 0, 0), ["a", "b"], *fitted, gains=np.ones(2))
+    found = Combination.learn(("y", 0, 0), ["a", "b"], true[half[0]], means[half[0]], stds[half[0]])
     mean, std = found.apply(means[half[1]], stds[half[1]])
     assert calibration.coverage(true[half[1]], mean, std, 0.6827) == pytest.approx(0.6827, abs=0.03)
     assert found.residual["b"] == pytest.approx(0.5, abs=0.03)
-
-
-def test_errors_are_taken_on_along_the_learning_curve():
-    # An error of n^-2 for one member and none that falls for the other, at 2, 3 and 4 of 5 folds.
-    rows = np.arange(40)
-    parts = [
-        {"model": model, "inner": inner, "row_id": rows, "true": 0.0, "mean": size**-power}
-        for model, power in (("fast", 2.0), ("flat", 0.0))
-        for inner, size in ((1, 3.0), (5, 2.0), (6, 2.0))
-    ]
-    curve = pd.concat([pd.DataFrame(part) for part in parts], ignore_index=True)
-    np.testing.assert_allclose(learning_gains(curve, ["flat", "fast"], 5), [1.0, (3 / 4) ** 2])
-    # Where fewer rows train both are alike; where more do, the fast one is the better.
-    true = np.random.default_rng(0).normal(size=2000)
-    means = true[:, None] + np.random.default_rng(1).normal(size=(2000, 2))
-    as_they_are, expected = (
-        Combination.learn(("y", 0, 0), ["flat", "fast"], true, means, means * 0 + 1, gains=np.array(gains))
-        for gains in ([1.0, 1.0], [1.0, 0.5])
-    )
-    assert as_they_are.weights["fast"] == pytest.approx(0.5, abs=0.03)
-    assert expected.weights["fast"] > 0.7
-    assert expected.inner_error["fast"] == as_they_are.inner_error["fast"]
-    assert expected.gain == {"flat": 1.0, "fast": 0.5}
 
 
 def test_the_deployed_stack_is_read_back(scale, tmp_path):

@@ -64,22 +64,6 @@ def test_a_pair_predicts_each_of_its_folds_for_the_stack_of_the_other():
         assert sorted(rows) == np.flatnonzero(split.fold != fold).tolist()
 
 
-def test_a_triple_predicts_two_of_its_folds_for_the_stack_of_the_third():
-    split = row_split(np.repeat(np.arange(5), 3), 5)
-    read = {fold: set() for fold in range(5)}
-    for member in split.triples:
-        trained = split.train(*member)
-        assert split.is_triple(member[1])
-        assert len(set(split.fold[trained])) == 2
-        for (fold, inner), rows in split.held_out(*member).items():
-            assert inner == member[1]
-            assert not (trained & (rows | split.validation(fold))).any()
-            assert len(set(split.fold[rows])) == 2
-            read[fold] |= set(split.fold[rows])
-    assert all(folds == set(range(5)) - {fold} for fold, folds in read.items())
-    assert not row_split(np.repeat([0, 1], 3), 2, inner=np.arange(6) % 3, inner_folds=3).is_triple(2)
-
-
 def test_many_folds_make_pairs_of_neighbours_in_a_ring():
     members = inner_members(20, 0)
     assert len(members) == len(set(members)) == 20 * NEIGHBOURS

@@ -25,7 +25,7 @@ from nestmat.errors import InputError
 from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.models.keys import several_classes
 from nestmat.paths import ROOT
-from nestmat.training.inner_folds import inner_members, triples
+from nestmat.training.inner_folds import inner_members
 
 
 def check_columns(study: Study, file: str | Path | None = None) -> None:
@@ -123,7 +123,7 @@ def members(split: Split | Strict, seeds: int, stacked: bool, levels: int | None
     """Copies of a model that one protocol trains; None where a fold is a level of a column not read yet.
 
     One copy a fold, repeat and seed, one a seed on all rows, and for a stack one a pair of folds, or an inner
-    fold where there are no pairs, and two at most a triple of folds. Where every scale
+    fold where there are no pairs. Where every scale
     that shares the protocol has `ROWS_OF_ALL_PAIRS` rows, there are fewer pairs.
     """
     kind = split.build()
@@ -134,7 +134,7 @@ def members(split: Split | Strict, seeds: int, stacked: bool, levels: int | None
     if not stacked:
         return seeds * (folds * repeats + 1)
     inside = len(inner_members(folds, split.inner_folds))
-    return seeds * ((folds + inside) * repeats + 1) + min(seeds, 2) * len(triples(folds)) * repeats
+    return seeds * ((folds + inside) * repeats + 1)
 
 
 def describe(study: Study, file: str | Path | None = None) -> list[str]:

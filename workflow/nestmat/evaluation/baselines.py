@@ -31,7 +31,7 @@ from nestmat.evaluation.fitted_baselines import FitsToKeep, dump_fit, write_fits
 from nestmat.evaluation.parent_predictions import BASELINES_OF_CHILDREN
 from nestmat.models.keys import predicted_quantities
 from nestmat.plugins import load_plugins
-from nestmat.scales.predictions import CURVE, Predictions
+from nestmat.scales.predictions import Predictions
 from nestmat.training.inner_folds import UNLABELLED, RowSplit, read_row_splits
 from nestmat.training.weighting import require_weights
 
@@ -53,14 +53,12 @@ class _Task:
         split: How the repeat divides the rows.
         inner_members: Fold, and other fold or inner fold, of the fits that a stack or a residual is learned
             on.
-        triples: Members of a learning curve, see `RowSplit.triples`.
     """
 
     baseline: str
     target: str
     split: RowSplit
     inner_members: Sequence[tuple[int, int]]
-    triples: Sequence[tuple[int, int]]
 
 
 def _baseline_kind(baseline: Baseline, target: str, classes: bool) -> BaselineKind:
@@ -189,14 +187,11 @@ def _fit_repeat(
     with threadpool_limits(1):
         starts: dict[int, Any] = {}
         content: bytes | None = None
-        for member in (*task.inner_members, *task.triples):
+        for member in task.inner_members:
             fitted = repeat.fit(*member)
             for (fold, inner), rows in split.held_out(*member).items():
-                if not split.is_triple(inner):
-                    starts.setdefault(fold, fitted[0])
-                    repeat.predict(fitted, rows, "inner", fold, inner)
-                if task.triples:
-                    repeat.predict(fitted, rows, CURVE, fold, inner)
+                starts.setdefault(fold, fitted[0])
+                repeat.predict(fitted, rows, "inner", fold, inner)
         folds = np.unique(split.fold[split.fold >= 0]).tolist()
         for fold in [*[-1] * (split.repeat == 0), *folds]:
             fitted = repeat.fit(fold, -1, starts.get(fold))
@@ -366,8 +361,7 @@ def _list_tasks(
                     inner_members = split.inner_members()
                 elif needs_residual and split.divides_training_rows:
                     inner_members = split.inner_members(neighbours=1)
-                triples = split.triples if name in stacked else ()
-                tasks.append(_Task(name, target, split, inner_members, triples))
+                tasks.append(_Task(name, target, split, inner_members))
     return tasks
 
 

@@ -24,16 +24,13 @@ from nestmat.errors import InputError
 from nestmat.evaluation.calibration import ONE_SIGMA
 from nestmat.files import write_text
 from nestmat.models.keys import RECOMMENDED, predicted_quantities
-from nestmat.scales.predictions import CURVE, Predictions
+from nestmat.scales.predictions import Predictions
 
 PRIOR_SPREAD = 0.1
 """Standard deviation of a weight around 1 / members in the prior."""
 
 RENEWALS = 25
 """Renewals of the weights of the residuals; the weights of the members settle within a thousandth in ten."""
-
-LARGEST_POWER = 3.0
-"""Largest power of the number of rows that an error is taken to fall with."""
 
 KEYS = ["target", "repeat", "fold"]
 
@@ -82,34 +79,6 @@ def convex_weights(
     return weights
 
 
-def learning_gains(curve: pd.DataFrame, names: Sequence[str], folds: int) -> np.ndarray:
-    """What remains of each member's error where the rows of one more fold train.
-
-    The mean absolute error of many models falls as a power of the number of rows (Cortes et al., NeurIPS 6,
-    327 (1993); Viering & Loog, IEEE T. Pattern Anal. 45, 7799 (2023)). The power follows from the errors of
-    one member without three and without two folds, on the same rows, and is taken on to one fold.
-
-    Args:
-        curve: Predictions of the split `CURVE` of one target, repeat and fold.
-        names: Names of the members.
-        folds: Number of folds of the protocol.
-
-    Returns:
-        Factors, (members,), of 1 at most: a model that learns nothing from further rows keeps its error.
-    """
-    errors = (curve["mean"] - curve["true"]).abs()
-    triple = curve["inner"] >= folds
-    # Rows that both predict: with pairs in a ring, those of the neighbours.
-    of_both = set(curve.loc[triple, "row_id"]) & set(curve.loc[~triple, "row_id"])
-    common = curve["row_id"].isin(of_both)
-    without_three, without_two = (
-        errors[common & kind].groupby(curve["model"]).mean()[list(names)].to_numpy()
-        for kind in (triple, ~triple)
-    )
-    power = np.log(without_three / without_two) / np.log((folds - 2) / (folds - 3))
-    return ((folds - 2) / (folds - 1)) ** np.clip(power, 0.0, LARGEST_POWER)
-
-
 def mixture(weights: np.ndarray, means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of a mixture.
 
@@ -141,8 +110,6 @@ class Combination:
             was learned.
         inner_error: Mean absolute held-out error of each member and of the stack, in the unit of the target,
             of a class the Brier score; empty where nothing was learned.
-        gain: What of each member's inner error is expected to remain where the rows of one more fold train,
-            see `learning_gains`; 1 where no learning curve was measured.
         rows: Number of held-out rows.
     """
 
@@ -153,7 +120,6 @@ class Combination:
     interval: float
     residual: dict[str, float]
     inner_error: dict[str, float]
-    gain: dict[str, float]
     rows: int
 
     @classmethod
@@ -164,13 +130,9 @@ class Combination:
         true: np.ndarray,
         means: np.ndarray,
         stds: np.ndarray,
-        gains: np.ndarray,
         classes: int = 0,
     ) -> Combination:
         """Learn from held-out predictions.
-
-        The weights are those of the errors that are expected where the rows of one more fold train: a member
-        that learns fast looks worst where rows are fewest. The interval is learned on the errors as they are.
 
         The factor on the standard deviation has the finite-sample rank of split-conformal prediction (Vovk,
         Gammerman & Shafer 2005; Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018)). It is one line here:
@@ -182,12 +144,10 @@ class Combination:
             true: Measured values, (n,).
             means: Held-out means, (n, members).
             stds: Held-out standard deviations, (n, members); NaN where a member states none.
-            gains: Factors on the errors of the members, (members,), see `learning_gains`.
             classes: Probabilities that a class is predicted by, 1 of two classes and one each of more, whose
                 rows follow each other; 0 of a number.
         """
-        weights = convex_weights(true[:, None] + gains * (means - true[:, None]), true, squared=classes > 0)
-        gain = dict(zip(names, gains.tolist(), strict=True))
+        weights = convex_weights(means, true, squared=classes > 0)
         if classes:
             probabilities = np.column_stack([means, means @ weights])
             brier = classes * np.square(probabilities - true[:, None]).mean(axis=0)
@@ -197,7 +157,6 @@ class Combination:
                 interval=1.0,
                 residual=dict.fromkeys(names, 0.0),
                 inner_error=dict(zip([*names, "stack"], brier.tolist(), strict=True)),
-                gain=gain,
                 rows=len(true) // classes,
             )
         residual = np.sqrt(np.mean((means - true[:, None]) ** 2, axis=0))
@@ -211,7 +170,6 @@ class Combination:
             interval=float(error[rank]),
             residual=dict(zip(names, residual.tolist(), strict=True)),
             inner_error=dict(zip([*names, "stack"], mae.tolist(), strict=True)),
-            gain=gain,
             rows=len(true),
         )
 
@@ -224,7 +182,6 @@ class Combination:
             interval=1.0,
             residual=dict.fromkeys(names, 0.0),
             inner_error={},
-            gain=dict.fromkeys(names, 1.0),
             rows=0,
         )
 
@@ -256,12 +213,6 @@ def _predictions_by_member(
     return rows, means.to_numpy(), stds.to_numpy()
 
 
-def _gains(curves: pd.DataFrame, names: Sequence[str], repeat: int, fold: int, folds: int) -> np.ndarray:
-    """`learning_gains` in a fold, (members,); 1 where no learning curve was measured."""
-    curve = Predictions(curves).where(repeat=repeat, fold=fold).frame
-    return learning_gains(curve, names, folds) if len(curve) else np.ones(len(names))
-
-
 def recommend_predictor(
     predictions: Sequence[str | Path],
     stack: Sequence[str],
@@ -288,14 +239,13 @@ def recommend_predictor(
         InputError: A member has no predictions, or none that are held out inside the training rows of a fold.
     """
     frame = pd.concat([tables.read(path, seed=-1) for path in dict.fromkeys(map(str, predictions))])
-    frame = frame[frame["model"].isin(stack)].reset_index(drop=True)
+    frame = frame[frame["model"].isin(stack)]
     if missing := sorted(set(stack) - set(frame["model"])):
         raise InputError(
             f"The files hold no predictions of {missing}, which the stack needs.", file=predictions[0]
         )
-    curves = frame[frame["split"] == CURVE]
-    rows, means, stds = _predictions_by_member(frame[frame["split"] != CURVE], stack)
-    parts, combinations, folds = [], [], 1 + int(rows["fold"].max())
+    rows, means, stds = _predictions_by_member(frame, stack)
+    parts, combinations = [], []
     # Weights of probabilities that sum to 1 are shared, so that those of the stack do so too.
     shared: dict[str, list[str]] = {}
     for target, names in (classes or {}).items():
@@ -306,8 +256,7 @@ def recommend_predictor(
         of_fold = Predictions(rows).where(target=target, repeat=repeat, fold=fold, inner=-1).frame
         combination = Combination.equal(key, stack)
         if learned:
-            quantities = shared.get(target, [target])
-            together = rows[rows["target"].isin(quantities)]
+            together = rows[rows["target"].isin(shared.get(target, [target]))]
             inner = Predictions(together).where(repeat=repeat).inside_training_rows(int(fold)).frame
             if inner.empty:
                 raise InputError(
@@ -315,15 +264,9 @@ def recommend_predictor(
                     f"target {target!r}, repeat {repeat}, fold {fold}.",
                     remedy="run the members again.",
                 )
-            gains = _gains(curves[curves["target"].isin(quantities)], stack, repeat, fold, folds)
+            probabilities = len(shared.get(target, ()))
             combination = Combination.learn(
-                key,
-                stack,
-                inner["true"].to_numpy(),
-                means[inner.index],
-                stds[inner.index],
-                gains,
-                len(shared.get(target, ())),
+                key, stack, inner["true"].to_numpy(), means[inner.index], stds[inner.index], probabilities
             )
         mean, std = combination.apply(means[of_fold.index], stds[of_fold.index])
         parts.append(of_fold.assign(mean=mean, std=std))

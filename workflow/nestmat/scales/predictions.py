@@ -13,8 +13,6 @@ from nestmat import tables
 
 ENSEMBLE = -1
 """Seed of rows that hold the ensemble over all seeds."""
-CURVE = "curve"
-"""Split of held-out rows that are points of a learning curve, of members without two or three folds."""
 NORMAL_95 = 1.959964
 """Standard deviations from the mean to an end of the 95 % interval, with six digits."""
 STATISTICS = ("mean", "std")
@@ -97,9 +95,9 @@ class Predictions:
         """
         if fold >= 0:
             frame = self.where(fold=fold).frame
-            return Predictions(frame).where(split="inner")
+            return Predictions(frame[frame["inner"] >= 0])
         validated = self.held_out.frame
-        inner = self.where(split="inner").frame
+        inner = self.frame[self.frame["inner"] >= 0]
         not_validated = inner[~inner["row_id"].isin(validated["row_id"])]
         return Predictions(pd.concat([validated, not_validated]))
 

@@ -18,7 +18,6 @@ from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Specification
 from nestmat.scales.joint import JointParent, train_jointly
 from nestmat.scales.links import mixture
-from nestmat.scales.predictions import CURVE
 from nestmat.training.checkpoints import Trained
 from nestmat.training.chunks import train_members
 from nestmat.training.inner_folds import UNLABELLED, UNUSED, read_row_splits
@@ -39,8 +38,7 @@ def predictions_table(
 
     Members without a pair or inner fold give training and validation rows of each seed and of the ensemble
     (seed -1); members with one give their held-out rows, of the ensemble only, under the fold whose stack
-    learns on them. Where there are triples of folds, the held-out rows of the first seed of pairs and triples
-    stand besides, as points of a learning curve.
+    learns on them.
 
     Args:
         protocol: Name of the protocol.
@@ -81,13 +79,8 @@ def predictions_table(
             mean, std = ensemble(means[index], stds[index])
             repeat, fold, inner = map(int, key)
             if inner >= 0:
-                division = members.splits[repeat]
-                for stack_key, rows in division.held_out(fold, inner).items():
-                    if not division.is_triple(inner):
-                        add(target, (repeat, *stack_key), -1, "inner", rows, mean, std)
-                    if division.triples:
-                        first = index[np.argmin(members.seed[index])]
-                        add(target, (repeat, *stack_key), -1, CURVE, rows, means[first], stds[first])
+                for stack_key, rows in members.splits[repeat].held_out(fold, inner).items():
+                    add(target, (repeat, *stack_key), -1, "inner", rows, mean, std)
                 continue
             row_sets = {"train": members.train[index[0]], "validation": members.validation[index[0]]}
             for split, rows in row_sets.items():

@@ -4,11 +4,8 @@ A stack of fold i learns its weights on predictions of rows that are not in fold
 fold i and these rows. Where a protocol has four folds or more, these members leave out **pairs**: the member
 of {i, j} predicts the rows of j for the stack of fold i, and those of i for the stack of fold j. Fewer folds
 leave too few rows for that. There, and for a holdout, the rows are dealt into inner folds when the folds are
-assigned. Of five or six folds some members leave out **triples** besides: their errors, set against those of
-the pairs, tell how fast a model learns from further rows.
-
-Either way the numbers of folds alone define what a member leaves out: scales that share folds share the
-pairs, triples and inner folds, and a member finds a parent that left out the same materials.
+assigned. Either way the numbers of folds alone define what a member leaves out: scales that share folds
+share the pairs and inner folds, and a member finds a parent that left out the same materials.
 """
 
 from __future__ import annotations
@@ -33,9 +30,6 @@ MOST_FOLDS_OF_ALL_PAIRS, NEIGHBOURS = 10, 4
 """With more folds each one is paired with those at most so many places before and after it, in a ring."""
 ROWS_OF_ALL_PAIRS = 2000
 """With so many rows at every scale each fold is paired with its neighbours alone, which is enough rows."""
-FOLDS_OF_TRIPLES = (5, 6)
-"""With fewer folds a member of a triple would train on a quarter of the rows; with more, those of a triple,
-of a pair and of a fold train on so many rows alike that their errors tell no learning curve."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +116,13 @@ class RowSplit:
 
         Args:
             fold: Fold that the member leaves out.
-            inner: The other fold of its pair, or its inner fold, or what `triples` states; -1 for none.
+            inner: The other fold of its pair, or its inner fold; -1 for neither.
 
         Returns:
-            Rows, (n,), by the fold whose stack reads their predictions and their own fold or inner fold; of a
-            triple ``inner`` stands in place of their fold.
+            Rows, (n,), by the fold whose stack reads their predictions and their own fold or inner fold.
         """
         if inner < 0:
             return {(fold, -1): self.validation(fold)}
-        if self.is_triple(inner):
-            triple = [(fold + step) % self.folds for step in range(3)]
-            rows = np.isin(self.fold, triple)
-            return {(number, inner): rows & (self.fold != number) for number in triple}
         if self.has_pairs:
             return {(fold, inner): self.fold == inner, (inner, fold): self.fold == fold}
         return {(fold, inner): (self.inner == inner) & self.train(fold)}
@@ -145,15 +134,6 @@ class RowSplit:
             for held_out in self.held_out(fold, inner).values():
                 rows &= ~held_out
         return rows
-
-    @property
-    def triples(self) -> list[tuple[int, int]]:
-        """Members of a learning curve; see the function `triples`."""
-        return triples(self.folds)
-
-    def is_triple(self, inner: int) -> bool:
-        """Whether a member with this ``inner`` leaves out three folds."""
-        return self.has_pairs and inner >= self.folds
 
     def unlabelled(self, fold: int) -> np.ndarray:
         """Rows that are seen without their label, (n,)."""
@@ -194,21 +174,6 @@ def inner_members(folds: int, inner_folds: int, neighbours: int | None = None) -
             "the stack out of the protocol by `protocols`.",
         )
     return list(itertools.product(range(folds), range(inner_folds)))
-
-
-def triples(folds: int) -> list[tuple[int, int]]:
-    """Members that leave out a fold and the two after it, in a ring, to learn how fast a model learns.
-
-    Returns:
-        The first fold, and that plus the number of folds, which tells them from pairs; none where the folds
-        are too few or too many, see `FOLDS_OF_TRIPLES`.
-
-    Example:
-        >>> triples(5), triples(10)
-        ([(0, 5), (1, 6), (2, 7), (3, 8), (4, 9)], [])
-    """
-    fewest, most = FOLDS_OF_TRIPLES
-    return [(fold, folds + fold) for fold in range(folds)] if fewest <= folds <= most else []
 
 
 def read_row_splits(path: str | Path, protocol: str, row_id: np.ndarray) -> list[RowSplit]:

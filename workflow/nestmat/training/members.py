@@ -26,8 +26,7 @@ class Members:
     Attributes:
         repeat: Repeat of the protocol, (members,).
         fold: Fold that is left out; -1 where every row trains, (members,).
-        inner: Other fold of a pair, or inner fold, that is left out as well, or the number of a triple, see
-            `RowSplit.triples`; -1 for none, (members,).
+        inner: Other fold of a pair, or inner fold, that is left out as well; -1 for none, (members,).
         seed: Seed, counted from 0, (members,).
         train: Rows that train, (members, n).
         validation: Rows left out and predicted; see `RowSplit.held_out`, (members, n).
@@ -58,9 +57,7 @@ class Members:
         Members of fold -1 train on every row, also on those whose labels a holdout hides: they are the
         predictor in use. Repeats split the rows again and need them once, so they are of repeat 0. Of a model
         that serves a stack there are members of every fold, pair and inner fold of the protocol, also of
-        those that no row of the scale is in: a coarser scale that has rows there reads them. Triples of folds
-        have two seeds at most: the learning curve that they are for is that of one member, and a spread that
-        is passed to a coarser scale needs two.
+        those that no row of the scale is in: a coarser scale that has rows there reads them.
 
         Args:
             splits: How the repeats of the protocol divide the rows.
@@ -77,7 +74,7 @@ class Members:
         for split in splits:
             folds = range(split.folds) if stacked else sorted(set(split.fold.tolist()) - {-1})
             members = [(-1, -1)] * (split.repeat == 0) + [(fold, -1) for fold in folds]
-            for fold, inner in members + (split.inner_members() + split.triples if stacked else []):
+            for fold, inner in members + (split.inner_members() if stacked else []):
                 trained = split.train(fold, inner)
                 if not trained.any():
                     raise InputError(
@@ -85,7 +82,7 @@ class Members:
                         key="recommended",
                         remedy="give more materials, or keep a member of the stack out of the protocol.",
                     )
-                for seed in range(min(seeds, 2) if split.is_triple(inner) else seeds):
+                for seed in range(seeds):
                     keys.append((split.repeat, fold, inner, seed))
                     train.append(trained)
                     validation.append(np.any([*split.held_out(fold, inner).values()], axis=0))
