@@ -20,6 +20,7 @@ from nestmat.evaluation.stack import (
     deployed,
     document,
     mixture,
+    mixture_weights,
     recommend_predictor,
 )
 from support.small_scale import QUICK, STACK
@@ -108,18 +109,23 @@ def test_a_stack_without_held_out_predictions_is_refused(scale, tmp_path):
         recommend_predictor([tmp_path / "p.parquet"], ["ridge", "other"], tmp_path / "r", tmp_path / "w")
 
 
-def test_learned_weights_lessen_the_brier_score():
+def test_learned_weights_lessen_the_log_loss():
     rng = np.random.default_rng(0)
     probability = rng.uniform(0, 1, 4000)
     true = (rng.uniform(size=4000) < probability).astype(float)
     members = np.column_stack([probability, np.full(4000, 0.5), np.round(probability)])
-    found = convex_weights(members, true, prior_spread=np.inf, squared=True)
+    of_truth = np.where(true[:, None] == 1, members, 1 - members)
+    weights = mixture_weights(of_truth, prior_spread=np.inf)
     grid = [(a, b, 1 - a - b) for a in np.linspace(0, 1, 51) for b in np.linspace(0, 1 - a, 51)]
-    best = min(np.square(members @ w - true).mean() for w in grid)
-    assert np.square(members @ found - true).mean() <= best + 1e-5
-    assert found[0] > 0.9
+    best = max(np.log(np.clip(of_truth @ w, 1e-12, 1)).mean() for w in grid)
+    assert np.log(of_truth @ weights).mean() >= best - 1e-4
+    assert weights[0] > 0.9
     # An absolute error would choose the member that is always certain.
     assert convex_weights(members, true, prior_spread=np.inf)[2] > 0.9
+    # With few rows the weights stay near equal: twenty rows weigh as much as the prior of three members.
+    few = mixture_weights(of_truth[:20])
+    assert abs(few - 1 / 3).max() < abs(mixture_weights(of_truth[:20], np.inf) - 1 / 3).max()
+    np.testing.assert_allclose(mixture_weights(of_truth, 1e-6), 1 / 3, atol=1e-3)
 
 
 def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_class, tmp_path):
@@ -184,7 +190,7 @@ def several_classes_file(path, model: str, noise: float):
     return path
 
 
-def test_several_classes_share_weights_of_the_least_brier_score(tmp_path):
+def test_several_classes_share_weights_of_the_least_log_loss(tmp_path):
     files = [
         several_classes_file(tmp_path / f"{m}.parquet", m, s) for m, s in (("good", 0.2), ("worse", 1.0))
     ]
@@ -207,7 +213,7 @@ def test_several_classes_share_weights_of_the_least_brier_score(tmp_path):
     }
     true = inner["good"]["true"].to_numpy()
     means = np.column_stack([part["mean"] for part in inner.values()])
-    expected = convex_weights(means, true, squared=True)
+    of_truth = means[true == 1]
+    expected = mixture_weights(of_truth)
     np.testing.assert_allclose(list(of_fold.weights.values()), expected)
-    brier = 3 * np.square(means @ expected - true).mean()
-    assert of_fold.inner_error["stack"] == pytest.approx(brier)
+    assert of_fold.inner_error["stack"] == pytest.approx(-np.log(of_truth @ expected).mean())

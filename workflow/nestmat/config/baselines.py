@@ -40,7 +40,7 @@ class Recommended(Part):
     weights: Literal["learned", "equal"] = Field(
         "learned",
         description=(
-            "learned: convex weights that lessen the error (of a class the Brier score) of predictions held "
+            "learned: convex weights that lessen the error (of a class the log loss) of predictions held "
             "out inside the training rows; equal: the plain mean, a vote, for which nothing is learned."
         ),
     )

@@ -2,9 +2,8 @@
 
 For each fold the members of the stack have predicted rows that were held out inside its training rows.
 Weights and the width of the interval are learned on those, and applied to the fold's validation rows, which
-took no part. Of a target with classes the probabilities are combined, by weights that minimise the Brier
-score, over all classes at once where there are more than two; the standard deviation is that among the
-members.
+took no part. Of a target with classes the probabilities are combined, by weights that minimise the log loss,
+over all classes at once where there are more than two; the standard deviation is that among the members.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from scipy.optimize import nnls
 from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.evaluation.calibration import ONE_SIGMA
+from nestmat.evaluation.classification import CERTAIN
 from nestmat.files import write_text
 from nestmat.models.keys import RECOMMENDED, predicted_quantities
 from nestmat.scales.predictions import Predictions
@@ -32,11 +32,14 @@ PRIOR_SPREAD = 0.1
 RENEWALS = 25
 """Renewals of the weights of the residuals; the weights of the members settle within a thousandth in ten."""
 
+STEPS_OF_MIXTURE = 300
+"""Steps after which the weights of classifiers do not move."""
+
 KEYS = ["target", "repeat", "fold"]
 
 
 def convex_weights(
-    predictions: np.ndarray, true: np.ndarray, prior_spread: float = PRIOR_SPREAD, squared: bool = False
+    predictions: np.ndarray, true: np.ndarray, prior_spread: float = PRIOR_SPREAD
 ) -> np.ndarray:
     """Weights of the posterior mode: non-negative, of sum 1, near equal unless the rows speak against it.
 
@@ -50,8 +53,6 @@ def convex_weights(
         predictions: P, held-out predictions, (n, members).
         true: y, (n,).
         prior_spread: Standard deviation of the weights' prior; infinite for none.
-        squared: Minimise sum (y - P w)^2 / 2 s^2 instead, with s^2 the mean squared error of equal weights:
-            of probabilities the Brier score, as an absolute error would favour certainty over truth.
 
     Returns:
         w, (members,).
@@ -65,17 +66,45 @@ def convex_weights(
     equal = np.full(members, 1.0 / members)
     # As the weights sum to 1, y - P w = -(P - y) w.
     error = predictions - true[:, None]
-    size = np.sqrt(np.square(error @ equal).mean()) if squared else np.abs(error @ equal).mean()
-    error = error / (size or 1.0)
+    error = error / (np.abs(error @ equal).mean() or 1.0)
     # A heavy row for the sum makes this a problem of non-negative least squares.
     heavy = np.full((1, members), 1e3 * np.sqrt(n + 1))
     right_side = np.concatenate([np.zeros(n), equal / prior_spread, heavy[:, 0]])
     weights = equal
-    for _ in range(1 if squared else RENEWALS):
-        row_weights = np.ones(n) if squared else 1.0 / np.sqrt(np.maximum(np.abs(error @ weights), 1e-3))
+    for _ in range(RENEWALS):
+        row_weights = 1.0 / np.sqrt(np.maximum(np.abs(error @ weights), 1e-3))
         rows = np.concatenate([error * row_weights[:, None], np.eye(members) / prior_spread, heavy])
         weights = nnls(rows, right_side)[0]
         weights /= weights.sum()
+    return weights
+
+
+def mixture_weights(probabilities: np.ndarray, prior_spread: float = PRIOR_SPREAD) -> np.ndarray:
+    """Weights of the least log loss of a mixture of classifiers, near equal unless the rows speak against it.
+
+    The posterior mode with a Dirichlet prior, by expectation and maximisation: the log loss is convex in the
+    weights, and every step lessens it (Dempster, Laird & Rubin, J. R. Stat. Soc. B 39, 1 (1977)).
+
+    Args:
+        probabilities: Held-out probability of the class that each row is of, (n, members).
+        prior_spread: Standard deviation of a weight around 1 / members in the prior; infinite for none.
+
+    Returns:
+        Weights, (members,), of sum 1.
+
+    Example:
+        >>> mixture_weights(np.full((5, 2), 0.7))
+        array([0.5, 0.5])
+    """
+    probabilities = np.clip(probabilities, CERTAIN, 1 - CERTAIN)
+    members = probabilities.shape[1]
+    weights = np.full(members, 1.0 / members)
+    # The variance of a component of a Dirichlet distribution whose parameters are all c / m, c rows of prior.
+    prior_rows = max((1 - 1 / members) / members / prior_spread**2 - 1, 0.0)
+    for _ in range(STEPS_OF_MIXTURE):
+        shares = probabilities * weights
+        shares /= shares.sum(axis=1, keepdims=True)
+        weights = (shares.sum(axis=0) + prior_rows / members) / (len(shares) + prior_rows)
     return weights
 
 
@@ -109,7 +138,7 @@ class Combination:
             deviation that a member does not state, in the unit of the target; 0 of a class, and where nothing
             was learned.
         inner_error: Mean absolute held-out error of each member and of the stack, in the unit of the target,
-            of a class the Brier score; empty where nothing was learned.
+            of a class the log loss; empty where nothing was learned.
         rows: Number of held-out rows.
     """
 
@@ -147,18 +176,21 @@ class Combination:
             classes: Probabilities that a class is predicted by, 1 of two classes and one each of more, whose
                 rows follow each other; 0 of a number.
         """
-        weights = convex_weights(means, true, squared=classes > 0)
         if classes:
-            probabilities = np.column_stack([means, means @ weights])
-            brier = classes * np.square(probabilities - true[:, None]).mean(axis=0)
+            # Of two classes the probability of the second is stated, of more each one in a row of its own.
+            of_truth = means[true == 1] if classes > 1 else np.where(true[:, None] == 1, means, 1 - means)
+            weights = mixture_weights(of_truth)
+            of_all = np.clip(np.column_stack([of_truth, of_truth @ weights]), CERTAIN, 1 - CERTAIN)
+            log_loss = -np.log(of_all).mean(axis=0)
             return cls(
                 *key,
                 weights=dict(zip(names, weights.tolist(), strict=True)),
                 interval=1.0,
                 residual=dict.fromkeys(names, 0.0),
-                inner_error=dict(zip([*names, "stack"], brier.tolist(), strict=True)),
+                inner_error=dict(zip([*names, "stack"], log_loss.tolist(), strict=True)),
                 rows=len(true) // classes,
             )
+        weights = convex_weights(means, true)
         residual = np.sqrt(np.mean((means - true[:, None]) ** 2, axis=0))
         mean, std = mixture(weights, means, np.where(np.isfinite(stds), stds, residual))
         error = np.sort(np.abs(true - mean) / np.maximum(std, 1e-12))

@@ -155,7 +155,7 @@ def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
 
 
 def validation_error(source: Source, labels: Labels, protocol: str, target: str, member: str) -> float:
-    """Error of a member of a stack, or of the ``stack``, on validation rows: of a class the Brier score."""
+    """Error of a member of a stack, or of the ``stack``, on validation rows: of a class the log loss."""
     summary = source.summary(labels.scale)
     model = RECOMMENDED if member == "stack" else member
     rows = summary[
@@ -163,6 +163,6 @@ def validation_error(source: Source, labels: Labels, protocol: str, target: str,
         & (summary["model"] == model)
         & (summary["target"] == target)
         & (summary["split"] == "validation")
-        & summary["metric"].isin(["mae", "brier"])
+        & summary["metric"].isin(["mae", "log_loss"])
     ]
     return float(rows["mean"].iloc[0])
