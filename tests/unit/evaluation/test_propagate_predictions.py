@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,14 +22,19 @@ from support.stacked_study import configuration
 STACK = ["ridge", "forest"]
 
 
-@pytest.fixture
-def parent(scale, tmp_path):
+PROTOCOLS = {"strict": 3, "plain": 4}
+"""Folds of the protocols: three have inner folds, four make pairs."""
+
+
+@pytest.fixture(params=PROTOCOLS)
+def parent(request, scale, tmp_path):
     """Predictions of a stack of two baselines for its own rows as if they were those of a child."""
+    protocol = request.param
     features, folds = scale(lambda frame: frame.drop(columns="v", inplace=True) or frame.insert(0, "v", 0.5))
     chosen = {name: QUICK[name] for name in STACK}
     baselines = compare_baselines(
         ScaleTables(features, folds, children={"coarse": features}),
-        "strict",
+        protocol,
         {**chosen, "alone": QUICK["ridge"]},
         tmp_path / "p.parquet",
         STACK,
@@ -42,34 +49,39 @@ def parent(scale, tmp_path):
         networks={},
         baselines=tmp_path / "children.parquet",
     )
-    return features, folds, baselines
+    return features, folds, baselines[baselines["repeat"] == 0], protocol
 
 
 def test_every_member_passes_on_what_the_stack_says(parent, tmp_path):
-    features, _, baselines = parent
+    features, _, baselines, protocol = parent
+    folds = PROTOCOLS[protocol]
     row_id = tables.read(features)["row_id"].to_numpy()
     passed = ParentPredictions.read(tmp_path / "passed.parquet", row_id)
     column = passed.targets.index("y")
-    stack = tables.read(tmp_path / "r.parquet", target="y").set_index("row_id")
-    for fold in (-1, 0, 1, 2):
+    stack = tables.read(tmp_path / "r.parquet", target="y", repeat=0).set_index("row_id")
+    for fold in range(-1, folds):
         of_fold = stack[stack["fold"] == fold]["mean"]
         values = pd.Series(passed.of(0, fold, -1)[:, column], index=row_id)
         np.testing.assert_allclose(values[of_fold.index], of_fold, rtol=1e-9)
-    # Three folds have no pairs: of a row that fold and inner fold left out the members say this.
-    inner = baselines[(baselines["inner"] >= 0) & (baselines["target"] == "y")]
+    # Members inside the training rows of a fold are weighed as those of the fold.
+    combinations = json.loads((tmp_path / "r.json").read_text())["combinations"]
+    of_target = [c for c in combinations if c["target"] == "y" and c["repeat"] == 0]
+    weights = {c["fold"]: pd.Series(c["weights"]) for c in of_target}
+    inner = baselines[(baselines["split"] == "inner") & (baselines["target"] == "y")]
+    assert len(inner.groupby(["fold", "inner"])) == 12
     for (fold, number), part in inner.groupby(["fold", "inner"]):
-        plain = part.pivot(index="row_id", columns="model", values="mean").mean(axis=1)
+        by_model = part.pivot(index="row_id", columns="model", values="mean")[STACK]
         values = pd.Series(passed.of(0, fold, number)[:, column], index=row_id)
-        np.testing.assert_allclose(values[plain.index], plain, rtol=1e-9)
+        np.testing.assert_allclose(values[by_model.index], by_model @ weights[fold], rtol=1e-9)
     assert set(tables.read(tmp_path / "children.parquet")["model"]) == set(STACK)
-    with pytest.raises(InputError, match="no member for repeat 0, fold 3 and -1"):
-        passed.of(0, 3, -1)
+    with pytest.raises(InputError, match="no member for repeat 0, fold 9 and -1"):
+        passed.of(0, 9, -1)
     with pytest.raises(InputError, match="lacks the predictions of row_id 999"):
         ParentPredictions.read(tmp_path / "passed.parquet", np.append(row_id, 999))
 
 
 def test_baselines_read_the_member_that_left_out_their_fold(parent, tmp_path):
-    features, folds, _ = parent
+    features, folds, _, protocol = parent
     frame = tables.read(tmp_path / "passed.parquet")
     # The parent's member of each fold tells the target, times a factor that no other member has.
     true = tables.read(features).set_index("row_id")["y"]
@@ -80,7 +92,7 @@ def test_baselines_read_the_member_that_left_out_their_fold(parent, tmp_path):
     coarse = write_features(tmp_path / "coarse.parquet", rows, {"a": ["a0"]}, ["y"])
     scale = ScaleTables(coarse, folds, parents={"fine": tmp_path / "passed.parquet"})
     reader = {"ridge": {"kind": "ridge", "inputs": ["fine"]}}
-    predicted = compare_baselines(scale, "strict", reader, tmp_path / "q.parquet", ["ridge"])
+    predicted = compare_baselines(scale, protocol, reader, tmp_path / "q.parquet", ["ridge"])
     assert set(predicted["split"]) == {"train", "validation", "inner"}
     np.testing.assert_allclose(predicted["mean"], predicted["true"], atol=0.05)
 

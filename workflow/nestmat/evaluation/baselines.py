@@ -184,12 +184,16 @@ def _fit_repeat(
     """
     load_plugins(plugins)
     split, repeat = task.split, _Repeat(task, baseline, inputs, children)
+    reads_parents = not inputs.parents.keys().isdisjoint(baseline.inputs)
     with threadpool_limits(1):
         starts: dict[int, Any] = {}
         content: bytes | None = None
         for member in task.inner_members:
             fitted = repeat.fit(*member)
             for (fold, inner), rows in split.held_out(*member).items():
+                # What a finer scale says differs with the fold whose stack learns on the fit.
+                if reads_parents and (fold, inner) != member:
+                    fitted = repeat.fit(fold, inner)
                 starts.setdefault(fold, fitted[0])
                 repeat.predict(fitted, rows, "inner", fold, inner)
         folds = np.unique(split.fold[split.fold >= 0]).tolist()

@@ -23,6 +23,7 @@ from nestmat.evaluation.stack import Combination
 from nestmat.scales.predictions import mean_column
 from nestmat.scales.propagate import blocks_for
 from nestmat.training.checkpoints import Trained
+from nestmat.training.inner_folds import FEWEST_FOLDS_OF_PAIRS
 from nestmat.training.members import ENSEMBLE_KEYS
 from nestmat.training.scale_data import ScaleData
 
@@ -60,6 +61,13 @@ class NetworkFiles:
         return pd.concat(parts).set_index(ROW_KEYS)
 
 
+def _in_either_order(means: pd.DataFrame) -> pd.DataFrame:
+    """Means in rows of `ROW_KEYS`, those of members of a pair of folds under either of its folds."""
+    pairs = means[means.index.get_level_values("inner") >= 0].reset_index()
+    swapped = pairs.rename(columns={"fold": "inner", "inner": "fold"}).set_index(ROW_KEYS)
+    return pd.concat([means, swapped])
+
+
 def propagate_predictions(
     stack: str | Path,
     features: str | Path,
@@ -71,8 +79,9 @@ def propagate_predictions(
 ) -> None:
     """Write what the recommended predictor of a parent says of the rows of its child.
 
-    A member that leaves out one fold has the weights that were learned for the fold. Those that leave out two
-    weigh the members of the stack equally: weights of either fold have seen labels of the other one.
+    The weights are those that were learned for the fold. Members of a pair of folds stand twice, with the
+    weights of either fold, as these have seen labels of the other one: what the stack of a fold of the child
+    learns on must not hold labels of the fold.
 
     Args:
         stack: Weights of the stack, as `recommend_predictor` wrote them.
@@ -86,17 +95,19 @@ def propagate_predictions(
     content = json.loads(Path(stack).read_text(encoding="utf-8"))
     combinations = [Combination(**entry) for entry in content["combinations"]]
     data = ScaleData.read(features, targets=False)
+    has_pairs = max(combination.fold for combination in combinations) + 1 >= FEWEST_FOLDS_OF_PAIRS
     means = {name: files.means(data) for name, files in networks.items()}
     for name, part in tables.read(baselines, child=child).groupby("model"):
         means[str(name)] = part.set_index([*ROW_KEYS, "target"])["mean"].unstack("target")
     by_target = {}
     for target in sorted({combination.target for combination in combinations}):
         of_members = pd.concat({name: means[name][target] for name in content["stack"]}, axis=1).dropna()
+        if has_pairs:
+            of_members = _in_either_order(of_members)
         weights = {(c.repeat, c.fold): list(c.weights.values()) for c in combinations if c.target == target}
-        equal = [1.0 / len(content["stack"])] * len(content["stack"])
         by_target[mean_column(target)] = pd.concat(
-            part @ np.array(weights[repeat, fold] if inner < 0 else equal)
-            for (repeat, fold, inner), part in of_members.groupby([*ENSEMBLE_KEYS])
+            part @ np.array(weights[repeat, fold])
+            for (repeat, fold, _), part in of_members.groupby([*ENSEMBLE_KEYS])
         )
     frame = pd.DataFrame(by_target).reset_index()
     schema = {name: BASELINES_OF_CHILDREN[name] for name in ROW_KEYS}
