@@ -5,11 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from nestmat import cli, tables
+from support.first_study import report_first_study
 
 pytestmark = pytest.mark.slow
+
+
+def choose_members(study, scale):
+    boosted = {"kind": "xgboost", "inputs": ["descriptors"], "n_estimators": 60, "max_depth": 3}
+    scale["baselines"] = {
+        "extra_trees": scale["baselines"]["extra_trees"] | {"n_estimators": 40},
+        "poisson": boosted | {"objective": "count:poisson"},
+    }
+    scale["recommended"]["stack"] = ["nestmat", "extra_trees"]
+    study["tracking"] = "off"
 
 
 @pytest.fixture(scope="module")
@@ -20,23 +30,8 @@ def folder(tmp_path_factory):
     rate = 1e-7 * np.exp(4 * a + b + 0.1 * rng.normal(size=120))
     defects = rng.poisson(np.exp(1.5 + 1.2 * b))
     pd.DataFrame({"a": a, "b": b, "rate": rate, "defects": defects}).to_csv(folder / "mine.csv", index=False)
-    asked = ["--data", "mine.csv", "--target", "rate:S/cm", "--target", "defects:count"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert cli.main(["new", "mine", *asked]) == 0
-        study = yaml.safe_load((folder / "mine.yaml").read_text())
-        scale = study["scales"]["materials"]
-        scale["models"]["nestmat"]["specification"]["training"] |= {"epochs": 100, "seeds": 2}
-        boosted = {"kind": "xgboost", "inputs": ["descriptors"], "n_estimators": 60, "max_depth": 3}
-        scale["baselines"] = {
-            "extra_trees": scale["baselines"]["extra_trees"] | {"n_estimators": 40},
-            "poisson": boosted | {"objective": "count:poisson"},
-        }
-        scale["recommended"]["stack"] = ["nestmat", "extra_trees"]
-        study["tracking"] = "off"
-        (folder / "mine.yaml").write_text(yaml.safe_dump(study))
-        assert cli.main(["validate", "mine.yaml"]) == 0
-        assert cli.main(["report", "mine.yaml", "--cores", "2"]) == 0
+    targets = ["--target", "rate:S/cm", "--target", "defects:count"]
+    report_first_study(folder, targets, choose_members, epochs=100)
     return folder
 
 

@@ -8,12 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from nestmat import cli, tables
+from support.first_study import report_first_study
 from support.running import snakemake
 
 pytestmark = pytest.mark.slow
+
+
+def choose_members(study, scale):
+    scale["baselines"] = {"ridge": scale["baselines"]["ridge"]}
+    scale["recommended"]["stack"] = ["nestmat", "ridge"]
+    study["strict"] = {"folds": 3}
+    study["tracking"] = "off"
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +35,8 @@ def folder(tmp_path_factory):
         lines.append(f"CsPbI{3 - 3 * x:.2f}Br{3 * x:.2f},{4 + x:.3f},{phase},{1.7 + 0.6 * x:.3f}")
     lines += ["CsPbQq3,4.1,cubic,1.8", "CsPbI3,,cubic,1.73"]
     (folder / "mine.csv").write_text("\n".join(lines) + "\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert (
-            cli.main(["new", "mine", "--data", "mine.csv", "--formula", "formula", "--target", "gap:eV"]) == 0
-        )
-        study = yaml.safe_load((folder / "mine.yaml").read_text())
-        scale = study["scales"]["materials"]
-        scale["models"]["nestmat"]["specification"]["training"] |= {"epochs": 20, "seeds": 1}
-        scale["baselines"] = {"ridge": scale["baselines"]["ridge"]}
-        scale["recommended"]["stack"] = ["nestmat", "ridge"]
-        study["strict"] = {"folds": 3}
-        study["tracking"] = "off"
-        (folder / "mine.yaml").write_text(yaml.safe_dump(study))
-        assert cli.main(["validate", "mine.yaml"]) == 0
-        assert cli.main(["report", "mine.yaml", "--cores", "2"]) == 0
+    columns = ["--formula", "formula", "--target", "gap:eV"]
+    report_first_study(folder, columns, choose_members, epochs=20, seeds=1)
     return folder
 
 

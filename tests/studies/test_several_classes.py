@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from nestmat import cli, tables
+from support.first_study import report_first_study
 
 pytestmark = pytest.mark.slow
 
@@ -22,22 +22,17 @@ def table(rows: int = 150) -> pd.DataFrame:
     return pd.DataFrame({"a": a, "b": b, "grade": np.array(GRADES)[number]})
 
 
+def choose_members(_study, scale):
+    for name in ("extra_trees", "xgboost"):
+        scale["baselines"][name] |= {"n_estimators": 40}
+    scale["baselines"]["prior"] = {"kind": "mean", "inputs": ["descriptors"]}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("grades")
     table().to_csv(folder / "mine.csv", index=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert cli.main(["new", "mine", "--data", "mine.csv", "--target", "grade"]) == 0
-        study = yaml.safe_load((folder / "mine.yaml").read_text())
-        scale = study["scales"]["materials"]
-        scale["models"]["nestmat"]["specification"]["training"] |= {"epochs": 60, "seeds": 2}
-        for name, trees in (("extra_trees", "n_estimators"), ("xgboost", "n_estimators")):
-            scale["baselines"][name] |= {trees: 40}
-        scale["baselines"]["prior"] = {"kind": "mean", "inputs": ["descriptors"]}
-        (folder / "mine.yaml").write_text(yaml.safe_dump(study))
-        assert cli.main(["validate", "mine.yaml"]) == 0
-        assert cli.main(["report", "mine.yaml", "--cores", "2"]) == 0
+    report_first_study(folder, ["--target", "grade"], choose_members)
     return folder
 
 

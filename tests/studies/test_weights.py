@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from nestmat import cli, tables
+from support.first_study import report_first_study
 
 pytestmark = pytest.mark.slow
 
@@ -22,27 +22,22 @@ def table() -> pd.DataFrame:
     return pd.DataFrame({"a": a, "b": b, "gap": gap, "gap_error": error, "trials": weight})
 
 
+def choose_members(study, scale):
+    scale["baselines"] = {
+        "extra_trees": scale["baselines"]["extra_trees"] | {"n_estimators": 40},
+        "gaussian_process": scale["baselines"]["gaussian_process"] | {"transform": "none"},
+        "ridge": scale["baselines"]["ridge"],
+    }
+    scale["recommended"]["stack"] = ["nestmat", "extra_trees", "gaussian_process"]
+    study["tracking"] = "off"
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     table().to_csv(folder / "mine.csv", index=False)
-    asked = ["--data", "mine.csv", "--target", "gap:eV:gap_error", "--weights", "trials"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert cli.main(["new", "mine", *asked]) == 0
-        study = yaml.safe_load((folder / "mine.yaml").read_text())
-        scale = study["scales"]["materials"]
-        scale["models"]["nestmat"]["specification"]["training"] |= {"epochs": 60, "seeds": 2}
-        scale["baselines"] = {
-            "extra_trees": scale["baselines"]["extra_trees"] | {"n_estimators": 40},
-            "gaussian_process": scale["baselines"]["gaussian_process"] | {"transform": "none"},
-            "ridge": scale["baselines"]["ridge"],
-        }
-        scale["recommended"]["stack"] = ["nestmat", "extra_trees", "gaussian_process"]
-        study["tracking"] = "off"
-        (folder / "mine.yaml").write_text(yaml.safe_dump(study))
-        assert cli.main(["validate", "mine.yaml"]) == 0
-        assert cli.main(["report", "mine.yaml", "--cores", "2"]) == 0
+    columns = ["--target", "gap:eV:gap_error", "--weights", "trials"]
+    report_first_study(folder, columns, choose_members)
     return folder
 
 

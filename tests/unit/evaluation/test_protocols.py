@@ -38,6 +38,21 @@ def test_folds_of_large_tables_are_paired_with_their_neighbours_alone(tmp_path, 
     assert len(split.inner_members()) == members
 
 
+def test_a_finer_scale_has_the_pairs_of_a_small_coarser_one_whose_split_has_the_same_name(tmp_path):
+    features, sizes = {}, {"fine": 2000, "coarse": 12}
+    for name, rows in sizes.items():
+        frame = pd.DataFrame(
+            {"material": [f"{name} {i}" for i in range(rows)], "x": 1.0, "y": np.arange(1.0 * rows)}
+        )
+        features[name] = write_features(tmp_path / f"{name}.parquet", frame, {"inputs": ["x"]}, ["y"])
+    folds = {name: tmp_path / f"{name}.folds.parquet" for name in sizes}
+    splits = {name: {"random": {"kind": "kfold", "folds": 5}} for name in sizes}
+    assign_folds(features, folds, {"folds": 5}, splits, {name: ["y"] for name in sizes})
+    for name, rows in sizes.items():
+        [split] = read_row_splits(folds[name], "random", np.arange(rows))
+        assert len(split.inner_members()) == 10
+
+
 def test_assigned_folds_cover_every_row_once_and_match_along_the_chain(tmp_path):
     fine = pd.DataFrame(
         {"material": [f"m{i}" for i in range(40)], "x": np.arange(40.0), "y": np.arange(40.0)}

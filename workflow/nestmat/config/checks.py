@@ -92,7 +92,7 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
     for pair in scale.compare:
         for member in pair:
             _need(member, scale.models, f"{key}.compare")
-    _check_told_targets(name, scales)
+    _check_inputs_are_no_targets(name, scales)
     _check_explained(key, scale)
     if scale.device_physics:
         _check_device_physics(f"{key}.device_physics", scale.device_physics, scale, datasets)
@@ -100,7 +100,7 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
         _check_pool(f"{key}.pool", scale.pool, name, scales)
 
 
-def _check_told_targets(name: str, scales: Scales) -> None:
+def _check_inputs_are_no_targets(name: str, scales: Scales) -> None:
     """Check that no target of a scale is an input of a finer one that it reads, which would tell it."""
     scale = scales[name]
     for parent in sorted(ancestors(scales, name)):
@@ -108,11 +108,11 @@ def _check_told_targets(name: str, scales: Scales) -> None:
             # Looked up in another table, where the same name can be another quantity.
             continue
         for block, config in scales[parent].features.items():
-            if told := sorted(set(config.build().copied_columns) & set(scale.targets)):
+            if targets := sorted(set(config.build().copied_columns) & set(scale.targets)):
                 raise ValueError(
-                    f"scales.{parent}.features.{block}: The column {told[0]!r} is a target of {name!r}, and "
-                    f"the latents of {parent!r} would tell it; take it out, or rename it where it is another "
-                    "quantity"
+                    f"scales.{parent}.features.{block}: The column {targets[0]!r} is a target of {name!r}, "
+                    f"and the latents of {parent!r} would tell it; take it out, or rename it where it is "
+                    "another quantity"
                 )
 
 
@@ -150,7 +150,7 @@ def _check_baseline(key: str, name: str, baseline: Baseline, scale: Scale, scale
                 f"{key}.inputs: {parent!r} has no recommended predictor with learned weights in protocol "
                 f"{missing[0]}, whose predictions could be read; give it one, or name other `protocols`"
             )
-        for member in scales[parent].stacked_in("strict"):
+        for member in {name for protocol in stacked for name in scales[parent].stacked_in(protocol)}:
             if member in scales[parent].baselines and scales[parent].parents_read(member):
                 raise ValueError(
                     f"{key}.inputs: {member!r} in the stack of {parent!r} reads predictions of a finer scale "

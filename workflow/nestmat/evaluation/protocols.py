@@ -113,6 +113,23 @@ def _fold_frame(
     )
 
 
+def _neighbours(protocols: Sequence[Protocol], sizes: Mapping[str, int]) -> dict[str, int]:
+    """Folds on either side that a fold is paired with, by protocol of large tables; all in others.
+
+    All scales with a protocol of the name count, whether they share its folds or not: members of a coarser
+    scale read the pairs of a finer one.
+
+    Args:
+        protocols: Protocols of the study.
+        sizes: Number of rows of each scale.
+    """
+    smallest: dict[str, int] = {}
+    for protocol in protocols:
+        fewest = min(sizes[scale] for scale in protocol.scales)
+        smallest[protocol.name] = min(fewest, smallest.get(protocol.name, fewest))
+    return {name: 1 for name, fewest in smallest.items() if fewest >= ROWS_OF_ALL_PAIRS}
+
+
 def assign_folds(
     features: Mapping[str, str | Path],
     outputs: Mapping[str, str | Path],
@@ -149,8 +166,8 @@ def assign_folds(
     parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in features}
     counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
     inner_counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
-    neighbours: dict[str, dict[str, int]] = {scale: {} for scale in features}
-    for protocol in list_protocols(strict, own, list(features)):
+    protocols = list_protocols(strict, own, list(features))
+    for protocol in protocols:
         for repeat, seed in enumerate(protocol.split.all_seeds):
             divisions = divide(protocol, [rows[scale] for scale in protocol.scales], seed)
             inner_folds, inner_count = _deal_inner_folds(protocol, divisions, seed)
@@ -161,9 +178,8 @@ def assign_folds(
                 counts[scale][protocol.name] = folds
                 of_repeats = inner_counts[scale].get(protocol.name, inner_count)
                 inner_counts[scale][protocol.name] = min(inner_count, of_repeats)
-        if min(len(rows[scale].frame) for scale in protocol.scales) >= ROWS_OF_ALL_PAIRS:
-            for scale in protocol.scales:
-                neighbours[scale][protocol.name] = 1
+    sizes = {scale: len(scale_rows.frame) for scale, scale_rows in rows.items()}
+    neighbours = _neighbours(protocols, sizes)
     assigned = {scale: pd.concat(frames, ignore_index=True) for scale, frames in parts.items()}
     for scale, table in assigned.items():
         facts = {
@@ -171,7 +187,7 @@ def assign_folds(
             "splits": {name: split.model_dump() for name, split in own[scale].items()},
             "folds": counts[scale],
             "inner_folds": inner_counts[scale],
-            "neighbours": neighbours[scale],
+            "neighbours": {name: neighbours[name] for name in counts[scale] if name in neighbours},
         }
         tables.write(outputs[scale], table, tables.FOLDS, facts)
     return assigned
