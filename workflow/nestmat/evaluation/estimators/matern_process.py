@@ -27,10 +27,10 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def matern(squared: np.ndarray, nu: float) -> tuple[np.ndarray, np.ndarray]:
-    """Correlation of a Matern kernel and its slope.
+    """Correlation of a Matern kernel and its slope, in the memory of ``squared``.
 
     Args:
-        squared: Squared scaled distances r^2.
+        squared: Squared scaled distances r^2; overwritten.
         nu: 0.5, 1.5, 2.5 or infinity (squared exponential).
 
     Returns:
@@ -39,30 +39,29 @@ def matern(squared: np.ndarray, nu: float) -> tuple[np.ndarray, np.ndarray]:
         (2006), equations 4.14 to 4.17.
     """
     if nu == np.inf:
-        k = np.exp(-0.5 * squared)
+        squared *= -0.5
+        k = np.exp(squared, out=squared)
         return k, k
-    r = np.sqrt(2.0 * nu * squared)
+    squared *= 2.0 * nu
+    r = np.sqrt(squared, out=squared)
     decay = np.exp(-r)
     if nu == 0.5:
         return decay, np.divide(decay, r, out=np.zeros_like(r), where=r > 0)
     if nu == 1.5:
-        return (1.0 + r) * decay, 3.0 * decay
+        r += 1.0
+        r *= decay
+        decay *= 3.0
+        return r, decay
     if nu == 2.5:
-        return (1.0 + r + r**2 / 3.0) * decay, 5.0 / 3.0 * (1.0 + r) * decay
+        k = r * r
+        k /= 3.0
+        r += 1.0
+        k += r
+        k *= decay
+        r *= decay
+        r *= 5.0 / 3.0
+        return k, r
     raise ValueError(f"The smoothness nu of a Matern kernel is 0.5, 1.5, 2.5 or infinity, not {nu}.")
-
-
-def correlation(squared: np.ndarray, nu: float) -> np.ndarray:
-    """As the correlation of `matern`, without its slope, in the memory of ``squared``."""
-    if nu in (0.5, np.inf):
-        return matern(squared, nu)[0]
-    squared *= 2.0 * nu
-    r = np.sqrt(squared, out=squared)
-    decay = np.exp(-r)
-    polynomial = 1.0 + r
-    if nu == 2.5:
-        polynomial += np.divide(np.multiply(r, r, out=r), 3.0, out=r)
-    return np.multiply(polynomial, decay, out=decay)
 
 
 class MaternProcess(RegressorMixin, BaseEstimator):
@@ -105,23 +104,28 @@ class MaternProcess(RegressorMixin, BaseEstimator):
         k, slope = matern(squared_distances(scaled, scaled), self.nu)
         covariance = variance * k
         covariance.flat[:: n + 1] = variance + noise * relative + stated + 1e-10
-        cholesky, failed = dpotrf(covariance, lower=1)
+        # LAPACK orders columns first: the transpose is the same matrix and needs no copy.
+        cholesky, failed = dpotrf(covariance.T, lower=1, clean=1, overwrite_a=1)
         if failed:
             return np.inf, np.zeros_like(theta)
-        inverse, _ = dpotri(cholesky, lower=1)
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        alpha = inverse @ y
-        value = 0.5 * y @ alpha + np.log(np.diag(cholesky)).sum() + 0.5 * n * np.log(2.0 * np.pi)
+        log_determinant = 2.0 * np.log(np.diag(cholesky)).sum()
+        # The lower triangle of K^-1, zeros above: products with K^-1 take it, its transpose and its diagonal.
+        inverse, _ = dpotri(cholesky, lower=1, overwrite_c=1)
+        diagonal = np.diag(inverse).copy()
+        alpha = inverse @ y + y @ inverse - diagonal * y
+        value = 0.5 * (y @ alpha + log_determinant + n * np.log(2.0 * np.pi))
         # dL/dtheta = -1/2 tr(W dK/dtheta) with W = alpha alpha^T - K^-1.
-        weight = np.outer(alpha, alpha) - inverse
         gradient = np.empty_like(theta)
-        gradient[0] = -0.5 * variance * np.vdot(weight, k)
-        gradient[-1] = -0.5 * noise * (relative * np.diag(weight)).sum()
-        # sum_ij M_ij (x_i - x_j)^2 = 2 (rows(M) . x^2 - x^T M x), for all inputs at once.
-        moment = weight * slope
-        gradient[1:-1] = -variance * (
-            moment.sum(1) @ scaled**2 - np.einsum("nd,nd->d", scaled, moment @ scaled)
-        )
+        trace = 2.0 * np.vdot(inverse.T, k) - diagonal.sum()
+        gradient[0] = -0.5 * variance * (alpha @ (k @ alpha) - trace)
+        gradient[-1] = -0.5 * noise * (relative * (alpha**2 - diagonal)).sum()
+        # sum_ij M_ij (x_i - x_j)^2 = 2 (rows(M) . x^2 - x^T M x), for all inputs at once, with M = W * slope.
+        half = inverse.T * slope
+        diagonal *= np.diag(slope)
+        rows = alpha * (slope @ alpha) - half.sum(0) - half.sum(1) + diagonal
+        moment = alpha[:, None] * (slope @ (alpha[:, None] * scaled))
+        moment -= half @ scaled + half.T @ scaled - diagonal[:, None] * scaled
+        gradient[1:-1] = -variance * (rows @ scaled**2 - np.einsum("nd,nd->d", scaled, moment))
         if np.isfinite(self.prior_spread):
             deviations = (theta[1:-1] - 0.5 * np.log(inputs)) / self.prior_spread
             value += 0.5 * deviations @ deviations
@@ -198,7 +202,7 @@ class MaternProcess(RegressorMixin, BaseEstimator):
     def _predict(self, x: np.ndarray, return_std: bool) -> Any:
         """As `predict`, for scaled rows (n, inputs) that are few enough."""
         variance, noise = np.exp(self.theta_[0]), np.exp(self.theta_[-1])
-        cross = correlation(squared_distances(x, self.x_), self.nu)
+        cross = matern(squared_distances(x, self.x_), self.nu)[0]
         cross *= variance
         mean = cross @ self.alpha_ * self.scale_ + self.offset_
         if not return_std:
