@@ -19,6 +19,8 @@ from nestmat.interpretation.alignment import standardised
 Method = Literal["pearson", "spearman", "distance"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
+DISTANCE_ROWS = 1000
+"""Rows that a distance correlation draws where there are more: it costs n^2."""
 TEST_ROWS = 400
 """Rows that a test of distance correlation draws where there are more: it costs n^2 a permutation."""
 CHUNK = 2**17
@@ -105,17 +107,26 @@ def correlation(x: np.ndarray, y: np.ndarray, method: Method) -> np.ndarray:
     return np.sqrt(np.clip(distance_covariances(x, y) / scale, 0.0, 1.0))
 
 
-def mean_correlation(latents: np.ndarray, partners: np.ndarray, method: Method) -> np.ndarray:
+def rows_of(method: Method, n: int) -> int:
+    """Number of rows, of ``n``, that `mean_correlation` takes."""
+    return min(n, DISTANCE_ROWS) if method == "distance" else n
+
+
+def mean_correlation(latents: np.ndarray, partners: np.ndarray, method: Method, seed: int = 0) -> np.ndarray:
     """Correlation, averaged over members whose latents are aligned.
 
     Args:
         latents: (members, n, k).
         partners: The same for all members, (1, n, m), or of each, (members, n, m).
-        method: As in `correlation`.
+        method: As in `correlation`. Distance correlation draws `DISTANCE_ROWS` rows where there are more.
+        seed: Seed of the draw.
 
     Returns:
         (k, m): the mean, for distance correlation the root mean square, over the members.
     """
+    if method == "distance":
+        rng = np.random.default_rng(seed)
+        latents, partners = _drawn_rows(latents, partners, rows_of(method, latents.shape[1]), rng)
     pairs = zip(latents, np.broadcast_to(partners, (len(latents), *partners.shape[1:])), strict=True)
     values = np.stack([correlation(z, x, method) for z, x in pairs])
     return np.sqrt((values**2).mean(axis=0)) if method == "distance" else values.mean(axis=0)
@@ -153,10 +164,9 @@ def permutation_p_values(
         (k, m); NaN where a column is constant.
     """
     rng = np.random.default_rng(seed)
+    if method == "distance":
+        latents, partners = _drawn_rows(latents, partners, TEST_ROWS, rng)
     n = latents.shape[1]
-    if method == "distance" and n > TEST_ROWS:
-        rows = np.sort(rng.choice(n, TEST_ROWS, replace=False))
-        latents, partners, n = latents[:, rows], partners[:, rows], TEST_ROWS
     z, x = _units(latents, method), _units(partners, method)
     if len(partners) == 1:
         # The statistic is linear in the members' units: their mean is one member.
@@ -172,6 +182,17 @@ def permutation_p_values(
         permuted = np.take(z, _permute_items(rng.permutation(n), method), axis=1)
         exceeding += np.abs(permuted.reshape(-1, k).T @ x) >= threshold
     return np.where(np.isnan(observed), np.nan, (exceeding + 1) / (permutations + 1))
+
+
+def _drawn_rows(
+    latents: np.ndarray, partners: np.ndarray, most: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same rows of both, drawn at random where there are more than ``most``."""
+    n = latents.shape[1]
+    if n <= most:
+        return latents, partners
+    rows = np.sort(rng.choice(n, most, replace=False))
+    return latents[:, rows], partners[:, rows]
 
 
 def _units(values: np.ndarray, method: Method) -> np.ndarray:

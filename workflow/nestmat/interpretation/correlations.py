@@ -14,6 +14,7 @@ from nestmat.interpretation.association import (
     false_discovery_rates,
     mean_correlation,
     permutation_p_values,
+    rows_of,
 )
 from nestmat.interpretation.members import Explained
 from nestmat.tables import Column
@@ -63,7 +64,7 @@ def correlation_table(explained: Explained, permutations: int, seed: int) -> pd.
     Args:
         explained: Members and rows.
         permutations: Permutations for each p-value.
-        seed: Their seed.
+        seed: Seed of the permutations and of the rows that distance correlations draw.
     """
     latents = explained.left_out(explained.alignment.apply(explained.latents))
     names = explained.latent_names
@@ -73,7 +74,7 @@ def correlation_table(explained: Explained, permutations: int, seed: int) -> pd.
         listed = np.triu(np.ones((len(names), len(labels)), dtype=bool), 1) | (np.array(kinds) != "latent")
         i, j = np.nonzero(listed)
         for method in METHODS:
-            value = mean_correlation(latents, partners, method)
+            value = mean_correlation(latents, partners, method, seed)
             p = permutation_p_values(latents, partners, method, permutations, seed)
             columns = {
                 "latent": np.array(names)[i],
@@ -81,7 +82,7 @@ def correlation_table(explained: Explained, permutations: int, seed: int) -> pd.
                 "kind": np.array(kinds)[j],
                 "method": method,
                 "value": value[i, j],
-                "adjusted": adjusted(value, latents.shape[1])[i, j],
+                "adjusted": adjusted(value, rows_of(method, latents.shape[1]))[i, j],
                 "p": p[i, j],
                 "stability": explained.alignment.stability[i],
             }

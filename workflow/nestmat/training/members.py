@@ -18,6 +18,10 @@ MEMBER_COLUMNS = ("member", *MEMBER_KEYS)
 ENSEMBLE_KEYS = MEMBER_KEYS[:-1]
 """What the members of an ensemble, its seeds, have in common."""
 
+INNER_SEEDS = 2
+"""Most members that leave out the same pair or inner fold: a stack learns from them, and nothing is predicted
+by them."""
+
 
 @dataclass(frozen=True)
 class Members:
@@ -61,7 +65,7 @@ class Members:
 
         Args:
             splits: How the repeats of the protocol divide the rows.
-            seeds: Members a fold.
+            seeds: Members a fold; at most `INNER_SEEDS` of them leave out a pair or inner fold.
             stacked: Whether a stack learns on rows held out inside the training rows.
 
         Raises:
@@ -82,7 +86,7 @@ class Members:
                         key="recommended",
                         remedy="give more materials, or keep a member of the stack out of the protocol.",
                     )
-                for seed in range(seeds):
+                for seed in range(seeds if inner < 0 else min(seeds, INNER_SEEDS)):
                     keys.append((split.repeat, fold, inner, seed))
                     train.append(trained)
                     validation.append(np.any([*split.held_out(fold, inner).values()], axis=0))
