@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +14,13 @@ from nestmat.config.study import Study
 from nestmat.data.cells import template_parts, text_rows
 from nestmat.data.reading import read
 from nestmat.data.registry import resolve
-from nestmat.data.targets import class_targets
 from nestmat.errors import InputError
-from nestmat.evaluation.baseline_inputs import BaselineInputs
-from nestmat.evaluation.baselines import predict_baseline
 from nestmat.evaluation.classification import DECISION_THRESHOLD
-from nestmat.evaluation.fitted_baselines import read_fits
-from nestmat.evaluation.parent_predictions import ParentPredictions
-from nestmat.evaluation.stack import Combination, deployed
+from nestmat.evaluation.recommended import MeansAndStds, RecommendedPredictor
 from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
-from nestmat.models.keys import predicted_quantities, several_classes
-from nestmat.scales.chain import predict_chain
+from nestmat.models.keys import predicted_quantities
 from nestmat.scales.predictions import NORMAL_95
-
-MeansAndStds = dict[str, tuple[np.ndarray, np.ndarray]]
-"""Mean and standard deviation, (n,) each, by target."""
 
 PREDICTED: tables.Schema = {
     "row": tables.Column(
@@ -110,15 +98,12 @@ def predict(
             value=first["value"],
         )
     features = _select_rows(featurized, rows["row_id"])
-    parts: list[pd.DataFrame] = []
-    for name in chain:
-        parts += _predict_scale(study, results, name, features, rows, _means_by_scale(study, parts))
-    if not parts:
+    predicted = _predicted_rows(study, RecommendedPredictor(study, results, scale), features, rows)
+    if predicted.empty:
         raise InputError(
             f"Scale {scale!r} and its finer scales have no target to predict.", key=f"scales.{scale}"
         )
     facts = {"study": study.study, "input": str(source), "rows_read": len(rows) + len(rejected)}
-    predicted = pd.concat(parts, ignore_index=True)
     tables.write(output, predicted.sort_values(["row", "scale"], kind="stable"), PREDICTED, facts)
     tables.write(output.with_suffix(".rejects.parquet"), rejected, tables.REJECTS, facts)
     return len(rows), len(rejected)
@@ -178,48 +163,22 @@ def _select_rows(featurized: Mapping[str, Featurized], row_id: pd.Series) -> dic
     }
 
 
-def _means_by_scale(study: Study, parts: Sequence[pd.DataFrame]) -> dict[str, ParentPredictions]:
-    """Predicted means of finer scales, as baselines of coarser ones read them."""
-    means: dict[str, dict[str, np.ndarray]] = {}
-    for part in parts:
-        scale, target = part["scale"].iloc[0], part["target"].iloc[0]
-        # Of several classes the probabilities are read, not the class that is named.
-        if target not in several_classes(class_targets(study, scale)):
-            means.setdefault(scale, {})[target] = part["mean"].to_numpy()
-    return {scale: ParentPredictions.of_new_rows(by_target) for scale, by_target in means.items()}
-
-
-def _predict_scale(
+def _predicted_rows(
     study: Study,
-    results: Path,
-    name: str,
+    predictor: RecommendedPredictor,
     features: Mapping[str, pd.DataFrame],
     rows: pd.DataFrame,
-    parents: Mapping[str, ParentPredictions],
-) -> list[pd.DataFrame]:
-    """Predictions of each target of a scale that its predictor has, which may read those of finer scales."""
-    scale = study.scales[name]
-    members, protocol = scale.predictor, scale.predictor_protocol
-    by_member = _predict_with_baselines(study, results, name, features[name], parents)
-    for member in members:
-        if member in scale.models:
-            by_member[member] = _predict_with_model(study, results, name, member, protocol, features)
-    combinations = _read_stack(results, name, protocol) if scale.recommended else {}
-    schema = tables.schema(results / "features" / f"{name}.parquet")
-    parts = []
-    for target in scale.targets:
-        quantities = predicted_quantities(target, schema[target].classes)
-        # Without a stack, the first model need not have a head for every target.
-        if not all(quantities[0] in predicted for predicted in by_member.values()):
-            continue
-        combined = {}
-        for quantity in quantities:
-            means, stds = (np.column_stack([by_member[m][quantity][i] for m in members]) for i in (0, 1))
-            first = (means[:, 0], stds[:, 0])
-            combined[quantity] = combinations[quantity].apply(means, stds) if combinations else first
-        keys = rows[["row", "formula", "material"]].assign(scale=name, unit=schema[target].unit)
-        parts += _rows_of_target(keys, target, schema[target].classes, combined)
-    return parts
+) -> pd.DataFrame:
+    """Rows of `PREDICTED` of every target that is predicted; none where the scales have no target."""
+    parts = [pd.DataFrame(columns=list(PREDICTED))]
+    for name, predictions in predictor.predict(features).items():
+        schema = tables.schema(predictor.results / "features" / f"{name}.parquet")
+        for target in study.scales[name].targets:
+            quantities = predicted_quantities(target, schema[target].classes)
+            if combined := {key: predictions[key] for key in quantities if key in predictions}:
+                keys = rows[["row", "formula", "material"]].assign(scale=name, unit=schema[target].unit)
+                parts += _rows_of_target(keys, target, schema[target].classes, combined)
+    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def _rows_of_target(
@@ -250,55 +209,3 @@ def _rows_of_target(
             part["class"] = np.array(classes)[decided]
         parts.append(part)
     return parts
-
-
-def _read_stack(results: Path, scale: str, protocol: str) -> dict[str, Combination]:
-    """Combination of the recommended stack by target."""
-    file = results / "predictions" / scale / protocol / "recommended.json"
-    try:
-        return deployed(json.loads(file.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(
-            f"The recommended stack cannot be read: {error.strerror}.",
-            file=file,
-            remedy="run the study to its report first.",
-        ) from error
-
-
-def _predict_with_model(
-    study: Study,
-    results: Path,
-    scale: str,
-    model: str,
-    protocol: str,
-    features: Mapping[str, pd.DataFrame],
-) -> MeansAndStds:
-    """Predictions of the members that trained on every row."""
-    model_keys = study.chain(scale, model, protocol)
-    weights = {name: results / "models" / f"{key}.safetensors" for name, key in model_keys.items()}
-    return predict_chain(weights, features)[scale].targets
-
-
-def _predict_with_baselines(
-    study: Study,
-    results: Path,
-    name: str,
-    features: pd.DataFrame,
-    parents: Mapping[str, ParentPredictions],
-) -> dict[str, MeansAndStds]:
-    """Predictions of the baselines of a scale's predictor, as they were fitted on every row."""
-    scale = study.scales[name]
-    baselines = {kept: scale.baselines[kept] for kept in scale.kept_baselines(scale.predictor_protocol)}
-    if not baselines:
-        return {}
-    table = results / "features" / f"{name}.parquet"
-    fits = read_fits(results / "models" / name / scale.predictor_protocol / "baselines.zip", baselines)
-    # Rows come in the order of their row_id, as they were read.
-    inputs = replace(BaselineInputs.of(features, table), parents=parents)
-    classes = {target: column.classes for target, column in tables.schema(table).items() if column.classes}
-    return {
-        member: predict_baseline(
-            baseline, fits[member], inputs, classes, threads=len(os.sched_getaffinity(0))
-        )
-        for member, baseline in baselines.items()
-    }
