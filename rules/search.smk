@@ -2,10 +2,10 @@
 # In: trained members of a chain. Out: candidates of each method and seed; all of them judged by models that never saw
 # what the searched members saw, and by the physics; rates with intervals.
 # generative/<protocol>/<model>, generative models, where methods sample from them.
-# The candidates to go on with, by members that were trained on every row.
+# The candidates to go on with, by the recommended predictors or by members that were trained on every row.
 # Ways from one material to another, where a problem names two.
 # For the target `screen`: every material of a space.
-# Steps: train_generative; search_candidates, a job a method; judge_candidates; select_candidates; interpolate_materials.
+# Steps: train_generative; search_candidates, a job a method; judge_candidates; distil_predictor; select_candidates; interpolate_materials.
 # screen_chunk; merge_screen.
 
 
@@ -13,6 +13,8 @@ searches = tables.searches(STUDY)
 searched = lookup("use == 'searched' and subject == '{problem}'", within=chains)
 deployed = lookup("use == 'deployed' and subject == '{problem}'", within=chains)
 teaching = "use == 'teaching' and subject == '{generative}' and protocol == '{protocol}'"
+recommended = lookup("problem == '{problem}' and not distilled", within=predictors, cols="path")
+distilled = lookup("problem == '{problem}' and distilled", within=predictors, cols="path")
 judging_data = collect(
     "<results>/data/{part.dataset}.parquet",
     part=lookup("use == 'problem' and subject == '{problem}' and predicts", within=lineages),
@@ -138,12 +140,45 @@ rule judge_candidates:
         "../scripts/judge_candidates.py"
 
 
+rule distil_predictor:
+    """A network that stands for the recommended predictors in the space of a design problem."""
+    input:
+        weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
+        features=collect("<results>/features/{step.scale}.parquet", step=deployed),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        predictor=recommended,
+        code=code("distil_predictor"),
+        ions=resource("ions.yaml"),
+    output:
+        student="<results>/search/{problem}/predictor.safetensors",
+        fidelity="<results>/search/{problem}/predictor.parquet",
+    log:
+        "<logs>/distil_predictor/{problem}.log",
+    benchmark:
+        "<benchmarks>/distil_predictor/{problem}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        study=excerpts.problem_excerpt(STUDY, "distil_predictor"),
+        results=RESULTS,
+        fold=-1,
+    message:
+        "Distil the recommended predictors for {wildcards.problem}"
+    script:
+        "../scripts/distil_predictor.py"
+
+
 rule select_candidates:
     """The shortlist of a design problem."""
     input:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        predictor=recommended,
+        student=distilled,
         generative=collect(
             "<results>/generative/strict/{search.generative}.safetensors",
             search=lookup("problem == '{problem}' and deployed and generative != ''", within=searches),
@@ -174,6 +209,7 @@ rule select_candidates:
         runtime=60,
     params:
         study=excerpts.problem_excerpt(STUDY, "select_candidates"),
+        results=RESULTS,
         fold=-1,
     message:
         "Select the candidates of {wildcards.problem}"
@@ -217,6 +253,7 @@ rule screen_chunk:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        student=distilled,
         code=code("screen_chunk"),
         ions=resource("ions.yaml"),
     output:

@@ -16,6 +16,7 @@ rule select_structures:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        predictor=recommended,
         shortlist=branch(
             ask(STUDY.search, "space.cells", "problem"),
             then=["<results>/search/{problem}/shortlist.parquet"],
@@ -36,6 +37,7 @@ rule select_structures:
         runtime=30,
     params:
         study=excerpts.problem_excerpt(STUDY, "select_structures"),
+        results=RESULTS,
         fold=-1,
     message:
         "Select structures of {wildcards.problem} for DFT"
@@ -75,6 +77,7 @@ rule verify_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        predictor=recommended,
         calculated=branch(
             lookup(dpath="{problem}/verify/file", within=PROBLEMS),
             then=lookup(dpath="{problem}/verify/file", within=PROBLEMS),
@@ -99,6 +102,7 @@ rule verify_candidates:
         runtime=30,
     params:
         study=excerpts.problem_excerpt(STUDY, "verify_candidates"),
+        results=RESULTS,
         fold=-1,
     message:
         "Verify the candidates of {wildcards.problem}"

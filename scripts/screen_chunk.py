@@ -17,7 +17,7 @@ def main(snakemake: Any) -> None:
         design = open_design(snakemake)
         screen = design.config.screen
         screen_chunk(
-            design.problem,
+            design.searched,
             snakemake.output.table,
             Screening(keep=screen.keep, sample=screen.sample),
             int(snakemake.wildcards.chunk),

@@ -108,6 +108,25 @@ def serves_stack(scales: Mapping[str, Scale], scale: str, model: str, protocol: 
     return False
 
 
+def recommends(scales: Mapping[str, Scale], scale: str) -> bool:
+    """Whether a scale and its ancestors recommend a predictor wherever they have targets."""
+    return all(scales[name].recommended for name in lineage(scales, scale) if scales[name].targets)
+
+
+def predictor_files(scales: Mapping[str, Scale], scale: str) -> list[str]:
+    """Files below the results that the predictors in use of a scale and its ancestors are read from."""
+    names = lineage(scales, scale)
+    files = [f"features/{name}.parquet" for name in names]
+    for name in (name for name in names if scales[name].targets):
+        config, protocol = scales[name], scales[name].predictor_protocol
+        files += [f"predictions/{name}/{protocol}/recommended.json"] * bool(config.recommended)
+        files += [f"models/{name}/{protocol}/baselines.zip"] * bool(config.kept_baselines(protocol))
+        for model in (member for member in config.predictor if member in config.models):
+            keys = chain(scales, name, model, protocol).values()
+            files += [f"models/{key}.{ending}" for key in keys for ending in ("safetensors", "json")]
+    return list(dict.fromkeys(files))
+
+
 def trained_on_labels(scales: Mapping[str, Scale], scale: str, representation: str) -> bool:
     """Whether a model that describes the rows of a pool was trained on the labels that are sought there.
 

@@ -199,6 +199,13 @@ class DesignProblem(Part):
     question: str = Field("", description="The question, in a sentence or two.")
     scale: Name = Field(description="Coarsest scale of the chain that predicts.")
     model: Name = Field(description="Model of that scale.")
+    predictor: Literal["recommended", "model"] = Field(
+        "recommended",
+        description=(
+            "What predicts the shortlist, the screen and the structures for DFT: the recommended predictors "
+            "of the scales, where all scales with targets have one, or the model alone."
+        ),
+    )
     protocol: Name = Field(
         description=(
             "Shared split: the searched members leave its first fold out, and the judges are trained on that "

@@ -158,6 +158,11 @@ class Study(Part):
         """
         return lineage.chain(self.scales, scale, model, protocol)
 
+    def searches_recommended(self, problem: str) -> bool:
+        """Whether the recommended predictors make the shortlist of a design problem."""
+        config = self.search[problem]
+        return config.predictor == "recommended" and lineage.recommends(self.scales, config.scale)
+
     def serves_stack(self, scale: str, model: str, protocol: str) -> bool:
         """Whether a model serves a stack whose weights are learned; see `lineage.serves_stack`."""
         return lineage.serves_stack(self.scales, scale, model, protocol)

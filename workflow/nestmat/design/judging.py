@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,8 @@ from nestmat.design.judges.base import FittedJudge, Judge, JudgedQuantities
 from nestmat.design.judges.registry import JUDGES
 from nestmat.design.metrics import DESIGN_METRICS, TRAINING, UNIFORM, assess
 from nestmat.design.problem import Design
+from nestmat.design.spaces import material_rows
 from nestmat.errors import InputError
-from nestmat.materials.formulas import parse_many
 from nestmat.search.candidate_table import (
     MODEL,
     VERDICTS,
@@ -29,7 +28,6 @@ from nestmat.search.candidate_table import (
     verdict_column,
 )
 from nestmat.search.problem import Problem, Quantities, order
-from nestmat.search.spaces.product import Product
 
 
 def judge_candidates(
@@ -101,7 +99,7 @@ def searched_problem(design: Design, method: str) -> Problem:
     """
     kind = design.config.methods[method].predictor
     if kind == MODEL:
-        return design.problem
+        return design.searched
     judge = build_judges(design)[kind].fit(design)
 
     def predict(x: torch.Tensor) -> Quantities:
@@ -134,26 +132,6 @@ def judge_materials(design: Design, frame: pd.DataFrame) -> dict[str, JudgedQuan
     for kind, judge in fit_judges(design).items():
         judged[kind] = judge.predict(rows, judged)
     return judged
-
-
-def material_rows(frame: pd.DataFrame, space: Product) -> pd.DataFrame:
-    """Candidates as rows of a data set: formula, material, numbers, and levels as categories."""
-    formulas = frame["formula"].tolist() if space.composition_factors else [""] * len(frame)
-    parsed = parse_many(formulas).formulas
-    parts = space.split(frame[list(space.columns)].to_numpy(np.float64))
-    columns: dict[str, Any] = {}
-    for factor, numbers in zip(space.factors, parts, strict=True):
-        columns |= factor.data_columns(numbers)
-    count = np.arange(len(frame))
-    return pd.DataFrame(
-        {
-            "row_id": count,
-            "row": count + 1,
-            "formula": formulas,
-            "material": [formula.key if formula else f"row {k}" for k, formula in enumerate(parsed)],
-            **columns,
-        }
-    )
 
 
 def _judge_columns(design: Design, judge: str, judged: JudgedQuantities, frame: pd.DataFrame) -> pd.DataFrame:

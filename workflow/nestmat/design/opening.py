@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from nestmat.config.loading import study_from
 from nestmat.design.members import Members
-from nestmat.design.problem import Design, build_design
+from nestmat.design.problem import Design, Recommended, build_design
 
 
 def open_design(snakemake: Any) -> Design:
@@ -16,8 +17,10 @@ def open_design(snakemake: Any) -> Design:
 
     Args:
         snakemake: The job. Parameters `study` and `fold`, the fold that the members left out, -1 for none;
-            inputs `weights`, `features` and `folds` of the chain, parents first, and where candidates are
-            judged `data`, the data sets of the scales that predict.
+            inputs `weights`, `features` and `folds` of the chain, parents first; where candidates are
+            judged `data`, the data sets of the scales that predict; where the recommended predictors are
+            used `predictor`, their files below the parameter `results`, or `student`, the network that
+            stands for them, or both.
 
     Raises:
         InputError: The parts of the configuration do not fit each other or the trained models.
@@ -26,7 +29,12 @@ def open_design(snakemake: Any) -> Design:
     config = study.search[name]
     protocol = "strict" if snakemake.params.fold < 0 else config.protocol
     scales = list(study.chain(config.scale, config.model, protocol))
-    design = build_design(study, name, members_of_job(snakemake, protocol, scales))
+    recommended = Recommended(
+        Path(snakemake.params.results) if snakemake.input.get("predictor") else None,
+        next(iter(snakemake.input.get("student", [])), None),
+    )
+    members = members_of_job(snakemake, protocol, scales)
+    design = build_design(study, name, members, recommended)
     data = list(snakemake.input.get("data", []))
     return replace(design, data=dict(zip(design.scales, data, strict=False)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +15,10 @@ from nestmat.config import problems
 from nestmat.config.study import Study
 from nestmat.data.quantities import quantity_columns
 from nestmat.design.members import Members, training_formulas
+from nestmat.design.recommended import SpacePredictor, read_features
 from nestmat.design.spaces import composition_columns, design_space
 from nestmat.errors import InputError
+from nestmat.evaluation.recommended import RecommendedPredictor
 from nestmat.features.differentiable import feature_map
 from nestmat.features.feature_map import FeatureMap
 from nestmat.materials.perovskites import PROBABILITY_MIDDLE, PROBABILITY_WIDTH
@@ -22,10 +26,11 @@ from nestmat.models.keys import ModelKey
 from nestmat.physics.detailed_balance import limit
 from nestmat.scales.chain import Chain
 from nestmat.search import quantities
+from nestmat.search.distilled import DistilledPredictor
 from nestmat.search.problem import Constraint, Problem, Target
 from nestmat.search.spaces.alloys import SITES
 from nestmat.search.spaces.product import Product
-from nestmat.search.surrogate import Surrogate
+from nestmat.search.surrogate import PredictedSurrogate, Surrogate
 
 TABULATED_GAPS_EV = np.linspace(0.3, 4.0, 371)
 """Gaps in eV at which the limit of detailed balance is tabulated, to be linear between them."""
@@ -65,8 +70,9 @@ class Design:
         name: Name of the problem.
         members: The members.
         space: The materials that may be proposed.
-        surrogate: Predictions of the members for these materials.
-        problem: Targets and constraints.
+        surrogate: Predictions for these materials: of the recommended predictors, or of the members.
+        problem: Targets and constraints, with these predictions.
+        searched: The same with the network that stands for the recommended predictors, where there is one.
         data: Data set of each scale that predicts, read, where candidates are judged.
     """
 
@@ -76,6 +82,7 @@ class Design:
     space: Product
     surrogate: Surrogate
     problem: Problem
+    searched: Problem
     data: Mapping[str, str | Path] = field(default_factory=dict)
 
     @property
@@ -119,8 +126,28 @@ def surrogate_of(
     return Surrogate(Chain(members.weights, fold=members.fold), maps, extras)
 
 
-def build_design(study: Study, name: str, members: Members) -> Design:
+@dataclass(frozen=True)
+class Recommended:
+    """The recommended predictors in a design problem.
+
+    Attributes:
+        results: Folder of the results of the study that they are read from; None where the network alone
+            predicts.
+        student: Weights of the network that stands for them in a search; None where they predict themselves.
+    """
+
+    results: Path | None = None
+    student: str | Path | None = None
+
+
+def build_design(study: Study, name: str, members: Members, recommended: Recommended | None = None) -> Design:
     """A design problem of a study with trained members of its chain.
+
+    Args:
+        study: The study.
+        name: Name of the problem.
+        members: Members of the chain of the problem's model.
+        recommended: The recommended predictors, where they predict in place of the members.
 
     Raises:
         InputError: The parts of the configuration do not fit each other or the trained models.
@@ -130,16 +157,25 @@ def build_design(study: Study, name: str, members: Members) -> Design:
     model_keys = study.chain(config.scale, config.model, members.protocol)
     extras = {key: _derived_quantity(quantity, space, members) for key, quantity in config.quantities.items()}
     surrogate = surrogate_of(study, model_keys, members, space, extras)
-    problem = Problem(
+    stated = surrogate
+    if recommended and recommended.student:
+        features = functools.partial(read_features, maps=surrogate.maps)
+        student = DistilledPredictor.load(recommended.student, features)
+        stated = PredictedSurrogate(surrogate, student)
+    searched = Problem(
         space,
-        surrogate,
+        stated,
         [_target(target) for target in config.targets],
         [
             Constraint(bound.quantity, bound.low, bound.high, bound.sigmas, bound.tolerance, bound.of)
             for bound in config.constraints
         ],
     )
-    return Design(study, name, members, space, surrogate, problem)
+    if recommended and recommended.results:
+        predictors = RecommendedPredictor(study, recommended.results, config.scale)
+        stated = PredictedSurrogate(surrogate, SpacePredictor(predictors, space))
+    problem = dataclasses.replace(searched, predict=stated) if stated is not searched.predict else searched
+    return Design(study, name, members, space, stated, problem, searched)
 
 
 def _target(config: problems.Target) -> Target:

@@ -94,7 +94,7 @@ def search_candidates(
         InputError: As `build_method`, `check_proposal` and the method itself.
     """
     config, method = design.config, design.config.methods[method_name]
-    problem = problem or design.problem
+    problem = problem or design.searched
     search = build_method(method, models, lambda: training_materials(design))
     parts, records = [], []
     for seed in range(method.seeds or config.seeds):

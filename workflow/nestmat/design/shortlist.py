@@ -19,6 +19,7 @@ from nestmat.design.search import training_materials
 from nestmat.materials.formulas import parse_many
 from nestmat.search.candidate_table import candidate_schema, mean_column
 from nestmat.search.generators.base import GenerativeModel
+from nestmat.search.problem import order
 
 
 def make_shortlist(
@@ -39,8 +40,14 @@ def make_shortlist(
     assert shortlist is not None
     method = config.methods[shortlist.method]
     search = build_method(method, models, lambda: training_materials(design))
-    proposed = search.propose(design.problem, method.budget or config.budget, seed)
-    best = candidate_table(design.problem, proposed.x, proposed.table)
+    proposed = search.propose(design.searched, method.budget or config.budget, seed)
+    x, table = proposed.x, proposed.table
+    if design.searched is not design.problem:
+        # What the network proposes is predicted by the recommended predictors themselves, and ranked anew.
+        table = design.problem.evaluate(x)
+        ranked = order(table)
+        x, table = x[ranked], table.iloc[ranked].reset_index(drop=True)
+    best = candidate_table(design.problem, x, table)
     best = best.drop_duplicates("formula").head(shortlist.top).reset_index(drop=True)
     best = best.assign(method=shortlist.method, seed=seed, rank=np.arange(1, len(best) + 1))
     write_shortlist(design, best, path, {"method": shortlist.method, "evaluations": proposed.evaluations})

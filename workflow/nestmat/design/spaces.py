@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat.config import spaces
@@ -111,3 +113,23 @@ def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float
             remedy="choose one that keeps its rules.",
         )
     return x
+
+
+def material_rows(frame: pd.DataFrame, space: Product) -> pd.DataFrame:
+    """Candidates as rows of a data set: formula, material, numbers, and levels as categories."""
+    formulas = frame["formula"].tolist() if space.composition_factors else [""] * len(frame)
+    parsed = parse_many(formulas).formulas
+    parts = space.split(frame[list(space.columns)].to_numpy(np.float64))
+    columns: dict[str, Any] = {}
+    for factor, numbers in zip(space.factors, parts, strict=True):
+        columns |= factor.data_columns(numbers)
+    count = np.arange(len(frame))
+    return pd.DataFrame(
+        {
+            "row_id": count,
+            "row": count + 1,
+            "formula": formulas,
+            "material": [formula.key if formula else f"row {k}" for k, formula in enumerate(parsed)],
+            **columns,
+        }
+    )

@@ -50,18 +50,6 @@ class RecommendedPredictor:
         """The scale and its ancestors, finer ones first."""
         return self.study.lineage(self.scale)
 
-    def files(self) -> list[Path]:
-        """Files of the results that `predict` reads, features among them."""
-        paths = [self._features(name) for name in self.scales]
-        for name in self._predicting:
-            scale = self.study.scales[name]
-            protocol = scale.predictor_protocol
-            paths += [self._stack(name)] * bool(scale.recommended)
-            paths += [self._fits(name)] * bool(scale.kept_baselines(protocol))
-            for model in (member for member in scale.predictor if member in scale.models):
-                paths += self._weights(name, model).values()
-        return list(dict.fromkeys(paths))
-
     def predict(self, features: Mapping[str, pd.DataFrame]) -> dict[str, MeansAndStds]:
         """Predictions of each quantity of the scales that have targets.
 

@@ -17,12 +17,15 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "select_structures": ("judges", "shortlist", "verify"),
     "verify_candidates": ("judges", "shortlist", "verify"),
     "screen_chunk": ("screen",),
+    "distil_predictor": (),
     "retrain_on_calculated": ("retrain",),
 }
 """Parts of a design problem that a rule depends on, of those that not every rule does.
 
 Of the methods `search_candidates` depends on its own, and what uses the shortlist on the one that makes it.
 """
+PREDICTING = ("distil_predictor", "select_candidates", "select_structures", "verify_candidates")
+"""Rules that read the recommended predictors."""
 OPTIONAL = ("judges", "shortlist", "verify", "retrain", "screen", "interpolate")
 UNUSED_OF_STUDY: dict[str, Any] = {"title": "", "question": "", "published": [], "dft": None, "plugins": []}
 UNUSED_OF_SCALE: Mapping[str, Any] = {
@@ -58,10 +61,12 @@ def problem_excerpt(study: Study, rule: str) -> Callable[[Any], dict[str, Any]]:
         elif problem.shortlist and "shortlist" in parts:
             methods = [problem.shortlist.method]
         unused = dict.fromkeys(part for part in OPTIONAL if part not in parts)
-        used = {"methods": {name: problem.methods[name] for name in methods}}
+        used: dict[str, Any] = {"methods": {name: problem.methods[name] for name in methods}}
+        predicting = rule in PREDICTING and study.searches_recommended(wildcards.problem)
+        used["predictor"] = "recommended" if predicting else "model"
         problem = problem.model_copy(update={"title": "", "question": "", **unused, **used})
         generative = [method.model for method in problem.methods.values() if method.model]
-        return _excerpt(study, problem.scale, generative, {wildcards.problem: problem})
+        return _excerpt(study, problem.scale, generative, {wildcards.problem: problem}, predicting)
 
     return excerpt
 
@@ -77,14 +82,25 @@ def generative_excerpt(study: Study) -> Callable[[Any], dict[str, Any]]:
 
 
 def _excerpt(
-    study: Study, scale: str, generative: Iterable[str], problems: Mapping[str, DesignProblem]
+    study: Study,
+    scale: str,
+    generative: Iterable[str],
+    problems: Mapping[str, DesignProblem],
+    predicting: bool = False,
 ) -> dict[str, Any]:
-    """A scale with its ancestors, some generative models and problems alone, as plain values."""
+    """A scale with its ancestors, some generative models and problems alone, as plain values.
+
+    Where the excerpt is for ``predicting``, it has the recommended predictors.
+    """
     scales = {}
     for name in study.lineage(scale):
         taught = {model.specification.teacher for model in study.scales[name].models.values()}
-        teachers = {key: entry for key, entry in study.scales[name].baselines.items() if key in taught}
-        scales[name] = study.scales[name].model_copy(update={**UNUSED_OF_SCALE, "baselines": teachers})
+        used = taught.union(study.scales[name].predictor if predicting else ())
+        baselines = {key: entry for key, entry in study.scales[name].baselines.items() if key in used}
+        unused = dict(UNUSED_OF_SCALE)
+        if predicting:
+            del unused["recommended"]
+        scales[name] = study.scales[name].model_copy(update={**unused, "baselines": baselines})
     datasets = sorted({entry.dataset for entry in scales.values()})
     update = {
         **UNUSED_OF_STUDY,

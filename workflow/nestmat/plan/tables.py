@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from nestmat.config.lineage import prediction_readers
+from nestmat.config.lineage import prediction_readers, predictor_files
 from nestmat.config.study import Study
 from nestmat.data.registry import READS, resolve
 from nestmat.plan.code import resource
@@ -145,6 +145,16 @@ def chains(study: Study) -> Rows:
     for use, subject, scale_name, model, protocol in uses:
         for part, key in study.chain(scale_name, model, protocol).items():
             yield use, subject, protocol, part, str(key)
+
+
+@_table("problem path", flags="distilled")
+def predictors(study: Study) -> Rows:
+    """Files of the recommended predictors of design problems, and the network `distilled` from them."""
+    for name, problem in study.search.items():
+        if study.searches_recommended(name):
+            for path in predictor_files(study.scales, problem.scale):
+                yield name, f"<results>/{path}", False
+            yield name, f"<results>/search/{name}/predictor.safetensors", True
 
 
 @_table("use subject scale dataset", flags="predicts finest")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -48,17 +48,21 @@ class Surrogate:
     def __call__(self, x: Tensor) -> Quantities:
         """Mean and standard deviation (n,) of each quantity of materials (n, columns)."""
         values = {scale: self.maps[scale](x) for scale in self._places}
-        predicted = self.chain.targets(self._select(values))
-        quantities = {
-            f"{scale}.{target}": pair
-            for scale, targets in predicted.items()
-            for target, pair in targets.items()
-        }
+        quantities = {**self._predict(x, values)}
         for scale, features in values.items():
             for k, name in enumerate(self.maps[scale].columns):
                 if name in CRITERIA and name not in quantities:
                     quantities[name] = (features[:, k], torch.full_like(features[:, k], torch.nan))
         return self.derive(x, quantities)
+
+    def _predict(self, _x: Tensor, values: Mapping[str, Tensor]) -> Quantities:
+        """``<scale>.<target>`` of materials, of which the values are the features of each scale."""
+        predicted = self.chain.targets(self._select(values))
+        return {
+            f"{scale}.{target}": pair
+            for scale, targets in predicted.items()
+            for target, pair in targets.items()
+        }
 
     def derive(self, x: Tensor, quantities: Quantities) -> Quantities:
         """Quantities of materials (n, columns), with those that are derived from them."""
@@ -73,6 +77,22 @@ class Surrogate:
     def encode(self, scale: str, x: Tensor) -> Tensor:
         """Latents (members, n, latents) of one scale of materials (n, columns), differentiable."""
         return self.chain.encode(scale, self._select({name: self.maps[name](x) for name in self._places}))
+
+
+class PredictedSurrogate(Surrogate):
+    """The surrogate of a chain, with quantities that another predictor states in place of the chain's.
+
+    Args:
+        surrogate: Surrogate of the chain, whose latents, criteria and derived quantities are used.
+        predictor: Mean and standard deviation (n,) of ``<scale>.<target>`` of materials (n, columns).
+    """
+
+    def __init__(self, surrogate: Surrogate, predictor: Callable[[Tensor], Quantities]):
+        super().__init__(surrogate.chain, surrogate.maps, surrogate.extras)
+        self.predictor = predictor
+
+    def _predict(self, x: Tensor, values: Mapping[str, Tensor]) -> Quantities:
+        return self.predictor(x)
 
 
 def chain_and_space(problem: Problem) -> tuple[Surrogate, Product]:

@@ -1,0 +1,137 @@
+"""The recommended predictors of a study's scales for the materials of a design space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nestmat import tables
+from nestmat.design.spaces import material_rows
+from nestmat.errors import InputError
+from nestmat.evaluation.recommended import MeansAndStds, RecommendedPredictor
+from nestmat.features.chain import featurize_chain
+from nestmat.features.feature_map import FeatureMap
+from nestmat.search.distilled import DistilledPredictor, distil
+from nestmat.search.problem import Quantities
+from nestmat.search.spaces.product import Product
+from nestmat.search.surrogate import PredictedSurrogate
+
+DRAWS = 10_000
+"""Random materials of the space that a network learns from."""
+
+
+@dataclass(frozen=True)
+class SpacePredictor:
+    """What the recommended predictors say of the materials of a space; without gradients.
+
+    Attributes:
+        predictor: The predictors.
+        space: The space.
+    """
+
+    predictor: RecommendedPredictor
+    space: Product
+
+    def predict(self, x: NDArray[np.float64]) -> MeansAndStds:
+        """Mean and standard deviation (n,) of ``<scale>.<target>`` of materials (n, columns).
+
+        Raises:
+            InputError: A feature of a material is not defined, or a result is missing.
+        """
+        study, names = self.predictor.study, self.predictor.scales
+        numbers = pd.DataFrame(x, columns=list(self.space.columns))
+        rows = material_rows(numbers.assign(formula=self.space.formulas(x)), self.space)
+        featurized = featurize_chain(
+            rows,
+            {name: study.scales[name].features for name in names},
+            {name: self.predictor.results / "features" / f"{name}.parquet" for name in names},
+        )
+        for name, features in featurized.items():
+            if not features.rejects.empty:
+                first = features.rejects.iloc[0]
+                raise InputError(
+                    f"Scale {name!r} has no features of a material of the space: {first['reason']}",
+                    column=first["column"],
+                    value=first["value"],
+                    remedy="take the species or level out of the space, or search with `predictor: model`.",
+                )
+        predictions = self.predictor.predict({name: part.frame for name, part in featurized.items()})
+        return {
+            f"{scale}.{quantity}": pair
+            for scale, quantities in predictions.items()
+            for quantity, pair in quantities.items()
+        }
+
+    def __call__(self, x: Tensor) -> Quantities:
+        """As `predict`, of tensors."""
+        if x.requires_grad:
+            raise InputError("The recommended predictor has no gradient.", key="search.predictor")
+        predicted = self.predict(x.double().cpu().numpy())
+        return {
+            name: (torch.from_numpy(mean).to(x), torch.from_numpy(std).to(x))
+            for name, (mean, std) in predicted.items()
+        }
+
+
+def read_features(x: Tensor, maps: Mapping[str, FeatureMap]) -> Tensor:
+    """What a distilled network reads: the numbers of a material, and the features of a chain's scales."""
+    return torch.cat([x, *(feature_map(x) for feature_map in maps.values())], dim=1)
+
+
+FIDELITY: tables.Schema = {
+    "quantity": tables.Column("string", role="key"),
+    "unit": tables.Column("string"),
+    "r2": tables.Column(
+        "float64", description="of the means, on materials that the network did not learn from"
+    ),
+    "error": tables.Column(
+        "float64", description="mean absolute difference of the means, in the unit of the row"
+    ),
+    "std": tables.Column(
+        "float64", description="mean standard deviation that the predictor states, in that unit"
+    ),
+    "std_error": tables.Column("float64", description="mean relative difference of the standard deviations"),
+}
+"""How well a network stands for the predictors that it was distilled from."""
+
+
+def distil_predictor(
+    surrogate: PredictedSurrogate,
+    space: Product,
+    units: Mapping[str, str],
+    path: str | Path,
+    fidelity: str | Path,
+    seed: int = 0,
+) -> DistilledPredictor:
+    """Train a network that stands for the recommended predictors in a space, and write it.
+
+    Args:
+        surrogate: The surrogate of a design problem with the predictors.
+        space: The space.
+        units: Unit of each quantity.
+        path: Safetensors file to write.
+        fidelity: Table to write, `FIDELITY`.
+        seed: Seed of the random materials and of the training.
+
+    Raises:
+        InputError: As `SpacePredictor.predict`, or a material has no prediction.
+    """
+    x = space.canonical(space.sample(DRAWS, seed))
+    with torch.no_grad():
+        stated = surrogate.predictor(torch.from_numpy(x))
+    predicted = {name: (mean.numpy(), std.numpy()) for name, (mean, std) in stated.items()}
+    student = distil(x, predicted, partial(read_features, maps=surrogate.maps), seed)
+    student.save(path)
+    rows = [(name, units.get(name, ""), *vars(value).values()) for name, value in student.fidelity.items()]
+    tables.write(
+        fidelity, pd.DataFrame(rows, columns=list(FIDELITY)), FIDELITY, {"draws": DRAWS, "seed": seed}
+    )
+    return student
