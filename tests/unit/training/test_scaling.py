@@ -35,6 +35,31 @@ def test_scaler_of_constant_and_of_member_columns():
     np.testing.assert_allclose(scaler.restore(scaler.transform(values)), values)
 
 
+def test_quartiles_are_not_moved_by_outliers():
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.normal(3, 2, 4001), np.zeros(4001), np.zeros(4001), np.full(4001, 0.1)], axis=1)
+    values[:40, 0], values[:7, 2] = 1e9, 4.0
+    rows = np.ones((2, 4001), bool)
+    rows[1, :100] = False
+    scaler = Scaler.of_quartiles(values, rows)
+    np.testing.assert_allclose(scaler.mean[:, 0], 3, atol=0.15)
+    np.testing.assert_allclose(scaler.std[:, 0], 2, atol=0.15)
+    np.testing.assert_array_equal(scaler.std[:, 1:], [[1, 2, 1], [1, 1, 1]])
+    np.testing.assert_array_equal(scaler.mean[:, 1:], np.tile([0, 0, 0.1], (2, 1)))
+
+
+def test_a_robust_scale_of_inputs():
+    data = scale()
+    chosen = members(data)
+    scalers = fit_scalers(model(input_scale="robust", heads={"gap": Head()}), data, chosen)
+    expected = Scaler.of_quartiles(data.x["descriptors"], chosen.train)
+    np.testing.assert_array_equal(scalers["descriptors"].std, expected.std)
+    np.testing.assert_array_equal(scalers["A"].std, Scaler.fit(data.x["A"], chosen.train).std)
+    np.testing.assert_array_equal(scalers["gap"].mean, Scaler.fit(data.labels("gap"), chosen.train).mean)
+    decoded = fit_scalers(model(input_scale="robust"), data, chosen)
+    assert (decoded["A"].std == 1).all()
+
+
 def test_a_saturated_latent_does_not_make_outliers():
     rng = np.random.default_rng(0)
     values = rng.normal(size=(2, 30, 3)) * [1.0, 1e-6, 1e-6]

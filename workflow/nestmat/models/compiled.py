@@ -17,8 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nestmat.models.base import Network
-from nestmat.models.layers import ACTIVATIONS, AffineLayer
-from nestmat.models.specification import Activation
+from nestmat.models.layers import ACTIVATIONS, AffineLayer, LayerActivation
 
 ROWS = 2048
 """Rows that go through all layers together: two layers of 64 units and what they read fit a cache of 2 MB."""
@@ -109,15 +108,16 @@ def _leave(_x: Tensor) -> None:
     pass
 
 
-_OVERWRITING: dict[Activation, Callable[[Tensor], object]] = {
+_OVERWRITING: dict[LayerActivation, Callable[[Tensor], object]] = {
     "identity": _leave,
     "relu": torch.relu_,
     "tanh": torch.tanh_,
     "silu": lambda x: functional.silu(x, inplace=True),
+    "unit": lambda x: x.clamp_(0.0, 1.0),
 }
 
 
-def _overwriting(activation: Activation) -> Callable[[Tensor], object]:
+def _overwriting(activation: LayerActivation) -> Callable[[Tensor], object]:
     """An activation that overwrites its argument."""
     return _OVERWRITING.get(activation) or (lambda x: x.copy_(ACTIVATIONS[activation](x)))
 

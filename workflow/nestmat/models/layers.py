@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from nestmat.models.noise import Noise
+from nestmat.models.pieces import Pieces, bound
 from nestmat.models.specification import Activation
+
+LayerActivation = Activation | Literal["bound", "unit"]
+"""An activation, or the smooth bound and the limits 0 and 1 of an encoding in pieces."""
 
 
 def _atanh(x: Tensor) -> Tensor:
@@ -20,7 +24,7 @@ def _atanh(x: Tensor) -> Tensor:
     return torch.atanh(x.clamp(-1 + 1e-6, 1 - 1e-6))
 
 
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+ACTIVATIONS: dict[LayerActivation, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
     "relu": torch.relu,
     "tanh": torch.tanh,
@@ -28,6 +32,8 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
     "softplus": functional.softplus,
     "atanh": _atanh,
+    "bound": bound,
+    "unit": lambda x: x.clamp(0.0, 1.0),
 }
 # Where the gradient needs the output alone, a hidden layer overwrites its input: a pass over memory less.
 _IN_PLACE: dict[Activation, Callable[[Tensor], Tensor]] = {"relu": torch.relu_, "tanh": torch.tanh_}
@@ -122,7 +128,7 @@ class AffineLayer(NamedTuple):
     """
 
     weight: Tensor
-    activation: Activation
+    activation: LayerActivation
 
 
 class Perceptrons:
@@ -139,6 +145,8 @@ class Perceptrons:
         activation: Of the hidden layers.
         dropout: Share of hidden units dropped while training.
         bias_range: Half width of the first biases of the first layer.
+        pieces: Number of pieces of the range of each input, see `nestmat.models.pieces.Pieces`; none for the
+            inputs as they are.
     """
 
     def __init__(
@@ -151,8 +159,11 @@ class Perceptrons:
         activation: Activation = "identity",
         dropout: float = 0.0,
         bias_range: float = 0.0,
+        pieces: Sequence[int] = (),
     ):
         self.name, self.outputs, self.dropout = name, dict(outputs), dropout
+        self.pieces = Pieces(pieces) if pieces else None
+        inputs = self.pieces.width if self.pieces else inputs
         self.hidden_activation = activation
         self.activation = _IN_PLACE.get(activation, ACTIVATIONS[activation])
         self.depth = len(hidden)
@@ -170,6 +181,8 @@ class Perceptrons:
 
     def __call__(self, x: Tensor, weights: Mapping[str, Tensor], noise: Noise | None) -> dict[str, Tensor]:
         """Outputs by name, (members, width, n) each, of ``x`` (members, inputs, n)."""
+        if self.pieces:
+            x = self.pieces(x)
         if self.composed:
             return self._compose(x, weights)
         first = _linear(weights, f"{self.name}.0", x)
@@ -195,6 +208,10 @@ class Perceptrons:
         place = list(self.outputs).index(key)
         start = sum(self.widths[:place])
         layers = []
+        if self.pieces:
+            matrices = self.pieces.matrices(len(weights[f"{self.name}.0.weight"]))
+            activations: tuple[LayerActivation, ...] = ("bound", "unit", "identity")
+            layers += [AffineLayer(*layer) for layer in zip(matrices, activations, strict=True)]
         for depth in range(self.depth + 1):
             name = f"{self.name}.{depth}.{key}" if depth else f"{self.name}.0"
             matrix = torch.cat([weights[f"{name}.bias"], weights[f"{name}.weight"]], dim=2).double()

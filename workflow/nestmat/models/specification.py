@@ -130,6 +130,13 @@ class Encoder:
     bias_range: float = option(
         0.0, "First biases of the first layer are uniform on plus or minus this; 0 starts them at zero.", ge=0
     )
+    pieces: int = option(
+        0,
+        "Pieces that the range of each scaled input of a continuous block is divided into. The first layer "
+        "reads a number a piece, so that it tells ranges apart as trees do, and all inputs are bounded "
+        "smoothly at 3, so that outliers do not rule. 0 feeds the inputs as they are.",
+        ge=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,6 +275,13 @@ class Specification(ABC):
     heads: dict[str, Head] = field(
         metadata={"description": "Heads by the target or block that each one predicts."}
     )
+    input_scale: Literal["deviation", "robust"] = option(
+        "deviation",
+        "Unit of inputs. deviation: continuous columns about their mean by their standard deviation, others "
+        "as they are. robust: continuous columns about their median by their quartiles, which outliers leave "
+        "in place, others by their standard deviation, but for blocks that a head predicts as fractions. "
+        "Latents and predictions of parents have the deviation.",
+    )
     initialisation: Literal["xavier", "lecun"] = option(
         "xavier",
         "Normal first weights of each layer, of variance 2 / (inputs + outputs), or 1 / inputs.",
@@ -334,6 +348,11 @@ class Specification(ABC):
     def summary(self) -> str:
         """What options of the kind do, in a line for the report; empty where there is nothing to add."""
         return ""
+
+    @property
+    def pieces(self) -> int:
+        """Numbers that the first layer reads of each input."""
+        return max(1, self.encoder.pieces)
 
     def encoder_width(self, widths: Mapping[str, int]) -> int:
         """Number of inputs of the encoder.

@@ -198,7 +198,8 @@ class Trained:
         """As `forward`, with arrays, some members at a time to bound the memory."""
         latents, predictions_by_chunk = [], []
         rows = next(iter(blocks.values())).shape[-2]
-        width = sum(len(names) for names in self.inputs.values()) + 4 * _widest(self.specification)
+        width = sum(len(names) for names in self.inputs.values()) * self.specification.pieces
+        width += 4 * _widest(self.specification)
         chunk_size = max(1, _NUMBERS // max(1, rows * width))
         for start in range(0, len(index), chunk_size):
             place = np.arange(start, min(start + chunk_size, len(index)))

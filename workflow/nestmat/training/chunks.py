@@ -52,7 +52,8 @@ def chunk_members(
     heads = specification.heads.values()
     hidden = sum(specification.encoder.hidden) + sum(sum(h.hidden) for h in heads)
     rows = int(count.max()) if size is None else size
-    numbers = 3 * len(data) * stored + 8 * rows * (hidden + stored) + 8 * hidden * (stored + 30)
+    read = stored * specification.pieces
+    numbers = 3 * len(data) * stored + 8 * rows * (hidden + read) + 8 * hidden * (read + 30)
     largest = max(1, budget // (4 * numbers))
     chunks = []
     for value in np.unique(steps):

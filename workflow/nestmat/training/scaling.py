@@ -14,6 +14,8 @@ from nestmat.training.members import Members
 from nestmat.training.scale_data import ScaleData, is_latent
 
 LEAST_SHARE = 0.01
+QUARTILES_OF_NORMAL = 1.349
+"""Distance of the quartiles of a standard normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,27 @@ class Scaler:
             mean.append(member_values.mean(axis=0))
             std.append(np.where(spread > 1e-9 * np.abs(member_values).max(axis=0), spread, 1.0))
         return cls(np.array(mean), np.array(std))
+
+    @classmethod
+    def of_quartiles(cls, values: np.ndarray, rows: np.ndarray) -> Scaler:
+        """Fit medians, and the distance of the quartiles that stands for a standard deviation of 1.
+
+        A column that has one value in half of the rows or more gets half its range instead, and one that is
+        constant there 1.
+
+        Args:
+            values: (n, width).
+            rows: (members, n).
+        """
+        middle, unit = [], []
+        for chosen in rows:
+            member_values = values[chosen]
+            low, median, high = np.quantile(member_values, [0.25, 0.5, 0.75], axis=0)
+            spreads = np.stack([(high - low) / QUARTILES_OF_NORMAL, np.ptp(member_values, axis=0) / 2])
+            differs = spreads > 1e-9 * np.abs(member_values).max(axis=0)
+            middle.append(median)
+            unit.append(np.where(differs[0], spreads[0], np.where(differs[1], spreads[1], 1.0)))
+        return cls(np.array(middle), np.array(unit))
 
     @classmethod
     def of_counts(cls, values: np.ndarray, rows: np.ndarray) -> Scaler:
@@ -94,20 +117,15 @@ def needed_blocks(specification: Specification, blocks: Iterable[str]) -> list[s
 def fit_scalers(specification: Specification, data: ScaleData, members: Members) -> Scalers:
     """Scalers of every block and target that a model needs.
 
-    Classes, fractions and targets with ``standardise: false`` pass unchanged. Rows of weight 0 take no part,
-    and others count alike.
+    Classes, fractions where the scale of inputs is not robust, and targets with ``standardise: false`` pass
+    unchanged. Rows of weight 0 take no part, and others count alike.
     """
     rows = members.train if specification.training.scale_on == "train" else np.ones_like(members.train)
     if data.weights is not None:
         rows = rows & (data.weights > 0)
     scalers = {}
     for name in needed_blocks(specification, data.columns):
-        if data.kinds[name] == "continuous":
-            values = data.block(name, members.repeat, members.fold, members.inner, members.seed)
-            latents = np.array([is_latent(column) for column in data.columns[name]])
-            scalers[name] = Scaler.fit(values, rows, latents if name in data.parents else None)
-        else:
-            scalers[name] = Scaler.identity(len(members), len(data.columns[name]))
+        scalers[name] = _block_scaler(name, specification, data, members, rows)
     for name in data.y:
         if name in specification.heads:
             head, labels = specification.heads[name], data.labels(name)
@@ -118,6 +136,23 @@ def fit_scalers(specification: Specification, data: ScaleData, members: Members)
             else:
                 scalers[name] = Scaler.identity(len(members), labels.shape[1])
     return scalers
+
+
+def _block_scaler(
+    name: str, specification: Specification, data: ScaleData, members: Members, rows: np.ndarray
+) -> Scaler:
+    """Scaler of a block, fitted on ``rows`` (members, n)."""
+    robust = specification.input_scale == "robust"
+    head = specification.heads.get(name)
+    if data.kinds[name] == "continuous":
+        values = data.block(name, members.repeat, members.fold, members.inner, members.seed)
+        if name in data.parents:
+            latents = np.array([is_latent(column) for column in data.columns[name]])
+            return Scaler.fit(values, rows, latents)
+        return Scaler.of_quartiles(values, rows) if robust else Scaler.fit(values, rows)
+    if robust and not (head and head.fit.normalised):
+        return Scaler.fit(data.x[name], rows)
+    return Scaler.identity(len(members), len(data.columns[name]))
 
 
 def learned(name: str, head: Head, labels: np.ndarray) -> np.ndarray:

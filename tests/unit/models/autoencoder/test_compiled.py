@@ -69,6 +69,13 @@ def test_classes_are_probabilities():
     check_agreement(model(heads={"phase": Head(hidden=(4,), loss="binary_cross_entropy")}), shapes, 50)
 
 
+@pytest.mark.parametrize("hidden", [(), (6, 5)])
+def test_encodings_in_pieces_agree(hidden):
+    encoder = Encoder(latents=2, hidden=hidden, pieces=4)
+    check_agreement(model(encoder=encoder), SHAPES, 50)
+    check_agreement(model(encoder=encoder), SHAPES, ROWS + 1, 3)
+
+
 @pytest.mark.parametrize("rows", [1, ROWS, ROWS + 1, 2 * ROWS + 77])
 def test_any_number_of_rows_agrees(rows):
     check_agreement(model(), SHAPES, rows)

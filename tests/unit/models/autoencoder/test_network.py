@@ -50,6 +50,17 @@ def test_shapes_of_every_interface():
     assert all(value.shape == (MEMBERS,) for value in terms.values())
 
 
+@pytest.mark.parametrize("pieces", [0, 3])
+def test_relevance_groups_all_that_leaves_an_input(pieces):
+    encoder = Encoder(latents=2, hidden=(6,), pieces=pieces)
+    network = Autoencoder(model(encoder=encoder, penalties={"input_relevance": 1.0}), SHAPES, range(MEMBERS))
+    weight = network.weights["encoder.0.weight"]
+    widths = [pieces or 1] * SHAPES.blocks["descriptors"] + [1] * SHAPES.blocks["A"]
+    assert weight.shape[2] == sum(widths)
+    expected = sum(part.flatten(1).norm(dim=1) for part in weight.split(widths, dim=2))
+    torch.testing.assert_close(network.loss(batch(network.specification))["input_relevance"], expected)
+
+
 def test_penalties():
     penalties = {"l1": 0.1, "l2": 0.2, "l1_encoder": 0.3, "latent_decorrelation": 1.0}
     network = Autoencoder(model(penalties=penalties), SHAPES, range(MEMBERS))

@@ -65,6 +65,7 @@ def fault(specification: Specification, shapes: Shapes = SHAPES) -> str:
             "dropout.*Only heads of targets have dropout",
         ),
         ({"encoder": Encoder(latents=2, dropout=0.1)}, "dropout.*Only heads of targets have dropout"),
+        ({"encoder": Encoder(latents=2, pieces=4)}, "pieces.*reads fractions as they are"),
         ({"penalties": {"l1": 1.0}}, "penalties.*choose independence or l2"),
         ({"prior": {"phase": 1.0}}, "prior.phase.*between 0 and 1"),
         ({"prior": {"hardness": 0.5}}, "prior.hardness"),

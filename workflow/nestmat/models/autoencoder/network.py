@@ -35,6 +35,11 @@ class Autoencoder:
         self.layout = Layout(specification.initialisation)
         encoder = specification.encoder
         features = sum(shapes.blocks[name] for name in specification.inputs)
+        pieces = [
+            encoder.pieces if shapes.kinds[name] == "continuous" else 1
+            for name in specification.inputs
+            for _ in range(shapes.blocks[name])
+        ]
         self.encoder = Perceptrons(
             self.layout,
             "encoder",
@@ -44,6 +49,7 @@ class Autoencoder:
             encoder.activation,
             encoder.dropout,
             encoder.bias_range,
+            pieces if encoder.pieces else (),
         )
         self.heads = self._bundle_heads()
         self.targets = [name for name in specification.heads if name in shapes.targets]
@@ -161,7 +167,7 @@ class Autoencoder:
             terms["l1_encoder"] = torch.stack([value.abs().sum(dim=(1, 2)) for value in matrices]).sum(dim=0)
         if "input_relevance" in penalty_weights:
             # Group lasso on what leaves each input (Yuan & Lin 2006): an input that does not help loses all.
-            terms["input_relevance"] = weights["encoder.0.weight"].norm(dim=1).sum(dim=1)
+            terms["input_relevance"] = self._relevance(weights["encoder.0.weight"])
         if any(name in penalty_weights for name in CORRELATIONS):
             targets = [batch.targets[name] for name in self.targets]
             pair = latent_correlations(z, torch.cat(targets, dim=1) if targets else None, batch.weight)
@@ -169,3 +175,13 @@ class Autoencoder:
                 name: term for name, term in zip(CORRELATIONS, pair, strict=True) if name in penalty_weights
             }
         return terms
+
+    def _relevance(self, weight: Tensor) -> Tensor:
+        """Sum over inputs of the norm of all that leaves one, (members,), of the first layer's weights."""
+        norms = weight.norm(dim=1)
+        if self.encoder.pieces:
+            places = self.encoder.pieces.source.to(norms.device)
+            squares = norms.new_zeros(len(norms), self.encoder.pieces.inputs)
+            # A root has no slope at 0, where inputs that vary nowhere may end.
+            norms = squares.index_add(1, places, norms.square()).clamp_min(1e-12).sqrt()
+        return norms.sum(dim=1)

@@ -104,6 +104,13 @@ class SemiSupervisedSpecification(Specification):
                 self.encoder.dropout,
                 "leave it out.",
             )
+        if self.encoder.pieces:
+            _fail(
+                "A semi-supervised model reads fractions as they are.",
+                "encoder.pieces",
+                self.encoder.pieces,
+                "leave it out.",
+            )
         if unfit := sorted(set(self.penalties) - {"independence", "l2"}):
             _fail(
                 f"The penalty {unfit[0]!r} does not fit a semi-supervised model.",
