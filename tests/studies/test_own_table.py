@@ -94,7 +94,8 @@ def test_training_rows_are_predicted_as_by_the_stack_in_the_report(folder, monke
     # The header is line 1.
     before = recommended.assign(row=recommended["row_id"] + 2).set_index("row").sort_index()
     np.testing.assert_allclose(again["mean"], before["mean"], rtol=1e-6)
-    np.testing.assert_allclose(again["std"], before["std"], rtol=1e-6)
+    # A spread of members that agree in most digits has fewer of float32 itself.
+    np.testing.assert_allclose(again["std"], before["std"], rtol=1e-5)
 
 
 def test_without_the_fitted_baselines_nothing_is_fitted_but_asked_for(folder, monkeypatch, capsys):

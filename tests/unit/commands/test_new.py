@@ -73,7 +73,7 @@ def test_zeros_and_ones_without_a_unit_are_classes(study_of, tmp_path):
     assert all(baseline.registered.predicts_classes() for baseline in scale.baselines.values())
     (tmp_path / "s.yaml").unlink()
     scale = study_of(frame, "y:eV", formula="formula").scales["materials"]
-    assert scale.models["nestmat"].specification.heads["y"].loss == "huber"
+    assert scale.models["nestmat"].specification.heads["y"].loss == "mae"
 
 
 def test_a_class_and_a_number_are_predicted_by_the_same_baselines(study_of):
@@ -166,7 +166,7 @@ def test_counts_and_skewed_targets_are_learned_as_what_they_are(study_of, tmp_pa
     frame = with_formulas(OXIDES, defects=rng.poisson(3, 40), rate=np.exp(3 * rng.normal(size=40)))
     heads = study_of(frame, "rate", "defects:count", "y", formula="formula").scales["materials"].models
     heads = heads["nestmat"].specification.heads
-    assert (heads["rate"].loss, heads["rate"].transform) == ("huber", "log")
+    assert (heads["rate"].loss, heads["rate"].transform) == ("mae", "log")
     assert (heads["defects"].loss, heads["defects"].transform) == ("poisson", "none")
     assert heads["y"].transform == "none"
     (tmp_path / "s.yaml").unlink()

@@ -78,13 +78,11 @@ class Block(NamedTuple):
         name: Its name.
         config: Its kind and what stands after it.
         comment: Comment at the end of its line.
-        has_levels: Whether its columns are categories or shares of ions or elements.
     """
 
     name: str
     config: dict[str, Any]
     comment: str = ""
-    has_levels: bool = False
 
 
 def choose_blocks(
@@ -104,7 +102,7 @@ def choose_blocks(
         name = "is_" + re.sub(r"[^A-Za-z0-9_]", "_", category)
         while name in {block.name for block in blocks}:
             name += "_"
-        blocks.append(Block(name, {"one_hot": category}, "one column a level", has_levels=True))
+        blocks.append(Block(name, {"one_hot": category}, "one column a level"))
     return blocks
 
 
@@ -113,10 +111,10 @@ def _composition_blocks(materials: Materials) -> list[Block]:
     if materials.sites is not None:
         comment = "tolerance factor, octahedral factor, tau"
         blocks.append(Block("perovskite", {"perovskite": True}, comment))
-        blocks += [Block(site, {"site": site}, has_levels=True) for site in materials.sites]
+        blocks += [Block(site, {"site": site}) for site in materials.sites]
     elif len(materials.elements) > 1:
         comment = "those that occur; others are rejected"
-        blocks.append(Block("fractions", {"elements": [*materials.elements]}, comment, has_levels=True))
+        blocks.append(Block("fractions", {"elements": [*materials.elements]}, comment))
     if materials.alloys:
         comment = "mixing enthalpy, mismatch of radii, VEC, ..."
         blocks.append(Block("alloy", {"alloy": True}, comment))

@@ -83,7 +83,7 @@ def head_of(column: TargetColumn, unit: str, values: Sequence[float]) -> dict[st
         return {"loss": fitting_losses(len(names))[0]}
     if unit == COUNT:
         return {"loss": "poisson"}
-    return {"loss": "huber", **({"transform": "log"} if is_skewed(values) else {})}
+    return {"loss": "mae", **({"transform": "log"} if is_skewed(values) else {})}
 
 
 def check_counts(column: TargetColumn, values: Sequence[float], data: Path) -> None:
