@@ -48,6 +48,7 @@ rule compare_baselines:
         baselines=ask(STUDY.scales, "baselines_in", "scale", "protocol"),
         stacked=ask(STUDY.scales, "stacked_in", "scale", "protocol"),
         kept=ask(STUDY.scales, "kept_baselines", "scale", "protocol"),
+        kept_fold=ask(STUDY.scales, "kept_fold", "scale", "protocol"),
         parents=lookup(
             "child == '{scale}' and protocol == '{protocol}'", within=prediction_links, cols="parent"
         ),

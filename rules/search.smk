@@ -12,9 +12,10 @@
 searches = tables.searches(STUDY)
 searched = lookup("use == 'searched' and subject == '{problem}'", within=chains)
 deployed = lookup("use == 'deployed' and subject == '{problem}'", within=chains)
+used = lookup("use == '{use}' and subject == '{problem}'", within=chains)
 teaching = "use == 'teaching' and subject == '{generative}' and protocol == '{protocol}'"
-recommended = lookup("problem == '{problem}' and not distilled", within=predictors, cols="path")
-distilled = lookup("problem == '{problem}' and distilled", within=predictors, cols="path")
+recommended = "problem == '{problem}' and not distilled"
+distilled = "problem == '{problem}' and distilled"
 judging_data = collect(
     "<results>/data/{part.dataset}.parquet",
     part=lookup("use == 'problem' and subject == '{problem}' and predicts", within=lineages),
@@ -26,6 +27,7 @@ wildcard_constraints:
     method="|".join(searches["method"].unique()) or "none",
     chunk="[0-9]+",
     generative="|".join(STUDY.generative) or "none",
+    use="searched|deployed",
 
 
 rule train_generative:
@@ -68,6 +70,8 @@ rule search_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
         features=collect("<results>/features/{step.scale}.parquet", step=searched),
         folds=collect("<results>/folds/{step.scale}.parquet", step=searched),
+        predictor=lookup(f"use == 'searched' and {recommended}", within=predictors, cols="path"),
+        student=lookup(f"use == 'searched' and {distilled}", within=predictors, cols="path"),
         data=judging_data,
         generative=collect(
             "<results>/generative/{search.protocol}/{search.generative}.safetensors",
@@ -94,6 +98,7 @@ rule search_candidates:
         gpu=1,
     params:
         study=excerpts.problem_excerpt(STUDY, "search_candidates"),
+        results=RESULTS,
         fold=0,
     message:
         "Search {wildcards.problem} by {wildcards.method}"
@@ -107,6 +112,7 @@ rule judge_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
         features=collect("<results>/features/{step.scale}.parquet", step=searched),
         folds=collect("<results>/folds/{step.scale}.parquet", step=searched),
+        predictor=lookup(f"use == 'searched' and {recommended}", within=predictors, cols="path"),
         data=judging_data,
         candidates=collect(
             "<results>/search/{{problem}}/{method}.parquet",
@@ -133,6 +139,7 @@ rule judge_candidates:
         runtime=60,
     params:
         study=excerpts.problem_excerpt(STUDY, "judge_candidates"),
+        results=RESULTS,
         fold=0,
     message:
         "Judge the candidates of {wildcards.problem}"
@@ -143,19 +150,19 @@ rule judge_candidates:
 rule distil_predictor:
     """A network that stands for the recommended predictors in the space of a design problem."""
     input:
-        weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
-        features=collect("<results>/features/{step.scale}.parquet", step=deployed),
-        folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
-        predictor=recommended,
+        weights=collect("<results>/models/{step.stem}.safetensors", step=used),
+        features=collect("<results>/features/{step.scale}.parquet", step=used),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=used),
+        predictor=lookup(f"use == '{{use}}' and {recommended}", within=predictors, cols="path"),
         code=code("distil_predictor"),
         ions=resource("ions.yaml"),
     output:
-        student="<results>/search/{problem}/predictor.safetensors",
-        fidelity="<results>/search/{problem}/predictor.parquet",
+        student="<results>/search/{problem}/{use}.predictor.safetensors",
+        fidelity="<results>/search/{problem}/{use}.predictor.parquet",
     log:
-        "<logs>/distil_predictor/{problem}.log",
+        "<logs>/distil_predictor/{problem}.{use}.log",
     benchmark:
-        "<benchmarks>/distil_predictor/{problem}.tsv"
+        "<benchmarks>/distil_predictor/{problem}.{use}.tsv"
     conda:
         "../environment.yml"
     resources:
@@ -164,9 +171,9 @@ rule distil_predictor:
     params:
         study=excerpts.problem_excerpt(STUDY, "distil_predictor"),
         results=RESULTS,
-        fold=-1,
+        fold=lookup(dpath="{use}", within={"searched": 0, "deployed": -1}),
     message:
-        "Distil the recommended predictors for {wildcards.problem}"
+        "Distil the recommended predictors of {wildcards.problem}, {wildcards.use}"
     script:
         "../scripts/distil_predictor.py"
 
@@ -177,8 +184,8 @@ rule select_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
-        predictor=recommended,
-        student=distilled,
+        predictor=lookup(f"use == 'deployed' and {recommended}", within=predictors, cols="path"),
+        student=lookup(f"use == 'deployed' and {distilled}", within=predictors, cols="path"),
         generative=collect(
             "<results>/generative/strict/{search.generative}.safetensors",
             search=lookup("problem == '{problem}' and deployed and generative != ''", within=searches),
@@ -223,6 +230,7 @@ rule interpolate_materials:
         weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
         features=collect("<results>/features/{step.scale}.parquet", step=searched),
         folds=collect("<results>/folds/{step.scale}.parquet", step=searched),
+        predictor=lookup(f"use == 'searched' and {recommended}", within=predictors, cols="path"),
         data=judging_data,
         code=code("interpolate_materials"),
         ions=resource("ions.yaml"),
@@ -240,6 +248,7 @@ rule interpolate_materials:
         runtime=30,
     params:
         study=excerpts.problem_excerpt(STUDY, "interpolate_materials"),
+        results=RESULTS,
         fold=0,
     message:
         "Go from one material of {wildcards.problem} to another"
@@ -253,7 +262,7 @@ rule screen_chunk:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
-        student=distilled,
+        student=lookup(f"use == 'deployed' and {distilled}", within=predictors, cols="path"),
         code=code("screen_chunk"),
         ions=resource("ions.yaml"),
     output:

@@ -16,7 +16,7 @@ rule select_structures:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
-        predictor=recommended,
+        predictor=lookup(f"use == 'deployed' and {recommended}", within=predictors, cols="path"),
         shortlist=branch(
             ask(STUDY.search, "space.cells", "problem"),
             then=["<results>/search/{problem}/shortlist.parquet"],
@@ -77,7 +77,7 @@ rule verify_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
-        predictor=recommended,
+        predictor=lookup(f"use == 'deployed' and {recommended}", within=predictors, cols="path"),
         calculated=branch(
             lookup(dpath="{problem}/verify/file", within=PROBLEMS),
             then=lookup(dpath="{problem}/verify/file", within=PROBLEMS),

@@ -30,7 +30,7 @@ def main(snakemake: Any) -> None:
             output=snakemake.output.predictions,
             stacked=params.stacked,
             threads=snakemake.threads,
-            keep=FitsToKeep(snakemake.output.fits, params.kept),
+            keep=FitsToKeep(snakemake.output.fits, params.kept, params.kept_fold),
             of_children=snakemake.output.of_children,
         )
 

@@ -13,8 +13,11 @@ from pymatgen.core import Structure
 from nestmat import tables
 from nestmat.commands.predict import predict
 from nestmat.config.loading import study_from
+from nestmat.design.recommended import SpacePredictor
+from nestmat.design.spaces import design_space
+from nestmat.evaluation.recommended import RecommendedPredictor
 from nestmat.paths import ROOT
-from support.lead_free_study import lead_free_study
+from support.lead_free_study import PROCESS, lead_free_study
 from support.running import finish_study
 
 
@@ -41,6 +44,39 @@ def test_new_rows_are_predicted_through_the_stack_of_the_finer_scale(searched, t
     predict(study, results, tmp_path / "cells.csv", tmp_path / "predicted.parquet")
     predicted = tables.read(tmp_path / "predicted.parquet", target="pce").sort_values("row")
     np.testing.assert_allclose(predicted["mean"], stack["mean"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_shortlist_has_the_predictions_of_the_command(searched, tmp_path):
+    results, study = searched.parents[1], study_from(lead_free_study())
+    shortlist = tables.read(searched / "shortlist.parquet")
+    shortlist[["formula", "strain", *PROCESS]].to_csv(tmp_path / "listed.csv", index=False)
+    predict(study, results, tmp_path / "listed.csv", tmp_path / "predicted.parquet")
+    predicted = tables.read(tmp_path / "predicted.parquet").sort_values("row")
+    for scale, target in (("electronic", "gap"), ("device", "pce")):
+        rows = predicted[predicted["target"] == target]
+        for statistic in ("mean", "std"):
+            listed = shortlist[f"{scale}.{target}.{statistic}"]
+            np.testing.assert_allclose(listed, rows[statistic], rtol=1e-6, atol=1e-9)
+    # One standard deviation counts against a material.
+    pessimistic = shortlist["device.pce.std"] - shortlist["device.pce.mean"]
+    np.testing.assert_allclose(shortlist["distance"], pessimistic)
+    assert pessimistic[shortlist["violation"] == 0].is_monotonic_increasing
+
+
+@pytest.mark.slow
+def test_candidates_are_predicted_by_stacks_that_saw_one_half(searched):
+    results, study = searched.parents[1], study_from(lead_free_study())
+    judged = tables.read(searched / "judged.parquet").head(10)
+    space = design_space(study.search["lead_free"].space)
+    predictor = SpacePredictor(RecommendedPredictor(study, results, "device", "halves"), space)
+    x = judged[list(space.columns)].to_numpy(np.float64)
+    for quantity, (mean, std) in predictor.predict(x).items():
+        np.testing.assert_allclose(judged[f"{quantity}.mean"], mean, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(judged[f"{quantity}.std"], std, rtol=1e-6, atol=1e-9)
+    # The network that was searched has seen no label.
+    fidelity = tables.read(searched / "searched.predictor.parquet").set_index("quantity")
+    assert (fidelity["error"] < fidelity["std"]).all()
 
 
 @pytest.mark.slow

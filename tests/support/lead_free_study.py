@@ -40,7 +40,7 @@ def lead_free_study() -> dict:
                 "training": TRAINING,
             }
         }
-        baselines = {"ridge": {"kind": "ridge", "protocols": ["strict"], "inputs": read}}
+        baselines = {"ridge": {"kind": "ridge", "inputs": read}}
         recommended = {"recommended": {"stack": ["nested", "ridge"]}}
         models = {"models": {"nested": model}, "baselines": baselines, **recommended}
         return {"dataset": dataset, "targets": targets, "splits": halves, **models, **more}

@@ -68,6 +68,7 @@ def square_problem(tmp_path):
         )
         files = {"features": "features", "folds": "folds"}
         paths = {key: {"gap": tmp_path / f"{name}.parquet"} for key, name in files.items()}
+        problem = Problem(space, Square(), [Target("gap.gap", "minimise")])
         return SimpleNamespace(
             study=study,
             config=config,
@@ -75,7 +76,8 @@ def square_problem(tmp_path):
             members=Members("halves", 0, {}, paths["features"], paths["folds"]),
             space=space,
             surrogate=Square(),
-            problem=Problem(space, Square(), [Target("gap.gap", "minimise")]),
+            problem=problem,
+            searched=problem,
             data={"gap": tmp_path / "data.parquet"},
         )
 

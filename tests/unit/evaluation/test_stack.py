@@ -16,13 +16,14 @@ from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
 from nestmat.evaluation.stack import (
     Combination,
+    combinations_of,
     convex_weights,
-    deployed,
     document,
     mixture,
     mixture_weights,
     recommend_predictor,
 )
+from nestmat.scales.predictions import Predictions
 from support.small_scale import QUICK, STACK
 
 
@@ -79,24 +80,26 @@ def test_the_stack_widens_intervals_that_are_too_narrow():
     assert found.residual["b"] == pytest.approx(0.5, abs=0.03)
 
 
-def test_the_deployed_stack_is_read_back(scale, tmp_path):
+@pytest.mark.parametrize("fold", [-1, 0])
+def test_the_stack_of_a_fold_is_read_back(scale, tmp_path, fold):
     features, folds = scale()
-    keep = FitsToKeep(tmp_path / "fits.zip", STACK)
+    keep = FitsToKeep(tmp_path / "fits.zip", STACK, fold)
     compare_baselines(ScaleTables(features, folds), "strict", QUICK, tmp_path / "p.parquet", STACK, keep=keep)
     stack, learned = recommend_predictor(
         [tmp_path / "p.parquet"] * 2, STACK, tmp_path / "r.parquet", tmp_path / "r.json"
     )
     pd.testing.assert_frame_equal(tables.read(tmp_path / "r.parquet"), stack, check_dtype=False)
     assert len(learned) == 2 * (3 + 1)
-    use = deployed(json.loads((tmp_path / "r.json").read_text()))
+    use = combinations_of(json.loads((tmp_path / "r.json").read_text()), fold)
     assert set(use) == {"y", "v"}
     members = {name: Baseline.model_validate(QUICK[name]) for name in STACK}
     fits, inputs = read_fits(keep.path, members), BaselineInputs.read(features)
     parts = [predict_baseline(members[name], fits[name], inputs)["y"] for name in STACK]
     mean, std = use["y"].apply(*map(np.column_stack, zip(*parts, strict=True)))
-    written = stack[(stack["fold"] == -1) & (stack["target"] == "y")]
-    np.testing.assert_allclose(mean, written["mean"], rtol=1e-6)
-    np.testing.assert_allclose(std, written["std"], rtol=1e-6)
+    written = Predictions(stack).where(fold=fold, target="y", repeat=0).frame.sort_values("row_id")
+    rows = np.isin(inputs.row_id, written["row_id"])
+    np.testing.assert_allclose(mean[rows], written["mean"], rtol=1e-6)
+    np.testing.assert_allclose(std[rows], written["std"], rtol=1e-6)
 
 
 def test_a_stack_without_held_out_predictions_is_refused(scale, tmp_path):
@@ -144,7 +147,7 @@ def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_
     np.testing.assert_allclose(mine["mean"], (ae["mean"] + forest["mean"]) / 2)
     among = np.square((ae["mean"] - forest["mean"]) / 2) + np.square(ae["std"]) / 2
     np.testing.assert_allclose(mine["std"], np.sqrt(among))
-    kept = deployed(document("half", ["ae", "forest"], combinations))["phase"]
+    kept = combinations_of(document("half", ["ae", "forest"], combinations))["phase"]
     assert kept.apply(np.array([[0.2, 0.6]]), np.full((1, 2), np.nan))[0] == pytest.approx(0.4)
     with pytest.raises(InputError, match="held out inside the training rows"):
         recommend_predictor(files, ["ae", "forest"], *written, classes={"phase": ["no", "yes"]})

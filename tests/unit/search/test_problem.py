@@ -14,12 +14,29 @@ from support.toy_search import problem
 
 def test_distances_of_goals():
     mean = torch.tensor([1.0, 1.3, 1.6], dtype=torch.float64)
-    assert Target("q", "value", 1.3, tolerance=0.1).distance(mean).tolist() == pytest.approx([3, 0, 3])
-    assert Target("q", "range", 1.2, 1.5, tolerance=0.1).distance(mean).tolist() == pytest.approx([2, 0, 1])
-    assert Target("q", "maximise").distance(mean).tolist() == [-1.0, -1.3, -1.6]
-    assert Target("q", "minimise", tolerance=2).distance(mean).tolist() == [0.5, 0.65, 0.8]
+    exact = torch.full_like(mean, torch.nan)
+    assert Target("q", "value", 1.3, tolerance=0.1).distance(mean, exact).tolist() == pytest.approx([3, 0, 3])
+    assert Target("q", "range", 1.2, 1.5, tolerance=0.1).distance(mean, exact).tolist() == pytest.approx(
+        [2, 0, 1]
+    )
+    assert Target("q", "maximise").distance(mean, exact).tolist() == [-1.0, -1.3, -1.6]
+    assert Target("q", "minimise", tolerance=2).distance(mean, exact).tolist() == [0.5, 0.65, 0.8]
     assert Target("q", "value", 1.3, tolerance=0.1).hit(mean.numpy()).tolist() == [False, True, False]
     assert Target("q", "range", 1.2, 1.5).hit(mean.numpy()).tolist() == [False, True, False]
+
+
+def test_a_target_has_a_margin_in_standard_deviations():
+    mean = torch.tensor([1.0, 1.3])
+    std = torch.tensor([0.2, torch.nan])
+    distances = {
+        goal: Target("q", goal, 1.2, 1.5, sigmas=2.0).distance(mean, std).tolist()
+        for goal in ("value", "range", "maximise", "minimise")
+    }
+    # A mean without a standard deviation is exact.
+    assert distances["value"] == pytest.approx([0.2 + 0.4, 0.1])
+    assert distances["range"] == pytest.approx([0.6, 0.0])
+    assert distances["maximise"] == pytest.approx([-0.6, -1.3])
+    assert distances["minimise"] == pytest.approx([1.4, 1.3])
 
 
 def test_constraints_have_a_margin_in_standard_deviations():

@@ -7,7 +7,7 @@ from typing import Any
 
 from nestmat.config.scales import Scale
 from nestmat.errors import InputError
-from nestmat.models.keys import ModelKey
+from nestmat.models.keys import RECOMMENDED, ModelKey
 
 
 def ancestors(scales: Mapping[str, Scale], scale: str) -> set[str]:
@@ -108,21 +108,30 @@ def serves_stack(scales: Mapping[str, Scale], scale: str, model: str, protocol: 
     return False
 
 
-def recommends(scales: Mapping[str, Scale], scale: str) -> bool:
-    """Whether a scale and its ancestors recommend a predictor wherever they have targets."""
-    return all(scales[name].recommended for name in lineage(scales, scale) if scales[name].targets)
+def recommends(scales: Mapping[str, Scale], scale: str, protocol: str | None = None) -> bool:
+    """Whether a scale and its ancestors recommend a predictor, in a protocol, wherever they have targets."""
+    predicting = [scales[name] for name in lineage(scales, scale) if scales[name].targets]
+    return all(config.recommended for config in predicting) and (
+        protocol is None or all(protocol in config.runs(RECOMMENDED) for config in predicting)
+    )
 
 
-def predictor_files(scales: Mapping[str, Scale], scale: str) -> list[str]:
-    """Files below the results that the predictors in use of a scale and its ancestors are read from."""
+def predictor_files(scales: Mapping[str, Scale], scale: str, protocol: str | None = None) -> list[str]:
+    """Files below the results that the recommended predictors of a scale and its ancestors are read from.
+
+    Args:
+        scales: Scales of the study by name.
+        scale: Name of the scale.
+        protocol: Protocol of the members; by default that of the predictor in use of each scale.
+    """
     names = lineage(scales, scale)
     files = [f"features/{name}.parquet" for name in names]
     for name in (name for name in names if scales[name].targets):
-        config, protocol = scales[name], scales[name].predictor_protocol
-        files += [f"predictions/{name}/{protocol}/recommended.json"] * bool(config.recommended)
-        files += [f"models/{name}/{protocol}/baselines.zip"] * bool(config.kept_baselines(protocol))
+        config, of_scale = scales[name], protocol or scales[name].predictor_protocol
+        files += [f"predictions/{name}/{of_scale}/recommended.json"] * bool(config.recommended)
+        files += [f"models/{name}/{of_scale}/baselines.zip"] * bool(config.kept_baselines(of_scale))
         for model in (member for member in config.predictor if member in config.models):
-            keys = chain(scales, name, model, protocol).values()
+            keys = chain(scales, name, model, of_scale).values()
             files += [f"models/{key}.{ending}" for key in keys for ending in ("safetensors", "json")]
     return list(dict.fromkeys(files))
 

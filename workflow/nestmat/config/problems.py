@@ -47,6 +47,14 @@ class Target(Part):
     tolerance: float = Field(
         1.0, gt=0, description="How much of the quantity counts as one, where targets are added."
     )
+    sigmas: float | None = Field(
+        None,
+        ge=0,
+        description=(
+            "Standard deviations that count against a material; by default 1 where recommended predictors "
+            "predict, and 0 where the model alone does."
+        ),
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Target:

@@ -92,9 +92,17 @@ class Scale(Part):
         return self.runs(RECOMMENDED if self.recommended else self.predictor[0])[0]
 
     def kept_baselines(self, protocol: str) -> list[str]:
-        """Baselines whose fits on every row a protocol keeps for the predictor of new rows."""
+        """Baselines whose fits a protocol keeps for a predictor of new rows; see `kept_fold`."""
         kept = [name for name in self.predictor if name in self.baselines]
-        return kept if protocol == self.predictor_protocol else []
+        return kept if protocol in self.runs(RECOMMENDED) or protocol == self.predictor_protocol else []
+
+    def kept_fold(self, protocol: str) -> int:
+        """Fold that the fits of `kept_baselines` left out.
+
+        The predictor in use is fitted on every row, -1; in another protocol a search uses what left out the
+        first fold.
+        """
+        return -1 if protocol == self.predictor_protocol else 0
 
     @property
     def feature_settings(self) -> dict[str, dict[str, Any]]:

@@ -158,10 +158,15 @@ class Study(Part):
         """
         return lineage.chain(self.scales, scale, model, protocol)
 
-    def searches_recommended(self, problem: str) -> bool:
-        """Whether the recommended predictors make the shortlist of a design problem."""
+    def searches_recommended(self, problem: str, protocol: str | None = None) -> bool:
+        """Whether a design problem is searched with the recommended predictors.
+
+        Args:
+            problem: Name of the problem.
+            protocol: Protocol of the searched members; by default that of the predictor in use.
+        """
         config = self.search[problem]
-        return config.predictor == "recommended" and lineage.recommends(self.scales, config.scale)
+        return config.predictor == "recommended" and lineage.recommends(self.scales, config.scale, protocol)
 
     def serves_stack(self, scale: str, model: str, protocol: str) -> bool:
         """Whether a model serves a stack whose weights are learned; see `lineage.serves_stack`."""

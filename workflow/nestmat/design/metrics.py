@@ -127,7 +127,10 @@ class Volume:
     def _distances(self, part: pd.DataFrame) -> NDArray[np.float64]:
         table = CandidateTable(part)
         values = (torch.tensor(table.mean(t.quantity, self.judge).to_numpy()) for t in self.targets)
-        return np.column_stack([t.distance(v).numpy() for t, v in zip(self.targets, values, strict=True)])
+        # A judge's mean counts as exact.
+        return np.column_stack(
+            [t.distance(v, torch.zeros_like(v)).numpy() for t, v in zip(self.targets, values, strict=True)]
+        )
 
     def __call__(self, part: pd.DataFrame) -> float:
         """The share of ``part``, 0 to 1."""

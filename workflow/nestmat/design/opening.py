@@ -29,14 +29,19 @@ def open_design(snakemake: Any) -> Design:
     config = study.search[name]
     protocol = "strict" if snakemake.params.fold < 0 else config.protocol
     scales = list(study.chain(config.scale, config.model, protocol))
-    recommended = Recommended(
-        Path(snakemake.params.results) if snakemake.input.get("predictor") else None,
-        next(iter(snakemake.input.get("student", [])), None),
-    )
     members = members_of_job(snakemake, protocol, scales)
-    design = build_design(study, name, members, recommended)
+    design = build_design(study, name, members, _recommended(snakemake))
     data = list(snakemake.input.get("data", []))
     return replace(design, data=dict(zip(design.scales, data, strict=False)))
+
+
+def _recommended(snakemake: Any) -> Recommended | None:
+    """The recommended predictors that a rule names by its inputs `predictor` and `student`."""
+    files, students = snakemake.input.get("predictor"), snakemake.input.get("student")
+    if not files and not students:
+        return None
+    student = students if isinstance(students, str) else next(iter(students or []), None)
+    return Recommended(Path(snakemake.params.results) if files else None, student)
 
 
 def members_of_job(snakemake: Any, protocol: str, scales: Sequence[str]) -> Members:

@@ -165,26 +165,32 @@ def build_design(study: Study, name: str, members: Members, recommended: Recomme
     searched = Problem(
         space,
         stated,
-        [_target(target) for target in config.targets],
+        [_target(target, 1.0 if recommended else 0.0) for target in config.targets],
         [
             Constraint(bound.quantity, bound.low, bound.high, bound.sigmas, bound.tolerance, bound.of)
             for bound in config.constraints
         ],
     )
     if recommended and recommended.results:
-        predictors = RecommendedPredictor(study, recommended.results, config.scale)
+        protocol = None if members.fold < 0 else members.protocol
+        predictors = RecommendedPredictor(study, recommended.results, config.scale, protocol)
         stated = PredictedSurrogate(surrogate, SpacePredictor(predictors, space))
     problem = dataclasses.replace(searched, predict=stated) if stated is not searched.predict else searched
     return Design(study, name, members, space, stated, problem, searched)
 
 
-def _target(config: problems.Target) -> Target:
+def _target(config: problems.Target, sigmas: float) -> Target:
+    """A target, with this margin where it states none."""
+    margin = sigmas if config.sigmas is None else config.sigmas
     if config.value is not None:
-        return Target(config.quantity, "value", config.value, tolerance=config.tolerance)
+        return Target(config.quantity, "value", config.value, tolerance=config.tolerance, sigmas=margin)
     if config.between is not None:
-        return Target(config.quantity, "range", *config.between, tolerance=config.tolerance)
+        low, high = config.between
+        return Target(config.quantity, "range", low, high, tolerance=config.tolerance, sigmas=margin)
     assert config.goal is not None
-    return Target(config.quantity, config.goal, tolerance=config.tolerance, enough=config.enough)
+    return Target(
+        config.quantity, config.goal, tolerance=config.tolerance, enough=config.enough, sigmas=margin
+    )
 
 
 def _derived_quantity(config: problems.Quantity, space: Product, members: Members) -> quantities.Extra:

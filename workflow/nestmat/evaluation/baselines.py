@@ -91,7 +91,7 @@ class _Fits:
     Attributes:
         predictions: Predictions of the rows that each fit is compared on.
         of_children: Predictions of the rows of coarser scales, `BASELINES_OF_CHILDREN`.
-        kept: File of the fit on every row, where it is kept.
+        kept: File of the fit that is kept, if one is.
     """
 
     predictions: pd.DataFrame
@@ -167,7 +167,7 @@ def _fit_repeat(
     plugins: Sequence[str | Path],
     inputs: BaselineInputs,
     children: Mapping[str, BaselineInputs],
-    kept: bool,
+    kept: int | None,
 ) -> _Fits:
     """Fit the folds of a repeat, all rows in the first one, and the pairs or inner folds.
 
@@ -180,7 +180,7 @@ def _fit_repeat(
         plugins: Plug-in files that define kinds: a process of its own has not loaded them yet.
         inputs: Inputs and targets of all rows.
         children: Inputs of rows of coarser scales, which every fit predicts.
-        kept: Whether the fit on every row is kept.
+        kept: Fold whose fit of the first repeat is kept, -1 for the fit on every row; None for none.
     """
     load_plugins(plugins)
     split, repeat = task.split, _Repeat(task, baseline, inputs, children)
@@ -199,7 +199,7 @@ def _fit_repeat(
         folds = np.unique(split.fold[split.fold >= 0]).tolist()
         for fold in [*[-1] * (split.repeat == 0), *folds]:
             fitted = repeat.fit(fold, -1, starts.get(fold))
-            if kept and fold == -1:
+            if fold == kept and split.repeat == 0:
                 content = dump_fit(baseline, fitted[0])
             repeat.predict(fitted, split.train(fold), "train", fold)
             repeat.predict(fitted, split.validation(fold), "validation", fold)
@@ -272,7 +272,7 @@ def compare_baselines(
         output: Where the predictions of all baselines are written.
         stacked: Baselines of which a stack needs predictions held out inside the training rows.
         threads: Baselines that are fitted at once; each has one thread.
-        keep: Baselines whose fits on every row are kept, and where.
+        keep: Baselines whose fits are kept, and where.
         of_children: Where the predictions of the stacked baselines for coarser scales are written,
             `BASELINES_OF_CHILDREN`.
 
@@ -289,7 +289,7 @@ def compare_baselines(
     log.info("%s: %d baselines to fit", protocol, len(configs))
     sources = [Baseline.kinds().source(config.kind) for config in configs.values()]
     plugins = sorted({source for source in sources if isinstance(source, Path)})
-    kept = set(keep.baselines) if keep else set()
+    kept = dict.fromkeys(keep.baselines, keep.fold) if keep else {}
     children = {name: BaselineInputs.read(path) for name, path in scale.children.items()}
     call = joblib.delayed(partial(_fit_repeat, inputs=inputs, plugins=plugins))
     jobs = (
@@ -297,7 +297,7 @@ def compare_baselines(
             task,
             configs[task.baseline],
             children=children if task.baseline in stacked else {},
-            kept=task.baseline in kept,
+            kept=kept.get(task.baseline),
         )
         for task in tasks
     )

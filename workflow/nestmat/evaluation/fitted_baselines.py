@@ -1,4 +1,4 @@
-"""Baselines fitted on every row, kept for predictions: one archive a scale and protocol, nothing pickled.
+"""Fitted baselines that are kept for predictions: one archive a scale and protocol, nothing pickled.
 
 An archive is a ZIP file. ``contents.json`` in it says which baseline of which target was fitted with what;
 each fit is a file of skops, which holds arrays and the names of types, and no code. It is read only where
@@ -32,15 +32,17 @@ Fits = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class FitsToKeep:
-    """Which fits on every row are kept, and where.
+    """Which fits are kept, and where.
 
     Attributes:
         path: Archive to write.
         baselines: Names of the baselines; an archive of none says so.
+        fold: Fold that the fits left out; -1 for fits on every row.
     """
 
     path: str | Path
     baselines: Collection[str]
+    fold: int = -1
 
 
 def dump_fit(baseline: Baseline, fitted: Any) -> bytes:

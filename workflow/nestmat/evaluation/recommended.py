@@ -21,7 +21,7 @@ from nestmat.evaluation.baseline_inputs import BaselineInputs
 from nestmat.evaluation.baselines import predict_baseline
 from nestmat.evaluation.fitted_baselines import Fits, read_fits
 from nestmat.evaluation.parent_predictions import ParentPredictions
-from nestmat.evaluation.stack import Combination, deployed
+from nestmat.evaluation.stack import Combination, combinations_of
 from nestmat.models.keys import predicted_quantities
 from nestmat.scales.chain import predict_chain
 
@@ -31,19 +31,20 @@ MeansAndStds = dict[str, tuple[np.ndarray, np.ndarray]]
 
 @dataclass(frozen=True)
 class RecommendedPredictor:
-    """The predictors in use of a scale and its ancestors: their members trained on every row.
-
-    It is the recommended stack of each scale, or the first model of a scale that recommends none.
+    """The recommended stack of a scale and of its ancestors, or the first model of one that recommends none.
 
     Attributes:
         study: The study, which has been run.
         results: Folder of its results.
         scale: The coarsest scale that is predicted.
+        protocol: Protocol of the members; by default that of the predictor in use of each scale, whose
+            members were trained on every row. In another the members left out the first fold.
     """
 
     study: Study
     results: Path
     scale: str
+    protocol: str | None = None
 
     @property
     def scales(self) -> list[str]:
@@ -77,26 +78,32 @@ class RecommendedPredictor:
         return self.results / "features" / f"{name}.parquet"
 
     def _fits(self, name: str) -> Path:
-        return self.results / "models" / name / self._config(name).predictor_protocol / "baselines.zip"
+        return self.results / "models" / name / self._protocol(name) / "baselines.zip"
 
     def _stack(self, name: str) -> Path:
-        protocol = self._config(name).predictor_protocol
-        return self.results / "predictions" / name / protocol / "recommended.json"
+        return self.results / "predictions" / name / self._protocol(name) / "recommended.json"
 
     def _weights(self, name: str, model: str) -> dict[str, Path]:
         """Weights of a model and of those whose latents it reads, by scale, parents first."""
-        keys = self.study.chain(name, model, self._config(name).predictor_protocol)
+        keys = self.study.chain(name, model, self._protocol(name))
         return {scale: self.results / "models" / f"{key}.safetensors" for scale, key in keys.items()}
 
     def _config(self, name: str) -> Scale:
         return self.study.scales[name]
+
+    def _protocol(self, name: str) -> str:
+        return self.protocol or self._config(name).predictor_protocol
+
+    def _fold(self, name: str) -> int:
+        return self._config(name).kept_fold(self._protocol(name))
 
     @cached_property
     def _fits_by_scale(self) -> dict[str, Fits]:
         fits = {}
         for name in self._predicting:
             scale = self._config(name)
-            baselines = {key: scale.baselines[key] for key in scale.kept_baselines(scale.predictor_protocol)}
+            kept = scale.kept_baselines(self._protocol(name))
+            baselines = {key: scale.baselines[key] for key in kept}
             fits[name] = read_fits(self._fits(name), baselines) if baselines else {}
         return fits
 
@@ -106,7 +113,7 @@ class RecommendedPredictor:
             return {}
         file = self._stack(name)
         try:
-            return deployed(json.loads(file.read_text(encoding="utf-8")))
+            return combinations_of(json.loads(file.read_text(encoding="utf-8")), self._fold(name))
         except OSError as error:
             raise InputError(
                 f"The recommended stack cannot be read: {error.strerror}.",
@@ -127,7 +134,8 @@ class RecommendedPredictor:
     ) -> MeansAndStds:
         scale, by_member = self._config(name), self._predict_baselines(name, features[name], parents)
         for model in (member for member in scale.predictor if member in scale.models):
-            by_member[model] = predict_chain(self._weights(name, model), features)[name].targets
+            predicted = predict_chain(self._weights(name, model), features, fold=self._fold(name))
+            by_member[model] = predicted[name].targets
         combinations, members = self._combinations(name), scale.predictor
         schema, combined = tables.schema(self._features(name)), {}
         for target in scale.targets:

@@ -316,7 +316,12 @@ def document(protocol: str, stack: Sequence[str], learned: Sequence[Combination]
     return {"protocol": protocol, "stack": list(stack), "combinations": [asdict(entry) for entry in learned]}
 
 
-def deployed(content: Mapping[str, Any]) -> dict[str, Combination]:
-    """The combination in use of each target, learned on all rows, from the JSON of `recommend_predictor`."""
-    in_use = [Combination(**entry) for entry in content["combinations"] if entry["fold"] == -1]
-    return {combination.target: combination for combination in in_use}
+def combinations_of(content: Mapping[str, Any], fold: int = -1) -> dict[str, Combination]:
+    """The combination of each target, by default that in use, from the JSON of `recommend_predictor`.
+
+    Args:
+        content: The JSON.
+        fold: Fold of the first repeat that was left out; -1 for what was learned on all rows.
+    """
+    entries = [entry for entry in content["combinations"] if (entry["repeat"], entry["fold"]) == (0, fold)]
+    return {entry["target"]: Combination(**entry) for entry in entries}

@@ -24,8 +24,11 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 Of the methods `search_candidates` depends on its own, and what uses the shortlist on the one that makes it.
 """
-PREDICTING = ("distil_predictor", "select_candidates", "select_structures", "verify_candidates")
-"""Rules that read the recommended predictors."""
+USES: Mapping[str, str] = {
+    **dict.fromkeys(("search_candidates", "judge_candidates", "interpolate_materials"), "searched"),
+    **dict.fromkeys(("select_candidates", "select_structures", "verify_candidates"), "deployed"),
+}
+"""Which of the recommended predictors a rule reads, `deployed` or `searched`; a wildcard of others."""
 OPTIONAL = ("judges", "shortlist", "verify", "retrain", "screen", "interpolate")
 UNUSED_OF_STUDY: dict[str, Any] = {"title": "", "question": "", "published": [], "dft": None, "plugins": []}
 UNUSED_OF_SCALE: Mapping[str, Any] = {
@@ -62,7 +65,9 @@ def problem_excerpt(study: Study, rule: str) -> Callable[[Any], dict[str, Any]]:
             methods = [problem.shortlist.method]
         unused = dict.fromkeys(part for part in OPTIONAL if part not in parts)
         used: dict[str, Any] = {"methods": {name: problem.methods[name] for name in methods}}
-        predicting = rule in PREDICTING and study.searches_recommended(wildcards.problem)
+        use = USES.get(rule) or getattr(wildcards, "use", None)
+        protocol = problem.protocol if use == "searched" else None
+        predicting = use is not None and study.searches_recommended(wildcards.problem, protocol)
         used["predictor"] = "recommended" if predicting else "model"
         problem = problem.model_copy(update={"title": "", "question": "", **unused, **used})
         generative = [method.model for method in problem.methods.values() if method.model]

@@ -147,14 +147,18 @@ def chains(study: Study) -> Rows:
             yield use, subject, protocol, part, str(key)
 
 
-@_table("problem path", flags="distilled")
+@_table("use problem path", flags="distilled")
 def predictors(study: Study) -> Rows:
-    """Files of the recommended predictors of design problems, and the network `distilled` from them."""
+    """Files of the recommended predictors of design problems, and the network `distilled` from them.
+
+    The uses are those of `chains`: `searched`, where they run in the protocol of the problem, and `deployed`.
+    """
     for name, problem in study.search.items():
-        if study.searches_recommended(name):
-            for path in predictor_files(study.scales, problem.scale):
-                yield name, f"<results>/{path}", False
-            yield name, f"<results>/search/{name}/predictor.safetensors", True
+        for use, protocol in (("searched", problem.protocol), ("deployed", None)):
+            if study.searches_recommended(name, protocol):
+                for path in predictor_files(study.scales, problem.scale, protocol):
+                    yield use, name, f"<results>/{path}", False
+                yield use, name, f"<results>/search/{name}/{use}.predictor.safetensors", True
 
 
 @_table("use subject scale dataset", flags="predicts finest")

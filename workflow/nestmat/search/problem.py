@@ -37,6 +37,8 @@ class Target:
             tolerance, and a sum over targets is one of tolerances.
         enough: Threshold of a hit where the quantity is maximised or minimised; without one everything is a
             hit.
+        sigmas: Standard deviations that count against a material: what is sought is met from the worse side
+            of the interval.
 
     Raises:
         InputError: The tolerance, the range or the threshold does not fit the goal.
@@ -52,6 +54,7 @@ class Target:
     high: float = 0.0
     tolerance: float = 1.0
     enough: float | None = None
+    sigmas: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0:
@@ -75,13 +78,23 @@ class Target:
         """Column of the quantity's mean in a table of candidates."""
         return mean_column(self.quantity)
 
-    def distance(self, mean: Tensor) -> Tensor:
-        """Distance from the target in tolerances, (n,), less is better; an open goal counts from 0."""
+    @property
+    def std_column(self) -> str:
+        """Column of its standard deviation there."""
+        return std_column(self.quantity)
+
+    def distance(self, mean: Tensor, std: Tensor) -> Tensor:
+        """Distance from the target in tolerances, (n,), less is better; an open goal counts from 0.
+
+        A mean without a standard deviation (NaN) counts as exact.
+        """
+        margin = self.sigmas * torch.nan_to_num(std, nan=0.0)
         if self.goal == "value":
-            return (mean - self.low).abs() / self.tolerance
+            return ((mean - self.low).abs() + margin) / self.tolerance
         if self.goal == "range":
-            return (torch.relu(self.low - mean) + torch.relu(mean - self.high)) / self.tolerance
-        return (mean if self.goal == "minimise" else -mean) / self.tolerance
+            beyond = torch.relu(self.low - mean + margin) + torch.relu(mean + margin - self.high)
+            return beyond / self.tolerance
+        return (margin + (mean if self.goal == "minimise" else -mean)) / self.tolerance
 
     def hit(self, mean: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether the target is met, (n,)."""
@@ -196,7 +209,7 @@ class Problem:
         Returns:
             Distance from all targets (n,), and the violation of each constraint, (n, constraints).
         """
-        distance = torch.stack([t.distance(quantities[t.quantity][0]) for t in self.targets]).sum(dim=0)
+        distance = torch.stack([t.distance(*quantities[t.quantity]) for t in self.targets]).sum(dim=0)
         violations = [c.violation(*quantities[c.quantity]) for c in self.constraints]
         if not violations:
             return distance, distance.new_zeros(len(distance), 0)
@@ -246,7 +259,10 @@ class Problem:
 
     def distances(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Distance from each target, (n, targets), in a table of `evaluate`; less is better."""
-        distances = [t.distance(torch.from_numpy(table[t.mean_column].to_numpy())) for t in self.targets]
+        distances = [
+            t.distance(*(torch.from_numpy(table[name].to_numpy()) for name in (t.mean_column, t.std_column)))
+            for t in self.targets
+        ]
         return torch.stack(distances, dim=1).numpy()
 
     def front(self, table: pd.DataFrame) -> NDArray[np.bool_]:

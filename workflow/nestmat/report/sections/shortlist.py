@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FILES = ("candidates.csv", "candidates.jsonl")
 """Files of the shortlist that the report links to."""
+FIDELITY = "deployed.predictor.parquet"
+"""How well the network that was searched stands for the recommended predictors, where there is one."""
 LISTED = 30
 """Candidates of the shortlist that the report prints; the files have all."""
 
@@ -31,8 +33,9 @@ class ShortlistSection(Section):
         return study.search[name].shortlist is not None
 
     def required_tables(self, study: Study, name: str) -> list[str]:
-        """The shortlist, as a table and as files to go on with."""
-        return [f"search/{name}/{file}" for file in ("shortlist.parquet", *FILES)]
+        """The shortlist, as a table and as files to go on with, and how it was predicted."""
+        files = [*("shortlist.parquet", *FILES), *[FIDELITY] * study.searches_recommended(name)]
+        return [f"search/{name}/{file}" for file in files]
 
     def numbers(self, source: Source, name: str) -> dict[str, Any]:
         """The candidates, and the first without a warning."""
@@ -42,8 +45,24 @@ class ShortlistSection(Section):
         return {
             "leading": leading_candidate(rows, labels),
             "has_cells": labels.problem_config.space.sites is not None,
+            "fidelity": fidelity_rows(source.table(f"search/{name}/{FIDELITY}"), labels)
+            if source.study.searches_recommended(name)
+            else [],
             **shortlist_table(rows, labels),
         }
+
+
+def fidelity_rows(fidelity: pd.DataFrame, labels: DesignLabels) -> list[dict[str, Any]]:
+    """Name, unit, error and stated standard deviation of each quantity that a network stands for.
+
+    Args:
+        fidelity: `nestmat.design.recommended.FIDELITY`.
+        labels: Names and units.
+    """
+    return [
+        {"name": labels.name(row["quantity"]), **{key: row[key] for key in ("unit", "error", "std")}}
+        for row in fidelity.to_dict("records")
+    ]
 
 
 def target_quantities(labels: DesignLabels) -> list[str]:
