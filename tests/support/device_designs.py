@@ -87,6 +87,7 @@ def _candidates(space: Product, n: int, gap: float, rng: np.random.Generator) ->
     stds = {"gap.Gap": 0.05, "efficiency.PCE": 0.8, "limit": 0.3, "price": np.nan, "tau": np.nan}
     found = found.assign(**{f"{quantity}.std": std for quantity, std in stds.items()})
     found["hit"] = (found["efficiency.PCE.mean"] >= 15) & found["gap.Gap.mean"].between(1.1, 1.7)
+    found["promised"] = rng.uniform(0.5, 1.0, n)
     found["distance"], found["violation"] = -found["efficiency.PCE.mean"], 0.0
     found["novelty"], found["in_domain"] = rng.uniform(0, 0.5, n), rng.random(n) < 0.8
     return found.assign(seed=0, rank=np.arange(1, n + 1))

@@ -152,6 +152,7 @@ def phase_candidates() -> pd.DataFrame:
                     novelty=random.random(count),
                     in_domain=name != "gradient",
                     hit=True,
+                    promised=0.95,
                     **{
                         f"{PHASE_QUANTITY}.mean": 0.9,
                         f"{PHASE_QUANTITY}.std": 0.05,

@@ -55,7 +55,7 @@ def test_the_distance_of_pairs_is_euclidean_between_unit_intervals():
 def test_samples_are_counted_from_the_first_to_the_hits():
     space = Box([Interval("a", 0, 1)], [])
     judged = pd.DataFrame({"method": "flow", "seed": [0, 0, 1], "a": [0.1, 0.2, 0.3], "novelty": 1.0})
-    judged = judged.assign(in_domain=True, hit=True)
+    judged = judged.assign(in_domain=True, hit=True, promised=[0.5, 0.7, 0.9])
     judged[["q.mean", "gp.q.mean"]] = [[1.0, 1.3], [1.0, 0.9], [1.0, 1.0]]
     judged["gp.hit"] = (judged["gp.q.mean"] - 1.0).abs() < 0.2
     judged["gp.distance"] = 0.0
@@ -71,12 +71,13 @@ def test_samples_are_counted_from_the_first_to_the_hits():
     assert told[-1, "all", "yield"] == pytest.approx(2 / 30)
     assert told[1, "all", "yield"] == pytest.approx(1 / 20)
     assert told[0, "gp", "error:q"] == pytest.approx(0.2)
+    assert told[-1, "model", "promised"] == pytest.approx(0.7)
 
 
 def test_the_yield_counts_what_was_kept_and_not_proposed():
     space = Box([Interval("a", 0, 1)], [])
     judged = pd.DataFrame({"method": "flow", "seed": 0, "a": [0.1, 0.2], "novelty": 1.0, "in_domain": True})
-    judged = judged.assign(hit=True, **{"gp.hit": [True, False], "gp.distance": 0.0})
+    judged = judged.assign(hit=True, promised=1.0, **{"gp.hit": [True, False], "gp.distance": 0.0})
     judged[["q.mean", "gp.q.mean"]] = 1.0
     details = json.dumps({"sampled": 1000, "inside": 1000, "kept": 100})
     runs = pd.DataFrame({"method": "flow", "seed": [0], "seconds": 1.0, "details": details})
@@ -98,7 +99,8 @@ def judged_alloys() -> pd.DataFrame:
     rows.loc[0, ["Al", "Co"]] = [0.95, 0.05]
     rows.loc[1, ELEMENTS[:6]] = [0.2, 0.2, 0.2, 0.2, 0.17, 0.03]
     rows.loc[2, ELEMENTS[:3]] = [0.3, 0.3, 0.4]
-    rows = rows.assign(method="inversion", seed=[0, 0, 1], novelty=1.0, in_domain=True, hit=True)
+    rows = rows.assign(method="inversion", seed=[0, 0, 1], novelty=1.0, promised=1.0)
+    rows = rows.assign(in_domain=True, hit=True)
     rows[["q.mean", "trees.q.mean"]] = 1.0
     return rows.assign(**{"trees.hit": [True, True, False], "trees.distance": 0.0})
 

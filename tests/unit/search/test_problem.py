@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import norm
 
 from nestmat.errors import InputError
 from nestmat.search.problem import Constraint, Target, order
@@ -75,3 +76,19 @@ def test_a_standard_deviation_is_bounded_on_its_own():
     mean, std = torch.tensor([1.0, 1.0, 1.0]), torch.tensor([0.1, 0.3, torch.nan])
     beyond = Constraint("gap", high=0.2, tolerance=0.1, of="std").violation(mean, std)
     torch.testing.assert_close(beyond, torch.tensor([0.0, 1.0, torch.inf]))
+
+
+def test_the_probability_of_a_hit_is_that_of_every_target_and_bound():
+    designs = problem(constraints=[Constraint("cost", high=0.2), Constraint("gap", high=0.1, of="std")])
+    table = pd.DataFrame(
+        {
+            "gap.mean": [1.35, 1.36, 1.35, 1.35, 1.36],
+            "gap.std": [0.01, 0.01, 0.01, 0.2, np.nan],
+            "cost.mean": [0.1, 0.2, 0.3, 0.1, 0.1],
+            "cost.std": np.nan,
+        }
+    )
+    # One standard deviation on either side, and from the middle to two; a bound that is broken, too uncertain
+    # a gap, and one whose standard deviation is bounded but not stated.
+    expected = [norm.cdf(1) - norm.cdf(-1), norm.cdf(2) - 0.5, 0.0, 0.0, 0.0]
+    assert designs.hit_probability(table) == pytest.approx(expected)

@@ -21,6 +21,7 @@ from nestmat.design.spaces import material_rows
 from nestmat.errors import InputError
 from nestmat.search.candidate_table import (
     MODEL,
+    PROMISED,
     VERDICTS,
     CandidateTable,
     candidate_schema,
@@ -60,6 +61,7 @@ def judge_candidates(
         part = candidate_table(problem, x, problem.evaluate(x))
         parts.append(part.assign(method=baseline, seed=0, rank=np.arange(1, len(part) + 1)))
     frame = with_novelty_and_domain(design, pd.concat(parts, ignore_index=True))
+    frame[PROMISED] = problem.hit_probability(frame)
     for judge, quantities in judge_materials(design, frame).items():
         frame = pd.concat([frame, _judge_columns(design, judge, quantities, frame)], axis=1)
     facts = {"problem": design.name}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.scales.predictions import NORMAL_95
-from nestmat.search.candidate_table import MODEL, CandidateTable
+from nestmat.search.candidate_table import MODEL, PROMISED, CandidateTable
 from nestmat.search.pareto import hypervolume
 from nestmat.search.problem import Target
 from nestmat.search.spaces.product import Product
@@ -195,6 +195,7 @@ def _candidate_metrics(
     yield _rate("in_domain", MODEL, inside)
     for name, (low, high) in windows.items():
         yield _rate(f"{name}_window", MODEL, table.mean(name).between(low, high).to_numpy())
+    yield _number(PROMISED, MODEL, part[PROMISED].mean())
     yield _rate("hit", MODEL, table.hit().to_numpy())
     by_all_judges = np.ones(len(part), dtype=bool)
     for judge in judges:

@@ -24,6 +24,8 @@ _KEYS: Mapping[str, Column] = {
     "formula": Column("string"),
 }
 _FLAGS = ("in_domain", "known")
+PROMISED = "promised"
+"""Column of the probability of a hit that the searched predictor states."""
 
 
 def mean_column(quantity: str, judge: str = MODEL) -> str:
@@ -78,6 +80,8 @@ def candidate_schema(columns: Iterable[str], units: Mapping[str, str]) -> dict[s
             schema[column] = _KEYS[column]
         elif column in _FLAGS or column.rpartition(".")[2] == "hit":
             schema[column] = Column("bool")
+        elif column == PROMISED:
+            schema[column] = Column("float64", description="predicted probability of a hit")
         elif prediction := predictions.quantity_of(column):
             schema[column] = Column("float64", unit=_unit(prediction[0], units))
         else:
@@ -100,7 +104,7 @@ class CandidateTable:
     The columns are ``formula``, the numbers of the design space, ``<quantity>.mean`` and ``<quantity>.std``
     of the searched model, its ``distance`` from the targets, ``violation`` of the constraints and ``hit``;
     the same behind ``<judge>.`` of every judge; and those that tables add: ``method``, ``seed``, ``rank``,
-    ``novelty``, ``log_density``, ``in_domain``, ``known``.
+    ``novelty``, ``log_density``, ``in_domain``, ``known``, ``promised``.
 
     Attributes:
         frame: The table.

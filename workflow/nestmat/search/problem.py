@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from nestmat.deferred import no_grad, torch
 from nestmat.errors import InputError
@@ -96,15 +97,23 @@ class Target:
             return beyond / self.tolerance
         return (margin + (mean if self.goal == "minimise" else -mean)) / self.tolerance
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """Values that meet the target, both ends included."""
+        if self.goal == "value":
+            return self.low - self.tolerance, self.low + self.tolerance
+        if self.goal == "range":
+            return self.low, self.high
+        if self.enough is None:
+            return -np.inf, np.inf
+        return (self.enough, np.inf) if self.goal == "maximise" else (-np.inf, self.enough)
+
     def hit(self, mean: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether the target is met, (n,)."""
         if self.goal == "value":
             return np.abs(mean - self.low) <= self.tolerance
-        if self.goal == "range":
-            return (mean >= self.low) & (mean <= self.high)
-        if self.enough is None:
-            return np.ones(np.shape(mean), dtype=bool)
-        return mean >= self.enough if self.goal == "maximise" else mean <= self.enough
+        low, high = self.range
+        return (mean >= low) & (mean <= high)
 
 
 @dataclass(frozen=True)
@@ -142,6 +151,11 @@ class Constraint:
     def column(self) -> str:
         """Column of what is bounded in a table of candidates."""
         return mean_column(self.quantity) if self.of == "mean" else std_column(self.quantity)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Values that keep the bounds, both ends included."""
+        return (-np.inf if self.low is None else self.low, np.inf if self.high is None else self.high)
 
     def violation(self, mean: Tensor, std: Tensor) -> Tensor:
         """Violation of the bounds in tolerances, 0 where they are kept, (n,).
@@ -256,6 +270,32 @@ class Problem:
                 "hit": np.logical_and.reduce(met) & (violation == 0),
             }
         )
+
+    def hit_probability(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        """Predicted probability that a material meets every target and keeps every bound of a mean, (n,).
+
+        Predictions count as normal and independent of each other, and as exact where no standard deviation
+        is stated; bounds of standard deviations are met or not.
+
+        Args:
+            table: What `evaluate` returns.
+        """
+        bounded = [constraint for constraint in self.constraints if constraint.of == "mean"]
+        probability = np.ones(len(table))
+        ranges = [(part.quantity, part.range) for part in self.targets]
+        ranges += [(part.quantity, part.range) for part in bounded]
+        for quantity, (low, high) in ranges:
+            mean, std = (
+                table[column].to_numpy(np.float64) for column in (mean_column(quantity), std_column(quantity))
+            )
+            spread = np.where(std > 0, std, 1.0)
+            inside = ndtr((high - mean) / spread) - ndtr((low - mean) / spread)
+            probability *= np.where(std > 0, inside, (mean >= low) & (mean <= high))
+        for constraint in self.constraints:
+            if constraint.of == "std":
+                low, high = constraint.range
+                probability *= table[constraint.column].between(low, high).to_numpy()
+        return probability
 
     def distances(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Distance from each target, (n, targets), in a table of `evaluate`; less is better."""

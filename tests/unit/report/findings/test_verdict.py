@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from nestmat import tables
 from nestmat.config.loading import study_from
@@ -104,10 +105,23 @@ def test_promises_are_those_of_the_method_of_the_shortlist(device_results):
     size = rows.set_index("method")["value"]["ranking"]
     variables = {"promises": promises(MethodMetrics(metrics, labels_of()))}
     text = section_text("problem", variables, "promise")
-    assert text == (
-        "Of the candidates of Rank all the searched model predicts power conversion efficiency "
-        f"{size:.3f} % above the trees, on average."
+    of_ranking = metrics[(metrics["method"] == "ranking") & (metrics["seed"] == -1)]
+    promised = of_ranking[of_ranking["metric"] == "promised"]["value"].item()
+    granted = of_ranking[(of_ranking["metric"] == "hit") & (of_ranking["judge"] == "all")]["value"].item()
+    assert text.startswith(
+        f"The searched predictor promises that {100 * promised:.0f} % of the candidates of Rank all are "
+        f"hits, and all judges grant {100 * granted:.0f} %"
     )
+    assert ("less than half" in text) == (granted < 0.5 * promised)
+    assert text.endswith(f"It predicts power conversion efficiency {size:.3f} % above the trees, on average.")
+
+
+@pytest.mark.parametrize(("granted", "little"), [(30, True), (60, False)])
+def test_a_promise_that_is_hardly_kept_is_said_first(granted, little):
+    rate = granted / 100
+    fact = {"method": "Random", "quantity": "Gap", "promised": 0.9, "granted": (rate, 0.2, 0.7), "judges": []}
+    variables = {"question": "", "verdict": None, "promises": {**fact, "little": rate < 0.45}}
+    assert ("less than half" in section_text("problem", variables, "body")) == little
 
 
 def test_a_problem_without_methods_has_a_chapter_but_no_verdict(device_results):

@@ -117,7 +117,7 @@ def test_the_chapter_holds_patch_and_paths(phase_results):
     page = render_page(Source(PHASE_STUDY, phase_results), parts=["search"])
     found = page[page.index('id="found"') : page.index("</section>")]
     assert re.findall(r"<strong>(\w+)\.</strong>", found) == [
-        *("Method", "Promises", "Alloys", "Domain", "Decoding", "Inversion", "Interpolation")
+        *("Promises", "Method", "Alloys", "Domain", "Decoding", "Inversion", "Interpolation")
     ]
     assert re.findall(r'<h3 id="alloys-(\w+)">', page) == ["targets", "methods", "paths"]
     assert re.findall(r"<figcaption><strong>(.*?)\.?</strong>", page) == [
@@ -131,6 +131,7 @@ def test_the_chapter_holds_patch_and_paths(phase_results):
     assert table_cells(section_html("methods", numbers))[0] == [
         "Method",
         "Distinct",
+        "Promised",
         "Searched model",
         "Trees",
         "New and in the domain",

@@ -11,13 +11,14 @@ import pandas as pd
 from nestmat.design.metrics import ALL, MODEL, NEW, TRAINING, UNIFORM
 from nestmat.labels.problems import BASELINES, judge_name
 from nestmat.report.findings.method_metrics import MethodMetrics, method_kinds
+from nestmat.search.candidate_table import PROMISED
 
 
 def hit_rates(metrics: MethodMetrics) -> dict[str, Any]:
     """Share of distinct candidates that are hits by each judge, and by all of new ones in the domain."""
     labels, judges = metrics.labels, [MODEL, *metrics.judges]
     judges += [ALL] * (len(judges) > 2)
-    counts = metrics.values("candidates")
+    counts, promised = metrics.values("candidates"), metrics.values(PROMISED)
     rates = [metrics.rates(judge=name) for name in judges] + [metrics.rates("hit_new_in_domain")]
     entries = labels.problem_config.methods
     return {
@@ -26,7 +27,12 @@ def hit_rates(metrics: MethodMetrics) -> dict[str, Any]:
         "new_from": NEW,
         "searched_judges": [labels.method(n) for n, entry in entries.items() if entry.predictor != "model"],
         "rows": [
-            {**metrics.row(name), "count": counts[name], "rates": [by_method[name] for by_method in rates]}
+            {
+                **metrics.row(name),
+                "count": counts[name],
+                "promised": promised[name],
+                "rates": [by_method[name] for by_method in rates],
+            }
             for name in metrics.methods
         ],
     }

@@ -9,6 +9,7 @@ import pandas as pd
 
 from nestmat.design.metrics import ALL, TRAINING, UNIFORM
 from nestmat.report.findings.method_metrics import MethodMetrics, generator_kinds, method_kinds
+from nestmat.search.candidate_table import PROMISED
 
 TRIVIAL = 0.5
 """Share of hits among uniform draws above which a problem needs no model."""
@@ -84,10 +85,25 @@ def _best(methods: list[str], rates: Mapping[str, tuple[float, float, float]]) -
 
 
 def promises(metrics: MethodMetrics) -> dict[str, Any] | None:
-    """How far the searched model is from each judge in the first target, of one method's candidates."""
+    """What the searched predictor promises of one method's candidates, and what the judges grant.
+
+    Returns:
+        Mean predicted probability of a hit (``promised``) with the rate by all judges (``granted``), whether
+        that is ``little``, less than half, and the mean of the first target less that by each of ``judges``;
+        None without judges.
+    """
     labels = metrics.labels
     method, quantity = metrics.leading_method(), labels.problem_config.targets[0].quantity
     rows = metrics.optimism(method, quantity) if method else []
     if not rows:
         return None
-    return {"method": labels.method(str(method)), "quantity": labels.name(quantity), "judges": rows}
+    promised = metrics.values(PROMISED)[str(method)]
+    granted = metrics.rates()[str(method)]
+    return {
+        "method": labels.method(str(method)),
+        "quantity": labels.name(quantity),
+        "promised": promised,
+        "granted": granted,
+        "little": granted[0] < 0.5 * promised,
+        "judges": rows,
+    }
