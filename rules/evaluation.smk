@@ -1,6 +1,6 @@
 # Evaluation.
 # In: predictions of models. Out: predictions and fits of the baselines, predictions of the recommended stack, metrics, the comparison of
-# nested with single-scale models, simulated devices with their physics, interpretation and maps of the latents, what
+# nested with single-scale models, errors by domain, simulated devices with their physics, interpretation and maps of the latents, what
 # the latents of semi-supervised models keep.
 from nestmat.data.targets import class_targets
 
@@ -199,6 +199,38 @@ rule evaluate_scale:
         "Evaluate scale {wildcards.scale}"
     script:
         "../scripts/evaluate_scale.py"
+
+
+rule measure_domains:
+    """Errors inside, at the edge and outside of the domain of the rows that trained."""
+    input:
+        training=collect("<results>/features/{step.scale}.parquet", step=lineage),
+        rows=collect("<results>/features/{step.rows}.parquet", step=lineage),
+        folds=collect("<results>/folds/{step.scale}.parquet", step=lineage),
+        predictions=collect(
+            "<results>/predictions/{{scale}}/{file.protocol}/{file.name}.parquet",
+            file=lookup("scale == '{scale}' and protocol == 'strict'", within=predictions),
+        ),
+        code=code("measure_domains"),
+        kinds=code_of(BLOCKS, ask(STUDY.scales, "block_kinds", "scale")),
+        ions=resource("ions.yaml"),
+    output:
+        errors="<results>/domains/{scale}.parquet",
+    log:
+        "<logs>/measure_domains/{scale}.log",
+    benchmark:
+        "<benchmarks>/measure_domains/{scale}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        blocks=ask(STUDY, "lineage_features", "scale"),
+    message:
+        "Measure the domains of {wildcards.scale}"
+    script:
+        "../scripts/measure_domains.py"
 
 
 rule compare_with_device_physics:

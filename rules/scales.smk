@@ -1,7 +1,8 @@
 # Scales.
 # In: features/<scale>.parquet. Out: folds, trained members, their predictions and latents; latents of a finer scale for
 # the rows of a coarser one; latent-size sweeps.
-# Steps: assign_folds once for the whole chain; train_scale; propagate_latents; train_scale of the child.
+# What the rows that train cover: domains/<scale>/<protocol>.parquet.
+# Steps: assign_folds once for the whole chain; describe_domain; train_scale; propagate_latents; train_scale of the child.
 
 joint_files = tables.joint_files(STUDY)
 
@@ -31,6 +32,33 @@ rule assign_folds:
         "Assign folds, shared along the chain"
     script:
         "../scripts/assign_folds.py"
+
+
+rule describe_domain:
+    """The domain of a scale: what the rows that train it cover."""
+    input:
+        features="<results>/features/{scale}.parquet",
+        folds="<results>/folds/{scale}.parquet",
+        code=code("describe_domain"),
+        kinds=code_of(BLOCKS, ask(STUDY.scales, "block_kinds", "scale")),
+        ions=resource("ions.yaml"),
+    output:
+        domain="<results>/domains/{scale}/{protocol}.parquet",
+    log:
+        "<logs>/describe_domain/{scale}.{protocol}.log",
+    benchmark:
+        "<benchmarks>/describe_domain/{scale}.{protocol}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        blocks=lookup(dpath="{scale}/features", within=SCALES),
+    message:
+        "Describe the domain of {wildcards.scale}, protocol {wildcards.protocol}"
+    script:
+        "../scripts/describe_domain.py"
 
 
 rule train_scale:

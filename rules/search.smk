@@ -112,6 +112,7 @@ rule judge_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=searched),
         features=collect("<results>/features/{step.scale}.parquet", step=searched),
         folds=collect("<results>/folds/{step.scale}.parquet", step=searched),
+        domains=lookup("use == 'searched' and problem == '{problem}'", within=domains, cols="path"),
         predictor=lookup(f"use == 'searched' and {recommended}", within=predictors, cols="path"),
         data=judging_data,
         candidates=collect(
@@ -184,6 +185,7 @@ rule select_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        domains=lookup("use == 'deployed' and problem == '{problem}'", within=domains, cols="path"),
         predictor=lookup(f"use == 'deployed' and {recommended}", within=predictors, cols="path"),
         student=lookup(f"use == 'deployed' and {distilled}", within=predictors, cols="path"),
         generative=collect(
@@ -262,6 +264,7 @@ rule screen_chunk:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        domains=lookup("use == 'deployed' and problem == '{problem}'", within=domains, cols="path"),
         student=lookup(f"use == 'deployed' and {distilled}", within=predictors, cols="path"),
         code=code("screen_chunk"),
         ions=resource("ions.yaml"),

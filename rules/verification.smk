@@ -16,6 +16,7 @@ rule select_structures:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        domains=lookup("use == 'deployed' and problem == '{problem}'", within=domains, cols="path"),
         predictor=lookup(f"use == 'deployed' and {recommended}", within=predictors, cols="path"),
         shortlist=branch(
             ask(STUDY.search, "space.cells", "problem"),
@@ -77,6 +78,7 @@ rule verify_candidates:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        domains=lookup("use == 'deployed' and problem == '{problem}'", within=domains, cols="path"),
         predictor=lookup(f"use == 'deployed' and {recommended}", within=predictors, cols="path"),
         calculated=branch(
             lookup(dpath="{problem}/verify/file", within=PROBLEMS),

@@ -21,6 +21,7 @@ LAYERS = (
     ("search",),
     ("physics",),
     ("dft",),
+    ("domains",),
     ("evaluation",),
     ("interpretation",),
     ("design",),

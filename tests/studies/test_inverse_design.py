@@ -106,7 +106,8 @@ def test_rates_are_those_of_the_judged_candidates(searched):
     rows = metrics[(metrics["method"] == "genetic") & (metrics["seed"] == 1)]
     value = rows.set_index(["metric", "judge"])["value"].sort_index()
     assert value["hit", "physics"].item() == part["physics.hit"].mean()
-    both = part["physics.hit"] & part["trees.hit"] & (part["novelty"] >= 0.05) & part["in_domain"]
+    both = part["physics.hit"] & part["trees.hit"] & (part["novelty"] >= 0.05)
+    both &= part["domain"] == "inside"
     assert value["hit_new_in_domain", "all"].item() == both.mean()
     error = (part["device.pce.mean"] - part["physics.device.pce.mean"]).mean()
     assert value["optimism:device.pce", "physics"].item() == pytest.approx(error)
@@ -133,6 +134,21 @@ def test_a_shortlist_is_written_for_other_programs(searched):
     assert structure.lattice.a == pytest.approx(frame["electronic.lattice.mean"][0], abs=1e-3)
     assert structure.composition.get_atomic_fraction("Pb") == 0
     assert sum(structure.composition.values()) == pytest.approx(5)
+
+
+@pytest.mark.slow
+def test_a_candidate_and_the_same_material_in_a_table_have_one_domain(searched, tmp_path):
+    results, study = searched.parents[1], study_from(lead_free_study())
+    shortlist = tables.read(searched / "shortlist.parquet")
+    shortlist = pd.concat([shortlist, tables.read(searched / "structures.parquet")], ignore_index=True)
+    shortlist.to_csv(tmp_path / "shortlist.csv", index=False)
+    predict(study, results, tmp_path / "shortlist.csv", tmp_path / "predicted.parquet")
+    predicted = tables.read(tmp_path / "predicted.parquet", target="pce").sort_values("row")
+    for column in ("domain", "reason"):
+        assert predicted[column].tolist() == shortlist[column].tolist()
+    outside = shortlist[shortlist["domain"] == "outside"]
+    assert "no compound with mixtures on two sites was seen (B and X)" in set(outside["reason"])
+    assert all(f"outside the domain: {row.reason}" in row.flags for row in outside.itertuples())
 
 
 @pytest.mark.slow

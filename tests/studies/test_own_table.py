@@ -98,6 +98,42 @@ def test_training_rows_are_predicted_as_by_the_stack_in_the_report(folder, monke
     np.testing.assert_allclose(again["std"], before["std"], rtol=1e-5)
 
 
+def test_rows_outside_the_domain_are_counted_and_say_why(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    formulas = ["CsPbI2Br", "RbPbI2Br", "Cs0.5Rb0.5PbI2Br", "CsPbI2Br"]
+    new = pd.DataFrame({"formula": formulas, "density": [4.5, 4.5, 4.5, 9.0], "phase": "cubic"})
+    new.to_csv("domain.csv", index=False)
+    call = ["predict", "--study", "mine.yaml", "--input", "domain.csv", "--output", "domain.parquet"]
+    assert cli.main(call) == 0
+    rows = tables.read("domain.parquet").set_index("row")
+    assert rows["domain"].tolist() == ["inside", "outside", "outside", "outside"]
+    assert rows["reason"].tolist()[:3] == ["", *["Rb was not seen on site A"] * 2]
+    assert rows["reason"][5].startswith("density 9 is beyond 4.9")
+    assert capsys.readouterr().out.endswith(
+        "Rows outside the domain of the training data: 3 of 4 at materials\n"
+    )
+
+
+def test_the_report_holds_errors_by_domain(folder):
+    errors = tables.read(
+        folder / "results/mine/domains/materials.parquet", metric="rows", model="recommended"
+    )
+    assert errors["value"].sum() == 38
+    assert "Domain of the training data" in (folder / "results/mine/report.html").read_text()
+
+
+def test_results_without_a_domain_ask_for_another_run(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    domain = Path("results/mine/domains/materials/strict.parquet")
+    content = domain.read_bytes()
+    domain.unlink()
+    try:
+        assert predict() == 2
+        assert "run before nestmat wrote it" in capsys.readouterr().err
+    finally:
+        domain.write_bytes(content)
+
+
 def test_without_the_fitted_baselines_nothing_is_fitted_but_asked_for(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     fits = Path("results/mine/models/materials/strict/baselines.zip")

@@ -51,7 +51,7 @@ def write_designs(root: Path, config: Study, name: str, rng: np.random.Generator
     tables.write(folder / "metrics.parquet", metrics, DESIGN_METRICS)
     best = judged[judged["method"] == "ranking"].nlargest(8, "efficiency.PCE.mean").reset_index(drop=True)
     best["rank"] = np.arange(1, 9)
-    best["flags"] = ["unlike the training data", *[""] * 7]
+    best["flags"] = ["outside the domain: tau 5 is beyond 4.5", *[""] * 7]
     tables.write(folder / "shortlist.parquet", best, {**schema, "flags": Column("string")})
     if config.searches_recommended(name):
         fidelity = pd.DataFrame({"quantity": ["gap.Gap", "efficiency.PCE"], "unit": ["eV", "%"]})
@@ -68,6 +68,8 @@ def write_designs(root: Path, config: Study, name: str, rng: np.random.Generator
             "std": 0.05,
             "calculated": best["gap.Gap.mean"] + np.where(np.arange(8) < 4, 0.08, 0.2),
             "unit": "eV",
+            "domain": best["domain"],
+            "reason": best["reason"],
             "trained_on": np.arange(8) >= 6,
         }
     )
@@ -89,5 +91,9 @@ def _candidates(space: Product, n: int, gap: float, rng: np.random.Generator) ->
     found["hit"] = (found["efficiency.PCE.mean"] >= 15) & found["gap.Gap.mean"].between(1.1, 1.7)
     found["promised"] = rng.uniform(0.5, 1.0, n)
     found["distance"], found["violation"] = -found["efficiency.PCE.mean"], 0.0
-    found["novelty"], found["in_domain"] = rng.uniform(0, 0.5, n), rng.random(n) < 0.8
+    found["novelty"], found["domain"] = (
+        rng.uniform(0, 0.5, n),
+        np.where(rng.random(n) < 0.8, "inside", "outside"),
+    )
+    found["reason"] = np.where(found["domain"] == "inside", "", "tau 5 is beyond 4.5")
     return found.assign(seed=0, rank=np.arange(1, n + 1))

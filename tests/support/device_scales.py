@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from nestmat import tables
 from nestmat.config.study import Study
+from nestmat.evaluation.domain_errors import DOMAIN_ERRORS
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.interpretation.correlations import CORRELATIONS
 from nestmat.interpretation.embed import EMBEDDING
@@ -125,7 +126,23 @@ def write_scale(root: Path, config: Study, scale: str, frame: pd.DataFrame, rng:
         Evaluation(scale, root / f"features/{scale}.parquet", files, compare=about.compare),
         {name: root / f"{name}/{scale}.parquet" for name in ("metrics", "comparisons", "calibration")},
     )
+    _write_domain_errors(root, scale, target, spec.columns[target].unit)
     _write_interpretation(root, config, scale, frame, rng)
+
+
+def _write_domain_errors(root: Path, scale: str, target: str, unit: str) -> None:
+    """Errors that are three times as large outside of the domain, where half of the intervals hold."""
+    values = {
+        "inside": {"rows": 100, "materials": 40, "mae": 0.11, "coverage_68": 0.7, "coverage_95": 0.94},
+        "outside": {"rows": 20, "materials": 9, "mae": 0.33, "coverage_68": 0.31, "coverage_95": 0.52},
+    }
+    keys = {"scale": scale, "protocol": "strict", "model": "recommended", "target": target, "repeat": 0}
+    errors = pd.DataFrame(
+        {**keys, "domain": verdict, "metric": metric, "value": float(value), "unit": unit * (metric == "mae")}
+        for verdict, metrics in values.items()
+        for metric, value in metrics.items()
+    )
+    tables.write(root / f"domains/{scale}.parquet", errors, DOMAIN_ERRORS)
 
 
 def _write_features(root: Path, config: Study, scale: str, frame: pd.DataFrame) -> None:

@@ -150,7 +150,7 @@ def phase_candidates() -> pd.DataFrame:
                     method=name,
                     seed=seed,
                     novelty=random.random(count),
-                    in_domain=name != "gradient",
+                    domain="outside" if name == "gradient" else "inside",
                     hit=True,
                     promised=0.95,
                     **{
@@ -205,7 +205,8 @@ def phase_results(phase_metrics, tmp_path_factory) -> Path:
     schema = {name: tables.Column("float64") for name in judged} | {
         "method": tables.Column("string"),
         "seed": tables.Column("int32"),
-        **{name: tables.Column("bool") for name in ("hit", "in_domain", "trees.hit")},
+        **{name: tables.Column("bool") for name in ("hit", "trees.hit")},
+        "domain": tables.Column("string"),
     }
     tables.write(folder / "judged.parquet", judged, schema)
     tables.write(folder / "metrics.parquet", phase_metrics, DESIGN_METRICS)

@@ -219,6 +219,7 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     module = types.SimpleNamespace(
         predict=lambda *arguments: calls.append(arguments) or (60, 1),
         count_classes=lambda path: {"phase": {"several phases": 20, "single phase": 40}},
+        count_outside=lambda path: {"materials": (7, 60)},
     )
     monkeypatch.setitem(sys.modules, "nestmat.commands.predict", module)
     call = ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "out.parquet"]
@@ -230,6 +231,7 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     assert "out.parquet: 60 rows predicted" in told
     assert "phase: 20 several phases, 40 single phase\n" in told
     assert "out.rejects.parquet: 1 rows rejected" in told
+    assert told.endswith("Rows outside the domain of the training data: 7 of 60 at materials\n")
 
 
 def test_commands_and_faulty_calls_are_explained(capsys):

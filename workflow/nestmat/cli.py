@@ -101,7 +101,7 @@ def predict(arguments: argparse.Namespace) -> None:
     results = _results(arguments, study)
     if not Path(arguments.input).is_file():
         raise InputError("The file does not exist.", file=arguments.input, remedy="check the path.")
-    from nestmat.commands.predict import count_classes
+    from nestmat.commands.predict import count_classes, count_outside
     from nestmat.commands.predict import predict as predict_chain
 
     source, output = Path(arguments.input), Path(arguments.output)
@@ -111,6 +111,8 @@ def predict(arguments: argparse.Namespace) -> None:
         print(f"{target}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
     if rejected:
         print(f"{output.with_suffix('.rejects.parquet')}: {rejected} rows rejected, with the reason")
+    shares = [f"{outside} of {rows} at {scale}" for scale, (outside, rows) in count_outside(output).items()]
+    print(f"Rows outside the domain of the training data: {', '.join(shares)}")
 
 
 def design(arguments: argparse.Namespace) -> None:

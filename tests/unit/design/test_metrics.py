@@ -55,7 +55,7 @@ def test_the_distance_of_pairs_is_euclidean_between_unit_intervals():
 def test_samples_are_counted_from_the_first_to_the_hits():
     space = Box([Interval("a", 0, 1)], [])
     judged = pd.DataFrame({"method": "flow", "seed": [0, 0, 1], "a": [0.1, 0.2, 0.3], "novelty": 1.0})
-    judged = judged.assign(in_domain=True, hit=True, promised=[0.5, 0.7, 0.9])
+    judged = judged.assign(domain="inside", hit=True, promised=[0.5, 0.7, 0.9])
     judged[["q.mean", "gp.q.mean"]] = [[1.0, 1.3], [1.0, 0.9], [1.0, 1.0]]
     judged["gp.hit"] = (judged["gp.q.mean"] - 1.0).abs() < 0.2
     judged["gp.distance"] = 0.0
@@ -76,7 +76,7 @@ def test_samples_are_counted_from_the_first_to_the_hits():
 
 def test_the_yield_counts_what_was_kept_and_not_proposed():
     space = Box([Interval("a", 0, 1)], [])
-    judged = pd.DataFrame({"method": "flow", "seed": 0, "a": [0.1, 0.2], "novelty": 1.0, "in_domain": True})
+    judged = pd.DataFrame({"method": "flow", "seed": 0, "a": [0.1, 0.2], "novelty": 1.0, "domain": "inside"})
     judged = judged.assign(hit=True, promised=1.0, **{"gp.hit": [True, False], "gp.distance": 0.0})
     judged[["q.mean", "gp.q.mean"]] = 1.0
     details = json.dumps({"sampled": 1000, "inside": 1000, "kept": 100})
@@ -100,7 +100,7 @@ def judged_alloys() -> pd.DataFrame:
     rows.loc[1, ELEMENTS[:6]] = [0.2, 0.2, 0.2, 0.2, 0.17, 0.03]
     rows.loc[2, ELEMENTS[:3]] = [0.3, 0.3, 0.4]
     rows = rows.assign(method="inversion", seed=[0, 0, 1], novelty=1.0, promised=1.0)
-    rows = rows.assign(in_domain=True, hit=True)
+    rows = rows.assign(domain=["inside", "edge", "outside"], hit=True)
     rows[["q.mean", "trees.q.mean"]] = 1.0
     return rows.assign(**{"trees.hit": [True, True, False], "trees.distance": 0.0})
 
@@ -119,6 +119,8 @@ def test_alloys_are_measured_by_their_elements():
     assert found[-1, "model", "pure"].value == pytest.approx(1 / 3)
     assert found[0, "model", "five_elements"].value == 0.5
     assert found[1, "model", "five_elements"].value == 0
+    assert found[-1, "model", "in_domain"].value == pytest.approx(1 / 3)
+    assert found[-1, "trees", "hit_new_in_domain"].value == pytest.approx(1 / 3)
     assert found[-1, "model", "elements"].value == pytest.approx((2 + 6 + 3) / 3)
     assert 0 < found[-1, "model", "pure"].low < 1 / 3 < found[-1, "model", "pure"].high < 1
     assert (-1, "model", "reached") not in found

@@ -29,6 +29,7 @@ def test_a_study_has_the_rules_of_its_parts_alone(study, rules):
 def test_scales_whose_predictor_has_baselines_keep_their_fits():
     study = load_study(ROOT / "config.yaml")
     files = [f"models/{scale}/strict/baselines.zip" for scale in ("electronic", "device")]
+    files += [f"domains/{scale}/strict.parquet" for scale in ("ionic", "electronic", "device")]
     assert predictor_results(study) == files
     assert study.scales["electronic"].kept_baselines("strict") == ["gaussian_process"]
     assert study.scales["electronic"].kept_baselines("halves") == []

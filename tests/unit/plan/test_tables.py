@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from nestmat.config.datasets import DataFile
-from nestmat.config.loading import study_from
+from nestmat.config.loading import load_study, study_from
 from nestmat.data.generator_registry import GENERATORS
 from nestmat.data.registry import READS, resolve
-from nestmat.paths import RESOURCES
+from nestmat.paths import RESOURCES, ROOT
 from nestmat.plan import tables as jobs
 from nestmat.plan.tables import data_files
 from support.stacked_study import remote
@@ -52,3 +52,11 @@ def test_each_file_of_a_data_set_is_fetched_from_its_own_address():
     for part in (first, second):
         values = resolve(study.datasets["rows"]).file_to_download(part["sha256"][:12])
         assert DataFile.model_validate(values) == DataFile.model_validate(part)
+
+
+def test_a_design_problem_reads_the_domains_of_its_scale_and_of_the_finer_ones():
+    files = jobs.domains(load_study(ROOT / "config.yaml")).query("problem == 'lead_free'")
+    by_use = files.groupby("use")["path"].agg(list)
+    scales = ("ionic", "electronic", "device")
+    assert by_use["searched"] == [f"<results>/domains/{scale}/halves.parquet" for scale in scales]
+    assert by_use["deployed"] == [f"<results>/domains/{scale}/strict.parquet" for scale in scales]

@@ -232,6 +232,12 @@ def test_published_values_stay_under_their_split(page):
     assert "published" not in strict.lower()
 
 
+def test_errors_are_shown_by_the_place_of_a_row_in_the_domain(page):
+    text = Text(page).text
+    assert "Left-out rows by their place in the domain" in text
+    assert "outside 20 9 0.330 31 % 52 %" in text
+
+
 def test_a_known_uncertainty_of_the_values_is_shown_beside_the_errors(page):
     assert page.count("themselves have a standard uncertainty of 0.015\u00a0eV.") == 2
 
@@ -302,7 +308,7 @@ def test_a_design_problem_has_its_chapter_with_tables_and_verdict(results, page)
     shortlist = tables.read(results / "search/absorbers/shortlist.parquet")
     for formula in shortlist["formula"]:
         assert formula in chapter
-    assert "unlike the training data" in chapter
+    assert "outside the domain: tau 5 is beyond 4.5" in chapter
     assert "Mean absolute error Band gap, PBE (eV) 4 of 6 within 2 σ 0.120" in chapter
     assert chapter.count("(trained on)") == 2
     assert "Band gap, PBE (eV) 8 0.200 0.100" in chapter

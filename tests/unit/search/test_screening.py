@@ -222,3 +222,17 @@ def test_what_cannot_be_numbered_is_refused():
         chunk_bounds(loose, SCREENING, 0, 2)
     with pytest.raises(InputError, match="There is no range"):
         screen(problem(), SCREENING, 0, 10**9)
+
+
+def test_selected_materials_are_described_and_no_others(tmp_path):
+    described = []
+
+    def describe(x):
+        described.append(len(x))
+        return {"domain": np.where(x[:, 0] > 0, "inside", "outside"), "reason": ["no a"] * len(x)}
+
+    screen_chunk(problem(), tmp_path / "a.parquet", SCREENING, 0, 1, describe=describe)
+    table = tables.read(tmp_path / "a.parquet")
+    assert described == [len(table)] == [SCREENING.keep + SCREENING.sample]
+    assert ((table["domain"] == "inside") == (table["a"] > 0)).all()
+    assert "domain" not in screen(problem(), SCREENING, 0, 100).table

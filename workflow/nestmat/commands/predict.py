@@ -14,6 +14,8 @@ from nestmat.config.study import Study
 from nestmat.data.cells import template_parts, text_rows
 from nestmat.data.reading import read
 from nestmat.data.registry import resolve
+from nestmat.domains.domain import Domain
+from nestmat.domains.verdicts import OUTSIDE, VERDICTS, worst_of_chain
 from nestmat.errors import InputError
 from nestmat.evaluation.classification import DECISION_THRESHOLD
 from nestmat.evaluation.recommended import MeansAndStds, RecommendedPredictor
@@ -42,6 +44,13 @@ PREDICTED: tables.Schema = {
     "high": tables.Column("float64", description="upper end of the 95 % interval"),
     "unit": tables.Column("string"),
     "class": tables.Column("string", description="class that is named; empty where a number is predicted"),
+    "domain": tables.Column(
+        "string",
+        description=(
+            "inside, edge or outside of what the scale, and those that it reads, were trained on: the worst"
+        ),
+    ),
+    "reason": tables.Column("string", description="why it is not inside; empty where it is"),
 }
 
 
@@ -52,7 +61,8 @@ def predict(
 
     The predictor is the recommended one, with the members that trained on every row, or the first model of a
     scale that recommends none. Feature columns that the file lacks are derived where they follow exactly from
-    the formula and the categories.
+    the formula and the categories. Every prediction states how its row stands to the domain of the training
+    data, see `nestmat.domains.domain.Domain`.
 
     Args:
         study: The study, which has been run.
@@ -98,7 +108,9 @@ def predict(
             value=first["value"],
         )
     features = _select_rows(featurized, rows["row_id"])
-    predicted = _predicted_rows(study, RecommendedPredictor(study, results, scale), features, rows)
+    domains = _verdicts(study, results, chain, features)
+    predictor = RecommendedPredictor(study, results, scale)
+    predicted = _predicted_rows(study, predictor, features, rows, domains)
     if predicted.empty:
         raise InputError(
             f"Scale {scale!r} and its finer scales have no target to predict.", key=f"scales.{scale}"
@@ -107,6 +119,14 @@ def predict(
     tables.write(output, predicted.sort_values(["row", "scale"], kind="stable"), PREDICTED, facts)
     tables.write(output.with_suffix(".rejects.parquet"), rejected, tables.REJECTS, facts)
     return len(rows), len(rejected)
+
+
+def count_outside(path: str | Path) -> dict[str, tuple[int, int]]:
+    """Rows outside of the domain and all rows, by scale, in a file that `predict` wrote."""
+    frame = tables.read(path, columns=["row", "scale", "domain"]).drop_duplicates(["row", "scale"])
+    outside = frame["domain"] == VERDICTS[OUTSIDE]
+    by_scale = outside.groupby(frame["scale"], sort=False).agg(["sum", "size"])
+    return {str(scale): (int(row["sum"]), int(row["size"])) for scale, row in by_scale.iterrows()}
 
 
 def count_classes(path: str | Path) -> dict[str, dict[str, int]]:
@@ -163,11 +183,27 @@ def _select_rows(featurized: Mapping[str, Featurized], row_id: pd.Series) -> dic
     }
 
 
+def _verdicts(
+    study: Study, results: Path, chain: Sequence[str], features: Mapping[str, pd.DataFrame]
+) -> dict[str, dict[str, list[str]]]:
+    """Columns ``domain`` and ``reason`` of the rows, by scale of the chain."""
+    verdicts = {
+        name: Domain.read(results / "domains" / name / "strict.parquet").of_features(features[name])
+        for name in chain
+    }
+    return {
+        name: worst_of_chain(name, {part: verdicts[part] for part in study.lineage(name)}).columns()
+        for name in chain
+        if study.scales[name].targets
+    }
+
+
 def _predicted_rows(
     study: Study,
     predictor: RecommendedPredictor,
     features: Mapping[str, pd.DataFrame],
     rows: pd.DataFrame,
+    domains: Mapping[str, Mapping[str, list[str]]],
 ) -> pd.DataFrame:
     """Rows of `PREDICTED` of every target that is predicted; none where the scales have no target."""
     parts = [pd.DataFrame(columns=list(PREDICTED))]
@@ -176,7 +212,9 @@ def _predicted_rows(
         for target in study.scales[name].targets:
             quantities = predicted_quantities(target, schema[target].classes)
             if combined := {key: predictions[key] for key in quantities if key in predictions}:
-                keys = rows[["row", "formula", "material"]].assign(scale=name, unit=schema[target].unit)
+                keys = rows[["row", "formula", "material"]].assign(
+                    scale=name, unit=schema[target].unit, **domains[name]
+                )
                 parts += _rows_of_target(keys, target, schema[target].classes, combined)
     return pd.concat(parts[1:] or parts, ignore_index=True)
 

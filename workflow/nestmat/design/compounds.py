@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.design.candidates import candidate_table
+from nestmat.design.domain import DesignDomain
 from nestmat.design.lattice import lattice_constant
 from nestmat.design.members import training_keys
 from nestmat.design.problem import Design
@@ -118,6 +119,7 @@ def verify_compounds(design: Design, calculated: str | Path, path: str | Path) -
     compounds, x = compounds.loc[inside].reset_index(drop=True), torch.from_numpy(numbers[inside])
     with torch.no_grad():
         predicted = design.surrogate(x)
+    domain = DesignDomain(design).verdicts(x.numpy()).columns()
     keys = training_keys(design.scales[0], design.members)
     formulas = parse_many(compounds["formula"].tolist()).formulas
     trained = [formula is not None and formula.key in keys for formula in formulas]
@@ -132,6 +134,7 @@ def verify_compounds(design: Design, calculated: str | Path, path: str | Path) -
                 "std": predicted[quantity][1].double().numpy(),
                 "calculated": compounds[column],
                 "unit": design.units[quantity],
+                **domain,
                 "trained_on": trained,
             }
         )

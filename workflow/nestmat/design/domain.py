@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 import torch
@@ -10,43 +12,16 @@ from numpy.typing import NDArray
 from nestmat.design.members import training_formulas, training_rows
 from nestmat.design.problem import Design, distance_to_training
 from nestmat.design.spaces import composition_columns
+from nestmat.domains.constituents import Constituents
+from nestmat.domains.domain import Domain, Materials
+from nestmat.domains.verdicts import Verdicts, worst_of_chain
+from nestmat.errors import InputError
+from nestmat.features.differentiable import feature_map
+from nestmat.features.feature_map import FeatureMap
 from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
 from nestmat.search.spaces.product import Product
 
-
-class ApplicabilityDomain:
-    """Where a model has been trained: by the kernel density of its training materials.
-
-    Descriptors are standardised and the bandwidth is Scott's. A material is inside where its density is not
-    below that of the lowest twentieth of the training materials, each estimated without itself (after Schultz
-    et al., npj Comput. Mater. 2025).
-
-    Args:
-        descriptors: Descriptors of the training materials, (n, descriptors).
-    """
-
-    def __init__(self, descriptors: NDArray[np.float64]):
-        # Searches import this module and estimate no density.
-        from sklearn.neighbors import KernelDensity
-        from sklearn.preprocessing import StandardScaler
-
-        self._scaler = StandardScaler().fit(descriptors)
-        points = self._scaler.transform(descriptors)
-        n, d = points.shape
-        width = n ** (-1.0 / (d + 4))
-        self._density = KernelDensity(bandwidth=width).fit(points)
-        # Each density is estimated without the material itself: its own kernel is taken out of the sum.
-        own_kernel = -0.5 * d * np.log(2 * np.pi) - d * np.log(width) - np.log(n)
-        log_density = self._density.score_samples(points)
-        without_own = np.log(np.maximum(-np.expm1(own_kernel - log_density), 1e-300))
-        left_out = without_own + log_density + np.log(n / (n - 1))
-        self.threshold = float(np.quantile(left_out, 0.05))
-
-    def log_density(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Logarithm of the density at descriptors (n, descriptors), (n,)."""
-        return self._density.score_samples(self._scaler.transform(x))
-
-
+_LOG = logging.getLogger(__name__)
 WINDOWS = {
     "tolerance_factor": TOLERANCE_WINDOW,
     "octahedral_factor": OCTAHEDRAL_WINDOW,
@@ -58,25 +33,88 @@ DRAWN_VALUES = 100
 """Values of variables without a grid that are tried for each training material."""
 
 
-def with_novelty_and_domain(design: Design, frame: pd.DataFrame) -> pd.DataFrame:
-    """Candidates with their distance from the training materials, and whether they are in the domain.
+class DesignDomain:
+    """Verdicts on the materials of a design space: the worst of the searched scale and its ancestors.
 
-    Both refer to the finest scale that predicts: ``novelty`` (0 to 1; of the composition, or, where the space
-    has none, of all its numbers), ``log_density`` and ``in_domain``.
+    They follow from the numbers of a material, without a formula in between. Where the space lacks what a
+    block of a scale needs, which the searched models then do not read either, the distance is taken without
+    that block.
+
+    Args:
+        design: The problem with members whose domains are described.
+
+    Raises:
+        InputError: The domains are missing.
     """
-    x = torch.from_numpy(frame[list(design.space.columns)].to_numpy(np.float64))
+
+    def __init__(self, design: Design):
+        if not design.members.domains:
+            raise InputError(
+                "The members come without the domains of their training rows.",
+                key="domains",
+                remedy="open the design with the input `domains` of its rule.",
+            )
+        self._space = design.space
+        self._domains = {scale: Domain.read(path) for scale, path in design.members.domains.items()}
+        self._maps = {scale: self._feature_maps(design, scale) for scale in self._domains}
+
+    def _feature_maps(self, design: Design, scale: str) -> list[FeatureMap]:
+        """Maps from the numbers of the space to the blocks of a scale that it has."""
+        trained, maps = self._domains[scale].blocks, []
+        for name, block in design.study.scales[scale].features.items():
+            try:
+                maps.append(feature_map({name: block}, {name: trained[name]}, self._space.columns))
+            except InputError as error:
+                # The blocks that the searched models read were mapped when the problem was built.
+                _LOG.info("the domain of %s is taken without its block %s: %s", scale, name, error.message)
+        return maps
+
+    def codes(self, x: NDArray[np.float64]) -> NDArray[np.int8]:
+        """Verdicts (n,) on materials (n, columns): 0 inside, 1 at the edge, 2 outside."""
+        return self.verdicts(x).codes
+
+    def verdicts(self, x: NDArray[np.float64]) -> Verdicts:
+        """Verdicts with their reasons on materials (n, columns)."""
+        numbers, by_scale = torch.from_numpy(np.asarray(x, dtype=np.float64)), {}
+        for scale, domain in self._domains.items():
+            columns: dict[str, NDArray[np.float64]] = {}
+            for mapped in self._maps[scale]:
+                columns |= dict(zip(mapped.columns, mapped(numbers).numpy().T, strict=True))
+            species = self._constituents(numbers.numpy(), domain.by_site)
+            by_scale[scale] = domain.verdicts(Materials(len(numbers), columns, species))
+        return worst_of_chain(list(by_scale)[-1], by_scale)
+
+    def _constituents(self, x: NDArray[np.float64], by_site: bool) -> Constituents | None:
+        """Species of materials (n, columns); None in a space without composition."""
+        factors = self._space.composition_factors
+        if not factors:
+            return None
+        place = {name: number for number, name in enumerate(self._space.columns)}
+        columns = [column for factor in factors for column in factor.columns]
+        present = x[:, [place[column] for column in columns]] > 0
+        if by_site:
+            return Constituents(tuple(columns), present)
+        symbols = [column.rpartition(":")[2] for column in columns]
+        distinct = tuple(dict.fromkeys(symbols))
+        joined = [present[:, np.array(symbols) == symbol].any(axis=1) for symbol in distinct]
+        return Constituents(distinct, np.stack(joined, axis=1))
+
+
+def with_novelty_and_domain(design: Design, frame: pd.DataFrame) -> pd.DataFrame:
+    """Candidates with their distance from the training materials, and how they stand to the domain.
+
+    ``novelty`` refers to the finest scale that predicts (0 to 1; of the composition, or, where the space
+    has none, of all its numbers). ``domain`` is the worst verdict along the chain, ``reason`` its reason.
+    """
+    numbers = frame[list(design.space.columns)].to_numpy(np.float64)
     scale = design.scales[0]
     if design.space.composition_factors:
-        novelty = distance_to_training(scale, design.space, design.members)(x)[0].numpy()
+        distance = distance_to_training(scale, design.space, design.members)
+        novelty = distance(torch.from_numpy(numbers))[0].numpy()
     else:
         training = _training_numbers(design)
-        novelty = np.array([design.space.distance(training, row).min() for row in x.numpy()])
-    feature_map = design.surrogate.maps[scale]
-    domain = ApplicabilityDomain(
-        training_rows(scale, design.members, feature_map.columns).to_numpy(np.float64)
-    )
-    density = domain.log_density(feature_map(x).numpy())
-    return frame.assign(novelty=novelty, log_density=density, in_domain=density >= domain.threshold)
+        novelty = np.array([design.space.distance(training, row).min() for row in numbers])
+    return frame.assign(novelty=novelty, **DesignDomain(design).verdicts(numbers).columns())
 
 
 def training_designs(design: Design) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +24,8 @@ class Members:
         weights: Weights of the chain's models by scale, parents first.
         features: Features of each of these scales.
         folds: Folds of each of these scales.
+        domains: Domain of the training rows of the scale that is searched and of its ancestors, parents
+            first, where verdicts are asked for.
     """
 
     protocol: str
@@ -31,6 +33,7 @@ class Members:
     weights: Mapping[str, str | Path]
     features: Mapping[str, str | Path]
     folds: Mapping[str, str | Path]
+    domains: Mapping[str, str | Path] = field(default_factory=dict)
 
     @classmethod
     def in_results(
@@ -50,6 +53,7 @@ class Members:
             {scale: results / f"models/{key}.safetensors" for scale, key in model_keys.items()},
             {scale: results / f"features/{scale}.parquet" for scale in model_keys},
             {scale: results / f"folds/{scale}.parquet" for scale in model_keys},
+            {scale: results / f"domains/{scale}/{key.protocol}.parquet" for scale, key in model_keys.items()},
         )
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat import tables
+from nestmat.domains.verdicts import INSIDE, VERDICTS
 from nestmat.scales.predictions import NORMAL_95
 from nestmat.search.candidate_table import MODEL, PROMISED, CandidateTable
 from nestmat.search.pareto import hypervolume
@@ -184,7 +185,7 @@ def _candidate_metrics(
     yield _number("diversity", MODEL, diversity(x, space))
     if space.is_box:
         yield _number("pair_distance", MODEL, pair_distance(x, space))
-    new, inside = part["novelty"].to_numpy() >= NEW, part["in_domain"].to_numpy(bool)
+    new, inside = part["novelty"].to_numpy() >= NEW, (part["domain"] == VERDICTS[INSIDE]).to_numpy()
     fractions = space.element_fractions(x)
     if fractions is not None:
         yield _rate("pure", MODEL, fractions.max(axis=1) > PURE)

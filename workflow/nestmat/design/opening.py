@@ -17,10 +17,10 @@ def open_design(snakemake: Any) -> Design:
 
     Args:
         snakemake: The job. Parameters `study` and `fold`, the fold that the members left out, -1 for none;
-            inputs `weights`, `features` and `folds` of the chain, parents first; where candidates are
-            judged `data`, the data sets of the scales that predict; where the recommended predictors are
-            used `predictor`, their files below the parameter `results`, or `student`, the network that
-            stands for them, or both.
+            inputs `weights`, `features` and `folds` of the chain, parents first; where verdicts on candidates
+            are asked for `domains`; where candidates are judged `data`, the data sets of the scales that
+            predict; where the recommended predictors are used `predictor`, their files below the parameter
+            `results`, or `student`, the network that stands for them, or both.
 
     Raises:
         InputError: The parts of the configuration do not fit each other or the trained models.
@@ -29,7 +29,9 @@ def open_design(snakemake: Any) -> Design:
     config = study.search[name]
     protocol = "strict" if snakemake.params.fold < 0 else config.protocol
     scales = list(study.chain(config.scale, config.model, protocol))
-    members = members_of_job(snakemake, protocol, scales)
+    domains = snakemake.input.get("domains", [])
+    by_scale = dict(zip(study.lineage(config.scale), domains, strict=bool(domains)))
+    members = replace(members_of_job(snakemake, protocol, scales), domains=by_scale)
     design = build_design(study, name, members, _recommended(snakemake))
     data = list(snakemake.input.get("data", []))
     return replace(design, data=dict(zip(design.scales, data, strict=False)))

@@ -16,10 +16,14 @@ from nestmat.design.members import training_keys
 from nestmat.design.methods import build_method
 from nestmat.design.problem import Design
 from nestmat.design.search import training_materials
+from nestmat.domains.verdicts import INSIDE, VERDICTS
 from nestmat.materials.formulas import parse_many
 from nestmat.search.candidate_table import candidate_schema, mean_column
 from nestmat.search.generators.base import GenerativeModel
 from nestmat.search.problem import order
+
+PLACES = {"edge": "at the edge of", "outside": "outside"}
+"""Where a material that is not inside stands to the domain, in words."""
 
 
 def make_shortlist(
@@ -54,7 +58,7 @@ def make_shortlist(
 
 
 def write_shortlist(design: Design, frame: pd.DataFrame, path: str | Path, facts: dict[str, Any]) -> None:
-    """Write candidates with their novelty, whether they are known materials, and flags in words.
+    """Write candidates with their novelty, their domain, whether they are known, and flags in words.
 
     Args:
         design: The problem with members that were trained on every row.
@@ -81,8 +85,8 @@ def _flags(design: Design, row: dict[Any, Any]) -> str:
         remarks.append("breaks a constraint")
     if row["known"]:
         remarks.append("in the training data")
-    elif not row["in_domain"]:
-        remarks.append("unlike the training data")
+    if row["domain"] != VERDICTS[INSIDE]:
+        remarks.append(f"{PLACES[row['domain']]} the domain: {row['reason']}")
     for name, (low, high) in WINDOWS.items():
         if not low <= row.get(mean_column(name), low if np.isfinite(low) else high) <= high:
             remarks.append(f"{name.replace('_', ' ')} not that of a perovskite")

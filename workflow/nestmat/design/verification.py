@@ -6,6 +6,7 @@ import numpy as np
 
 from nestmat import tables
 from nestmat.design.problem import Design
+from nestmat.search.candidate_table import DOMAIN_COLUMNS
 
 VERIFIED: tables.Schema = {
     "formula": tables.Column("string"),
@@ -15,6 +16,7 @@ VERIFIED: tables.Schema = {
     "std": tables.Column("float64", description="predicted standard deviation"),
     "calculated": tables.Column("float64", description="by DFT, in the unit of the row"),
     "unit": tables.Column("string"),
+    **DOMAIN_COLUMNS,
     "trained_on": tables.Column("bool", description="whether the members were trained on it"),
 }
 

@@ -26,11 +26,12 @@ def rule_files(study: Study, folder: str) -> list[str]:
 
 def predictor_results(study: Study) -> list[str]:
     """Files that `nestmat predict` reads and no report does, below the results of the study."""
-    return [
+    fits = [
         f"models/{name}/{scale.predictor_protocol}/baselines.zip"
         for name, scale in study.scales.items()
         if scale.kept_baselines(scale.predictor_protocol)
     ]
+    return [*fits, *(f"domains/{name}/strict.parquet" for name in study.scales)]
 
 
 def added_results(study: Study) -> list[str]:

@@ -147,6 +147,20 @@ def chains(study: Study) -> Rows:
             yield use, subject, protocol, part, str(key)
 
 
+@_table("use problem path")
+def domains(study: Study) -> Rows:
+    """Domains of the scale of a design problem and of its ancestors, parents first.
+
+    The uses are those of `chains`: `searched` are domains of the rows that the searched members saw, and
+    `deployed` those of all rows.
+    """
+    for name, problem in study.search.items():
+        for scale in study.lineage(problem.scale):
+            protocol = study.parent_protocol(scale, problem.protocol)
+            yield "searched", name, f"<results>/domains/{scale}/{protocol}.parquet"
+            yield "deployed", name, f"<results>/domains/{scale}/strict.parquet"
+
+
 @_table("use problem path", flags="distilled")
 def predictors(study: Study) -> Rows:
     """Files of the recommended predictors of design problems, and the network `distilled` from them.
@@ -161,11 +175,12 @@ def predictors(study: Study) -> Rows:
                 yield use, name, f"<results>/search/{name}/{use}.predictor.safetensors", True
 
 
-@_table("use subject scale dataset", flags="predicts finest")
+@_table("use subject scale dataset rows", flags="predicts finest")
 def lineages(study: Study) -> Rows:
     """A scale and its ancestors, parents first, with their data sets; also for the scale of a design problem.
 
-    Those that predict have targets, and the `finest` of them is the first.
+    Those that predict have targets, and the `finest` of them is the first. `rows` are features of each
+    for the rows of the coarsest, a file below ``features/``.
     """
     subjects = [("scale", name, name) for name in study.scales]
     subjects += [("problem", name, problem.scale) for name, problem in study.search.items()]
@@ -174,7 +189,8 @@ def lineages(study: Study) -> Rows:
         predicting = [name for name in lineage if study.scales[name].targets]
         for name in lineage:
             dataset = study.scales[name].dataset
-            yield use, subject, name, dataset, name in predicting, name in predicting[:1]
+            rows = name if name == scale else f"{name}__{scale}"
+            yield use, subject, name, dataset, rows, name in predicting, name in predicting[:1]
 
 
 @_table("scale name path")

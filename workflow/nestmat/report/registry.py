@@ -30,6 +30,7 @@ SECTIONS: Registry[type[Section]] = Registry(
         "labels_needed": "nestmat.report.sections.labels_needed",
         "disentanglement": "nestmat.report.sections.disentanglement",
         "calibration": "nestmat.report.sections.calibration",
+        "domain": "nestmat.report.sections.domain",
         "latent_size": "nestmat.report.sections.latent_size",
         "search": "nestmat.report.sections.pool_search",
         "training": "nestmat.report.sections.training",

@@ -17,13 +17,19 @@ MODEL = "model"
 """The searched model itself, as a judge of its own proposals: its columns have no prefix."""
 VERDICTS = ("distance", "violation", "hit")
 """What a judge makes of all targets and constraints of a problem together."""
+DOMAIN_COLUMNS: Mapping[str, Column] = {
+    "domain": Column("string", description="inside, edge or outside of the domain of the training data"),
+    "reason": Column("string", description="why it is not inside; empty where it is"),
+}
+"""How a material stands to what the searched models were trained on."""
 _KEYS: Mapping[str, Column] = {
     "method": Column("string"),
     "seed": Column("int32", description="seed of the search"),
     "rank": Column("int32", description="place among the candidates of the search, from 1"),
     "formula": Column("string"),
+    **DOMAIN_COLUMNS,
 }
-_FLAGS = ("in_domain", "known")
+_FLAGS = ("known",)
 PROMISED = "promised"
 """Column of the probability of a hit that the searched predictor states."""
 
@@ -104,7 +110,7 @@ class CandidateTable:
     The columns are ``formula``, the numbers of the design space, ``<quantity>.mean`` and ``<quantity>.std``
     of the searched model, its ``distance`` from the targets, ``violation`` of the constraints and ``hit``;
     the same behind ``<judge>.`` of every judge; and those that tables add: ``method``, ``seed``, ``rank``,
-    ``novelty``, ``log_density``, ``in_domain``, ``known``, ``promised``.
+    ``novelty``, ``domain``, ``reason``, ``known``, ``promised``.
 
     Attributes:
         frame: The table.

@@ -21,11 +21,15 @@ from nestmat import tables
 from nestmat.errors import InputError
 from nestmat.progress import reporting
 from nestmat.scales.predictions import quantity_of
+from nestmat.search.candidate_table import DOMAIN_COLUMNS
 from nestmat.search.problem import Problem, feasibility_key
 from nestmat.search.spaces.base import DesignSpace
 from nestmat.tables import Column, Schema
 from nestmat.training.chunks import keep_freed_memory
 from nestmat.training.trainer import pick_device
+
+Describe = Callable[[NDArray[np.float64]], Mapping[str, Any]]
+"""Columns by name, (n,) each, of materials (n, columns)."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ def screen(
     start: int,
     stop: int,
     *,
+    describe: Describe | None = None,
     device: str = "auto",
     title: str = "screening",
 ) -> Screened:
@@ -171,6 +176,7 @@ def screen(
         screening: Settings of the screening.
         start: Number of the first point.
         stop: Number of the point after the last.
+        describe: Further columns of the selected materials; none by default.
         device: ``auto``, ``cpu`` or ``cuda``.
         title: Name in progress reports.
 
@@ -197,6 +203,8 @@ def screen(
     predictions = selection.table()
     x = space.from_index(predictions["index"].to_numpy())
     numbers = pd.DataFrame(x, columns=list(space.columns)).assign(formula=space.formulas(x))
+    if describe is not None:
+        numbers = numbers.assign(**describe(x))
     return Screened(pd.concat([predictions, numbers], axis=1), selection.counts)
 
 
@@ -209,6 +217,7 @@ def schema(problem: Problem, table: pd.DataFrame, units: Mapping[str, str]) -> S
         units: Unit of each quantity and of each number of the space; those left out have none.
     """
     predicted = {name: quantity_of(name) for name in map(str, table.columns)}
+    domain = {name: column for name, column in DOMAIN_COLUMNS.items() if name in table}
     return {
         "index": Column("int64", role="key", description="number of the material in its space"),
         "kind": Column("string", description="best, or sample: a random one of all that were screened"),
@@ -218,6 +227,7 @@ def schema(problem: Problem, table: pd.DataFrame, units: Mapping[str, str]) -> S
         "distance": Column("float32", description="tolerances from the targets, added"),
         "violation": Column("float32", description="tolerances beyond the constraints, added"),
         "hit": Column("bool", description="whether all targets and constraints are met"),
+        **domain,
         "draw": Column("float64", description="random number of the material: the smallest are the sample"),
     }
 
@@ -231,6 +241,7 @@ def screen_chunk(
     *,
     units: Mapping[str, str] | None = None,
     facts: Mapping[str, Any] | None = None,
+    describe: Describe | None = None,
     device: str = "auto",
 ) -> None:
     """Screen one of several chunks of a space.
@@ -243,6 +254,7 @@ def screen_chunk(
         chunks: Number of chunks.
         units: As for `schema`.
         facts: Further provenance, the same for all chunks.
+        describe: As for `screen`.
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
@@ -250,7 +262,7 @@ def screen_chunk(
     """
     start, stop = chunk_bounds(problem.space, screening, chunk, chunks)
     title = f"screening, chunk {chunk + 1} of {chunks}"
-    screened = screen(problem, screening, start, stop, device=device, title=title)
+    screened = screen(problem, screening, start, stop, describe=describe, device=device, title=title)
     provenance = {
         **(facts or {}),
         "screening": asdict(screening),
