@@ -60,6 +60,10 @@ def describe_problem(labels: DesignLabels, count: int | None) -> dict[str, Any]:
             for bound in problem.constraints
         ],
         "predicted_by": {"scale": labels.title(problem.scale), "model": labels.model(problem.model)},
+        "stacks": {
+            "compared": labels.study.searches_recommended(labels.problem, problem.protocol),
+            "in_use": labels.study.searches_recommended(labels.problem),
+        },
         "sites": problem.space.sites or {},
         "elements": problem.space.elements,
         "free": [variable for config, variable in variables if config.value is None],
