@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from nestmat.deferred import no_grad, torch
 from nestmat.errors import InputError
@@ -289,7 +288,8 @@ class Problem:
                 table[column].to_numpy(np.float64) for column in (mean_column(quantity), std_column(quantity))
             )
             spread = np.where(std > 0, std, 1.0)
-            inside = ndtr((high - mean) / spread) - ndtr((low - mean) / spread)
+            below = [torch.from_numpy((end - mean) / spread) for end in (high, low)]
+            inside = (torch.special.ndtr(below[0]) - torch.special.ndtr(below[1])).numpy()
             probability *= np.where(std > 0, inside, (mean >= low) & (mean <= high))
         for constraint in self.constraints:
             if constraint.of == "std":
