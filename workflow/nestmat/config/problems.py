@@ -96,8 +96,8 @@ class Method(Choice):
     predictor: str = Field(
         "model",
         description=(
-            "What is searched: the trained chain (`model`), or a judge that learns, such as `trees`, to see "
-            "what a search of the judge itself would find."
+            "What is searched: what predicts the problem (`model`), or a judge that learns, such as `trees`, "
+            "to see what a search of the judge itself would find."
         ),
     )
     seeds: int | None = Field(None, ge=1, description="Its own number of searches: 1 where nothing is drawn.")
