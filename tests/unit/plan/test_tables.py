@@ -11,6 +11,7 @@ from nestmat.data.registry import READS, resolve
 from nestmat.paths import RESOURCES, ROOT
 from nestmat.plan import tables as jobs
 from nestmat.plan.tables import data_files
+from support.lead_free_study import lead_free_study
 from support.stacked_study import remote
 
 
@@ -60,3 +61,40 @@ def test_a_design_problem_reads_the_domains_of_its_scale_and_of_the_finer_ones()
     scales = ("ionic", "electronic", "device")
     assert by_use["searched"] == [f"<results>/domains/{scale}/halves.parquet" for scale in scales]
     assert by_use["deployed"] == [f"<results>/domains/{scale}/strict.parquet" for scale in scales]
+
+
+def study_with_protocols(**protocols):
+    """The small study that searches perovskites, whose baselines of a scale run in some protocols alone."""
+    content = lead_free_study()
+    for scale, names in protocols.items():
+        content["scales"][scale]["baselines"]["ridge"]["protocols"] = names
+    return study_from(content)
+
+
+def test_a_search_uses_stacks_of_both_halves_where_they_run():
+    rows = jobs.predictors(study_from(lead_free_study()))
+    files = rows[~rows["distilled"]].groupby("use")["path"].apply(set)
+    searched = files["searched"] - files["deployed"]
+    assert "<results>/models/device/halves/baselines.zip" in searched
+    assert "<results>/predictions/electronic/halves/recommended.json" in searched
+    assert not any("/strict/" in path for path in searched)
+    assert set(rows[rows["distilled"]]["path"]) == {
+        f"<results>/search/lead_free/{use}.predictor.safetensors" for use in ("searched", "deployed")
+    }
+
+
+def test_a_stack_that_is_not_of_the_half_is_not_searched():
+    assert set(jobs.predictors(study_with_protocols(device=["strict"]))["use"]) == {"deployed"}
+
+
+def test_the_predictor_in_use_is_not_judged_by_what_it_was_trained_on():
+    # Stacks of the halves alone are in use themselves, trained on every row.
+    study = study_with_protocols(electronic=["halves"], device=["halves"])
+    assert study.scales["device"].predictor_protocol == "halves"
+    assert set(jobs.predictors(study)["use"]) == {"deployed"}
+
+
+def test_the_model_alone_needs_no_other_predictor():
+    content = lead_free_study()
+    content["search"]["lead_free"]["predictor"] = "model"
+    assert jobs.predictors(study_from(content)).empty

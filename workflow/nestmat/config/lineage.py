@@ -7,7 +7,7 @@ from typing import Any
 
 from nestmat.config.scales import Scale
 from nestmat.errors import InputError
-from nestmat.models.keys import RECOMMENDED, ModelKey
+from nestmat.models.keys import ModelKey
 
 
 def ancestors(scales: Mapping[str, Scale], scale: str) -> set[str]:
@@ -109,11 +109,17 @@ def serves_stack(scales: Mapping[str, Scale], scale: str, model: str, protocol: 
 
 
 def recommends(scales: Mapping[str, Scale], scale: str, protocol: str | None = None) -> bool:
-    """Whether a scale and its ancestors recommend a predictor, in a protocol, wherever they have targets."""
+    """Whether a scale and its ancestors recommend a predictor wherever they have targets.
+
+    Args:
+        scales: Scales of the study by name.
+        scale: Name of the scale.
+        protocol: Protocol of members that left out the first fold; by default the predictor in use is meant.
+    """
     predicting = [scales[name] for name in lineage(scales, scale) if scales[name].targets]
-    return all(config.recommended for config in predicting) and (
-        protocol is None or all(protocol in config.runs(RECOMMENDED) for config in predicting)
-    )
+    if protocol is None:
+        return all(config.recommended for config in predicting)
+    return all(config.recommends_half(protocol) for config in predicting)
 
 
 def predictor_files(scales: Mapping[str, Scale], scale: str, protocol: str | None = None) -> list[str]:

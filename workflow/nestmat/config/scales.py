@@ -94,7 +94,18 @@ class Scale(Part):
     def kept_baselines(self, protocol: str) -> list[str]:
         """Baselines whose fits a protocol keeps for a predictor of new rows; see `kept_fold`."""
         kept = [name for name in self.predictor if name in self.baselines]
-        return kept if protocol in self.runs(RECOMMENDED) or protocol == self.predictor_protocol else []
+        return kept if protocol == self.predictor_protocol or self.recommends_half(protocol) else []
+
+    def recommends_half(self, protocol: str) -> bool:
+        """Whether the recommended stack of a shared split has members that left out its first fold.
+
+        They are searched, and judged by what learns on that fold. The predictor in use, which learns on every
+        row, is of another protocol.
+        """
+        split = self.splits.get(protocol)
+        if self.recommended is None or split is None or not split.build().is_shared:
+            return False
+        return protocol in self.runs(RECOMMENDED) and protocol != self.predictor_protocol
 
     def kept_fold(self, protocol: str) -> int:
         """Fold that the fits of `kept_baselines` left out.

@@ -117,7 +117,7 @@ def searched_problem(design: Design, method: str) -> Problem:
             quantity: (torch.from_numpy(mean), torch.from_numpy(std))
             for quantity, (mean, std) in judge.predict(rows, {}).items()
         }
-        return design.surrogate.derive(x, {**design.surrogate(x), **judged})
+        return design.surrogate.derive(x, {**design.searched.predict(x), **judged})
 
     return dataclasses.replace(design.problem, predict=predict)
 
