@@ -114,6 +114,7 @@ rule judge_candidates:
         folds=collect("<results>/folds/{step.scale}.parquet", step=searched),
         domains=lookup("use == 'searched' and problem == '{problem}'", within=domains, cols="path"),
         predictor=lookup(f"use == 'searched' and {recommended}", within=predictors, cols="path"),
+        student=lookup(f"use == 'searched' and {distilled}", within=predictors, cols="path"),
         data=judging_data,
         candidates=collect(
             "<results>/search/{{problem}}/{method}.parquet",

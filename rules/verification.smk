@@ -18,6 +18,7 @@ rule select_structures:
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
         domains=lookup("use == 'deployed' and problem == '{problem}'", within=domains, cols="path"),
         predictor=lookup(f"use == 'deployed' and {recommended}", within=predictors, cols="path"),
+        student=lookup(f"use == 'deployed' and {distilled}", within=predictors, cols="path"),
         shortlist=branch(
             ask(STUDY.search, "space.cells", "problem"),
             then=["<results>/search/{problem}/shortlist.parquet"],

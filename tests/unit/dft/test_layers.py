@@ -18,6 +18,7 @@ from nestmat.design.problem import Design
 from nestmat.design.spaces import design_space
 from nestmat.dft import interpreter, layers, publish, structure_sets, summaries
 from nestmat.dft import records as dft_records
+from nestmat.domains.domain import Domain, DomainInputs
 from nestmat.errors import InputError
 from nestmat.materials.geometry import CELL
 from nestmat.materials.monolayers import BONDS, bonds
@@ -355,9 +356,17 @@ def design(tmp_path):
         def __call__(self, x):
             return {"gap.gap": (x[:, 0] - 2.5, torch.full_like(x[:, 0], 0.1))}
 
-    members = types.SimpleNamespace(features={"gap": tmp_path / "features.parquet"})
+    columns = list(CELL)
+    described = Domain.of_rows(
+        "gap",
+        features.assign(formula="", material="row 0"),
+        DomainInputs(columns, [], columns, {"cell": columns}),
+    )
+    domain = tmp_path / "domain.parquet"
+    described.write(domain, dict.fromkeys(CELL, tables.Column("float64")), {})
+    members = types.SimpleNamespace(features={"gap": tmp_path / "features.parquet"}, domains={"gap": domain})
     problem = Problem(space, Members(), [Target("gap.gap", "value", 0.5, tolerance=0.1)])
-    return Design(study, "half", members, space, Members(), problem)
+    return Design(study, "half", members, space, Members(), problem, problem)
 
 
 def test_the_farthest_come_first_and_no_material_twice(design):
@@ -444,7 +453,7 @@ def test_the_report_tells_targets_and_calibration(design, tmp_path):
     source = Source(study, tmp_path)
     verified = SECTIONS["verification"]().numbers(source, "half")
     heads, first, *_ = table_cells(section_html("verification", verified))
-    assert heads[2:] == ["Wanted", "Predicted", "DFT", "Error"]
+    assert heads[2:] == ["Wanted", "Predicted", "DFT", "Error", "Domain"]
     assert first[2] == "0.500"
     assert "−0.400 eV is added" in section_text("verification", verified)
     assert section_text("verification", verified, "summary").startswith("Verification. Against DFT: ")

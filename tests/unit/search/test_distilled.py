@@ -71,6 +71,19 @@ def test_it_is_read_as_it_was_written(student, tmp_path):
     assert read.fidelity["scale.gap"] == network.fidelity["scale.gap"]
 
 
+def test_it_does_not_depend_on_units():
+    x = SPACE.sample(800, seed=0)
+    mean, std = predictor(x)["scale.gap"]
+    small = distil(x * 1e-12, {"scale.gap": (mean * 1e-12, std * 1e-12)}, features)
+    usual = distil(x, {"scale.gap": (mean, std)}, features)
+    for name in ("r2", "std_error"):
+        in_small_units = getattr(small.fidelity["scale.gap"], name)
+        assert in_small_units == pytest.approx(getattr(usual.fidelity["scale.gap"], name), abs=0.02)
+    with torch.no_grad():
+        spread = small(torch.from_numpy(x[:50] * 1e-12))["scale.gap"][1].numpy()
+    assert np.abs(spread / (std[:50] * 1e-12) - 1).mean() < 0.1
+
+
 def test_a_material_without_a_prediction_is_an_error():
     x = SPACE.sample(50, seed=0)
     predicted = {"scale.gap": (np.where(x[:, 0] > 0.5, np.nan, x[:, 0]), x[:, 0])}

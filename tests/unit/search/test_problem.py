@@ -92,3 +92,11 @@ def test_the_probability_of_a_hit_is_that_of_every_target_and_bound():
     # a gap, and one whose standard deviation is bounded but not stated.
     expected = [norm.cdf(1) - norm.cdf(-1), norm.cdf(2) - 0.5, 0.0, 0.0, 0.0]
     assert designs.hit_probability(table) == pytest.approx(expected)
+
+
+def test_a_bound_of_a_target_counts_once():
+    table = pd.DataFrame({"gap.mean": [1.0], "gap.std": [0.1], "cost.mean": [0.0], "cost.std": [np.nan]})
+    target = Target("gap", "maximise", enough=1.0)
+    for low, expected in ((0.9, 0.5), (1.0, 0.5), (1.1, 1 - norm.cdf(1))):
+        designs = problem(targets=[target], constraints=[Constraint("gap", low=low)])
+        assert designs.hit_probability(table) == pytest.approx(expected)

@@ -210,8 +210,8 @@ class DesignProblem(Part):
     predictor: Literal["recommended", "model"] = Field(
         "recommended",
         description=(
-            "What predicts the shortlist, the screen and the structures for DFT: the recommended predictors "
-            "of the scales, where all scales with targets have one, or the model alone."
+            "What predicts: the recommended predictors, where all scales with targets have one, or the model "
+            "alone. The methods that are compared search those of the protocol, where their stacks run in it."
         ),
     )
     protocol: Name = Field(

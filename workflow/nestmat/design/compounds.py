@@ -28,6 +28,8 @@ from nestmat.search.problem import order
 from nestmat.search.spaces.product import Product
 
 _LOG = logging.getLogger(__name__)
+RANKED_AGAIN = 20
+"""Materials for each that is selected that recommended predictors rank anew after the network."""
 
 
 def approximants(space: Product) -> Iterator[dict[str, float]]:
@@ -63,6 +65,8 @@ def select_compounds(design: Design, path: str | Path, csv: str | Path) -> None:
     keys = training_keys(design.scales[0], design.members)
     formulas = parse_many(space.formulas(x)).formulas
     x = x[np.array([formula is not None and formula.key not in keys for formula in formulas])]
+    # The best of all are predicted once more, where a network stands for the recommended predictors.
+    x = x[order(design.searched.evaluate(x))[: RANKED_AGAIN * verify.count]]
     predicted = design.problem.evaluate(x)
     best = order(predicted)
     table = candidate_table(design.problem, x[best], predicted.iloc[best].reset_index(drop=True))

@@ -54,7 +54,7 @@ def judge_candidates(
     training = training_designs(design)
     baselines = {
         UNIFORM: space.canonical(space.sample(config.proposals * config.seeds, seed=0)),
-        TRAINING: training[order(problem.evaluate(training))[: config.proposals]],
+        TRAINING: training[order(design.searched.evaluate(training))[: config.proposals]],
     }
     parts = [tables.read(path) for path in candidates]
     for baseline, x in baselines.items():

@@ -42,8 +42,7 @@ def _recommended(snakemake: Any) -> Recommended | None:
     files, students = snakemake.input.get("predictor"), snakemake.input.get("student")
     if not files and not students:
         return None
-    student = students if isinstance(students, str) else next(iter(students or []), None)
-    return Recommended(Path(snakemake.params.results) if files else None, student)
+    return Recommended(Path(snakemake.params.results) if files else None, next(iter(students or []), None))
 
 
 def members_of_job(snakemake: Any, protocol: str, scales: Sequence[str]) -> Members:

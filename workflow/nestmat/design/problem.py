@@ -70,7 +70,8 @@ class Design:
         name: Name of the problem.
         members: The members.
         space: The materials that may be proposed.
-        surrogate: Predictions for these materials: of the recommended predictors, or of the members.
+        surrogate: Predictions for these materials: of the recommended predictors, of the network that stands
+            for them where a screen reads it alone, or of the members.
         problem: Targets and constraints, with these predictions.
         searched: The same with the network that stands for the recommended predictors, where there is one.
         data: Data set of each scale that predicts, read, where candidates are judged.
@@ -173,7 +174,8 @@ def build_design(study: Study, name: str, members: Members, recommended: Recomme
     )
     if recommended and recommended.results:
         protocol = None if members.fold < 0 else members.protocol
-        predictors = RecommendedPredictor(study, recommended.results, config.scale, protocol)
+        # A job has one thread.
+        predictors = RecommendedPredictor(study, recommended.results, config.scale, protocol, threads=1)
         stated = PredictedSurrogate(surrogate, SpacePredictor(predictors, space))
     problem = dataclasses.replace(searched, predict=stated) if stated is not searched.predict else searched
     return Design(study, name, members, space, stated, problem, searched)

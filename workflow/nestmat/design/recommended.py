@@ -43,31 +43,39 @@ class SpacePredictor:
     def predict(self, x: NDArray[np.float64]) -> MeansAndStds:
         """Mean and standard deviation (n,) of ``<scale>.<target>`` of materials (n, columns).
 
+        Both are NaN of a material with a feature that is not defined.
+
         Raises:
-            InputError: A feature of a material is not defined, or a result is missing.
+            InputError: No material has all features, or a result is missing.
         """
         study, names = self.predictor.study, self.predictor.scales
         numbers = pd.DataFrame(x, columns=list(self.space.columns))
         rows = material_rows(numbers.assign(formula=self.space.formulas(x)), self.space)
+        blocks_read = self.predictor.blocks_read()
         featurized = featurize_chain(
             rows,
-            {name: study.scales[name].features for name in names},
+            {name: {key: study.scales[name].features[key] for key in blocks_read[name]} for name in names},
             {name: self.predictor.results / "features" / f"{name}.parquet" for name in names},
         )
-        for name, features in featurized.items():
-            if not features.rejects.empty:
-                first = features.rejects.iloc[0]
-                raise InputError(
-                    f"Scale {name!r} has no features of a material of the space: {first['reason']}",
-                    column=first["column"],
-                    value=first["value"],
-                    remedy="take the species or level out of the space, or search with `predictor: model`.",
-                )
-        predictions = self.predictor.predict({name: part.frame for name, part in featurized.items()})
+        rejects = pd.concat([features.rejects for features in featurized.values()], ignore_index=True)
+        defined = ~rows["row"].isin(rejects["row"]).to_numpy()
+        if not defined.any():
+            first = rejects.iloc[0]
+            raise InputError(
+                f"No material of the space has the features that the recommended predictors read: the first "
+                f"{first['reason']}",
+                column=first["column"],
+                value=first["value"],
+                remedy="take the species or level out of the space, or search with `predictor: model`.",
+            )
+        frames = {
+            name: part.frame[part.frame["row_id"].isin(rows["row_id"][defined])]
+            for name, part in featurized.items()
+        }
         return {
-            f"{scale}.{quantity}": pair
-            for scale, quantities in predictions.items()
-            for quantity, pair in quantities.items()
+            f"{scale}.{quantity}": (_of_all(mean, defined), _of_all(std, defined))
+            for scale, quantities in self.predictor.predict(frames).items()
+            for quantity, (mean, std) in quantities.items()
         }
 
     def __call__(self, x: Tensor) -> Quantities:
@@ -79,6 +87,13 @@ class SpacePredictor:
             name: (torch.from_numpy(mean).to(x), torch.from_numpy(std).to(x))
             for name, (mean, std) in predicted.items()
         }
+
+
+def _of_all(values: NDArray[np.float64], defined: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Values of the defined ones of some rows as those of all, NaN elsewhere."""
+    of_all = np.full(len(defined), np.nan)
+    of_all[defined] = values
+    return of_all
 
 
 def read_features(x: Tensor, maps: Mapping[str, FeatureMap]) -> Tensor:
@@ -124,10 +139,14 @@ def distil_predictor(
     Raises:
         InputError: As `SpacePredictor.predict`, or a material has no prediction.
     """
-    x = space.canonical(space.sample(DRAWS, seed))
+    x = np.unique(space.canonical(space.sample(DRAWS, seed)), axis=0)
+    # In a random order the first ones, which are held out, are a random draw.
+    x = np.random.default_rng(seed).permutation(x)
     with torch.no_grad():
         stated = surrogate.predictor(torch.from_numpy(x))
-    predicted = {name: (mean.numpy(), std.numpy()) for name, (mean, std) in stated.items()}
+    defined = np.isfinite(np.column_stack([mean.numpy() for mean, _ in stated.values()])).all(axis=1)
+    predicted = {name: (mean.numpy()[defined], std.numpy()[defined]) for name, (mean, std) in stated.items()}
+    x = x[defined]
     student = distil(x, predicted, partial(read_features, maps=surrogate.maps), seed)
     student.save(path)
     rows = [(name, units.get(name, ""), *vars(value).values()) for name, value in student.fidelity.items()]

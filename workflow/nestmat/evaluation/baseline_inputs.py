@@ -62,14 +62,18 @@ class BaselineInputs:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, path: str | Path) -> BaselineInputs:
-        """Inputs of ``frame``, with the blocks and targets of the features table at ``path``.
+        """Inputs of ``frame``, with those blocks and targets of the features table at ``path`` that it has.
 
         Raises:
             InputError: An input is not finite.
         """
         frame = frame.sort_values("row_id")
         layout = tables.provenance(path)["blocks"]
-        blocks = {name: frame[block["columns"]].to_numpy(np.float64) for name, block in layout.items()}
+        blocks = {
+            name: frame[block["columns"]].to_numpy(np.float64)
+            for name, block in layout.items()
+            if set(block["columns"]) <= set(frame.columns)
+        }
         for name, values in blocks.items():
             if len(bad := np.argwhere(~np.isfinite(values))):
                 row, column = bad[0]

@@ -39,12 +39,14 @@ class RecommendedPredictor:
         scale: The coarsest scale that is predicted.
         protocol: Protocol of the members; by default that of the predictor in use of each scale, whose
             members were trained on every row. In another the members left out the first fold.
+        threads: Parts of the rows that a baseline predicts at once; by default one for each core.
     """
 
     study: Study
     results: Path
     scale: str
     protocol: str | None = None
+    threads: int | None = None
 
     @property
     def scales(self) -> list[str]:
@@ -69,6 +71,20 @@ class RecommendedPredictor:
         for name in self._predicting:
             predictions[name] = self._predict_scale(name, features, self._parents(predictions))
         return predictions
+
+    def blocks_read(self) -> dict[str, list[str]]:
+        """Feature blocks of each scale that `predict` reads, in the order of the scale."""
+        names: dict[str, set[str]] = {name: set() for name in self.scales}
+        for name in self._predicting:
+            scale = self._config(name)
+            for member in scale.predictor:
+                if member in scale.baselines:
+                    names[name].update(scale.baselines[member].inputs)
+                    continue
+                for part, key in self.study.chain(name, member, self._protocol(name)).items():
+                    specification = self._config(part).models[key.model].specification
+                    names[part].update(specification.inputs)
+        return {name: [key for key in self._config(name).features if key in names[name]] for name in names}
 
     @property
     def _predicting(self) -> list[str]:
@@ -113,13 +129,20 @@ class RecommendedPredictor:
             return {}
         file = self._stack(name)
         try:
-            return combinations_of(json.loads(file.read_text(encoding="utf-8")), self._fold(name))
+            combinations = combinations_of(json.loads(file.read_text(encoding="utf-8")), self._fold(name))
         except OSError as error:
             raise InputError(
                 f"The recommended stack cannot be read: {error.strerror}.",
                 file=file,
                 remedy="run the study to its report first.",
             ) from error
+        if not combinations:
+            raise InputError(
+                f"The recommended stack has no weights of fold {self._fold(name)}, where {name} has no row.",
+                file=file,
+                remedy="give the split another seed or the scale more materials.",
+            )
+        return combinations
 
     @staticmethod
     def _parents(predictions: Mapping[str, MeansAndStds]) -> dict[str, ParentPredictions]:
@@ -166,7 +189,7 @@ class RecommendedPredictor:
                 fit,
                 inputs,
                 classes,
-                threads=len(os.sched_getaffinity(0)),
+                threads=self.threads or len(os.sched_getaffinity(0)),
             )
             for member, fit in fits.items()
         }

@@ -28,8 +28,14 @@ USES: Mapping[str, str] = {
     **dict.fromkeys(("search_candidates", "judge_candidates", "interpolate_materials"), "searched"),
     **dict.fromkeys(("select_candidates", "select_structures", "verify_candidates"), "deployed"),
 }
-"""Which of the recommended predictors a rule reads, `deployed` or `searched`; a wildcard of others."""
+"""Which of the recommended predictors a rule reads, `deployed` or `searched`.
+
+Of `distil_predictor` a wildcard says so; `screen_chunk` reads the network that stands for the deployed ones,
+and nothing else of them.
+"""
 OPTIONAL = ("judges", "shortlist", "verify", "retrain", "screen", "interpolate")
+ANY_TARGET: Mapping[str, Any] = {"constraints": [], "budget": 10, "seeds": 1, "proposals": 1}
+"""What is not asked of a predictor that stands for others in a space."""
 UNUSED_OF_STUDY: dict[str, Any] = {"title": "", "question": "", "published": [], "dft": None, "plugins": []}
 UNUSED_OF_SCALE: Mapping[str, Any] = {
     "title": "",
@@ -69,6 +75,9 @@ def problem_excerpt(study: Study, rule: str) -> Callable[[Any], dict[str, Any]]:
         protocol = problem.protocol if use == "searched" else None
         predicting = use is not None and study.searches_recommended(wildcards.problem, protocol)
         used["predictor"] = "recommended" if predicting else "model"
+        if rule == "distil_predictor":
+            target = problem.targets[0].model_copy(update={"enough": None})
+            used = {**used, **ANY_TARGET, "targets": [target]}
         problem = problem.model_copy(update={"title": "", "question": "", **unused, **used})
         generative = [method.model for method in problem.methods.values() if method.model]
         return _excerpt(study, problem.scale, generative, {wildcards.problem: problem}, predicting)

@@ -33,8 +33,8 @@ HIDDEN = (128, 128)
 EPOCHS, BATCH, RATE = 150, 256, 4e-3
 HELD_OUT = 0.1
 """Share of the materials that the network does not learn from."""
-SMALLEST_STD = 1e-9
-"""Standard deviations are learned as logarithms; smaller ones count as this, in the unit of the quantity."""
+SMALLEST = 1e-9
+"""What counts as no spread: a share of the largest number of a feature, or of the spread of a quantity."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Fidelity:
         r2: Coefficient of determination of the means.
         error: Mean absolute difference of the means, in the unit of the quantity.
         std: Mean standard deviation that the predictor states, in that unit; NaN where it states none.
-        std_error: Mean absolute relative difference of the standard deviations; NaN where there are none.
+        std_error: Mean absolute difference of the standard deviations over their mean; NaN where there are
+            none.
     """
 
     r2: float
@@ -68,7 +69,7 @@ class DistilledPredictor:
     def __init__(self, quantities: Mapping[str, bool], features: Features, scaling: Tensor, units: Tensor):
         self.quantities, self.features = dict(quantities), features
         self.scaling, self.units = scaling.double(), units.double()
-        self._varying = torch.nonzero(self.scaling[1] > 1e-9)[:, 0]
+        self._varying = torch.nonzero(self.scaling[1])[:, 0]
         self.layout = Layout("lecun")
         outputs = {"outputs": Output(self.units.shape[1], output_gain=0.5)}
         self.network = Perceptrons(
@@ -141,8 +142,11 @@ def distil(
     """
     has_std = {name: bool(np.isfinite(std).all()) for name, (_, std) in predicted.items()}
     columns = [mean for mean, _ in predicted.values()]
+    # Standard deviations are learned as logarithms.
     columns += [
-        np.log(np.maximum(std, SMALLEST_STD)) for name, (_, std) in predicted.items() if has_std[name]
+        np.log(np.maximum(std, SMALLEST * (np.ptp(mean) or std.max() or 1.0)))
+        for name, (mean, std) in predicted.items()
+        if has_std[name]
     ]
     if not np.isfinite(columns).all():
         raise InputError(
@@ -154,8 +158,9 @@ def distil(
     held_out = max(2, int(HELD_OUT * len(x)))
     read = features(materials)
     scaling = torch.stack([read.mean(0), read.std(0)])
-    units = torch.stack([targets.mean(0), targets.std(0).clamp_min(1e-9)])
-    scaling[1] = torch.where(scaling[1] > 1e-9 * read.abs().amax(0), scaling[1], 0.0)
+    units = torch.stack([targets.mean(0), targets.std(0)])
+    units[1] = torch.where(units[1] > SMALLEST * targets.abs().amax(0), units[1], 1.0)
+    scaling[1] = torch.where(scaling[1] > SMALLEST * read.abs().amax(0), scaling[1], 0.0)
     student = DistilledPredictor(has_std, features, scaling, units)
     scaled = ((targets - units[0]) / units[1]).float()
     _train(student, student.inputs(materials)[held_out:].float(), scaled[held_out:], seed)
@@ -195,6 +200,6 @@ def _fidelity(
             1.0 - float(np.square(difference).sum()) / spread if spread else float("nan"),
             float(np.abs(difference).mean()),
             float(true_std.mean()),
-            float(np.abs(std.numpy() / np.maximum(true_std, SMALLEST_STD) - 1).mean()),
+            float(np.abs(std.numpy() - true_std).mean() / true_std.mean()) if true_std.any() else 0.0,
         )
     return fidelity

@@ -273,24 +273,28 @@ class Problem:
     def hit_probability(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Predicted probability that a material meets every target and keeps every bound of a mean, (n,).
 
-        Predictions count as normal and independent of each other, and as exact where no standard deviation
-        is stated; bounds of standard deviations are met or not.
+        Predictions count as normal, those of different quantities as independent of each other, and as exact
+        where no standard deviation is stated; bounds of standard deviations are met or not.
 
         Args:
             table: What `evaluate` returns.
         """
-        bounded = [constraint for constraint in self.constraints if constraint.of == "mean"]
+        stated = [(target.quantity, target.range) for target in self.targets]
+        stated += [(part.quantity, part.range) for part in self.constraints if part.of == "mean"]
+        ranges: dict[str, tuple[float, float]] = {}
+        for quantity, (smallest, largest) in stated:
+            low, high = ranges.get(quantity, (-np.inf, np.inf))
+            ranges[quantity] = max(low, smallest), min(high, largest)
         probability = np.ones(len(table))
-        ranges = [(part.quantity, part.range) for part in self.targets]
-        ranges += [(part.quantity, part.range) for part in bounded]
-        for quantity, (low, high) in ranges:
+        for quantity, (low, high) in ranges.items():
             mean, std = (
                 table[column].to_numpy(np.float64) for column in (mean_column(quantity), std_column(quantity))
             )
             spread = np.where(std > 0, std, 1.0)
             below = [torch.from_numpy((end - mean) / spread) for end in (high, low)]
             inside = (torch.special.ndtr(below[0]) - torch.special.ndtr(below[1])).numpy()
-            probability *= np.where(std > 0, inside, (mean >= low) & (mean <= high))
+            exact = (mean >= low) & (mean <= high)
+            probability *= np.where(std > 0, np.maximum(inside, 0.0), exact)
         for constraint in self.constraints:
             if constraint.of == "std":
                 low, high = constraint.range
