@@ -98,7 +98,6 @@ rule search_candidates:
         gpu=1,
     params:
         study=excerpts.problem_excerpt(STUDY, "search_candidates"),
-        results=RESULTS,
         fold=0,
     message:
         "Search {wildcards.problem} by {wildcards.method}"
@@ -141,7 +140,6 @@ rule judge_candidates:
         runtime=60,
     params:
         study=excerpts.problem_excerpt(STUDY, "judge_candidates"),
-        results=RESULTS,
         fold=0,
     message:
         "Judge the candidates of {wildcards.problem}"
@@ -172,7 +170,6 @@ rule distil_predictor:
         runtime=60,
     params:
         study=excerpts.problem_excerpt(STUDY, "distil_predictor"),
-        results=RESULTS,
         fold=lookup(dpath="{use}", within={"searched": 0, "deployed": -1}),
     message:
         "Distil the recommended predictors of {wildcards.problem}, {wildcards.use}"
@@ -219,7 +216,6 @@ rule select_candidates:
         runtime=60,
     params:
         study=excerpts.problem_excerpt(STUDY, "select_candidates"),
-        results=RESULTS,
         fold=-1,
     message:
         "Select the candidates of {wildcards.problem}"
@@ -251,7 +247,6 @@ rule interpolate_materials:
         runtime=30,
     params:
         study=excerpts.problem_excerpt(STUDY, "interpolate_materials"),
-        results=RESULTS,
         fold=0,
     message:
         "Go from one material of {wildcards.problem} to another"

@@ -39,7 +39,6 @@ rule select_structures:
         runtime=30,
     params:
         study=excerpts.problem_excerpt(STUDY, "select_structures"),
-        results=RESULTS,
         fold=-1,
     message:
         "Select structures of {wildcards.problem} for DFT"
@@ -105,7 +104,6 @@ rule verify_candidates:
         runtime=30,
     params:
         study=excerpts.problem_excerpt(STUDY, "verify_candidates"),
-        results=RESULTS,
         fold=-1,
     message:
         "Verify the candidates of {wildcards.problem}"

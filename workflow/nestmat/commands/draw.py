@@ -35,6 +35,8 @@ def draw_materials(
 ) -> tuple[int, int]:
     """Draw materials that should have a value, with members and generators that were trained on every row.
 
+    The model of the problem predicts them alone, also where recommended predictors make the shortlist.
+
     Args:
         study: The study, which has been run.
         results: Folder of its results.

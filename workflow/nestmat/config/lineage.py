@@ -125,6 +125,8 @@ def recommends(scales: Mapping[str, Scale], scale: str, protocol: str | None = N
 def predictor_files(scales: Mapping[str, Scale], scale: str, protocol: str | None = None) -> list[str]:
     """Files below the results that the recommended predictors of a scale and its ancestors are read from.
 
+    The features of the scales come first.
+
     Args:
         scales: Scales of the study by name.
         scale: Name of the scale.

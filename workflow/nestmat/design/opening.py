@@ -19,8 +19,8 @@ def open_design(snakemake: Any) -> Design:
         snakemake: The job. Parameters `study` and `fold`, the fold that the members left out, -1 for none;
             inputs `weights`, `features` and `folds` of the chain, parents first; where verdicts on candidates
             are asked for `domains`; where candidates are judged `data`, the data sets of the scales that
-            predict; where the recommended predictors are used `predictor`, their files below the parameter
-            `results`, or `student`, the network that stands for them, or both.
+            predict; where the recommended predictors are used `predictor`, their files, or `student`, the
+            network that stands for them, or both.
 
     Raises:
         InputError: The parts of the configuration do not fit each other or the trained models.
@@ -42,7 +42,9 @@ def _recommended(snakemake: Any) -> Recommended | None:
     files, students = snakemake.input.get("predictor"), snakemake.input.get("student")
     if not files and not students:
         return None
-    return Recommended(Path(snakemake.params.results) if files else None, next(iter(students or []), None))
+    # Features of a scale come first: results/<study>/features/<scale>.parquet.
+    results = Path(files[0]).parents[1] if files else None
+    return Recommended(results, next(iter(students or []), None))
 
 
 def members_of_job(snakemake: Any, protocol: str, scales: Sequence[str]) -> Members:
