@@ -62,8 +62,12 @@ def judge_candidates(
         parts.append(part.assign(method=baseline, seed=0, rank=np.arange(1, len(part) + 1)))
     frame = with_novelty_and_domain(design, pd.concat(parts, ignore_index=True))
     frame[PROMISED] = problem.hit_probability(frame)
+    materials = torch.from_numpy(frame[list(space.columns)].to_numpy(np.float64))
+    with torch.no_grad():
+        predicted = design.surrogate(materials)
     for judge, quantities in judge_materials(design, frame).items():
-        frame = pd.concat([frame, _judge_columns(design, judge, quantities, frame)], axis=1)
+        columns = _judge_columns(design, judge, quantities, materials, predicted)
+        frame = pd.concat([frame, columns], axis=1)
     facts = {"problem": design.name}
     tables.write(judged, frame, candidate_schema(frame.columns, design.units), facts)
     assessed = assess(
@@ -136,14 +140,23 @@ def judge_materials(design: Design, frame: pd.DataFrame) -> dict[str, JudgedQuan
     return judged
 
 
-def _judge_columns(design: Design, judge: str, judged: JudgedQuantities, frame: pd.DataFrame) -> pd.DataFrame:
-    """Predictions and verdicts of a judge by column, of its quantities; its means count as exact."""
-    x = torch.from_numpy(frame[list(design.space.columns)].to_numpy(np.float64))
+def _judge_columns(
+    design: Design, judge: str, judged: JudgedQuantities, x: torch.Tensor, predicted: Quantities
+) -> pd.DataFrame:
+    """Predictions and verdicts of a judge by column, of its quantities; its means count as exact.
+
+    Args:
+        design: The problem with the searched members.
+        judge: Name of the judge.
+        judged: What it predicts of the materials.
+        x: The materials, (n, columns).
+        predicted: What the searched predictor says of them, for what the judge does not predict.
+    """
     exact = torch.full((len(x),), torch.nan)
     with torch.no_grad():
         means = {quantity: (torch.from_numpy(mean), exact) for quantity, (mean, _) in judged.items()}
-        quantities = design.surrogate.derive(x, {**design.surrogate(x), **means})
+        quantities = design.surrogate.derive(x, {**predicted, **means})
     bounded = [constraint for constraint in design.problem.constraints if constraint.of == "mean"]
-    table = dataclasses.replace(design.problem, constraints=bounded).tabulate(quantities)
+    table = dataclasses.replace(design.searched, constraints=bounded).tabulate(quantities)
     verdicts = {verdict_column(name, judge): table[name].to_numpy() for name in VERDICTS}
     return pd.DataFrame({**prediction_columns(judged, judge), **verdicts})
