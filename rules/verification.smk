@@ -143,6 +143,7 @@ rule retrain_on_calculated:
         weights=collect("<results>/models/{step.stem}.safetensors", step=deployed),
         features=collect("<results>/features/{step.scale}.parquet", step=deployed),
         folds=collect("<results>/folds/{step.scale}.parquet", step=deployed),
+        domains=lookup("use == 'deployed' and problem == '{problem}'", within=domains, cols="path"),
         data=collect(
             "<results>/data/{part.dataset}.parquet",
             part=lookup("use == 'problem' and subject == '{problem}' and finest", within=lineages),

@@ -6,7 +6,6 @@ with what is predicted of them and how they stand to the domain.
 
 from typing import Any
 
-from nestmat.design.domain import DesignDomain
 from nestmat.design.opening import open_design
 from nestmat.logs import job_log
 from nestmat.search.screening import Screening, screen_chunk
@@ -16,7 +15,6 @@ def main(snakemake: Any) -> None:
     """Map the rule onto `nestmat.search.screening.screen_chunk`."""
     with job_log(snakemake):
         design = open_design(snakemake)
-        domain = DesignDomain(design)
         screen = design.config.screen
         screen_chunk(
             design.searched,
@@ -26,7 +24,7 @@ def main(snakemake: Any) -> None:
             screen.chunks,
             units=design.units,
             facts={"problem": design.name},
-            describe=lambda x: domain.verdicts(x).columns(),
+            describe=lambda x: design.domain.verdicts(x).columns(),
         )
 
 

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from pymatgen.core import Structure
 
 from nestmat import tables
 from nestmat.commands.predict import predict
 from nestmat.config.loading import study_from
+from nestmat.design.members import Members
+from nestmat.design.problem import build_design
 from nestmat.design.recommended import SpacePredictor
 from nestmat.design.spaces import design_space
 from nestmat.evaluation.recommended import RecommendedPredictor
@@ -61,7 +64,8 @@ def test_the_shortlist_has_the_predictions_of_the_command(searched, tmp_path):
     # One standard deviation counts against a material.
     pessimistic = shortlist["device.pce.std"] - shortlist["device.pce.mean"]
     np.testing.assert_allclose(shortlist["distance"], pessimistic)
-    assert pessimistic[shortlist["violation"] == 0].is_monotonic_increasing
+    for _, part in shortlist[shortlist["violation"] == 0].groupby(shortlist["domain"] == "outside"):
+        assert part["distance"].is_monotonic_increasing
 
 
 @pytest.mark.slow
@@ -149,6 +153,36 @@ def test_a_candidate_and_the_same_material_in_a_table_have_one_domain(searched, 
     outside = shortlist[shortlist["domain"] == "outside"]
     assert "no compound with mixtures on two sites was seen (B and X)" in set(outside["reason"])
     assert all(f"outside the domain: {row.reason}" in row.flags for row in outside.itertuples())
+
+
+@pytest.mark.slow
+def test_candidates_outside_the_domain_rank_last(searched):
+    for name in ("shortlist", "structures"):
+        feasible = tables.read(searched / f"{name}.parquet").query("violation == 0")
+        assert (feasible["domain"] == "outside").is_monotonic_increasing, name
+        assert "outside" not in feasible
+
+
+@pytest.mark.slow
+def test_a_constraint_bounds_the_domain(searched):
+    results, content = searched.parents[1], lead_free_study()
+    content["search"]["lead_free"]["quantities"]["place"] = {"domain": True}
+    content["search"]["lead_free"]["constraints"] = [{"quantity": "place", "high": 1, "tolerance": 0.5}]
+    study = study_from(content)
+    members = Members.in_results(results, study.chain("device", "nested", "strict"), "strict", -1)
+    design = build_design(study, "lead_free", members)
+    x = design.space.canonical(design.space.sample(300, seed=0))
+    table, codes = design.problem.evaluate(x), design.domain.codes(x)
+    assert set(codes) == {0, 1, 2}
+    np.testing.assert_array_equal(table["place.mean"], codes)
+    np.testing.assert_array_equal(table["violation"], 2.0 * (codes == 2))
+    # Between the points of the grid, where every species has a share, the nearest material counts.
+    free = torch.from_numpy(design.space.to_free(x)).requires_grad_()
+    quantities = design.problem.predict(design.space.from_free(free))
+    nearest = design.space.canonical(design.space.from_free(free).detach().numpy())
+    np.testing.assert_array_equal(quantities["place"][0].numpy(), design.domain.codes(nearest))
+    assert quantities["device.pce"][0].requires_grad
+    assert not quantities["place"][0].requires_grad
 
 
 @pytest.mark.slow

@@ -29,6 +29,22 @@ def test_faulty_problems_are_told_by_their_key(change, message):
         study_from(data)
 
 
+def test_materials_outside_the_domain_rank_last_where_recommended_predictors_predict():
+    def ranks_outside_last(recommended, **keys):
+        data = lead_free_study()
+        data["search"]["lead_free"] |= keys
+        return study_from(data).search["lead_free"].ranks_outside_last(recommended)
+
+    bounded = {"quantities": {"place": {"domain": True}, "limit": {"detailed_balance": "electronic.gap"}}}
+    bounded["constraints"] = [{"quantity": "place", "high": 1}]
+    assert ranks_outside_last(True)
+    assert not ranks_outside_last(False)
+    assert not ranks_outside_last(True, prefer_domain=False)
+    assert ranks_outside_last(False, prefer_domain=True)
+    assert not ranks_outside_last(True, **bounded)
+    assert ranks_outside_last(True, **bounded, prefer_domain=True)
+
+
 def test_a_problem_is_not_called_like_a_scale():
     data = lead_free_study()
     data["search"]["device"] = data["search"].pop("lead_free")

@@ -52,6 +52,37 @@ def test_rows_that_keep_the_constraints_come_first():
     assert order(table).tolist() == [2, 0, 3, 1]
 
 
+def test_rows_outside_the_domain_come_behind_those_with_the_same_violation():
+    table = pd.DataFrame(
+        {
+            "violation": [0.0, 0.2, 0.0, 0.2, 0.1],
+            "distance": [1.0, 3.0, 5.0, 0.0, 9.0],
+            "outside": [True, False, False, True, True],
+        }
+    )
+    assert order(table).tolist() == [2, 0, 4, 1, 3]
+    assert order(table.assign(outside=True)).tolist() == [0, 2, 4, 3, 1]
+
+
+def test_a_material_outside_the_domain_may_be_a_hit():
+    asked = problem(outside=lambda x: x[:, 4] > 0.5, constraints=())
+    x = asked.space.canonical(asked.space.sample(500, 0))
+    table, free = asked.evaluate(x), problem(constraints=()).evaluate(x)
+    np.testing.assert_array_equal(table["outside"], x[:, 4] > 0.5)
+    pd.testing.assert_frame_equal(table.drop(columns="outside"), free)
+    assert table.loc[table["outside"], "hit"].any()
+    assert not table["outside"].iloc[order(table)[: (~table["outside"]).sum()]].any()
+
+
+def test_the_front_is_inside_the_domain_where_anything_is():
+    asked = problem(targets=[Target("gap", "maximise"), Target("cost", "minimise")], constraints=())
+    columns = {"gap.mean": [1.0, 2.0, 3.0], "cost.mean": [1.0, 3.0, 0.0]}
+    table = pd.DataFrame({**columns, "gap.std": np.nan, "cost.std": np.nan, "violation": 0.0})
+    assert asked.front(table).tolist() == [False, False, True]
+    assert asked.front(table.assign(outside=[False, False, True])).tolist() == [True, True, False]
+    assert asked.front(table.assign(outside=True)).tolist() == [False, False, True]
+
+
 def test_a_problem_that_cannot_be_is_refused():
     with pytest.raises(InputError, match="is not predicted"):
         problem(targets=[Target("colour", "maximise")])

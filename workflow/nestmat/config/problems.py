@@ -24,6 +24,10 @@ class Quantity(Part):
     training_distance: str | None = Field(
         None, description="Distance to the nearest material that the model of this scale was trained on."
     )
+    domain: Literal[True] | None = Field(
+        None,
+        description="Place to the domain of the training data: 0 inside, 1 at its edge, 2 outside.",
+    )
     weights: dict[str, float] | None = Field(
         None, description="Sum of a weight by species times its atoms a formula unit: a price, a toxicity."
     )
@@ -226,6 +230,13 @@ class DesignProblem(Part):
     )
     targets: list[Target] = Field(min_length=1, description="Targets of the search.")
     constraints: list[Constraint] = Field([], description="What has to hold.")
+    prefer_domain: bool | None = Field(
+        None,
+        description=(
+            "Whether materials outside the domain of the training data rank behind all others that keep the "
+            "constraints; by default where recommended predictors predict and no constraint bounds it."
+        ),
+    )
     methods: dict[Name, Method] = Field({}, description="Methods to compare.")
     budget: int = Field(20_000, ge=10, description="Most materials that a method may have predicted.")
     seeds: int = Field(5, ge=1, description="Searches of each method.")
@@ -238,6 +249,17 @@ class DesignProblem(Part):
     interpolate: Interpolation | None = Field(
         None, description="Paths from one material to another, in addition to the search."
     )
+
+    def ranks_outside_last(self, recommended: bool) -> bool:
+        """Whether materials outside the domain of the training data rank behind the others.
+
+        Args:
+            recommended: Whether recommended predictors predict.
+        """
+        if self.prefer_domain is not None:
+            return self.prefer_domain
+        verdicts = {name for name, quantity in self.quantities.items() if quantity.domain}
+        return recommended and not any(constraint.quantity in verdicts for constraint in self.constraints)
 
     @property
     def judge_kinds(self) -> list[str]:

@@ -31,6 +31,8 @@ def _extra(key: str, quantity: Quantity) -> ColumnSpec:
         return ColumnSpec(description="probability of a perovskite")
     if quantity.training_distance:
         return ColumnSpec(description="distance to the nearest training material")
+    if quantity.domain:
+        return ColumnSpec(description="verdict on the domain, 0 inside to 2 outside")
     return ColumnSpec(description=key.replace("_", " "))
 
 

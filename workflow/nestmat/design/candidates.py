@@ -14,12 +14,15 @@ from nestmat.search.problem import Problem
 def candidate_table(problem: Problem, x: NDArray[np.float64], table: pd.DataFrame) -> pd.DataFrame:
     """Table of materials: formula, numbers of the space and predictions, a row each.
 
+    Whether they are outside the domain is left out: tables of candidates state the verdict with its reason.
+
     Args:
         problem: The problem.
         x: Materials (n, columns).
         table: What `Problem.evaluate` returns for them.
     """
     numbers = pd.DataFrame(x, columns=list(problem.space.columns))
+    table = table.drop(columns="outside", errors="ignore")
     return pd.concat([pd.Series(problem.space.formulas(x), name="formula"), numbers, table], axis=1)
 
 

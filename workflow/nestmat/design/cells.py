@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from nestmat import tables
-from nestmat.design.domain import DesignDomain
 from nestmat.design.problem import Design
 from nestmat.design.verification import VERIFIED, target_value
 from nestmat.errors import InputError
@@ -111,7 +110,7 @@ def verify_cells(design: Design, calculated: str | Path, path: str | Path) -> No
             "std": std.double().numpy(),
             "calculated": np.maximum(0.0, frame["calculated"] + verify.offset),
             "unit": design.units[verify.gap],
-            **DesignDomain(design).verdicts(x).columns(),
+            **design.domain.verdicts(x).columns(),
             "trained_on": _trained_on(design, verify.gap.partition(".")[0], x),
             **dict(zip(space.columns, x.T, strict=True)),
         }

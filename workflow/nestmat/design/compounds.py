@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.design.candidates import candidate_table
-from nestmat.design.domain import DesignDomain
 from nestmat.design.lattice import lattice_constant
 from nestmat.design.members import training_keys
 from nestmat.design.problem import Design
@@ -123,7 +122,7 @@ def verify_compounds(design: Design, calculated: str | Path, path: str | Path) -
     compounds, x = compounds.loc[inside].reset_index(drop=True), torch.from_numpy(numbers[inside])
     with torch.no_grad():
         predicted = design.surrogate(x)
-    domain = DesignDomain(design).verdicts(x.numpy()).columns()
+    domain = design.domain.verdicts(x.numpy()).columns()
     keys = training_keys(design.scales[0], design.members)
     formulas = parse_many(compounds["formula"].tolist()).formulas
     trained = [formula is not None and formula.key in keys for formula in formulas]

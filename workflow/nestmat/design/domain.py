@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from nestmat.design.members import training_formulas, training_rows
-from nestmat.design.problem import Design, distance_to_training
+from nestmat.config.study import Study
+from nestmat.design.members import Members, training_formulas, training_rows
 from nestmat.design.spaces import composition_columns
 from nestmat.domains.constituents import Constituents
 from nestmat.domains.domain import Domain, Materials
-from nestmat.domains.verdicts import Verdicts, worst_of_chain
+from nestmat.domains.verdicts import OUTSIDE, Verdicts, worst_of_chain
 from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.feature_map import FeatureMap
 from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
+from nestmat.search.problem import Quantities
+from nestmat.search.quantities import Distance
 from nestmat.search.spaces.product import Product
+
+if TYPE_CHECKING:
+    from nestmat.design.problem import Design
 
 _LOG = logging.getLogger(__name__)
 WINDOWS = {
@@ -41,27 +47,29 @@ class DesignDomain:
     that block.
 
     Args:
-        design: The problem with members whose domains are described.
+        study: The study.
+        members: The members whose domains are described.
+        space: The space.
 
     Raises:
         InputError: The domains are missing.
     """
 
-    def __init__(self, design: Design):
-        if not design.members.domains:
+    def __init__(self, study: Study, members: Members, space: Product):
+        if not members.domains:
             raise InputError(
                 "The members come without the domains of their training rows.",
                 key="domains",
                 remedy="open the design with the input `domains` of its rule.",
             )
-        self._space = design.space
-        self._domains = {scale: Domain.read(path) for scale, path in design.members.domains.items()}
-        self._maps = {scale: self._feature_maps(design, scale) for scale in self._domains}
+        self._space = space
+        self._domains = {scale: Domain.read(path) for scale, path in members.domains.items()}
+        self._maps = {scale: self._feature_maps(study, scale) for scale in self._domains}
 
-    def _feature_maps(self, design: Design, scale: str) -> list[FeatureMap]:
+    def _feature_maps(self, study: Study, scale: str) -> list[FeatureMap]:
         """Maps from the numbers of the space to the blocks of a scale that it has."""
         trained, maps = self._domains[scale].blocks, []
-        for name, block in design.study.scales[scale].features.items():
+        for name, block in study.scales[scale].features.items():
             try:
                 maps.append(feature_map({name: block}, {name: trained[name]}, self._space.columns))
             except InputError as error:
@@ -72,6 +80,20 @@ class DesignDomain:
     def codes(self, x: NDArray[np.float64]) -> NDArray[np.int8]:
         """Verdicts (n,) on materials (n, columns): 0 inside, 1 at the edge, 2 outside."""
         return self.verdicts(x).codes
+
+    def outside(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which materials (n, columns) are outside, (n,)."""
+        return self.codes(x) == OUTSIDE
+
+    def quantity(self, x: torch.Tensor, _quantities: Quantities) -> tuple[torch.Tensor, torch.Tensor]:
+        """The verdict `codes` (n,) as a quantity of materials (n, columns), without a standard deviation.
+
+        Numbers between the points of the grid have the verdict of the material that they are moved to: a
+        mixture on its way holds a little of every species. A verdict has no gradient.
+        """
+        codes = self.codes(self._space.canonical(x.detach().double().cpu().numpy()))
+        value = torch.from_numpy(codes).to(x)
+        return value, torch.full_like(value, torch.nan)
 
     def verdicts(self, x: NDArray[np.float64]) -> Verdicts:
         """Verdicts with their reasons on materials (n, columns)."""
@@ -100,6 +122,22 @@ class DesignDomain:
         return Constituents(distinct, np.stack(joined, axis=1))
 
 
+def distance_to_training(scale: str, space: Product, members: Members) -> Distance:
+    """Distance of a material to the nearest one that the members of a scale were trained on.
+
+    Raises:
+        InputError: The scale is not one of the searched chain.
+    """
+    if scale not in members.features:
+        raise InputError(
+            f"The searched chain has no scale {scale!r}, so it has no training materials of it.",
+            key="quantities.training_distance",
+            value=scale,
+            remedy=f"choose one of {', '.join(members.features)}.",
+        )
+    return Distance(space, composition_columns(training_formulas(scale, members), space))
+
+
 def with_novelty_and_domain(design: Design, frame: pd.DataFrame) -> pd.DataFrame:
     """Candidates with their distance from the training materials, and how they stand to the domain.
 
@@ -114,7 +152,7 @@ def with_novelty_and_domain(design: Design, frame: pd.DataFrame) -> pd.DataFrame
     else:
         training = _training_numbers(design)
         novelty = np.array([design.space.distance(training, row).min() for row in numbers])
-    return frame.assign(novelty=novelty, **DesignDomain(design).verdicts(numbers).columns())
+    return frame.assign(novelty=novelty, **design.domain.verdicts(numbers).columns())
 
 
 def training_designs(design: Design) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ def open_design(snakemake: Any) -> Design:
 
     Args:
         snakemake: The job. Parameters `study` and `fold`, the fold that the members left out, -1 for none;
-            inputs `weights`, `features` and `folds` of the chain, parents first; where verdicts on candidates
-            are asked for `domains`; where candidates are judged `data`, the data sets of the scales that
+            inputs `weights`, `features` and `folds` of the chain, parents first; `domains` of the problem's
+            scale and its ancestors; where candidates are judged `data`, the data sets of the scales that
             predict; where the recommended predictors are used `predictor`, their files, or `student`, the
             network that stands for them, or both.
 

@@ -14,9 +14,10 @@ from nestmat import tables
 from nestmat.config import problems
 from nestmat.config.study import Study
 from nestmat.data.quantities import quantity_columns
-from nestmat.design.members import Members, training_formulas
+from nestmat.design.domain import DesignDomain, distance_to_training
+from nestmat.design.members import Members
 from nestmat.design.recommended import SpacePredictor, read_features
-from nestmat.design.spaces import composition_columns, design_space
+from nestmat.design.spaces import design_space
 from nestmat.errors import InputError
 from nestmat.evaluation.recommended import RecommendedPredictor
 from nestmat.features.differentiable import feature_map
@@ -91,6 +92,11 @@ class Design:
         """Configuration of the problem."""
         return self.study.search[self.name]
 
+    @functools.cached_property
+    def domain(self) -> DesignDomain:
+        """Verdicts on materials of the space, by the rows that the members were trained on."""
+        return DesignDomain(self.study, self.members, self.space)
+
     @property
     def scales(self) -> list[str]:
         """Scales of the chain that predict, finer ones first."""
@@ -156,7 +162,13 @@ def build_design(study: Study, name: str, members: Members, recommended: Recomme
     config = study.search[name]
     space = design_space(config.space)
     model_keys = study.chain(config.scale, config.model, members.protocol)
-    extras = {key: _derived_quantity(quantity, space, members) for key, quantity in config.quantities.items()}
+    ranks_outside_last = config.ranks_outside_last(recommended is not None)
+    uses_domain = ranks_outside_last or any(quantity.domain for quantity in config.quantities.values())
+    domain = DesignDomain(study, members, space) if uses_domain else None
+    extras = {
+        key: _derived_quantity(quantity, space, members, domain)
+        for key, quantity in config.quantities.items()
+    }
     surrogate = surrogate_of(study, model_keys, members, space, extras)
     stated = surrogate
     if recommended and recommended.student:
@@ -171,6 +183,7 @@ def build_design(study: Study, name: str, members: Members, recommended: Recomme
             Constraint(bound.quantity, bound.low, bound.high, bound.sigmas, bound.tolerance, bound.of)
             for bound in config.constraints
         ],
+        domain.outside if domain and ranks_outside_last else None,
     )
     if recommended and recommended.results:
         protocol = None if members.fold < 0 else members.protocol
@@ -195,7 +208,9 @@ def _target(config: problems.Target, sigmas: float) -> Target:
     )
 
 
-def _derived_quantity(config: problems.Quantity, space: Product, members: Members) -> quantities.Extra:
+def _derived_quantity(
+    config: problems.Quantity, space: Product, members: Members, domain: DesignDomain | None
+) -> quantities.Extra:
     if config.detailed_balance is not None:
         return quantities.interpolated(
             config.detailed_balance, TABULATED_GAPS_EV, limit(TABULATED_GAPS_EV).pce
@@ -204,23 +219,10 @@ def _derived_quantity(config: problems.Quantity, space: Product, members: Member
         return quantities.logistic("tau", PROBABILITY_MIDDLE, PROBABILITY_WIDTH)
     if config.training_distance is not None:
         return distance_to_training(config.training_distance, space, members)
+    if config.domain is not None:
+        assert domain is not None
+        return domain.quantity
     return quantities.weighted(_column_weights(config.weights or {}, space))
-
-
-def distance_to_training(scale: str, space: Product, members: Members) -> quantities.Distance:
-    """Distance of a material to the nearest one that the members of a scale were trained on.
-
-    Raises:
-        InputError: The scale is not one of the searched chain.
-    """
-    if scale not in members.features:
-        raise InputError(
-            f"The searched chain has no scale {scale!r}, so it has no training materials of it.",
-            key="quantities.training_distance",
-            value=scale,
-            remedy=f"choose one of {', '.join(members.features)}.",
-        )
-    return quantities.Distance(space, composition_columns(training_formulas(scale, members), space))
 
 
 def _column_weights(by_species: Mapping[str, float], space: Product) -> list[float]:

@@ -80,6 +80,15 @@ class CompositionCoverage:
         """Number of species on each site of the mixtures, (mixtures, sites)."""
         return np.array([[mixture[site] for site in self.sites] for mixture in self.mixtures])
 
+    @cached_property
+    def _unseen_pairs(self) -> NDArray[np.bool_]:
+        """Whether two species could be a pair and do not occur together, (species, species)."""
+        sites = np.array([site_of(name) for name in self.species])
+        unseen = (sites[:, None] == sites) & ~np.eye(len(sites), dtype=bool)
+        for first, second in self.pairs or ():
+            unseen[first, second] = unseen[second, first] = False
+        return unseen
+
     def findings(self, constituents: Constituents) -> list[Finding]:
         """How materials stand, the strongest first.
 
@@ -175,16 +184,12 @@ class CompositionCoverage:
         present = constituents.aligned(names)
         if self.pairs is None:
             return Finding.where(EDGE, np.zeros(len(present), dtype=bool), lambda row: "")
-        new = np.array([[site_of(a) == site_of(b) for b in names] for a in names], dtype=bool)
-        new &= ~np.eye(len(names), dtype=bool)
-        for first, second in self.pairs:
-            new[first, second] = new[second, first] = False
         together = present.astype(np.float64)
-        rows = ((together @ new) * together).sum(axis=1) > 0
+        rows = ((together @ self._unseen_pairs) * together).sum(axis=1) > 0
 
         def reason(row: int) -> str:
-            numbers = np.flatnonzero(present[row])
-            first, second = next(pair for pair in itertools.combinations(numbers, 2) if new[pair])
+            pairs = itertools.combinations(np.flatnonzero(present[row]), 2)
+            first, second = next(pair for pair in pairs if self._unseen_pairs[pair])
             other = with_site(names[second])
             return f"{names[first].rpartition(':')[2]} and {other} were not seen together"
 

@@ -95,6 +95,13 @@ class TrainingDistance:
         """Distance up to which a material is inside."""
         return max(self.percentiles[round(100 * INSIDE_SHARE)], NEAR) if self.percentiles else np.inf
 
+    @cached_property
+    def _scaled(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Centre and spread of the inputs, (inputs,), and the reference in these units, (rows, inputs)."""
+        reference, spread = self.reference[list(self.spread)].to_numpy(np.float64), [*self.spread.values()]
+        centre = reference.mean(axis=0)
+        return centre, np.array(spread), (reference - centre) / spread
+
     def nearest(
         self, inputs: Mapping[str, Any] | pd.DataFrame, exclude: NDArray[np.int64] | None = None
     ) -> NDArray[np.float64]:
@@ -106,11 +113,9 @@ class TrainingDistance:
             exclude: Material of each row, (n,), where the rows are those of the reference: rows of the same
                 material do not count.
         """
+        places = [place for place, name in enumerate(self.spread) if name in inputs]
         names = [name for name in self.spread if name in inputs]
-        spread = np.array([self.spread[name] for name in names])
-        reference = self.reference[names].to_numpy(np.float64)
-        centre = reference.mean(axis=0)
-        reference = (reference - centre) / spread
+        centre, spread, reference = (values[..., places] for values in self._scaled)
         x = np.stack([np.asarray(inputs[name], dtype=np.float64) for name in names], axis=1)
         x = (x - centre) / spread
         squares, squared = np.square(reference).sum(axis=1), np.empty(len(x))

@@ -34,7 +34,13 @@ Of `distil_predictor` a wildcard says so; `screen_chunk` reads the network that 
 and nothing else of them.
 """
 OPTIONAL = ("judges", "shortlist", "verify", "retrain", "screen", "interpolate")
-ANY_TARGET: Mapping[str, Any] = {"constraints": [], "budget": 10, "seeds": 1, "proposals": 1}
+ANY_TARGET: Mapping[str, Any] = {
+    "constraints": [],
+    "prefer_domain": False,
+    "budget": 10,
+    "seeds": 1,
+    "proposals": 1,
+}
 """What is not asked of a predictor that stands for others in a space."""
 UNUSED_OF_STUDY: dict[str, Any] = {"title": "", "question": "", "published": [], "dft": None, "plugins": []}
 UNUSED_OF_SCALE: Mapping[str, Any] = {

@@ -190,6 +190,9 @@ class Problem:
         predict: Returns the quantities of materials (n, columns), differentiable.
         targets: Targets, one or more.
         constraints: Constraints.
+        outside: Returns which canonical materials (n, columns) are outside the domain of the training data,
+            (n,): they rank behind all others that keep the constraints, and may be hits. None where that does
+            not count.
 
     Raises:
         InputError: There is no target, or a quantity is not predicted.
@@ -199,6 +202,7 @@ class Problem:
     predict: Callable[[Tensor], Quantities]
     targets: Sequence[Target]
     constraints: Sequence[Constraint] = field(default_factory=tuple)
+    outside: Callable[[NDArray[np.float64]], NDArray[np.bool_]] | None = None
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -244,10 +248,13 @@ class Problem:
 
         Returns:
             ``<quantity>.mean`` and ``<quantity>.std`` of each quantity; ``distance`` from all targets and
-            ``violation`` of all constraints together; and ``hit``: whether all of them are met.
+            ``violation`` of all constraints together; ``hit``: whether all of them are met; and ``outside``,
+            where that counts.
         """
-        materials = torch.from_numpy(np.asarray(x, dtype=np.float64)).to(device, precision or torch.float64)
-        return self.tabulate(self.predict(materials))
+        numbers = np.asarray(x, dtype=np.float64)
+        materials = torch.from_numpy(numbers).to(device, precision or torch.float64)
+        table = self.tabulate(self.predict(materials))
+        return table if self.outside is None else table.assign(outside=self.outside(numbers))
 
     @no_grad
     def tabulate(self, quantities: Quantities) -> pd.DataFrame:
@@ -310,33 +317,47 @@ class Problem:
         return torch.stack(distances, dim=1).numpy()
 
     def front(self, table: pd.DataFrame) -> NDArray[np.bool_]:
-        """Which rows keep the constraints and are not dominated by another such row, (n,)."""
-        values = self.distances(table)
-        return non_dominated(np.where(table["violation"].to_numpy()[:, None] == 0, values, np.nan))
+        """Which rows keep the constraints and are not dominated by another such row, (n,).
+
+        Rows outside the domain are among them only where all that keep the constraints are outside.
+        """
+        values, feasible = self.distances(table), table["violation"].to_numpy() == 0
+        inside = feasible & ~outside_of(table)
+        compared = inside if inside.any() else feasible
+        return non_dominated(np.where(compared[:, None], values, np.nan))
 
 
-def feasibility_key(table: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Keys of `order`: whether a constraint is violated, then the violation, or the distance where none is.
+def outside_of(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows of a table of `Problem.evaluate` are outside the domain, (n,); none by default."""
+    return table["outside"].to_numpy(bool) if "outside" in table else np.zeros(len(table), dtype=bool)
+
+
+def feasibility_key(
+    table: pd.DataFrame,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Keys of `order`: the violation, whether the row is outside the domain, and the distance.
 
     A distance or violation without a value counts as infinite.
     """
-    infeasible = table["violation"].to_numpy() != 0
-    key = np.where(infeasible, table["violation"].to_numpy(), table["distance"].to_numpy())
-    return infeasible, np.where(np.isnan(key), np.inf, key)
+    violation, distance = (table[name].to_numpy() for name in ("violation", "distance"))
+    return (
+        np.where(np.isnan(violation), np.inf, violation),
+        outside_of(table),
+        np.where(np.isnan(distance), np.inf, distance),
+    )
 
 
 def order(table: pd.DataFrame) -> NDArray[np.int64]:
     """Rows from best to worst: those that keep the constraints by distance, then the others by violation.
 
-    The rule of feasibility of Deb, Comput. Methods Appl. Mech. Eng. 186, 311 (2000). Equal rows keep their
-    order.
+    The rule of feasibility of Deb, Comput. Methods Appl. Mech. Eng. 186, 311 (2000). Of rows with the same
+    violation those outside the domain come last, where the table states it. Equal rows keep their order.
 
     Example:
         >>> order(pd.DataFrame({"violation": [0.0, 0.5, 0.0], "distance": [2.0, 0.1, 1.0]})).tolist()
         [2, 0, 1]
     """
-    infeasible, key = feasibility_key(table)
-    return np.lexsort((key, infeasible))
+    return np.lexsort(feasibility_key(table)[::-1])
 
 
 def ranks(table: pd.DataFrame) -> NDArray[np.int64]:

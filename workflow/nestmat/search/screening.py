@@ -28,6 +28,7 @@ from nestmat.tables import Column, Schema
 from nestmat.training.chunks import keep_freed_memory
 from nestmat.training.trainer import pick_device
 
+OUTSIDE_COLUMN = Column("bool", description="whether it ranks behind others, being outside of that domain")
 Describe = Callable[[NDArray[np.float64]], Mapping[str, Any]]
 """Columns by name, (n,) each, of materials (n, columns)."""
 
@@ -217,7 +218,8 @@ def schema(problem: Problem, table: pd.DataFrame, units: Mapping[str, str]) -> S
         units: Unit of each quantity and of each number of the space; those left out have none.
     """
     predicted = {name: quantity_of(name) for name in map(str, table.columns)}
-    domain = {name: column for name, column in DOMAIN_COLUMNS.items() if name in table}
+    domain_columns = {"outside": OUTSIDE_COLUMN, **DOMAIN_COLUMNS}
+    domain = {name: column for name, column in domain_columns.items() if name in table}
     return {
         "index": Column("int64", role="key", description="number of the material in its space"),
         "kind": Column("string", description="best, or sample: a random one of all that were screened"),

@@ -105,3 +105,18 @@ def test_what_is_not_defined_is_not_on_the_front():
     front = asked.front(found.table)
     assert front.any()
     assert (found.x[front, 4] < 0.5).all()
+
+
+@pytest.mark.parametrize("share", [0.3, -0.1])
+def test_a_front_is_searched_inside_the_domain_or_among_all_that_are_outside(share):
+    asked = problem(2, constraints=(), outside=lambda x: x[:, 4] > share)
+    best = asked.evaluate(everything(asked))
+    known = asked.distances(best)[asked.front(best)]
+    found = NSGA(keep=5, population=60).propose(asked, budget=1500, seed=0)
+    front = asked.front(found.table)
+    assert front.any()
+    assert found.table.loc[front, "outside"].eq(share < 0).all()
+    reference, values = found.details["reference"], asked.distances(found.table)[front]
+    assert (
+        found.details["hypervolume"] == hypervolume(values, reference) > 0.95 * hypervolume(known, reference)
+    )

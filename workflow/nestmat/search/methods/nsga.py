@@ -17,12 +17,15 @@ from nestmat.search.methods.evolution import Evolution
 from nestmat.search.methods.gradient import Gradient
 from nestmat.search.methods.registry import METHODS
 from nestmat.search.pareto import hypervolume
-from nestmat.search.problem import Problem, order
+from nestmat.search.problem import Problem, order, outside_of
 from nestmat.search.spaces.product import Product, factors_of
 
 if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
     from pymoo.core.population import Population
+
+OUTSIDE = 10.0
+"""How much farther from each target a material outside the domain counts, in ranges of the first ones."""
 
 
 class FrontArchive(Archive):
@@ -121,9 +124,9 @@ class NSGA(Evolution):
         from pymoo.core.problem import Problem as Definition
         from pymoo.core.termination import NoTermination
 
-        n_targets = len(archive.problem.targets)
-        start = Population.new("X", x)
-        _set_objectives(start, archive.problem, table)
+        problem, n_targets = archive.problem, len(archive.problem.targets)
+        start, farther = Population.new("X", x), OUTSIDE * _ranges(problem.distances(table))
+        _set_objectives(start, problem, table, farther)
         algorithm = self._algorithm(space, n_targets, start)
         algorithm.setup(
             Definition(n_var=x.shape[1], n_obj=n_targets, n_ieq_constr=1),
@@ -136,7 +139,7 @@ class NSGA(Evolution):
             if children is None:
                 break
             children = children[:remaining]
-            _set_objectives(children, archive.problem, archive.add(children.get("X")))
+            _set_objectives(children, problem, archive.add(children.get("X")), farther)
             algorithm.tell(infills=children)
 
     def _algorithm(self, space: Product, n_targets: int, start: Population) -> Algorithm:
@@ -182,9 +185,22 @@ def _has_gradient(problem: Problem) -> bool:
     return problem.distance_and_violations(problem.predict(problem.space.from_free(free)))[0].requires_grad
 
 
-def _set_objectives(population: Population, problem: Problem, table: pd.DataFrame) -> None:
-    """Set objectives and violation of a population; a quantity without a value is an infinite violation."""
-    distances = problem.distances(table)
+def _ranges(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Range of the distances from each target, (targets,), of materials (n, targets); 1 without one."""
+    finite = distances[np.isfinite(distances).all(axis=1)]
+    ranges = np.ptp(finite, axis=0) if len(finite) else np.zeros(distances.shape[1])
+    return np.where(ranges > 0, ranges, 1.0)
+
+
+def _set_objectives(
+    population: Population, problem: Problem, table: pd.DataFrame, farther: NDArray[np.float64]
+) -> None:
+    """Set objectives and violation of a population; a quantity without a value is an infinite violation.
+
+    Materials outside the domain count as ``farther`` from each target, (targets,), not as infeasible: where
+    all are outside, the search goes on among them.
+    """
+    distances = problem.distances(table) + outside_of(table)[:, None] * farther
     defined = np.isfinite(distances).all(axis=1, keepdims=True)
     population.set("F", np.where(defined, distances, 0.0))
     population.set("G", np.where(defined, table[["violation"]], np.inf))
