@@ -2,12 +2,12 @@
 
 Each problem is a study that `nestmat new` writes, with a `search`, run by Snakemake:
 
-- ``alloys``: 500 compositions of twelve elements out of the published high-entropy alloys, with a hardness that
-  is made up, with noise. A hit is among the hardest 1 % of the space; the formula of the hardness judges.
-- ``halides``: 570 calculated halide perovskites. In a space that can be ranked models of the other half judge;
-  the other half itself is a pool, whose calculated values judge.
-- ``dielectric``: 500 refractive indices out of a public table, and a pool of 2,000 further formulas of it: their
-  values judge what `nestmat predict` says of them.
+- ``alloys``: 500 compositions of twelve elements out of the published high-entropy alloys, with a hardness
+  that is made up, with noise. A hit is among the hardest 1 % of the space; the formula judges, with noise.
+- ``halides``: 570 calculated halide perovskites. In a space that can be ranked models of the other half
+  judge; the other half itself is a pool, whose calculated values judge.
+- ``dielectric``: 500 refractive indices out of a public table, and a pool of 2,000 further formulas of it:
+  their values judge what `nestmat predict` says of them.
 
 All are searched with the recommended predictor and, beside it, with the model alone. *Promised* is the mean
 probability of a hit that the predictor states of what a search proposes, *judged* the rate of hits among it.
@@ -32,17 +32,18 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from bench.promises import RANDOM, print_rates
 from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.commands.new import write_study
 from nestmat.config.spaces import DesignSpace
-from nestmat.design.metrics import UNIFORM
+from nestmat.design.metrics import TRAINING, UNIFORM
 from nestmat.design.spaces import design_space
 from nestmat.domains.domain import Domain
-from nestmat.domains.verdicts import VERDICTS
+from nestmat.domains.verdicts import OUTSIDE, VERDICTS
 from nestmat.paths import ROOT
-from nestmat.scales.predictions import NORMAL_95, Predictions
+from nestmat.scales.predictions import Predictions
 from nestmat.search.candidate_table import PROMISED, CandidateTable
 from nestmat.search.methods.random_search import RandomSearch
 from nestmat.search.methods.ranking import Ranking
@@ -51,19 +52,12 @@ from nestmat.search.spaces.pool import Pool
 
 SIGMAS = {"recommended": 1.0, "model": 0.0}
 """Predictors, with the standard deviations that count against a material, as in a search of a study."""
-RANDOM = "random"
-"""The best of as many random draws as other methods have predicted, by the same predictor."""
-KEPT, PROMISE, GAIN, GAIN_OF_RANKED = 0.5, 0.1, 1.5, 1.0
-"""What a search should reach: judged over promised, promised, and judged over that of random draws, in a space
-that cannot be ranked and in one that can."""
 ROWS, PROPOSALS, SEARCHES = 500, 100, 2
 """Labelled rows of alloys and dielectrics, proposals of a search, and searches of a space by each method."""
 EFFICIENT, OUT_OF_HALF = 0.18, 20
 """Limit of the efficiency from which on a halide is a hit, and proposals out of the left-out half."""
 REFRACTIVE, POOL, OUT_OF_POOL = 5.0, 2000, 50
 """Refractive index from which on a compound is a hit, size of its pool, and proposals out of it."""
-DRAWS = 1000
-"""Draws of seeds, and of the proposals of each, that an interval is taken from."""
 SEARCH = {"scale": "materials", "model": "nestmat", "protocol": "halves"}
 
 RADII = {
@@ -72,18 +66,8 @@ RADII = {
 }
 """Metallic radii in angstrom of the elements of the alloys."""
 VALENCE = {
-    "Al": 3,
-    "Co": 9,
-    "Cr": 6,
-    "Cu": 11,
-    "Fe": 8,
-    "Mn": 7,
-    "Mo": 6,
-    "Nb": 5,
-    "Ni": 10,
-    "Ti": 4,
-    "V": 5,
-    "Zr": 4,
+    **{"Al": 3, "Co": 9, "Cr": 6, "Cu": 11, "Fe": 8, "Mn": 7},
+    **{"Mo": 6, "Nb": 5, "Ni": 10, "Ti": 4, "V": 5, "Zr": 4},
 }
 """Valence electrons of these elements."""
 NOISE_HV = 40.0
@@ -95,8 +79,8 @@ HARDEST = 0.99
 def made_up_hardness(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """Hardness in HV of alloys, without noise, (n,): made up for the benchmark, true of no alloy.
 
-    Three groups of elements harden, each alone as well as in pairs up to a load above which the alloy is brittle
-    and what they gave is lost: the labelled alloys lead there, few of them are beyond.
+    Three groups of elements harden, alone and together, up to a load beyond which the alloy is brittle and
+    what they gave is lost. Most labelled alloys are below that load: they lead a search there, and beyond.
 
     Args:
         shares: Atomic fractions of the elements of `RADII`, (n, 12).
@@ -133,13 +117,16 @@ class Pooled:
     domain: NDArray[np.object_]
 
 
-def search_pool(pool: Pooled, enough: float, sigmas: float, seed: int, proposals: int) -> pd.DataFrame:
-    """Proposals out of a pool: the best of all, the best of as many random draws, and random draws as they are.
+def search_pool(pool: Pooled, enough: float, predictor: str, seed: int, proposals: int) -> pd.DataFrame:
+    """Proposals out of a pool: the best of all, the best of as many random draws, and random draws alone.
+
+    As in the search of a study, where the recommended predictor predicts, a standard deviation counts against
+    a material, and materials outside of the domain rank behind the others.
 
     Args:
-        pool: The materials.
+        pool: The materials, and what the predictor states of them.
         enough: Value from which on a material is a hit.
-        sigmas: Standard deviations that count against a material.
+        predictor: Which predictor that is, of `SIGMAS`.
         seed: Seed of the draws.
         proposals: Number of proposals.
 
@@ -149,22 +136,33 @@ def search_pool(pool: Pooled, enough: float, sigmas: float, seed: int, proposals
     size = len(pool.mean)
     space = Pool(pd.DataFrame({"row": np.arange(size)}), [str(row) for row in range(size)])
 
+    def rows_of(x: Any) -> NDArray[np.int64]:
+        return np.asarray(x)[:, 0].astype(int)
+
     def predict(x: torch.Tensor) -> Quantities:
-        rows = x[:, 0].long().numpy()
+        rows = rows_of(x)
         return {"value": (torch.from_numpy(pool.mean[rows]), torch.from_numpy(pool.std[rows]))}
 
-    problem = Problem(space, predict, [Target("value", "maximise", enough=enough, sigmas=sigmas)])
-    rows = {
-        "ranking": Ranking().propose(problem, size, seed).x[:proposals, 0],
-        RANDOM: RandomSearch().propose(problem, size, seed).x[:proposals, 0],
-        UNIFORM: space.sample(proposals, seed)[:, 0],
+    def outside(x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return pool.domain[rows_of(x)] == VERDICTS[OUTSIDE]
+
+    target = Target("value", "maximise", enough=enough, sigmas=SIGMAS[predictor])
+    problem = Problem(space, predict, [target], outside=outside if predictor == "recommended" else None)
+    proposed = {
+        "ranking": Ranking().propose(problem, size, seed).x[:proposals],
+        RANDOM: RandomSearch().propose(problem, size, seed).x[:proposals],
+        UNIFORM: space.sample(proposals, seed),
     }
     parts = []
-    for method, proposed in rows.items():
-        row = proposed.astype(int)
-        promised = problem.hit_probability(problem.evaluate(proposed[:, None]))
-        columns = {"mean": pool.mean[row], "std": pool.std[row], PROMISED: promised, "true": pool.true[row]}
-        parts.append(pd.DataFrame({"method": method, **columns, "domain": pool.domain[row]}))
+    for method, x in proposed.items():
+        rows, promised = rows_of(x), problem.hit_probability(problem.evaluate(x))
+        columns = {
+            "mean": pool.mean[rows],
+            "std": pool.std[rows],
+            PROMISED: promised,
+            "true": pool.true[rows],
+        }
+        parts.append(pd.DataFrame({"method": method, **columns, "domain": pool.domain[rows]}))
     frame = pd.concat(parts, ignore_index=True)
     return frame.assign(hit=(frame["true"] >= enough).astype(float))
 
@@ -200,7 +198,7 @@ class Run:
         columns: Sequence[str] = (),
         search: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the study of a table: that of `nestmat new`, with what docs/search.md says to add for a search.
+        """Write the study of a table: that of `nestmat new`, with what docs/search.md adds for a search.
 
         Args:
             frame: Table with a column ``formula``.
@@ -249,7 +247,7 @@ class Run:
         # All of them at once, so that what they share is made once.
         self.make(*(f"search/{name}/metrics.parquet" for name in SIGMAS))
         frame = tables.read(self.results / "search" / predictor / "judged.parquet")
-        return frame[frame["method"] != "training"].drop_duplicates(["method", "formula"])
+        return frame[frame["method"] != TRAINING].drop_duplicates(["method", "formula"])
 
 
 def design_alloys(run: Run, mirror: Path) -> pd.DataFrame:
@@ -333,12 +331,12 @@ def design_halides(run: Run, mirror: Path) -> pd.DataFrame:
     }
     run.write(frame[["formula", *phases, "SLME"]], "SLME", columns=phases, search=search)
     parts = []
-    for predictor, sigmas in SIGMAS.items():
+    for predictor in SIGMAS:
         table = CandidateTable(run.judged(predictor))
         hit = np.mean([table.hit(judge) for judge in table.judges], axis=0)
         unknown = np.full(len(hit), np.nan)
         space = judged_rows(table, "materials.SLME", unknown, hit).assign(problem="halides")
-        pool = search_pool(left_out_half(run, predictor), EFFICIENT, sigmas, run.seed, OUT_OF_HALF)
+        pool = search_pool(left_out_half(run, predictor), EFFICIENT, predictor, run.seed, OUT_OF_HALF)
         parts += [
             part.assign(predictor=predictor) for part in (space, pool.assign(problem="halides, left out"))
         ]
@@ -391,7 +389,7 @@ def design_dielectrics(run: Run, mirror: Path) -> pd.DataFrame:
             true,
             predicted["domain"].to_numpy(),
         )
-        part = search_pool(Pooled(*columns), REFRACTIVE, SIGMAS[predictor], run.seed, OUT_OF_POOL)
+        part = search_pool(Pooled(*columns), REFRACTIVE, predictor, run.seed, OUT_OF_POOL)
         parts.append(part.assign(predictor=predictor))
     return pd.concat(parts).assign(problem="dielectric", ranked=True)
 
@@ -420,7 +418,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"skipped: NESTMAT_MIRROR names no folder with {missing[0]}")
         return
     with TemporaryDirectory() as temporary:
-        out = options.out or Path(temporary)
+        out = (options.out or Path(temporary)).resolve()
         parts = []
         for name in options.problems:
             for seed in options.seeds:
@@ -431,7 +429,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         proposals = pd.concat(parts, ignore_index=True)
         if options.out:
             proposals.to_csv(out / "proposals.csv", index=False)
-    print(proposals)
+    print_rates(proposals)
 
 
 if __name__ == "__main__":

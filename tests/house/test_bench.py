@@ -32,12 +32,19 @@ def test_a_benchmark_with_numbers_of_its_own_ends_well(name, tmp_path):
     assert done.stdout
 
 
-def test_a_benchmark_without_its_data_is_skipped_in_one_line(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("options", "file"),
+    [
+        (("bench.bench_tables", "--tables", "phonons"), "matbench/phonons.csv"),
+        (("bench.bench_designs", "--problems", "halides"), "mannodi/PBE_data.csv"),
+    ],
+)
+def test_a_benchmark_without_its_data_is_skipped_in_one_line(options, file, tmp_path, monkeypatch):
     monkeypatch.setenv("NESTMAT_MIRROR", str(tmp_path))
-    done = run_python(tmp_path, str(ROOT / "bench/bench_tables.py"), "--tables", "phonons")
+    done = run_python(ROOT, "-m", *options)
     assert done.returncode == 0, done.stderr
     [line] = done.stdout.splitlines()
-    assert line == "skipped: NESTMAT_MIRROR names no folder with matbench/phonons.csv"
+    assert line == f"skipped: NESTMAT_MIRROR names no folder with {file}"
 
 
 def test_every_benchmark_that_reads_results_is_covered():
