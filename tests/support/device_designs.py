@@ -11,6 +11,7 @@ from nestmat import tables
 from nestmat.config.study import Study
 from nestmat.design.candidates import RUNS
 from nestmat.design.metrics import DESIGN_METRICS, assess
+from nestmat.design.reach import UNMET
 from nestmat.design.recommended import FIDELITY
 from nestmat.design.retraining import RETRAINED
 from nestmat.design.spaces import design_space
@@ -48,7 +49,7 @@ def write_designs(root: Path, config: Study, name: str, rng: np.random.Generator
         targets={Target("efficiency.PCE", "maximise", enough=15): "%"},
         windows=windows,
     )
-    tables.write(folder / "metrics.parquet", metrics, DESIGN_METRICS)
+    tables.write(folder / "metrics.parquet", metrics, DESIGN_METRICS, {UNMET: []})
     best = judged[judged["method"] == "ranking"].nlargest(8, "efficiency.PCE.mean").reset_index(drop=True)
     best["rank"] = np.arange(1, 9)
     best["flags"] = ["outside the domain: tau 5 is beyond 4.5", *[""] * 7]

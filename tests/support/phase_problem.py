@@ -14,6 +14,7 @@ from nestmat.config.loading import study_from
 from nestmat.design.candidates import RUNS
 from nestmat.design.interpolation import MEASURES
 from nestmat.design.metrics import DESIGN_METRICS, assess
+from nestmat.design.reach import UNMET
 from nestmat.design.spaces import design_space, named_materials
 from nestmat.figures import drawing
 from nestmat.labels.problems import PATHS, DesignLabels
@@ -209,7 +210,7 @@ def phase_results(phase_metrics, tmp_path_factory) -> Path:
         "domain": tables.Column("string"),
     }
     tables.write(folder / "judged.parquet", judged, schema)
-    tables.write(folder / "metrics.parquet", phase_metrics, DESIGN_METRICS)
+    tables.write(folder / "metrics.parquet", phase_metrics, DESIGN_METRICS, {UNMET: []})
     for name, part in phase_runs().groupby("method"):
         tables.write(folder / f"{name}.runs.parquet", part, RUNS)
     points, measures = phase_paths()

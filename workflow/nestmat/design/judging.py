@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from nestmat.design.judges.base import FittedJudge, Judge, JudgedQuantities
 from nestmat.design.judges.registry import JUDGES
 from nestmat.design.metrics import DESIGN_METRICS, TRAINING, UNIFORM, assess
 from nestmat.design.problem import Design
+from nestmat.design.reach import UNMET, describe_unmet, find_unmet
 from nestmat.design.spaces import material_rows
 from nestmat.errors import InputError
 from nestmat.search.candidate_table import (
@@ -29,6 +31,8 @@ from nestmat.search.candidate_table import (
     verdict_column,
 )
 from nestmat.search.problem import Problem, Quantities, order
+
+_LOG = logging.getLogger(__name__)
 
 
 def judge_candidates(
@@ -45,7 +49,7 @@ def judge_candidates(
         candidates: Candidates of each method.
         runs: Records of their searches, in the same order.
         judged: Table to write: the candidates with predictions and verdicts of the judges.
-        metrics: Table to write, `DESIGN_METRICS`.
+        metrics: Table to write, `DESIGN_METRICS`. Both state in their provenance what is `UNMET`.
 
     Raises:
         InputError: A table is missing, or a judge cannot be trained.
@@ -68,7 +72,11 @@ def judge_candidates(
     for judge, quantities in judge_materials(design, frame).items():
         columns = _judge_columns(design, judge, quantities, materials, predicted)
         frame = pd.concat([frame, columns], axis=1)
-    facts = {"problem": design.name}
+    unmet = find_unmet(problem, frame)
+    names = {name: (name, unit) for name, unit in design.units.items()}
+    if sentences := describe_unmet(unmet, names):
+        _LOG.warning("%s: %s", design.name, " ".join(sentences))
+    facts = {"problem": design.name, UNMET: [part.facts() for part in unmet]}
     tables.write(judged, frame, candidate_schema(frame.columns, design.units), facts)
     assessed = assess(
         frame,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,8 @@ class Target:
     tolerance: float = 1.0
     enough: float | None = None
     sigmas: float = 0.0
+    of: ClassVar[Literal["mean"]] = "mean"
+    """What has to meet it, as `Constraint.of`."""
 
     def __post_init__(self) -> None:
         if not self.tolerance > 0:

@@ -11,9 +11,10 @@ import pytest
 from nestmat import tables
 from nestmat.config.loading import study_from
 from nestmat.design.metrics import DESIGN_METRICS, wilson_interval
+from nestmat.design.reach import UNMET, Unmet
 from nestmat.labels.problems import DesignLabels
 from nestmat.report.findings.method_metrics import MethodMetrics
-from nestmat.report.findings.verdict import method_verdict, promises
+from nestmat.report.findings.verdict import method_verdict, promises, unmet_sentences
 from nestmat.report.registry import SECTIONS
 from nestmat.report.source import Source
 from nestmat.report.write import render_page
@@ -37,7 +38,7 @@ RUNS = pd.DataFrame({"method": ["ranking", "random"], "seed": 0, "evaluations": 
 
 def verdict_of(labels: DesignLabels, count: int | None = 50_400, **hits: tuple[int, int]) -> str:
     verdict = method_verdict(MethodMetrics(metrics_of(**hits), labels), RUNS, count)
-    variables = {"question": "", "verdict": verdict, "promises": None}
+    variables = {"question": "", "verdict": verdict, "promises": None, "unmet": []}
     return section_text("problem", variables)
 
 
@@ -120,8 +121,20 @@ def test_promises_are_those_of_the_method_of_the_shortlist(device_results):
 def test_a_promise_that_is_hardly_kept_is_said_first(granted, little):
     rate = granted / 100
     fact = {"method": "Random", "quantity": "Gap", "promised": 0.9, "granted": (rate, 0.2, 0.7), "judges": []}
-    variables = {"question": "", "verdict": None, "promises": {**fact, "little": rate < 0.45}}
+    variables = {"question": "", "verdict": None, "promises": {**fact, "little": rate < 0.45}, "unmet": []}
     assert ("less than half" in section_text("problem", variables, "body")) == little
+
+
+def test_what_no_candidate_meets_is_said_first():
+    target = Unmet("target", "efficiency.PCE", "mean", 40.0, None, 1.0, True, True, "CsSnI3", 23.456, 0.5)
+    told = unmet_sentences({UNMET: [target.facts()]}, labels_of())
+    variables = {"question": "", "verdict": {"case": "no_hit"}, "promises": None, "unmet": told}
+    text = section_text("problem", variables)
+    assert text.startswith("No candidate that keeps the constraints reaches the target for power conversion ")
+    assert "of at least 40 %: the nearest, CsSnI3, has 23.46 ± 0.5 %. Ask for less" in text
+    assert text.endswith("No method has a candidate that all judges call a hit.")
+    assert "Out of reach." in section_text("problem", variables, "summary")
+    assert unmet_sentences({UNMET: []}, labels_of()) == []
 
 
 def test_a_problem_without_methods_has_a_chapter_but_no_verdict(device_results):

@@ -8,6 +8,9 @@ from typing import Any
 import pandas as pd
 
 from nestmat.design.metrics import ALL, TRAINING, UNIFORM
+from nestmat.design.reach import UNMET, Unmet, describe_unmet
+from nestmat.labels.problems import DesignLabels
+from nestmat.labels.text import lower_first
 from nestmat.report.findings.method_metrics import MethodMetrics, generator_kinds, method_kinds
 from nestmat.search.candidate_table import PROMISED
 
@@ -107,3 +110,17 @@ def promises(metrics: MethodMetrics) -> dict[str, Any] | None:
         "little": granted[0] < 0.5 * promised,
         "judges": rows,
     }
+
+
+def unmet_sentences(provenance: Mapping[str, Any], labels: DesignLabels) -> list[str]:
+    """What no candidate meets, and the nearest that can be had, in sentences; none where one is a hit.
+
+    Args:
+        provenance: That of the metrics of the candidates.
+        labels: Names and units.
+    """
+    unmet = [Unmet(**facts) for facts in provenance[UNMET]]
+    quantities = [part.quantity for part in unmet]
+    return describe_unmet(
+        unmet, {name: (lower_first(labels.name(name)), labels.unit(name)) for name in quantities}
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nestmat import tables
 from nestmat.config.study import Study
 from nestmat.report.registry import SECTIONS
 from nestmat.report.section import Section
@@ -30,22 +31,25 @@ class ProblemOpening(Section):
         """Rates of the verdict, and the errors of the searched model by the judges."""
         problem = source.study.search[name]
         verdict = promises = None
+        unmet: list[str] = []
         if problem.methods:
             from nestmat.design.spaces import design_space
             from nestmat.report.findings import verdict as findings
             from nestmat.report.findings.method_metrics import MethodMetrics
 
-            labels = source.problem_labels(name)
-            metrics = MethodMetrics(source.table(f"search/{name}/metrics.parquet"), labels)
+            labels, file = source.problem_labels(name), f"search/{name}/metrics.parquet"
+            metrics = MethodMetrics(source.table(file), labels)
             count = design_space(problem.space).n_materials
             verdict = findings.best_sampler(metrics) or findings.method_verdict(
                 metrics, runs_of(source, name), count
             )
             promises = findings.promises(metrics)
+            unmet = findings.unmet_sentences(tables.provenance(source.path(file)), labels)
         return {
             "question": problem.question,
             "verdict": verdict,
             "promises": promises,
+            "unmet": unmet,
         }
 
 
