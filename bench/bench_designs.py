@@ -298,7 +298,11 @@ def judged_rows(
 
 
 def design_halides(run: Run, mirror: Path) -> pd.DataFrame:
-    """Candidates of the halides: those of a space by judges, and those out of the left-out half."""
+    """Candidates of the halides: those of a space, and those out of the left-out half.
+
+    In the space a candidate is as much of a hit as is the share of the judges that find it one: trees, which
+    seldom say more than what they have learned from, and a Gaussian process, which does.
+    """
     frame = pd.read_csv(mirror / "mannodi/PBE_data.csv").rename(columns={"Formula": "formula"})
     phases = ["Cubic", "Tetra", "Ortho", "Hex"]
     sites = {
