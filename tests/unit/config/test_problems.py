@@ -45,6 +45,31 @@ def test_materials_outside_the_domain_rank_last_where_recommended_predictors_pre
     assert ranks_outside_last(True, **bounded, prefer_domain=True)
 
 
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"targets": [{"quantity": "device.pce", "goal": "maximise", "sigmas": 1}]}, r"targets\[0\].sigmas"),
+        ({"constraints": [{"quantity": "limit", "low": 20, "sigmas": 1}]}, r"constraints\[0\].sigmas"),
+        ({"constraints": [{"quantity": "electronic.gap", "high": 0.1, "of": "std"}]}, r"constraints\[0\].of"),
+    ],
+)
+def test_a_spread_that_no_model_states_is_not_asked_for(change, place):
+    data = lead_free_study()
+    for scale in data["scales"].values():
+        training = scale["models"]["nested"]["specification"]["training"]
+        scale["models"]["nested"]["specification"]["training"] = training | {"seeds": 1}
+    plain = {"constraints": [], "targets": [{"quantity": "device.pce", "goal": "maximise"}]}
+    data["search"]["lead_free"] |= plain | change
+    study_from(data)
+    data["search"]["lead_free"]["predictor"] = "model"
+    with pytest.raises(InputError, match=f"{place}.*states no standard deviation"):
+        study_from(data)
+    for scale in data["scales"].values():
+        heads = scale["models"]["nested"]["specification"]["heads"]
+        heads |= {target: {"hidden": [16], "loss": "gaussian_nll"} for target in scale["targets"]}
+    study_from(data)
+
+
 def test_a_problem_is_not_called_like_a_scale():
     data = lead_free_study()
     data["search"]["device"] = data["search"].pop("lead_free")

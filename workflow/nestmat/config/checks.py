@@ -11,7 +11,7 @@ from nestmat.config.dft import Dft, StructureSet
 from nestmat.config.evaluation import DevicePhysics
 from nestmat.config.features import NUMBER_OF_ELEMENTS
 from nestmat.config.generative import GeneratorSpec
-from nestmat.config.lineage import ancestors, chain, lineage, readers, serves_stack
+from nestmat.config.lineage import ancestors, chain, lineage, readers, recommends, serves_stack
 from nestmat.config.pool import PoolSearch
 from nestmat.config.problems import DesignProblem
 from nestmat.config.scales import Scale, ScaleModelSpec
@@ -356,6 +356,7 @@ def check_problem(name: str, problem: DesignProblem, scales: Scales, datasets: D
     }
     if unknown := sorted(set(_quantities_named(problem)) - quantities):
         raise ValueError(f"{key}: {unknown[0]!r} is not one of {sorted(quantities)}")
+    _check_spreads(key, problem, scales)
 
 
 def _check_searched_inputs(key: str, problem: DesignProblem, scales: Scales) -> None:
@@ -368,6 +369,35 @@ def _check_searched_inputs(key: str, problem: DesignProblem, scales: Scales) -> 
                     f"compositions, which {key} cannot compute from the numbers of its space; let the "
                     "searched model read columns, one_hot, site, site_descriptors, perovskite, elements, "
                     "alloy or monolayer blocks"
+                )
+
+
+def _check_spreads(key: str, problem: DesignProblem, scales: Scales) -> None:
+    """Check that standard deviations that a problem asks for are stated, where its model alone predicts."""
+    by_part = [
+        (f"targets[{k}].sigmas", target.quantity, bool(target.sigmas))
+        for k, target in enumerate(problem.targets)
+    ]
+    for k, bound in enumerate(problem.constraints):
+        by_part.append((f"constraints[{k}].sigmas", bound.quantity, bool(bound.sigmas)))
+        by_part.append((f"constraints[{k}].of", bound.quantity, bound.of == "std"))
+    limits = {
+        name: part.detailed_balance for name, part in problem.quantities.items() if part.detailed_balance
+    }
+    for protocol, recommending in ((problem.protocol, problem.protocol), ("strict", None)):
+        if problem.predictor == "recommended" and recommends(scales, problem.scale, recommending):
+            continue
+        models = chain(scales, problem.scale, problem.model, protocol)
+        for place, quantity, is_asked in by_part:
+            name, _, column = limits.get(quantity, quantity).partition(".")
+            if not is_asked or name not in models:
+                continue
+            specification = scales[name].models[models[name].model].specification
+            if column in specification.heads and not specification.states_spread(column):
+                raise ValueError(
+                    f"{key}.{place}: The model {models[name].model!r} of scale {name!r} states no standard "
+                    f"deviation of {column!r}, as it has one seed; give it two seeds or more, a gaussian_nll "
+                    "head, search with recommended predictors, or take the key away"
                 )
 
 

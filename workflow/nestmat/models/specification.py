@@ -296,6 +296,10 @@ class Specification(ABC):
         None, "Model of the parent scales whose latents are read; by default the model of the same name."
     )
 
+    def states_spread(self, target: str) -> bool:
+        """Whether predictions of a target have a standard deviation: by several seeds, or by its head."""
+        return self.training.seeds > 1 or self.heads[target].fit.outputs == 2
+
     @property
     def kind(self) -> str:
         """Kind of the network, as in a study."""
