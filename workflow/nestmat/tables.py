@@ -78,6 +78,9 @@ FOLDS: Schema = {
         "int32",
         description="fold inside the training rows, of protocols with fewer than four folds; -1 in others",
     ),
+    "regions": Column(
+        "int64", description="bit k is set where the row is of region k, which some members leave out whole"
+    ),
 }
 HISTORY: Schema = {
     "member": Column("int32"),
@@ -98,11 +101,18 @@ PREDICTIONS: Schema = {
     "fold": Column("int32"),
     "inner": Column(
         "int32",
-        description="-1: trained on all rows outside the fold; k: without fold, or inner fold, k too",
+        description=(
+            "-1: trained on all rows outside the fold; k: without fold, or inner fold, k too; regions are "
+            "counted after these"
+        ),
     ),
     "seed": Column("int32", description="-1: ensemble over the seeds"),
     "split": Column(
-        "string", description="train, validation, unlabelled or inner (held out inside training rows)"
+        "string",
+        description=(
+            "train, validation, unlabelled, inner (held out inside training rows) or extrapolated (of the "
+            "region that the member leaves out)"
+        ),
     ),
     "true": Column("float64"),
     "mean": Column("float64"),

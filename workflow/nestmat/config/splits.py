@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from nestmat.config.base import Part
 from nestmat.config.kinds import Choice
 
-FOLDS_COLUMNS = ("protocol", "repeat", "row_id", "material", "fold", "role", "inner")
+FOLDS_COLUMNS = ("protocol", "repeat", "row_id", "material", "fold", "role", "inner", "regions")
 """Columns of `nestmat.tables.FOLDS`, which takes pandas and pyarrow to import."""
 
 INNER_FOLDS = Field(

@@ -51,8 +51,8 @@ class _Task:
         baseline: Name of the baseline.
         target: Column that is predicted.
         split: How the repeat divides the rows.
-        inner_members: Fold, and other fold or inner fold, of the fits that a stack or a residual is learned
-            on.
+        inner_members: Fold, and other fold, inner fold or region, of the fits that a stack or a residual is
+            learned on.
     """
 
     baseline: str
@@ -169,7 +169,7 @@ def _fit_repeat(
     children: Mapping[str, BaselineInputs],
     kept: int | None,
 ) -> _Fits:
-    """Fit the folds of a repeat, all rows in the first one, and the pairs or inner folds.
+    """Fit the folds of a repeat, all rows in the first one, and the pairs or inner folds, and regions.
 
     A kind that searches does so where fewest rows train, in the fit of a pair: those of its two folds keep
     what it chose, as no row that they predict took part. The fit of all rows searches again.
@@ -195,7 +195,7 @@ def _fit_repeat(
                 if reads_parents and (fold, inner) != member:
                     fitted = repeat.fit(fold, inner)
                 starts.setdefault(fold, fitted[0])
-                repeat.predict(fitted, rows, "inner", fold, inner)
+                repeat.predict(fitted, rows, split.split_name(inner), fold, inner)
         folds = np.unique(split.fold[split.fold >= 0]).tolist()
         for fold in [*[-1] * (split.repeat == 0), *folds]:
             fitted = repeat.fit(fold, -1, starts.get(fold))
@@ -362,7 +362,7 @@ def _list_tasks(
             for split in splits:
                 inner_members: Sequence[tuple[int, int]] = ()
                 if name in stacked:
-                    inner_members = split.inner_members()
+                    inner_members = [*split.inner_members(), *split.extrapolating_members()]
                 elif needs_residual and split.divides_training_rows:
                     inner_members = split.inner_members(neighbours=1)
                 tasks.append(_Task(name, target, split, inner_members))

@@ -19,10 +19,13 @@ import pandas as pd
 from nestmat import tables
 from nestmat.config.splits import Split, Strict
 from nestmat.errors import InputError
+from nestmat.evaluation.regions import Regions, choose_regions
 from nestmat.evaluation.splits.base import Division, ScaleRows
 from nestmat.training.inner_folds import (
     FEWEST_FOLDS_OF_PAIRS,
     LABELLED,
+    MOST_REGIONS,
+    REGIONS_WITHOUT_PAIRS,
     ROWS_OF_ALL_PAIRS,
     deal_inner_folds,
 )
@@ -97,8 +100,16 @@ def _deal_inner_folds(
     return inner, protocol.inner_folds
 
 
+def _choose_regions(scales: Sequence[ScaleRows], folds: int) -> Regions:
+    """Regions that members of a protocol leave out; none where no number is predicted."""
+    if not any(rows.predicts_numbers for rows in scales):
+        return Regions((), [np.zeros(len(rows), dtype=np.int64) for rows in scales])
+    pairs = folds >= FEWEST_FOLDS_OF_PAIRS
+    return choose_regions(scales, min(folds, MOST_REGIONS) if pairs else REGIONS_WITHOUT_PAIRS)
+
+
 def _fold_frame(
-    protocol: str, repeat: int, rows: ScaleRows, division: Division, inner: np.ndarray
+    protocol: str, repeat: int, rows: ScaleRows, division: Division, inner: np.ndarray, regions: np.ndarray
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -109,6 +120,7 @@ def _fold_frame(
             "fold": division.fold.astype(np.int32),
             "role": division.role,
             "inner": inner.astype(np.int32),
+            "regions": regions,
         }
     )
 
@@ -159,20 +171,28 @@ def assign_folds(
     }
     rows = {
         scale: ScaleRows(
-            tables.read(path).sort_values("row_id", ignore_index=True), next(iter(targets[scale]), None), path
+            tables.read(path).sort_values("row_id", ignore_index=True),
+            next(iter(targets[scale]), None),
+            path,
+            tables.schema(path),
         )
         for scale, path in features.items()
     }
     parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in features}
     counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
     inner_counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
+    region_names: dict[str, dict[str, Sequence[str]]] = {scale: {} for scale in features}
     protocols = list_protocols(strict, own, list(features))
     for protocol in protocols:
         for repeat, seed in enumerate(protocol.split.all_seeds):
             divisions = divide(protocol, [rows[scale] for scale in protocol.scales], seed)
             inner_folds, inner_count = _deal_inner_folds(protocol, divisions, seed)
-            for scale, division, inner in zip(protocol.scales, divisions, inner_folds, strict=True):
-                parts[scale].append(_fold_frame(protocol.name, repeat, rows[scale], division, inner))
+            fold_count = max(int(division.fold.max()) for division in divisions) + 1
+            regions = _choose_regions([rows[scale] for scale in protocol.scales], fold_count)
+            divided = zip(protocol.scales, divisions, inner_folds, regions.of_rows, strict=True)
+            for scale, division, inner, of_rows in divided:
+                parts[scale].append(_fold_frame(protocol.name, repeat, rows[scale], division, inner, of_rows))
+                region_names[scale][protocol.name] = regions.names
                 # Of shared folds a scale need not have the last one.
                 folds = protocol.split.fold_count or int(division.fold.max()) + 1
                 counts[scale][protocol.name] = folds
@@ -187,6 +207,7 @@ def assign_folds(
             "splits": {name: split.model_dump() for name, split in own[scale].items()},
             "folds": counts[scale],
             "inner_folds": inner_counts[scale],
+            "regions": region_names[scale],
             "neighbours": {name: neighbours[name] for name in counts[scale] if name in neighbours},
         }
         tables.write(outputs[scale], table, tables.FOLDS, facts)

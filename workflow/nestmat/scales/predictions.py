@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nestmat import tables
+from nestmat.training.inner_folds import INNER
 
 ENSEMBLE = -1
 """Seed of rows that hold the ensemble over all seeds."""
@@ -94,10 +95,9 @@ class Predictions:
             fold: Fold of the protocol; -1 for the predictor in use.
         """
         if fold >= 0:
-            frame = self.where(fold=fold).frame
-            return Predictions(frame[frame["inner"] >= 0])
+            return self.where(fold=fold, split=INNER)
         validated = self.held_out.frame
-        inner = self.frame[self.frame["inner"] >= 0]
+        inner = self.where(split=INNER).frame
         not_validated = inner[~inner["row_id"].isin(validated["row_id"])]
         return Predictions(pd.concat([validated, not_validated]))
 

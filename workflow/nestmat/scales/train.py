@@ -79,8 +79,9 @@ def predictions_table(
             mean, std = ensemble(means[index], stds[index])
             repeat, fold, inner = map(int, key)
             if inner >= 0:
-                for stack_key, rows in members.splits[repeat].held_out(fold, inner).items():
-                    add(target, (repeat, *stack_key), -1, "inner", rows, mean, std)
+                row_split = members.splits[repeat]
+                for stack_key, rows in row_split.held_out(fold, inner).items():
+                    add(target, (repeat, *stack_key), -1, row_split.split_name(inner), rows, mean, std)
                 continue
             row_sets = {"train": members.train[index[0]], "validation": members.validation[index[0]]}
             for split, rows in row_sets.items():

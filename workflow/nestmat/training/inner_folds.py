@@ -6,6 +6,10 @@ of {i, j} predicts the rows of j for the stack of fold i, and those of i for the
 leave too few rows for that. There, and for a holdout, the rows are dealt into inner folds when the folds are
 assigned. Either way the numbers of folds alone define what a member leaves out: scales that share folds
 share the pairs and inner folds, and a member finds a parent that left out the same materials.
+
+Rows that are held out at random say how a stack errs among materials like those that train it. How it errs
+beyond them is learned on **regions**: kinds of material, as all with one element, that members leave out
+whole together with a fold (`nestmat.evaluation.regions`).
 """
 
 from __future__ import annotations
@@ -30,6 +34,10 @@ MOST_FOLDS_OF_ALL_PAIRS, NEIGHBOURS = 10, 4
 """With more folds each one is paired with those at most so many places before and after it, in a ring."""
 ROWS_OF_ALL_PAIRS = 2000
 """With so many rows at every scale each fold is paired with its neighbours alone, which is enough rows."""
+MOST_REGIONS, REGIONS_WITHOUT_PAIRS = 5, 2
+"""Regions of a protocol: one for each fold of pairs, up to the first, else the second."""
+INNER, EXTRAPOLATED = "inner", "extrapolated"
+"""Splits of the predictions of rows held out inside the training rows: at random, or a whole region."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +49,15 @@ class RowSplit:
         fold: Fold that validates each row, (n,); -1 where none does.
         role: labelled, unlabelled or unused, (n,).
         inner: Inner fold of each row, (n,), of protocols without pairs; -1 of others.
+        regions: Regions of each row, (n,): bit k is set where it is of region k.
         folds: Number of folds of the protocol, also of those that none of these rows is in.
         inner_folds: Number of inner folds of the protocol, 0 where it has pairs of folds.
+        region_count: Number of regions of the protocol, 0 for none.
         neighbours: Folds before and after it, in a ring, that a fold is paired with; None for all.
 
     Example:
-        >>> fold = np.array([0, 1, 2, 3])
-        >>> split = RowSplit(0, fold, np.full(4, LABELLED), np.full(4, -1), folds=4, inner_folds=0)
+        >>> fold, none = np.array([0, 1, 2, 3]), np.zeros(4, dtype=int)
+        >>> split = RowSplit(0, fold, np.full(4, LABELLED), none - 1, none, folds=4)
         >>> split.inner_members()
         [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
         >>> {key: np.flatnonzero(rows).tolist() for key, rows in split.held_out(0, 2).items()}
@@ -60,8 +70,10 @@ class RowSplit:
     fold: np.ndarray
     role: np.ndarray
     inner: np.ndarray
+    regions: np.ndarray
     folds: int
     inner_folds: int = 0
+    region_count: int = 0
     neighbours: int | None = None
 
     @classmethod
@@ -72,6 +84,7 @@ class RowSplit:
         row_id: np.ndarray,
         count: int = 0,
         inner_folds: int = 0,
+        region_count: int = 0,
         neighbours: int | None = None,
     ) -> RowSplit:
         """The division of some rows by one protocol of a folds table.
@@ -82,6 +95,7 @@ class RowSplit:
             row_id: Rows in their order, (n,).
             count: Number of folds of the protocol; by default of those that occur.
             inner_folds: Number of its inner folds.
+            region_count: Number of its regions.
             neighbours: Folds on either side that a fold is paired with; all by default.
 
         Raises:
@@ -93,9 +107,9 @@ class RowSplit:
                 f"The folds of repeat {repeat} lack row_id {part.index[missing][0]}.",
                 remedy="assign the folds again.",
             )
-        fold, inner = (part[name].to_numpy(np.int64) for name in ("fold", "inner"))
+        fold, inner, regions = (part[name].to_numpy(np.int64) for name in ("fold", "inner", "regions"))
         role, count = part["role"].to_numpy(str), count or int(fold.max()) + 1
-        return cls(repeat, fold, role, inner, count, inner_folds, neighbours)
+        return cls(repeat, fold, role, inner, regions, count, inner_folds, region_count, neighbours)
 
     @property
     def has_pairs(self) -> bool:
@@ -107,6 +121,15 @@ class RowSplit:
         """Whether there are pairs or inner folds to learn a stack on."""
         return self.has_pairs or self.inner_folds > 1
 
+    @property
+    def _first_region(self) -> int:
+        """Number that stands for the first region where an inner fold is named; folds come before it."""
+        return self.folds if self.has_pairs else self.inner_folds
+
+    def split_name(self, inner: int) -> str:
+        """Name of the split of rows that a member holds out inside the training rows."""
+        return EXTRAPOLATED if inner >= self._first_region else INNER
+
     def validation(self, fold: int) -> np.ndarray:
         """Rows of a fold, which are left out and predicted, (n,); none where ``fold`` is -1."""
         return (self.fold == fold) & (fold >= 0)
@@ -116,13 +139,16 @@ class RowSplit:
 
         Args:
             fold: Fold that the member leaves out.
-            inner: The other fold of its pair, or its inner fold; -1 for neither.
+            inner: The other fold of its pair, its inner fold, or the number of its region; -1 for none.
 
         Returns:
             Rows, (n,), by the fold whose stack reads their predictions and their own fold or inner fold.
         """
         if inner < 0:
             return {(fold, -1): self.validation(fold)}
+        if inner >= self._first_region:
+            in_region = (self.regions >> (inner - self._first_region)) & 1 == 1
+            return {(fold, inner): in_region & self.train(fold)}
         if self.has_pairs:
             return {(fold, inner): self.fold == inner, (inner, fold): self.fold == fold}
         return {(fold, inner): (self.inner == inner) & self.train(fold)}
@@ -140,8 +166,19 @@ class RowSplit:
         return (self.role == UNLABELLED) & (fold >= 0)
 
     def inner_members(self, neighbours: int | None = None) -> list[tuple[int, int]]:
-        """Members that a stack learns on; see the function `inner_members`."""
+        """Members that the weights of a stack are learned on; see the function `inner_members`."""
         return inner_members(self.folds, self.inner_folds, neighbours or self.neighbours)
+
+    def extrapolating_members(self) -> list[tuple[int, int]]:
+        """Fold and number of the region of every member that leaves out a region.
+
+        Where folds make pairs each one has one region, so that those of all folds are of all regions; else
+        each fold has all of them.
+        """
+        regions = range(self._first_region, self._first_region + self.region_count)
+        if not self.has_pairs:
+            return list(itertools.product(range(self.folds), regions))
+        return [(fold, regions[fold % len(regions)]) for fold in range(self.folds)] if regions else []
 
 
 def inner_members(folds: int, inner_folds: int, neighbours: int | None = None) -> list[tuple[int, int]]:
@@ -196,10 +233,11 @@ def read_row_splits(path: str | Path, protocol: str, row_id: np.ndarray) -> list
             remedy="delete it and run again.",
         )
     inner_folds = int(facts.get("inner_folds", {}).get(protocol, 0))
+    regions = len(facts.get("regions", {}).get(protocol, ()))
     neighbours = facts.get("neighbours", {}).get(protocol)
     repeats = sorted(set(table["repeat"].tolist()))
     return [
-        RowSplit.of(table, repeat, row_id, int(counts[protocol]), inner_folds, neighbours)
+        RowSplit.of(table, repeat, row_id, int(counts[protocol]), inner_folds, regions, neighbours)
         for repeat in repeats
     ]
 

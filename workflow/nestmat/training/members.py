@@ -19,8 +19,8 @@ ENSEMBLE_KEYS = MEMBER_KEYS[:-1]
 """What the members of an ensemble, its seeds, have in common."""
 
 INNER_SEEDS = 2
-"""Most members that leave out the same pair or inner fold: a stack learns from them, and nothing is predicted
-by them."""
+"""Most members that leave out the same pair, inner fold or region: a stack learns from them, and nothing is
+predicted by them."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Members:
     Attributes:
         repeat: Repeat of the protocol, (members,).
         fold: Fold that is left out; -1 where every row trains, (members,).
-        inner: Other fold of a pair, or inner fold, that is left out as well; -1 for none, (members,).
+        inner: Other fold of a pair, inner fold or region that is left out as well; -1 for none, (members,).
         seed: Seed, counted from 0, (members,).
         train: Rows that train, (members, n).
         validation: Rows left out and predicted; see `RowSplit.held_out`, (members, n).
@@ -60,12 +60,12 @@ class Members:
 
         Members of fold -1 train on every row, also on those whose labels a holdout hides: they are the
         predictor in use. Repeats split the rows again and need them once, so they are of repeat 0. Of a model
-        that serves a stack there are members of every fold, pair and inner fold of the protocol, also of
-        those that no row of the scale is in: a coarser scale that has rows there reads them.
+        that serves a stack there are members of every fold, pair, inner fold and region of the protocol, also
+        of those that no row of the scale is in: a coarser scale that has rows there reads them.
 
         Args:
             splits: How the repeats of the protocol divide the rows.
-            seeds: Members a fold; at most `INNER_SEEDS` of them leave out a pair or inner fold.
+            seeds: Members a fold; at most `INNER_SEEDS` of them leave out a pair, inner fold or region.
             stacked: Whether a stack learns on rows held out inside the training rows.
 
         Raises:
@@ -78,7 +78,9 @@ class Members:
         for split in splits:
             folds = range(split.folds) if stacked else sorted(set(split.fold.tolist()) - {-1})
             members = [(-1, -1)] * (split.repeat == 0) + [(fold, -1) for fold in folds]
-            for fold, inner in members + (split.inner_members() if stacked else []):
+            if stacked:
+                members += [*split.inner_members(), *split.extrapolating_members()]
+            for fold, inner in members:
                 trained = split.train(fold, inner)
                 if not trained.any():
                     raise InputError(

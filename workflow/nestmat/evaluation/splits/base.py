@@ -7,7 +7,7 @@ long before any row is divided, and reading it does not wait for these imports.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from nestmat.errors import InputError
+from nestmat.tables import Column
 from nestmat.training.inner_folds import LABELLED
 
 
@@ -29,14 +30,26 @@ class ScaleRows:
             targets, and the column that `SplitKind.fold_column` names.
         target: First target of the scale; None where it has none.
         file: Table of the features, for messages.
+        columns: What its columns are; empty where rows are divided before they have features.
     """
 
     frame: pd.DataFrame
     target: str | None = None
     file: str | Path | None = None
+    columns: Mapping[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def features(self) -> list[str]:
+        """Columns that are features."""
+        return [name for name, column in self.columns.items() if column.role == "feature"]
+
+    @property
+    def predicts_numbers(self) -> bool:
+        """Whether a target of the scale is a number, not a class."""
+        return any(column.role == "target" and not column.classes for column in self.columns.values())
 
     def texts(self, column: str) -> NDArray[np.str_]:
         """A column as text, (n,).
