@@ -68,10 +68,15 @@ rule recommend_predictor:
             "<results>/predictions/{{scale}}/{{protocol}}/{part}.parquet",
             part=ask(STUDY.scales, "stacked_predictions", "scale"),
         ),
+        features="<results>/features/{scale}.parquet",
+        folds="<results>/folds/{scale}.parquet",
         code=code("recommend_predictor"),
+        kinds=code_of(BLOCKS, ask(STUDY.scales, "block_kinds", "scale")),
+        ions=resource("ions.yaml"),
     output:
         predictions="<results>/predictions/{scale}/{protocol}/recommended.parquet",
         weights="<results>/predictions/{scale}/{protocol}/recommended.json",
+        domain="<results>/predictions/{scale}/{protocol}/recommended.domain.parquet",
     log:
         "<logs>/recommend_predictor/{scale}.{protocol}.log",
     benchmark:
@@ -83,7 +88,9 @@ rule recommend_predictor:
         runtime=30,
     params:
         recommended=lookup(dpath="{scale}/recommended", within=SCALES),
+        blocks=ask(STUDY.scales, "stacked_features", "scale"),
         classes=lookup(dpath="{scale}", within=targets_with_classes),
+        fold=ask(STUDY.scales, "kept_fold", "scale", "protocol"),
     message:
         "Stack the recommended predictor of {wildcards.scale}, protocol {wildcards.protocol}"
     script:

@@ -1,12 +1,13 @@
 """Stack the recommended predictor, with equal weights or those learned inside the training folds.
 
-Inputs: predictions of the stack's members. Outputs: predictions of the stack, in the unit of the target,
-and its weights.
+Inputs: predictions of the stack's members, features and folds of the scale. Outputs: predictions of the
+stack, in the unit of the target, its weights with its spread, and the domain of the rows that train it.
 """
 
 from typing import Any
 
-from nestmat.evaluation.stack import recommend_predictor
+from nestmat.evaluation.stack import StackFiles, recommend_predictor
+from nestmat.evaluation.standings import StackedScale
 from nestmat.logs import job_log
 
 
@@ -16,10 +17,18 @@ def main(snakemake: Any) -> None:
         recommend_predictor(
             predictions=snakemake.input.predictions,
             stack=snakemake.params.recommended["stack"],
-            output=snakemake.output.predictions,
-            weights=snakemake.output.weights,
+            scale=StackedScale(
+                snakemake.wildcards.scale,
+                snakemake.input.features,
+                snakemake.input.folds,
+                snakemake.params.blocks,
+            ),
+            outputs=StackFiles(
+                snakemake.output.predictions, snakemake.output.weights, snakemake.output.domain
+            ),
             learned=snakemake.params.recommended["weights"] == "learned",
             classes=snakemake.params.classes,
+            fold=snakemake.params.fold,
         )
 
 

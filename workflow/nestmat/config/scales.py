@@ -167,6 +167,17 @@ class Scale(Part):
         """Models in the recommended stack."""
         return [name for name in self.models if self.recommended and name in self.recommended.stack]
 
+    @property
+    def stacked_features(self) -> dict[str, dict[str, Any]]:
+        """Feature blocks of the scale that members of the recommended stack read, as plain values."""
+        names: set[str] = set()
+        for member in self.recommended.stack if self.recommended else ():
+            is_model = member in self.models
+            names.update(
+                self.models[member].specification.inputs if is_model else self.baselines[member].inputs
+            )
+        return {name: settings for name, settings in self.feature_settings.items() if name in names}
+
     def parents_read(self, baseline: str) -> list[str]:
         """Finer scales whose predictions a baseline reads."""
         return [name for name in self.baselines[baseline].inputs if name in self.parents]

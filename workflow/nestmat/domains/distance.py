@@ -127,6 +127,16 @@ class TrainingDistance:
             squared[rows] = gaps.min(axis=1) + np.square(x[rows]).sum(axis=1)
         return np.sqrt(np.maximum(squared, 0.0))
 
+    def relative(self, inputs: pd.DataFrame) -> NDArray[np.float64]:
+        """Distance of rows to the nearest row of the reference in units of `limit`, (n,); 0 without one.
+
+        Args:
+            inputs: Inputs of the rows by name, (n, inputs).
+        """
+        if not self.percentiles or not any(name in inputs for name in self.spread):
+            return np.zeros(len(inputs))
+        return self.nearest(inputs) / self.limit
+
     def finding(self, inputs: Mapping[str, Any], rows: NDArray[np.bool_]) -> Finding:
         """How rows stand.
 

@@ -61,9 +61,10 @@ class NetworkFiles:
         return pd.concat(parts).set_index(ROW_KEYS)
 
 
-def _in_either_order(means: pd.DataFrame) -> pd.DataFrame:
+def _in_either_order(means: pd.DataFrame, folds: int) -> pd.DataFrame:
     """Means in rows of `ROW_KEYS`, those of members of a pair of folds under either of its folds."""
-    pairs = means[means.index.get_level_values("inner") >= 0].reset_index()
+    inner = means.index.get_level_values("inner")
+    pairs = means[(inner >= 0) & (inner < folds)].reset_index()
     swapped = pairs.rename(columns={"fold": "inner", "inner": "fold"}).set_index(ROW_KEYS)
     return pd.concat([means, swapped])
 
@@ -93,17 +94,17 @@ def propagate_predictions(
         baselines: Predictions of the parent's baselines for its children, `BASELINES_OF_CHILDREN`.
     """
     content = json.loads(Path(stack).read_text(encoding="utf-8"))
-    combinations = [Combination(**entry) for entry in content["combinations"]]
+    combinations = [Combination.of_document(entry) for entry in content["combinations"]]
     data = ScaleData.read(features, targets=False)
-    has_pairs = max(combination.fold for combination in combinations) + 1 >= FEWEST_FOLDS_OF_PAIRS
+    folds = max(combination.fold for combination in combinations) + 1
     means = {name: files.means(data) for name, files in networks.items()}
     for name, part in tables.read(baselines, child=child).groupby("model"):
         means[str(name)] = part.set_index([*ROW_KEYS, "target"])["mean"].unstack("target")
     by_target = {}
     for target in sorted({combination.target for combination in combinations}):
         of_members = pd.concat({name: means[name][target] for name in content["stack"]}, axis=1).dropna()
-        if has_pairs:
-            of_members = _in_either_order(of_members)
+        if folds >= FEWEST_FOLDS_OF_PAIRS:
+            of_members = _in_either_order(of_members, folds)
         weights = {(c.repeat, c.fold): list(c.weights.values()) for c in combinations if c.target == target}
         by_target[mean_column(target)] = pd.concat(
             part @ np.array(weights[repeat, fold])

@@ -16,6 +16,8 @@ import pandas as pd
 from nestmat import tables
 from nestmat.config.scales import Scale
 from nestmat.config.study import Study
+from nestmat.domains.domain import Domain
+from nestmat.domains.standing import Standing
 from nestmat.errors import InputError
 from nestmat.evaluation.baseline_inputs import BaselineInputs
 from nestmat.evaluation.baselines import predict_baseline
@@ -99,6 +101,9 @@ class RecommendedPredictor:
     def _stack(self, name: str) -> Path:
         return self.results / "predictions" / name / self._protocol(name) / "recommended.json"
 
+    def _domain(self, name: str) -> Path:
+        return self.results / "predictions" / name / self._protocol(name) / "recommended.domain.parquet"
+
     def _weights(self, name: str, model: str) -> dict[str, Path]:
         """Weights of a model and of those whose latents it reads, by scale, parents first."""
         keys = self.study.chain(name, model, self._protocol(name))
@@ -160,6 +165,7 @@ class RecommendedPredictor:
             predicted = predict_chain(self._weights(name, model), features, fold=self._fold(name))
             by_member[model] = predicted[name].targets
         combinations, members = self._combinations(name), scale.predictor
+        standing = Standing.of(Domain.read(self._domain(name)), features[name]) if combinations else None
         schema, combined = tables.schema(self._features(name)), {}
         for target in scale.targets:
             quantities = predicted_quantities(target, schema[target].classes)
@@ -168,8 +174,9 @@ class RecommendedPredictor:
                 continue
             for quantity in quantities:
                 means, stds = (np.column_stack([by_member[m][quantity][i] for m in members]) for i in (0, 1))
-                alone = (means[:, 0], stds[:, 0])
-                combined[quantity] = combinations[quantity].apply(means, stds) if combinations else alone
+                combined[quantity] = (means[:, 0], stds[:, 0])
+                if standing is not None:
+                    combined[quantity] = combinations[quantity].apply(means, stds, standing)
         return combined
 
     def _predict_baselines(

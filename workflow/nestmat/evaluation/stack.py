@@ -1,16 +1,17 @@
 """The recommended predictor: a convex combination of models, with equal weights or learned ones.
 
 For each fold the members of the stack have predicted rows that were held out inside its training rows.
-Weights and the width of the interval are learned on those, and applied to the fold's validation rows, which
-took no part. Of a target with classes the probabilities are combined, by weights that minimise the log loss,
-over all classes at once where there are more than two; the standard deviation is that among the members.
+Weights are learned on those, the spread on these and on regions that members left out whole
+(`nestmat.evaluation.spread`), and both are applied to the fold's validation rows, which took no part.
+Of a target with classes the probabilities are combined, by weights that minimise the log loss, over all
+classes at once where there are more than two; the standard deviation is that among the members.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from nestmat import tables
+from nestmat.domains.standing import Standing
 from nestmat.errors import InputError
-from nestmat.evaluation.calibration import ONE_SIGMA
 from nestmat.evaluation.classification import CERTAIN
+from nestmat.evaluation.spread import Spread
+from nestmat.evaluation.standings import StackedScale
 from nestmat.files import write_text
 from nestmat.models.keys import RECOMMENDED, predicted_quantities
 from nestmat.scales.predictions import Predictions
@@ -125,15 +128,14 @@ def mixture(weights: np.ndarray, means: np.ndarray, stds: np.ndarray) -> tuple[n
 
 @dataclass(frozen=True)
 class Combination:
-    """Weights of the members for one target in one fold, and the width of the interval.
+    """Weights of the members for one target in one fold, and the spread.
 
     Attributes:
         target: Column that is predicted.
         repeat: Repeat of the protocol.
         fold: Fold that was left out; -1 when every row trained: the predictor in use.
         weights: Weight of each member.
-        interval: Factor on the mixture's standard deviation that makes 68.3 % of the held-out rows lie
-            within one; 1 of a class, and where nothing was learned.
+        spread: Standard deviation as a function; None of a class, and where nothing was learned.
         residual: Root-mean-square held-out residual of each member, which stands for the standard
             deviation that a member does not state, in the unit of the target; 0 of a class, and where nothing
             was learned.
@@ -146,7 +148,7 @@ class Combination:
     repeat: int
     fold: int
     weights: dict[str, float]
-    interval: float
+    spread: Spread | None
     residual: dict[str, float]
     inner_error: dict[str, float]
     rows: int
@@ -161,11 +163,7 @@ class Combination:
         stds: np.ndarray,
         classes: int = 0,
     ) -> Combination:
-        """Learn from held-out predictions.
-
-        The factor on the standard deviation has the finite-sample rank of split-conformal prediction (Vovk,
-        Gammerman & Shafer 2005; Lei et al., J. Am. Stat. Assoc. 113, 1094 (2018)). It is one line here:
-        libraries of conformal prediction, as MAPIE, wrap estimators that they fit, and take no predictions.
+        """Learn weights from held-out predictions.
 
         Args:
             key: Target, repeat and fold.
@@ -185,21 +183,18 @@ class Combination:
             return cls(
                 *key,
                 weights=dict(zip(names, weights.tolist(), strict=True)),
-                interval=1.0,
+                spread=None,
                 residual=dict.fromkeys(names, 0.0),
                 inner_error=dict(zip([*names, "stack"], log_loss.tolist(), strict=True)),
                 rows=len(true) // classes,
             )
         weights = convex_weights(means, true)
         residual = np.sqrt(np.mean((means - true[:, None]) ** 2, axis=0))
-        mean, std = mixture(weights, means, np.where(np.isfinite(stds), stds, residual))
-        error = np.sort(np.abs(true - mean) / np.maximum(std, 1e-12))
-        rank = min(int(np.ceil((len(error) + 1) * ONE_SIGMA)), len(error)) - 1
-        mae = np.abs(np.column_stack([means, mean]) - true[:, None]).mean(axis=0)
+        mae = np.abs(np.column_stack([means, means @ weights]) - true[:, None]).mean(axis=0)
         return cls(
             *key,
             weights=dict(zip(names, weights.tolist(), strict=True)),
-            interval=float(error[rank]),
+            spread=None,
             residual=dict(zip(names, residual.tolist(), strict=True)),
             inner_error=dict(zip([*names, "stack"], mae.tolist(), strict=True)),
             rows=len(true),
@@ -211,25 +206,50 @@ class Combination:
         return cls(
             *key,
             weights=dict.fromkeys(names, 1.0 / len(names)),
-            interval=1.0,
+            spread=None,
             residual=dict.fromkeys(names, 0.0),
             inner_error={},
             rows=0,
         )
 
-    def apply(self, means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    @classmethod
+    def of_document(cls, entry: Mapping[str, Any]) -> Combination:
+        """From its entry in the JSON that `recommend_predictor` writes."""
+        spread = Spread(**entry["spread"]) if entry["spread"] else None
+        return cls(**{**entry, "spread": spread})
+
+    def _mixture(self, means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        stated = np.where(np.isfinite(stds), stds, np.array(list(self.residual.values())))
+        return mixture(np.array(list(self.weights.values())), means, stated)
+
+    def with_spread(
+        self, rows: pd.DataFrame, means: np.ndarray, stds: np.ndarray, standing: Standing
+    ) -> Combination:
+        """With the spread that the errors of rows show.
+
+        Args:
+            rows: Rows that were held out, with ``true`` and ``material``, (n,).
+            means: Held-out means, (n, members).
+            stds: Held-out standard deviations, (n, members); NaN where a member states none.
+            standing: How the rows stand to those that trained the members.
+        """
+        mean, stated = self._mixture(means, stds)
+        errors = np.abs(mean - rows["true"].to_numpy())
+        return replace(self, spread=Spread.learn(errors, stated, standing, rows["material"].to_numpy()))
+
+    def apply(self, means: np.ndarray, stds: np.ndarray, standing: Standing) -> tuple[np.ndarray, np.ndarray]:
         """Combine members.
 
         Args:
             means: (n, members), in the order of ``weights``.
             stds: (n, members); NaN where a member states none.
+            standing: How the rows stand to those that trained the members, (n,).
 
         Returns:
             Mean and standard deviation, (n,) each.
         """
-        stated = np.where(np.isfinite(stds), stds, np.array(list(self.residual.values())))
-        mean, std = mixture(np.array(list(self.weights.values())), means, stated)
-        return mean, std * self.interval
+        mean, stated = self._mixture(means, stds)
+        return mean, self.spread.of(stated, standing) if self.spread else stated
 
 
 def _predictions_by_member(
@@ -245,13 +265,29 @@ def _predictions_by_member(
     return rows, means.to_numpy(), stds.to_numpy()
 
 
+@dataclass(frozen=True)
+class StackFiles:
+    """Where the results of a stack are written.
+
+    Attributes:
+        predictions: Its predictions (model ``recommended``).
+        weights: Weights and spreads, as JSON.
+        domain: Domain of the rows that train the predictor in use, over what its members read.
+    """
+
+    predictions: str | Path
+    weights: str | Path
+    domain: str | Path
+
+
 def recommend_predictor(
     predictions: Sequence[str | Path],
     stack: Sequence[str],
-    output: str | Path,
-    weights: str | Path,
+    scale: StackedScale,
+    outputs: StackFiles,
     learned: bool = True,
     classes: Mapping[str, Sequence[str]] | None = None,
+    fold: int = -1,
 ) -> tuple[pd.DataFrame, list[Combination]]:
     """Learn and apply the stack in every fold of a protocol.
 
@@ -259,10 +295,11 @@ def recommend_predictor(
         predictions: Files that hold the predictions of the members, with those held out inside the
             training rows.
         stack: Names of the members.
-        output: Where the stack's predictions are written (model ``recommended``).
-        weights: Where the weights are written, as JSON.
+        scale: Tables of the scale.
+        outputs: Where results are written.
         learned: Whether the weights are learned, or equal.
         classes: Names of the classes of each target that has some.
+        fold: Fold that the predictor in use of the protocol left out; -1 for none.
 
     Returns:
         Predictions of the stack, and what it learned in each fold.
@@ -277,37 +314,48 @@ def recommend_predictor(
             f"The files hold no predictions of {missing}, which the stack needs.", file=predictions[0]
         )
     rows, means, stds = _predictions_by_member(frame, stack)
+    protocol = str(frame["protocol"].iloc[0])
+    rows = rows.assign(material=scale.materials(rows["row_id"].to_numpy()))
+    standing = scale.standings(rows, protocol)
     parts, combinations = [], []
     # Weights of probabilities that sum to 1 are shared, so that those of the stack do so too.
     shared: dict[str, list[str]] = {}
     for target, names in (classes or {}).items():
         quantities = predicted_quantities(target, names)
         shared |= dict.fromkeys(quantities, quantities)
-    for target, repeat, fold in rows[KEYS].drop_duplicates().sort_values(KEYS).itertuples(index=False):
-        key = (str(target), int(repeat), int(fold))
-        of_fold = Predictions(rows).where(target=target, repeat=repeat, fold=fold, inner=-1).frame
+    outer = rows.loc[rows["inner"] < 0, KEYS].drop_duplicates().sort_values(KEYS)
+    for target, repeat, left_out in outer.itertuples(index=False):
+        key = (str(target), int(repeat), int(left_out))
+        of_fold = Predictions(rows).where(target=target, repeat=repeat, fold=left_out, inner=-1).frame
         combination = Combination.equal(key, stack)
         if learned:
             together = rows[rows["target"].isin(shared.get(target, [target]))]
-            inner = Predictions(together).where(repeat=repeat).inside_training_rows(int(fold)).frame
+            inner = Predictions(together).where(repeat=repeat).inside_training_rows(int(left_out)).frame
             if inner.empty:
                 raise InputError(
                     f"Not all of {list(stack)} have predictions held out inside the training rows of "
-                    f"target {target!r}, repeat {repeat}, fold {fold}.",
+                    f"target {target!r}, repeat {repeat}, fold {left_out}.",
                     remedy="run the members again.",
                 )
             probabilities = len(shared.get(target, ()))
             combination = Combination.learn(
                 key, stack, inner["true"].to_numpy(), means[inner.index], stds[inner.index], probabilities
             )
-        mean, std = combination.apply(means[of_fold.index], stds[of_fold.index])
+            if not probabilities:
+                beyond = Predictions(together).where(repeat=repeat).extrapolated(int(left_out)).frame
+                index = np.concatenate([inner.index, beyond.index])
+                combination = combination.with_spread(
+                    rows.loc[index], means[index], stds[index], standing[index]
+                )
+        index = of_fold.index.to_numpy()
+        mean, std = combination.apply(means[index], stds[index], standing[index])
         parts.append(of_fold.assign(mean=mean, std=std))
         combinations.append(combination)
-    protocol = frame["protocol"].iloc[0]
     combined = pd.concat(parts, ignore_index=True).assign(protocol=protocol, model=RECOMMENDED, seed=-1)
     combined = combined[list(tables.PREDICTIONS)]
-    tables.write(output, combined, tables.PREDICTIONS, {"stack": list(stack)})
-    write_text(weights, json.dumps(document(protocol, stack, combinations), indent=1) + "\n")
+    tables.write(outputs.predictions, combined, tables.PREDICTIONS, {"stack": list(stack)})
+    scale.write_domain(outputs.domain, protocol, fold)
+    write_text(outputs.weights, json.dumps(document(protocol, stack, combinations), indent=1) + "\n")
     return combined, combinations
 
 
@@ -324,4 +372,4 @@ def combinations_of(content: Mapping[str, Any], fold: int = -1) -> dict[str, Com
         fold: Fold of the first repeat that was left out; -1 for what was learned on all rows.
     """
     entries = [entry for entry in content["combinations"] if (entry["repeat"], entry["fold"]) == (0, fold)]
-    return {entry["target"]: Combination(**entry) for entry in entries}
+    return {entry["target"]: Combination.of_document(entry) for entry in entries}

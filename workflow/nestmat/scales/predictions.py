@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nestmat import tables
-from nestmat.training.inner_folds import INNER
+from nestmat.training.inner_folds import EXTRAPOLATED, INNER
 
 ENSEMBLE = -1
 """Seed of rows that hold the ensemble over all seeds."""
@@ -100,6 +100,15 @@ class Predictions:
         inner = self.where(split=INNER).frame
         not_validated = inner[~inner["row_id"].isin(validated["row_id"])]
         return Predictions(pd.concat([validated, not_validated]))
+
+    def extrapolated(self, fold: int) -> Predictions:
+        """Predictions of the regions that members left out whole, in one repeat and of one target.
+
+        Args:
+            fold: Fold that they left out as well; -1 for all.
+        """
+        of_regions = self.where(split=EXTRAPOLATED)
+        return of_regions.where(fold=fold) if fold >= 0 else of_regions
 
     @property
     def mean(self) -> pd.Series:

@@ -1,0 +1,33 @@
+"""How rows stand to those that trained a member: verdict and distance as numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from nestmat.domains.domain import Domain
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Standing of n rows.
+
+    Attributes:
+        codes: Verdict on each, a code of `nestmat.domains.verdicts`, (n,).
+        distance: Distance to the nearest training row, in units of the one up to which materials are inside,
+            (n,); 0 where distances tell nothing.
+    """
+
+    codes: NDArray[np.int8]
+    distance: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, domain: Domain, rows: pd.DataFrame) -> Standing:
+        """Standing of rows of a table of features to a domain."""
+        return cls(domain.of_features(rows).codes, domain.distance.relative(rows))
+
+    def __getitem__(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Standing:
+        return Standing(self.codes[rows], self.distance[rows])
