@@ -104,15 +104,19 @@ class CompositionCoverage:
             self._rare_species(constituents),
         ]
 
+    def unseen(self, constituents: Constituents) -> NDArray[np.bool_]:
+        """Which species of materials no training material has, (n, species)."""
+        new = np.array([name not in self.species for name in constituents.species], dtype=bool)
+        return constituents.present & new
+
     def _new_species(self, constituents: Constituents) -> Finding:
-        unseen = np.array([name not in self.species for name in constituents.species], dtype=bool)
-        new = constituents.present & unseen
+        new = self.unseen(constituents)
 
         def reason(row: int) -> str:
             name, _, site = with_site(constituents.species[int(new[row].argmax())]).partition(" on ")
             return f"{name} was not seen" + (f" on {site}" if site else "")
 
-        return Finding.where(OUTSIDE, new.any(axis=1), reason)
+        return Finding.where(OUTSIDE, np.any(new, axis=1), reason)
 
     def _mixed_sites(self, counts: NDArray[np.int64]) -> list[Finding]:
         """Which sites are mixed at once, and the number of species on a site; counts (n, sites)."""

@@ -166,6 +166,13 @@ class Domain:
         columns = {str(name): frame[name].to_numpy() for name in frame}
         return self.verdicts(Materials(len(frame), columns, constituents))
 
+    def has_unseen(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Whether rows of a table of features, with ``material``, have a species that no training row has."""
+        if self.composition is None:
+            return np.zeros(len(frame), dtype=bool)
+        constituents = Constituents.of_keys(frame["material"].tolist(), self.by_site)
+        return np.asarray(self.composition.unseen(constituents).any(axis=1))
+
     def verdicts(self, materials: Materials) -> Verdicts:
         """Verdicts on materials, the first and strongest cause as their reason."""
         findings = []

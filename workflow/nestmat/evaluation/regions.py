@@ -1,7 +1,8 @@
 """Regions: kinds of material that some members leave out whole, to learn how a stack errs beyond its data.
 
-A region is what all materials with one species have in common, or all with a mixture, as on one site: the
-kinds that a design reaches for and that a domain calls outside (`nestmat.domains`). Where compositions make
+A region is what all materials with a mixture have in common, all with one species, or all with one species in
+a mixture: the kinds that a design reaches for, and that a domain calls outside or at the edge
+(`nestmat.domains`). Where compositions make
 too few regions, clusters of the features take their place. Leaving one group out after Meredig et al., Mol.
 Syst. Des. Eng. 3, 819 (2018). No label takes part in the choice.
 """
@@ -21,6 +22,9 @@ from nestmat.evaluation.splits.base import ScaleRows
 
 SMALLEST, USUAL, LARGEST = 0.05, 0.2, 0.5
 """Shares of the materials that a region has: at least, as a fold of five, which comes first, and at most."""
+SITES = ("A", "B", "X")
+KINDS = ("mixture", "mixed species", "species")
+"""Kinds of region by composition, in the order of their turns."""
 CLUSTERS = 5
 """Clusters of the features that are divided at least, so that most are no larger than `LARGEST`."""
 
@@ -41,7 +45,7 @@ class Regions:
 def choose_regions(scales: Sequence[ScaleRows], count: int) -> Regions:
     """Choose regions of the materials of the scales that share a protocol.
 
-    Mixtures and species take turns, those with a share of the materials nearest to `USUAL` first. At every
+    The kinds of region take turns, those with a share of the materials nearest to `USUAL` first. At every
     scale that predicts numbers the share is between `SMALLEST` and `LARGEST`.
 
     Args:
@@ -52,7 +56,7 @@ def choose_regions(scales: Sequence[ScaleRows], count: int) -> Regions:
     shares = _shares(traits, scales)
     fits = ((shares >= SMALLEST) & (shares <= LARGEST)).all(axis=1)
     nearest = (shares.mean(axis=1) - USUAL).abs()[fits].sort_values(kind="stable").index
-    by_kind = [[name for name in nearest if name[0] == kind] for kind in ("mixture", "species")]
+    by_kind = [[name for name in nearest if name[0] == kind] for kind in KINDS]
     turns = chain.from_iterable(zip_longest(*by_kind))
     chosen = [name for name in turns if name is not None][:count]
     table = traits[chosen]
@@ -82,14 +86,20 @@ def _composition_traits(scales: Sequence[ScaleRows]) -> pd.DataFrame:
         return pd.DataFrame(index=pd.Index([], dtype=object))
     by_site = are_perovskites(materials["formula"])
     constituents = Constituents.of_keys(materials["material"].tolist(), by_site)
+    names, present = list(map(with_site, constituents.species)), constituents.present
+    traits = {}
     if by_site:
-        mixed = constituents.counts(["A", "B", "X"]) > 1
-        traits = {("mixture", f"mixtures on site {site}"): mixed[:, k] for k, site in enumerate("ABX")}
+        mixed = constituents.counts(SITES) > 1
+        traits = {("mixture", f"mixtures on site {site}"): mixed[:, k] for k, site in enumerate(SITES)}
+        on_mixed_site = mixed[:, [SITES.index(site) for site in constituents.sites]]
+        traits |= {
+            ("mixed species", f"mixtures with {n}"): (present & on_mixed_site)[:, k]
+            for k, n in enumerate(names)
+        }
     else:
         number = constituents.counts([""])[:, 0]
         traits = {("mixture", f"{k} elements or more"): number >= k for k in np.unique(number)[1:].tolist()}
-    for k, name in enumerate(constituents.species):
-        traits["species", with_site(name)] = constituents.present[:, k]
+    traits |= {("species", name): present[:, k] for k, name in enumerate(names)}
     return pd.DataFrame(traits, index=materials["material"].to_numpy())
 
 

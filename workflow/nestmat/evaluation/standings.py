@@ -13,7 +13,6 @@ from nestmat import tables
 from nestmat.domains.describe import describe_domain, domain_inputs
 from nestmat.domains.domain import Domain
 from nestmat.domains.standing import Standing
-from nestmat.domains.verdicts import INSIDE
 from nestmat.features.table import BlockConfig
 from nestmat.training.inner_folds import read_row_splits
 from nestmat.training.members import ENSEMBLE_KEYS
@@ -45,17 +44,16 @@ class StackedScale:
         features = tables.read(self.features)
         inputs = domain_inputs(self.blocks, self.features)
         splits = {s.repeat: s for s in read_row_splits(self.folds, protocol, features["row_id"].to_numpy())}
-        codes, distance = np.full(len(rows), INSIDE, dtype=np.int8), np.zeros(len(rows))
+        standing = Standing.inside(len(rows))
         place = pd.Series(np.arange(len(features)), index=features["row_id"])
         left_out = rows["split"].to_numpy() != "train"
         for key, of_member in rows[left_out].groupby([*ENSEMBLE_KEYS]):
             repeat, fold, inner = map(int, key)
             domain = Domain.of_rows(self.name, features[splits[repeat].train(fold, inner)], inputs)
             ids, number = np.unique(of_member["row_id"], return_inverse=True)
-            standing = Standing.of(domain, features.iloc[place.loc[ids]])[number]
-            places = rows.index.get_indexer(of_member.index)
-            codes[places], distance[places] = standing.codes, standing.distance
-        return Standing(codes, distance)
+            of_rows = Standing.of(domain, features.iloc[place.loc[ids]])[number]
+            standing.put(rows.index.get_indexer(of_member.index), of_rows)
+        return standing
 
     def materials(self, row_id: np.ndarray) -> np.ndarray:
         """Material of rows, (n,)."""
