@@ -11,12 +11,16 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
+from scipy.stats import rankdata
 
 ONE_SIGMA = 2.0 * NormalDist().cdf(1.0) - 1.0
 """Probability of a normal variable within one standard deviation."""
 
 LEVELS = np.round(np.arange(0.05, 1.0, 0.05), 2)
 """Probabilities at which calibration curves are drawn."""
+
+SPREAD_BINS = 10
+"""Bins of rows by their spread, in which spreads are compared with errors."""
 
 
 def coverage(true: np.ndarray, mean: np.ndarray, std: np.ndarray, level: float) -> float:
@@ -57,6 +61,45 @@ def sharpness(std: np.ndarray) -> float:
     return float(np.sqrt(np.mean(std**2)))
 
 
+def continuous_ranked_probability_score(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> float:
+    """Mean of the continuous ranked probability score of normal laws, in the unit of the target.
+
+    Gneiting and Raftery, J. Am. Stat. Assoc. 102, 359 (2007), in closed form; of a spread of zero it is the
+    absolute error.
+
+    Args:
+        true: Measured values, (n,).
+        mean: Predicted means, (n,).
+        std: Predicted standard deviations, (n,).
+    """
+    z = (true - mean) / std
+    density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+    return float(np.mean(std * (z * (2.0 * ndtr(z) - 1.0) + 2.0 * density - 1.0 / np.sqrt(np.pi))))
+
+
+def expected_normalised_calibration_error(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> float:
+    """Relative difference between spread and error, root mean squares, averaged over bins of the spread.
+
+    Levi, Gispan, Giladi and Fetaya, Sensors 22, 5540 (2022), with `SPREAD_BINS` bins of as many rows each.
+
+    Args:
+        true: Measured values, (n,).
+        mean: Predicted means, (n,).
+        std: Predicted standard deviations, (n,).
+    """
+    bins = np.array_split(np.argsort(std, kind="stable"), min(SPREAD_BINS, len(std)))
+    spreads = np.array([np.sqrt(np.mean(std[rows] ** 2)) for rows in bins])
+    errors = np.array([np.sqrt(np.mean((true - mean)[rows] ** 2)) for rows in bins])
+    return float(np.mean(np.abs(spreads - errors) / spreads))
+
+
+def error_spread_correlation(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> float:
+    """Spearman's rank correlation of absolute errors with spreads; NaN where the spread does not vary."""
+    if np.ptp(std) == 0 or len(std) < 2:
+        return np.nan
+    return float(np.corrcoef(rankdata(np.abs(true - mean)), rankdata(std))[0, 1])
+
+
 def calibration_metrics(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
     """All measures by name, over the rows that state a standard deviation; empty where none does."""
     stated = np.isfinite(std) & (std > 0)
@@ -69,6 +112,10 @@ def calibration_metrics(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> 
         "miscalibration_area": miscalibration_area(true, mean, std),
         "nll": negative_log_likelihood(true, mean, std),
         "sharpness": sharpness(std),
+        "mean_std": float(np.mean(std)),
+        "crps": continuous_ranked_probability_score(true, mean, std),
+        "ence": expected_normalised_calibration_error(true, mean, std),
+        "error_spread_correlation": error_spread_correlation(true, mean, std),
     }
 
 

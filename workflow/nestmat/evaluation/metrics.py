@@ -13,8 +13,9 @@ import pandas as pd
 from nestmat.evaluation.calibration import calibration_metrics
 from nestmat.evaluation.classification import class_metrics, classes_side_by_side, several_class_metrics
 from nestmat.models.keys import several_classes
+from nestmat.training.inner_folds import EXTRAPOLATED
 
-WITH_UNIT = {"mae", "rmse", "sharpness"}
+WITH_UNIT = {"mae", "rmse", "sharpness", "mean_std", "crps"}
 """Metrics in the unit of the target; the others are pure numbers."""
 
 RECONSTRUCTION = "reconstruction_r2"
@@ -45,29 +46,28 @@ def measure(predictions: pd.DataFrame, classes: Mapping[str, Sequence[str]] | No
     """Metrics of predictions.
 
     Args:
-        predictions: ``tables.PREDICTIONS``. Members are measured that left out a fold and no inner one, their
-            uncertainty on validation rows only.
+        predictions: ``tables.PREDICTIONS``. Members are measured that left out a fold and no inner one, on
+            regions those that left them out; their uncertainty on rows that did not train.
         classes: Names of the classes of each target that has some, whose predictions are probabilities.
 
     Returns:
         Columns protocol, model, target, repeat, seed, split, fold, metric, value; fold -1 pools the rows of
         all folds of a repeat.
     """
-    frame = predictions[
-        (predictions["fold"] >= 0) & (predictions["inner"] < 0) & np.isfinite(predictions["true"])
-    ]
+    whole = (predictions["inner"] < 0) | (predictions["split"] == EXTRAPOLATED)
+    frame = predictions[(predictions["fold"] >= 0) & whole & np.isfinite(predictions["true"])]
     records: list[dict[str, Any]] = []
     several = several_classes(classes or {})
     of_one_class = {quantity for quantities in several.values() for quantity in quantities}
     for key, group in frame[~frame["target"].isin(of_one_class)].groupby(_GROUP, sort=False):
         true, mean, std, fold = (group[name].to_numpy() for name in ("true", "mean", "std", "fold"))
-        is_class, is_validation = key[2] in (classes or {}), key[-1] == "validation"
+        is_class, is_left_out = key[2] in (classes or {}), key[-1] in ("validation", EXTRAPOLATED)
         folds, values = np.unique(fold), {}
         for k in [-1, *folds]:
             rows = slice(None) if k < 0 else fold == k
             # The rows of a single fold are all rows, which were measured first.
             if k < 0 or len(folds) > 1:
-                values = score(true[rows], mean[rows], std[rows], is_class, is_validation)
+                values = score(true[rows], mean[rows], std[rows], is_class, is_left_out)
             records += [
                 dict(zip(_GROUP, key, strict=True), fold=int(k), metric=metric, value=value)
                 for metric, value in values.items()

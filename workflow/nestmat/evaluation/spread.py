@@ -23,6 +23,8 @@ from nestmat.domains.verdicts import EDGE, OUTSIDE, VERDICTS
 from nestmat.evaluation.calibration import ONE_SIGMA
 from nestmat.scales.predictions import NORMAL_95
 
+SCALES = ("stated", "everywhere", "distance", "edge", "outside", "unseen")
+"""Terms of the variance, by the name of the attribute of `Spread` whose square they have as factor."""
 START = np.array([0.0, -3.0, -3.0, -3.0, -3.0, -3.0])
 """Logs of the factors on the terms of the variance at the start of the search: mostly what members state."""
 LIMITS = [(-4.0, 4.0), *[(-12.0, 4.0)] * 5]
@@ -98,8 +100,12 @@ class Spread:
             return float(value), slope
 
         best = minimize(objective, START, jac=True, bounds=LIMITS, method="L-BFGS-B").x
-        scales = (np.exp(0.5 * best) * [1.0, *[unit] * 5]).tolist()
-        spread = cls(*scales, farthest=farthest, factors=dict.fromkeys(VERDICTS, 1.0))
+        scales = np.exp(0.5 * best) * [1.0, *[unit] * 5]
+        spread = cls(
+            **dict(zip(SCALES, scales.tolist(), strict=True)),
+            farthest=farthest,
+            factors=dict.fromkeys(VERDICTS, 1.0),
+        )
         return replace(spread, factors=_factors(errors / spread.of(stated, standing), standing.codes))
 
     def of(self, stated: NDArray[np.float64], standing: Standing) -> NDArray[np.float64]:
@@ -109,7 +115,7 @@ class Spread:
             stated: Standard deviations that the members state, (n,).
             standing: How the rows stand to those that trained, (n,).
         """
-        scales = [self.stated, self.everywhere, self.distance, self.edge, self.outside, self.unseen]
+        scales = [getattr(self, name) for name in SCALES]
         variance = _terms(stated, standing, self.farthest) @ np.square(scales)
         factors = np.array([self.factors[verdict] for verdict in VERDICTS])
         return np.maximum(np.sqrt(variance), np.finfo(np.float64).tiny) * factors[standing.codes]

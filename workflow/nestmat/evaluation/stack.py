@@ -10,7 +10,7 @@ classes at once where there are more than two; the standard deviation is that am
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from nestmat.evaluation.standings import StackedScale
 from nestmat.files import write_text
 from nestmat.models.keys import RECOMMENDED, predicted_quantities
 from nestmat.scales.predictions import Predictions
+from nestmat.training.inner_folds import EXTRAPOLATED
 
 PRIOR_SPREAD = 0.1
 """Standard deviation of a weight around 1 / members in the prior."""
@@ -223,19 +224,19 @@ class Combination:
         return mixture(np.array(list(self.weights.values())), means, stated)
 
     def with_spread(
-        self, rows: pd.DataFrame, means: np.ndarray, stds: np.ndarray, standing: Standing
+        self, true: np.ndarray, means: np.ndarray, stds: np.ndarray, standing: Standing, materials: np.ndarray
     ) -> Combination:
-        """With the spread that the errors of rows show.
+        """With the spread that the errors of held-out rows show.
 
         Args:
-            rows: Rows that were held out, with ``true`` and ``material``, (n,).
+            true: Measured values, (n,).
             means: Held-out means, (n, members).
             stds: Held-out standard deviations, (n, members); NaN where a member states none.
             standing: How the rows stand to those that trained the members.
+            materials: Material of each row, (n,).
         """
         mean, stated = self._mixture(means, stds)
-        errors = np.abs(mean - rows["true"].to_numpy())
-        return replace(self, spread=Spread.learn(errors, stated, standing, rows["material"].to_numpy()))
+        return replace(self, spread=Spread.learn(np.abs(mean - true), stated, standing, materials))
 
     def apply(self, means: np.ndarray, stds: np.ndarray, standing: Standing) -> tuple[np.ndarray, np.ndarray]:
         """Combine members.
@@ -252,17 +253,97 @@ class Combination:
         return mean, self.spread.of(stated, standing) if self.spread else stated
 
 
-def _predictions_by_member(
-    frame: pd.DataFrame, names: Sequence[str]
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Rows that all members predict, with means and stds (n, members)."""
-    keys = [*KEYS, "inner", "split", "row_id"]
-    wide = frame.set_index([*keys, "model"])
-    means = wide["mean"].unstack("model")[list(names)].dropna()
-    stds = wide["std"].unstack("model").loc[means.index, list(names)]
-    true = frame.groupby(keys)["true"].first().loc[means.index]
-    rows = means.index.to_frame(index=False).assign(true=true.to_numpy())
-    return rows, means.to_numpy(), stds.to_numpy()
+@dataclass(frozen=True)
+class _MemberPredictions:
+    """What all members of a stack predict, with what a combination of them is learned from.
+
+    Attributes:
+        rows: Keys, ``true`` and ``material`` of the rows that all members predict, (n,), numbered from 0.
+        means: (n, members).
+        stds: (n, members).
+        standing: How the rows stand to those that trained the members.
+        names: The members.
+    """
+
+    rows: pd.DataFrame
+    means: np.ndarray
+    stds: np.ndarray
+    standing: Standing
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, names: Sequence[str], scale: StackedScale) -> _MemberPredictions:
+        """From the predictions of the members, `nestmat.tables.PREDICTIONS`."""
+        keys = [*KEYS, "inner", "split", "row_id"]
+        wide = frame.set_index([*keys, "model"])
+        means = wide["mean"].unstack("model")[list(names)].dropna()
+        stds = wide["std"].unstack("model").loc[means.index, list(names)]
+        true = frame.groupby(keys)["true"].first().loc[means.index]
+        rows = means.index.to_frame(index=False).assign(true=true.to_numpy())
+        rows["material"] = scale.materials(rows["row_id"].to_numpy())
+        standing = scale.standings(rows, str(frame["protocol"].iloc[0]))
+        return cls(rows, means.to_numpy(), stds.to_numpy(), standing, names)
+
+    def learn(self, key: tuple[str, int, int], quantities: Sequence[str]) -> Combination:
+        """Weights and spread of a fold from the rows held out inside its training rows.
+
+        Args:
+            key: Target, repeat and fold.
+            quantities: Probabilities of the target that share their weights; none of a number.
+
+        Raises:
+            InputError: There are no such rows that all members predict.
+        """
+        target, repeat, fold = key
+        together = self.rows[self.rows["target"].isin(quantities or [target])]
+        inner = Predictions(together).where(repeat=repeat).inside_training_rows(fold).frame
+        if inner.empty:
+            raise InputError(
+                f"Not all of {list(self.names)} have predictions held out inside the training rows of "
+                f"target {target!r}, repeat {repeat}, fold {fold}.",
+                remedy="run the members again.",
+            )
+        index, true = inner.index.to_numpy(), inner["true"].to_numpy()
+        combination = Combination.learn(
+            key, self.names, true, self.means[index], self.stds[index], len(quantities)
+        )
+        if quantities:
+            return combination
+        beyond = self._of_target(combination).extrapolated(fold).frame
+        return self._with_spread(combination, np.concatenate([index, beyond.index]))
+
+    def apply(self, combination: Combination, rows: pd.DataFrame) -> pd.DataFrame:
+        """Predictions of some rows by a combination."""
+        index = rows.index.to_numpy()
+        mean, std = combination.apply(self.means[index], self.stds[index], self.standing[index])
+        return rows.assign(mean=mean, std=std)
+
+    def extrapolate(self, combination: Combination) -> Iterator[pd.DataFrame]:
+        """Predictions of the regions that the members of a fold left out.
+
+        The spread of each is learned on the rows that were held out at random and on the other regions,
+        without the rows of the region: it has not learned how the stack errs there.
+        """
+        of_target = self._of_target(combination)
+        pool = pd.concat([of_target.inside_training_rows(-1).frame, of_target.extrapolated(-1).frame])
+        for number, region in of_target.extrapolated(combination.fold).frame.groupby("inner"):
+            in_region = (pool["split"] == EXTRAPOLATED) & (pool["inner"] == number)
+            others = pool[~in_region & ~pool["row_id"].isin(region["row_id"])]
+            if len(others):
+                yield self.apply(self._with_spread(combination, others.index.to_numpy()), region)
+
+    def _of_target(self, combination: Combination) -> Predictions:
+        return Predictions(self.rows).where(target=combination.target, repeat=combination.repeat)
+
+    def _with_spread(self, combination: Combination, index: np.ndarray) -> Combination:
+        rows = self.rows.loc[index]
+        return combination.with_spread(
+            rows["true"].to_numpy(),
+            self.means[index],
+            self.stds[index],
+            self.standing[index],
+            rows["material"].to_numpy(),
+        )
 
 
 @dataclass(frozen=True)
@@ -313,11 +394,8 @@ def recommend_predictor(
         raise InputError(
             f"The files hold no predictions of {missing}, which the stack needs.", file=predictions[0]
         )
-    rows, means, stds = _predictions_by_member(frame, stack)
-    protocol = str(frame["protocol"].iloc[0])
-    rows = rows.assign(material=scale.materials(rows["row_id"].to_numpy()))
-    standing = scale.standings(rows, protocol)
-    parts, combinations = [], []
+    members, protocol = _MemberPredictions.of(frame, stack, scale), str(frame["protocol"].iloc[0])
+    rows, parts, combinations = members.rows, [], []
     # Weights of probabilities that sum to 1 are shared, so that those of the stack do so too.
     shared: dict[str, list[str]] = {}
     for target, names in (classes or {}).items():
@@ -329,27 +407,10 @@ def recommend_predictor(
         of_fold = Predictions(rows).where(target=target, repeat=repeat, fold=left_out, inner=-1).frame
         combination = Combination.equal(key, stack)
         if learned:
-            together = rows[rows["target"].isin(shared.get(target, [target]))]
-            inner = Predictions(together).where(repeat=repeat).inside_training_rows(int(left_out)).frame
-            if inner.empty:
-                raise InputError(
-                    f"Not all of {list(stack)} have predictions held out inside the training rows of "
-                    f"target {target!r}, repeat {repeat}, fold {left_out}.",
-                    remedy="run the members again.",
-                )
-            probabilities = len(shared.get(target, ()))
-            combination = Combination.learn(
-                key, stack, inner["true"].to_numpy(), means[inner.index], stds[inner.index], probabilities
-            )
-            if not probabilities:
-                beyond = Predictions(together).where(repeat=repeat).extrapolated(int(left_out)).frame
-                index = np.concatenate([inner.index, beyond.index])
-                combination = combination.with_spread(
-                    rows.loc[index], means[index], stds[index], standing[index]
-                )
-        index = of_fold.index.to_numpy()
-        mean, std = combination.apply(means[index], stds[index], standing[index])
-        parts.append(of_fold.assign(mean=mean, std=std))
+            combination = members.learn(key, shared.get(target, ()))
+        parts.append(members.apply(combination, of_fold))
+        if combination.spread is not None and left_out >= 0:
+            parts.extend(members.extrapolate(combination))
         combinations.append(combination)
     combined = pd.concat(parts, ignore_index=True).assign(protocol=protocol, model=RECOMMENDED, seed=-1)
     combined = combined[list(tables.PREDICTIONS)]

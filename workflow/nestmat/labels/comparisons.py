@@ -89,15 +89,18 @@ def summary(metrics: pd.DataFrame, *, target: str | None = None, metric: str | N
     return summarise(chosen)
 
 
-def held_out(summary: pd.DataFrame, target: str, metric: str | None = None) -> pd.DataFrame:
+def held_out(
+    summary: pd.DataFrame, target: str, metric: str | None = None, split: str = "validation"
+) -> pd.DataFrame:
     """Rows of a summary for the left-out rows of a target, of one metric or of all.
 
     Args:
         summary: As `summary` returns it.
         target: Column that is predicted.
         metric: Keep this metric only.
+        split: Which rows: those of a fold, or of regions that were left out, ``extrapolated``.
     """
-    rows = summary[(summary["split"] == "validation") & (summary["target"] == target)]
+    rows = summary[(summary["split"] == split) & (summary["target"] == target)]
     return rows if metric is None else rows[rows["metric"] == metric]
 
 

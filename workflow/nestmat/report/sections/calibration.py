@@ -10,6 +10,9 @@ from nestmat.labels import comparisons
 from nestmat.report.registry import SECTIONS
 from nestmat.report.section import Section
 
+EXTRAPOLATED = "extrapolated"
+"""Split of the rows of regions that members left out, as in `nestmat.tables.PREDICTIONS`."""
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,16 +40,21 @@ class Calibration(Section):
         targets = labels.config.targets
         return {
             "names": {target: labels.name(target) for target in targets},
+            "units": {target: labels.unit(target) for target in targets},
             "coverage": {t: interval_coverage(summary, labels, t) for t in targets if not labels.classes(t)},
             "errors": {t: calibration_errors(summary, labels, t) for t in targets if labels.classes(t)},
         }
 
 
 def _headline_rows(
-    summary: pd.DataFrame, labels: Labels, target: str, metrics: tuple[str, ...]
+    summary: pd.DataFrame,
+    labels: Labels,
+    target: str,
+    metrics: tuple[str, ...],
+    split: str = "validation",
 ) -> list[dict[str, Any]]:
-    """Metrics of the headline predictor in each protocol that has the first of them."""
-    rows = comparisons.held_out(summary, target)
+    """Metrics of the headline predictor on a split, in each protocol that has the first of them."""
+    rows = comparisons.held_out(summary, target, split=split)
     rows = rows[rows["model"] == labels.headline]
     by_key = {(row["protocol"], row["metric"]): row for row in rows.to_dict("records")}
     return [
@@ -57,17 +65,19 @@ def _headline_rows(
 
 
 def interval_coverage(summary: pd.DataFrame, labels: Labels, target: str) -> list[dict[str, Any]]:
-    """Share of the held-out values inside the headline predictor's intervals, by protocol.
+    """How the headline predictor's intervals hold, by protocol, and where a kind of material was left out.
 
     Args:
         summary: As `nestmat.labels.comparisons.summary`, of the first repeat.
         labels: Names and units.
         target: Number that is predicted.
     """
-    metrics = ("coverage_68", "coverage_95", "miscalibration_area")
+    metrics = ("coverage_68", "coverage_95", "mean_std", "crps", "ence", "error_spread_correlation")
+    kinds = {"validation": "", EXTRAPOLATED: ", a kind of material left out"}
     return [
-        {"protocol": row["protocol"], **{metric: row[metric]["pooled"] for metric in metrics}}
-        for row in _headline_rows(summary, labels, target, metrics)
+        {"protocol": row["protocol"] + kind, **{metric: row[metric]["pooled"] for metric in metrics}}
+        for split, kind in kinds.items()
+        for row in _headline_rows(summary, labels, target, metrics, split)
         if isfinite(row["coverage_68"]["pooled"])
     ]
 
