@@ -78,7 +78,7 @@ def write_folds(folder: Path, data: ScaleData, repeats: int = 2) -> Path:
             [order < 40, order < 65, order < 75], ["labelled", "unlabelled", "unused"], ""
         )
         frame.loc[order >= 75, ["fold", "role"]] = [0, "labelled"]
-        parts.append(frame.assign(inner=order % INNER_FOLDS, protocol="half"))
+        parts.append(frame.assign(inner=order % INNER_FOLDS, regions=0, protocol="half"))
     found = pd.concat(parts, ignore_index=True).astype({"fold": "int32", "repeat": "int32"})
     tables.write(
         folder / "folds.parquet",

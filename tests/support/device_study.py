@@ -10,7 +10,7 @@ from nestmat.config.study import Study
 
 ETL = ["TiO2-c | TiO2-mp", "SnO2-np", "PCBM-60 | BCP"]
 HTL = ["Spiro-MeOTAD", "PTAA"]
-WHOLE = {"role": "labelled", "inner": -1}
+WHOLE = {"role": "labelled", "inner": -1, "regions": 0}
 """Columns of folds that are no holdout."""
 HALVES = {"kind": "shared", "folds": 2}
 SHOWN = ["strict", "published", "cells", "leave_one_etl_out"]

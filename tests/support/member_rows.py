@@ -37,7 +37,7 @@ def folds(data: ScaleData, repeats: int = 1) -> pd.DataFrame:
         pd.DataFrame({"repeat": r, "row_id": data.row_id, "fold": (number + r * (number % 3)) % FOLDS})
         for r in range(repeats)
     ]
-    return pd.concat(parts).assign(role="labelled", inner=-1)
+    return pd.concat(parts).assign(role="labelled", inner=-1, regions=0)
 
 
 def members(data: ScaleData, seeds: int = 2, stacked: bool = False, repeats: int = 1) -> Members:

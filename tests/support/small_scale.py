@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from nestmat import tables
+from nestmat.evaluation.stack import StackFiles
+from nestmat.evaluation.standings import StackedScale
 
 QUICK = {
     "ridge": {"kind": "ridge", "inputs": ["a", "b"]},
@@ -17,6 +21,15 @@ QUICK = {
 
 
 STACK = ["ridge", "nusvr", "forest", "process"]
+
+
+def stacked_scale(features: Path, folds: Path, **columns: list[str]) -> StackedScale:
+    """A scale with a stack that reads blocks of columns."""
+    return StackedScale("s", features, folds, {name: {"columns": value} for name, value in columns.items()})
+
+
+def stack_files(folder: Path) -> StackFiles:
+    return StackFiles(folder / "r.parquet", folder / "r.json", folder / "r.domain.parquet")
 
 
 def predictions_of(model: str, noise: float, seeds: tuple[int, ...] = (-1,)) -> pd.DataFrame:

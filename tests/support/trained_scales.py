@@ -45,7 +45,7 @@ def write_scale(
     folds = pd.DataFrame(
         {"protocol": "strict", "repeat": 0, "row_id": frame["row_id"], "material": groups, "fold": fold}
     )
-    folds = folds.assign(role="labelled", inner=-1)
+    folds = folds.assign(role="labelled", inner=-1, regions=0)
     tables.write(folder / f"{name}.folds.parquet", folds, tables.FOLDS, {"folds": {"strict": count}})
 
 

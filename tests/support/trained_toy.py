@@ -53,6 +53,7 @@ def write_scale(folder):
         "fold": fold,
         "role": "labelled",
         "inner": -1,
+        "regions": 0,
     }
     tables.write(folder / "folds.parquet", pd.DataFrame(folds), tables.FOLDS, {"folds": {"strict": FOLDS}})
 

@@ -48,7 +48,7 @@ def square_problem(tmp_path):
     }
     tables.write(tmp_path / "features.parquet", features, feature_schema, {})
     folds = pd.DataFrame({"row_id": row_id, "material": materials, "fold": row_id % 2}).assign(
-        protocol="halves", repeat=0, role="labelled", inner=-1
+        protocol="halves", repeat=0, role="labelled", inner=-1, regions=0
     )
     tables.write(tmp_path / "folds.parquet", folds, tables.FOLDS, {})
 

@@ -22,7 +22,7 @@ def chain(tmp_path):
         write_features(path, frame.assign(y=values), {"inputs": ["x"]}, ["y"], unit="eV")
         row_id = tables.read(path, columns=["row_id"])["row_id"]
         folds = pd.DataFrame(
-            {"protocol": "strict", "repeat": 0, "row_id": row_id, "material": "", "inner": -1}
+            {"protocol": "strict", "repeat": 0, "row_id": row_id, "material": "", "inner": -1, "regions": 0}
         )
         folds = folds.assign(fold=np.arange(41) % 2, role="labelled")
         tables.write(tmp_path / f"{scale}.folds.parquet", folds, tables.FOLDS, {"folds": {"strict": 2}})

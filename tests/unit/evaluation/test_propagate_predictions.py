@@ -16,7 +16,7 @@ from nestmat.evaluation.parent_predictions import ParentPredictions
 from nestmat.evaluation.propagate_predictions import propagate_predictions
 from nestmat.evaluation.stack import recommend_predictor
 from support.feature_tables import write_features
-from support.small_scale import QUICK
+from support.small_scale import QUICK, stack_files, stacked_scale
 from support.stacked_study import configuration
 
 STACK = ["ridge", "forest"]
@@ -40,7 +40,8 @@ def parent(request, scale, tmp_path):
         STACK,
         of_children=tmp_path / "children.parquet",
     )
-    recommend_predictor([tmp_path / "p.parquet"], STACK, tmp_path / "r.parquet", tmp_path / "r.json")
+    stacked = stacked_scale(features, folds, a=["a0", "a1"], b=["b0", "b1"])
+    recommend_predictor([tmp_path / "p.parquet"], STACK, stacked, stack_files(tmp_path))
     propagate_predictions(
         tmp_path / "r.json",
         features,
@@ -60,7 +61,7 @@ def test_every_member_passes_on_what_the_stack_says(parent, tmp_path):
     column = passed.targets.index("y")
     stack = tables.read(tmp_path / "r.parquet", target="y", repeat=0).set_index("row_id")
     for fold in range(-1, folds):
-        of_fold = stack[stack["fold"] == fold]["mean"]
+        of_fold = stack[(stack["fold"] == fold) & (stack["inner"] < 0)]["mean"]
         values = pd.Series(passed.of(0, fold, -1)[:, column], index=row_id)
         np.testing.assert_allclose(values[of_fold.index], of_fold, rtol=1e-9)
     # Members inside the training rows of a fold are weighed as those of the fold.
@@ -93,7 +94,7 @@ def test_baselines_read_the_member_that_left_out_their_fold(parent, tmp_path):
     scale = ScaleTables(coarse, folds, parents={"fine": tmp_path / "passed.parquet"})
     reader = {"ridge": {"kind": "ridge", "inputs": ["fine"]}}
     predicted = compare_baselines(scale, protocol, reader, tmp_path / "q.parquet", ["ridge"])
-    assert set(predicted["split"]) == {"train", "validation", "inner"}
+    assert set(predicted["split"]) == {"train", "validation", "inner", "extrapolated"}
     np.testing.assert_allclose(predicted["mean"], predicted["true"], atol=0.05)
 
 

@@ -9,11 +9,14 @@ from scipy.optimize import minimize
 
 from nestmat import tables
 from nestmat.config.baselines import Baseline
+from nestmat.domains.domain import Domain
+from nestmat.domains.standing import Standing
 from nestmat.errors import InputError
 from nestmat.evaluation import calibration
 from nestmat.evaluation.baseline_inputs import BaselineInputs, ScaleTables
 from nestmat.evaluation.baselines import compare_baselines, predict_baseline
 from nestmat.evaluation.fitted_baselines import FitsToKeep, read_fits
+from nestmat.evaluation.protocols import assign_folds
 from nestmat.evaluation.stack import (
     Combination,
     combinations_of,
@@ -24,7 +27,8 @@ from nestmat.evaluation.stack import (
     recommend_predictor,
 )
 from nestmat.scales.predictions import Predictions
-from support.small_scale import QUICK, STACK
+from support.feature_tables import write_features
+from support.small_scale import QUICK, STACK, stack_files, stacked_scale
 
 
 def test_convex_weights_minimise_their_objective():
@@ -73,11 +77,16 @@ def test_the_stack_widens_intervals_that_are_too_narrow():
     true = rng.normal(size=4000)
     means = true[:, None] + 0.5 * rng.normal(size=(4000, 1)) + 0.01 * rng.normal(size=(4000, 2))
     stds = np.column_stack([np.full(4000, 0.1), np.full(4000, np.nan)])
-    half = slice(0, 2000), slice(2000, None)
-    found = Combination.learn(("y", 0, 0), ["a", "b"], true[half[0]], means[half[0]], stds[half[0]])
-    mean, std = found.apply(means[half[1]], stds[half[1]])
-    assert calibration.coverage(true[half[1]], mean, std, 0.6827) == pytest.approx(0.6827, abs=0.03)
-    assert found.residual["b"] == pytest.approx(0.5, abs=0.03)
+    learning, held_out = (np.arange(4000) // 2000 == k for k in (0, 1))
+    combination = Combination.learn(("y", 0, 0), ["a", "b"], true[learning], means[learning], stds[learning])
+    inside = Standing.inside(2000)
+    combination = combination.with_spread(
+        true[learning], means[learning], stds[learning], inside, np.arange(2000)
+    )
+    mean, std = combination.apply(means[held_out], stds[held_out], inside)
+    for level in (0.6827, 0.95):
+        assert calibration.coverage(true[held_out], mean, std, level) == pytest.approx(level, abs=0.03)
+    assert combination.residual["b"] == pytest.approx(0.5, abs=0.03)
 
 
 @pytest.mark.parametrize("fold", [-1, 0])
@@ -85,8 +94,9 @@ def test_the_stack_of_a_fold_is_read_back(scale, tmp_path, fold):
     features, folds = scale()
     keep = FitsToKeep(tmp_path / "fits.zip", STACK, fold)
     compare_baselines(ScaleTables(features, folds), "strict", QUICK, tmp_path / "p.parquet", STACK, keep=keep)
+    stacked = stacked_scale(features, folds, a=["a0", "a1"], b=["b0", "b1"])
     stack, learned = recommend_predictor(
-        [tmp_path / "p.parquet"] * 2, STACK, tmp_path / "r.parquet", tmp_path / "r.json"
+        [tmp_path / "p.parquet"] * 2, STACK, stacked, stack_files(tmp_path), fold=fold
     )
     pd.testing.assert_frame_equal(tables.read(tmp_path / "r.parquet"), stack, check_dtype=False)
     assert len(learned) == 2 * (3 + 1)
@@ -95,21 +105,23 @@ def test_the_stack_of_a_fold_is_read_back(scale, tmp_path, fold):
     members = {name: Baseline.model_validate(QUICK[name]) for name in STACK}
     fits, inputs = read_fits(keep.path, members), BaselineInputs.read(features)
     parts = [predict_baseline(members[name], fits[name], inputs)["y"] for name in STACK]
-    mean, std = use["y"].apply(*map(np.column_stack, zip(*parts, strict=True)))
-    written = Predictions(stack).where(fold=fold, target="y", repeat=0).frame.sort_values("row_id")
+    standing = Standing.of(Domain.read(stack_files(tmp_path).domain), tables.read(features))
+    mean, std = use["y"].apply(*map(np.column_stack, zip(*parts, strict=True)), standing)
+    written = Predictions(stack).where(fold=fold, target="y", repeat=0, inner=-1).frame.sort_values("row_id")
     rows = np.isin(inputs.row_id, written["row_id"])
     np.testing.assert_allclose(mean[rows], written["mean"], rtol=1e-6)
-    np.testing.assert_allclose(std[rows], written["std"], rtol=1e-6)
+    np.testing.assert_allclose(std[rows], written["std"], rtol=1e-5)
 
 
 def test_a_stack_without_held_out_predictions_is_refused(scale, tmp_path):
     features, folds = scale()
     quick = {name: QUICK[name] for name in ("ridge", "forest")}
     compare_baselines(ScaleTables(features, folds), "strict", quick, tmp_path / "p.parquet", ["ridge"])
+    stacked = stacked_scale(features, folds, a=["a0", "a1"], b=["b0", "b1"]), stack_files(tmp_path)
     with pytest.raises(InputError, match="held out inside the training rows"):
-        recommend_predictor([tmp_path / "p.parquet"], ["ridge", "forest"], tmp_path / "r", tmp_path / "w")
+        recommend_predictor([tmp_path / "p.parquet"], ["ridge", "forest"], *stacked)
     with pytest.raises(InputError, match=r"no predictions of \['other'\]"):
-        recommend_predictor([tmp_path / "p.parquet"], ["ridge", "other"], tmp_path / "r", tmp_path / "w")
+        recommend_predictor([tmp_path / "p.parquet"], ["ridge", "other"], *stacked)
 
 
 def test_learned_weights_lessen_the_log_loss():
@@ -135,9 +147,9 @@ def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_
     chosen = {"forest": {"kind": "random_forest", "inputs": ["inputs"], "n_estimators": 20}}
     baselines = compare_baselines(ScaleTables(*class_scale), "half", chosen, tmp_path / "b.parquet")
     files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
-    written = tmp_path / "r.parquet", tmp_path / "r.json"
+    stacked = stacked_scale(*class_scale, inputs=["a", "b"]), stack_files(tmp_path)
     vote, combinations = recommend_predictor(
-        files, ["ae", "forest"], *written, learned=False, classes={"phase": ["no", "yes"]}
+        files, ["ae", "forest"], *stacked, learned=False, classes={"phase": ["no", "yes"]}
     )
     assert {tuple(found.weights.values()) for found in combinations} == {(0.5, 0.5)}
     keys = ["repeat", "fold", "split", "row_id"]
@@ -148,9 +160,10 @@ def test_a_vote_needs_no_inner_folds_and_is_the_plain_mean(class_scale, trained_
     among = np.square((ae["mean"] - forest["mean"]) / 2) + np.square(ae["std"]) / 2
     np.testing.assert_allclose(mine["std"], np.sqrt(among))
     kept = combinations_of(document("half", ["ae", "forest"], combinations))["phase"]
-    assert kept.apply(np.array([[0.2, 0.6]]), np.full((1, 2), np.nan))[0] == pytest.approx(0.4)
+    one = Standing.inside(1)
+    assert kept.apply(np.array([[0.2, 0.6]]), np.full((1, 2), np.nan), one)[0] == pytest.approx(0.4)
     with pytest.raises(InputError, match="held out inside the training rows"):
-        recommend_predictor(files, ["ae", "forest"], *written, classes={"phase": ["no", "yes"]})
+        recommend_predictor(files, ["ae", "forest"], *stacked, classes={"phase": ["no", "yes"]})
 
 
 def test_a_learned_stack_of_a_class_keeps_probabilities(class_scale, trained_class, tmp_path):
@@ -158,10 +171,14 @@ def test_a_learned_stack_of_a_class_keeps_probabilities(class_scale, trained_cla
     compare_baselines(ScaleTables(*class_scale), "half", chosen, tmp_path / "b.parquet", stacked=["forest"])
     files = [trained_class / "s.predictions.parquet", tmp_path / "b.parquet"]
     found, combinations = recommend_predictor(
-        files, ["ae", "forest"], tmp_path / "r.parquet", tmp_path / "r.json", classes={"phase": ["no", "yes"]}
+        files,
+        ["ae", "forest"],
+        stacked_scale(*class_scale, inputs=["a", "b"]),
+        stack_files(tmp_path),
+        classes={"phase": ["no", "yes"]},
     )
     assert found["mean"].between(0, 1).all()
-    assert all(isinstance(c, Combination) and c.interval == 1 and c.rows > 0 for c in combinations)
+    assert all(isinstance(c, Combination) and c.spread is None and c.rows > 0 for c in combinations)
     assert all(c.inner_error["stack"] <= max(c.inner_error.values()) for c in combinations)
 
 
@@ -197,9 +214,11 @@ def test_several_classes_share_weights_of_the_least_log_loss(tmp_path):
     files = [
         several_classes_file(tmp_path / f"{m}.parquet", m, s) for m, s in (("good", 0.2), ("worse", 1.0))
     ]
-    out = tmp_path / "r.parquet", tmp_path / "r.json"
+    features = write_features(tmp_path / "f.parquet", pd.DataFrame({"x": np.arange(80.0)}), {"x": ["x"]}, [])
+    assign_folds({"s": features}, {"s": tmp_path / "folds.parquet"}, {"folds": 4}, {}, {"s": []})
+    stacked = stacked_scale(features, tmp_path / "folds.parquet", x=["x"]), stack_files(tmp_path)
     found, combinations = recommend_predictor(
-        files, ["good", "worse"], *out, classes={"grade": ["a", "b", "c"]}
+        files, ["good", "worse"], *stacked, classes={"grade": ["a", "b", "c"]}
     )
     sums = found.groupby(["fold", "split", "row_id"])["mean"].sum()
     np.testing.assert_allclose(sums, 1)

@@ -141,7 +141,7 @@ def trained(featurized, tmp_path_factory):
         schema = {**featurized.schema, f"{scale}_y": tables.Column("float64", "eV", "target")}
         tables.write(folder / f"{scale}.parquet", frame, schema, {"blocks": featurized.blocks})
         folds = frame[["row_id", "material"]].assign(protocol="strict", repeat=0, fold=frame["row_id"] % 3)
-        folds = folds.assign(role="labelled", inner=-1)
+        folds = folds.assign(role="labelled", inner=-1, regions=0)
         tables.write(folder / f"{scale}.folds.parquet", folds, tables.FOLDS, {"folds": {"strict": 3}})
         if parents:
             propagate_latents(

@@ -62,7 +62,7 @@ def perovskite_surrogate(perovskite_space, tmp_path_factory):
             frame, schema["gap"] = frame.assign(gap=gap), tables.Column("float64", "eV", "target")
         tables.write(folder / f"{scale}.parquet", frame, schema, {"blocks": made.blocks})
         folds = frame[["row_id", "material"]].assign(protocol="strict", repeat=0, fold=frame["row_id"] % 2)
-        folds = folds.assign(role="labelled", inner=-1)
+        folds = folds.assign(role="labelled", inner=-1, regions=0)
         tables.write(folder / f"{scale}.folds.parquet", folds, tables.FOLDS, {"folds": {"strict": 2}})
         if scale == "cell":
             propagate_latents(
@@ -129,7 +129,9 @@ def alloy_surrogates(alloy_space, known_alloys, tmp_path_factory):
     )
     folds = table[["row_id", "material"]].assign(protocol="strict", repeat=0, fold=table["row_id"] % 4)
     folds["role"] = np.where(table["row_id"] % 8 < 4, "labelled", "unlabelled")
-    tables.write(folder / "folds.parquet", folds.assign(inner=-1), tables.FOLDS, {"folds": {"strict": 4}})
+    tables.write(
+        folder / "folds.parquet", folds.assign(inner=-1, regions=0), tables.FOLDS, {"folds": {"strict": 4}}
+    )
     found = {}
     for name, specification in ALLOY_MODELS.items():
         train_scale(

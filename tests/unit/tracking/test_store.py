@@ -63,6 +63,7 @@ def _folds(path):
             "fold": np.arange(ROWS) % 2,
             "role": "labelled",
             "inner": -1,
+            "regions": 0,
         }
     )
     tables.write(path, frame, tables.FOLDS, {"folds": {"strict": 2}})

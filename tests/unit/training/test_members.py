@@ -91,7 +91,7 @@ def test_members_see_each_row_as_its_role_says(tmp_path):
     table, row_id = tables.read(folds, protocol="half"), tables.read(features)["row_id"].to_numpy()
     found = Members.build(read_row_splits(folds, "half", row_id), seeds=2, stacked=True)
     assert sorted(zip(found.repeat[::2], found.fold[::2], found.inner[::2], strict=True)) == sorted(
-        [(0, -1, -1), *((r, 0, k) for r in (0, 1) for k in range(-1, 3))]
+        [(0, -1, -1), *((r, 0, k) for r in (0, 1) for k in range(-1, 5))]
     )
     for i in range(len(found)):
         part = table[table["repeat"] == found.repeat[i]].set_index("row_id").loc[row_id]
@@ -109,6 +109,8 @@ def test_members_see_each_row_as_its_role_says(tmp_path):
             assert (held == (part["fold"] == 0)).all()
         else:
             assert ((train | held) == inside).all()
-    inner = (found.inner >= 0) & (found.fold == 0) & (found.seed == 0) & (found.repeat == 1)
+    inner = (
+        (found.inner >= 0) & (found.inner < 3) & (found.fold == 0) & (found.seed == 0) & (found.repeat == 1)
+    )
     labelled = found.train[(found.inner == -1) & (found.fold == 0) & (found.repeat == 1)][0]
     assert (found.validation[inner].sum(axis=0) == labelled).all()

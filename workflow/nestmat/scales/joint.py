@@ -129,7 +129,7 @@ def _parent_members(folds: pd.DataFrame, row_id: np.ndarray, members: Members) -
     """
     splits = {int(repeat): RowSplit.of(folds, int(repeat), row_id) for repeat in folds["repeat"].unique()}
     none = np.full(len(row_id), -1)
-    unsplit = RowSplit(0, none, np.full(len(row_id), LABELLED), inner=none, regions=none * 0, folds=0)
+    unsplit = RowSplit(0, none, np.full(len(row_id), LABELLED), inner=none, folds=0)
     rows: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "unlabelled": []}
     for repeat, fold in zip(members.repeat.tolist(), members.fold.tolist(), strict=True):
         split = splits.get(repeat, unsplit)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,15 +49,15 @@ class RowSplit:
         fold: Fold that validates each row, (n,); -1 where none does.
         role: labelled, unlabelled or unused, (n,).
         inner: Inner fold of each row, (n,), of protocols without pairs; -1 of others.
-        regions: Regions of each row, (n,): bit k is set where it is of region k.
         folds: Number of folds of the protocol, also of those that none of these rows is in.
         inner_folds: Number of inner folds of the protocol, 0 where it has pairs of folds.
-        region_count: Number of regions of the protocol, 0 for none.
         neighbours: Folds before and after it, in a ring, that a fold is paired with; None for all.
+        region_count: Number of regions of the protocol, 0 for none.
+        regions: Regions of each row, (n,): bit k is set where it is of region k. Empty where there are none.
 
     Example:
-        >>> fold, none = np.array([0, 1, 2, 3]), np.zeros(4, dtype=int)
-        >>> split = RowSplit(0, fold, np.full(4, LABELLED), none - 1, none, folds=4)
+        >>> fold = np.array([0, 1, 2, 3])
+        >>> split = RowSplit(0, fold, np.full(4, LABELLED), np.full(4, -1), folds=4, inner_folds=0)
         >>> split.inner_members()
         [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
         >>> {key: np.flatnonzero(rows).tolist() for key, rows in split.held_out(0, 2).items()}
@@ -70,11 +70,11 @@ class RowSplit:
     fold: np.ndarray
     role: np.ndarray
     inner: np.ndarray
-    regions: np.ndarray
     folds: int
     inner_folds: int = 0
-    region_count: int = 0
     neighbours: int | None = None
+    region_count: int = 0
+    regions: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @classmethod
     def of(
@@ -84,8 +84,8 @@ class RowSplit:
         row_id: np.ndarray,
         count: int = 0,
         inner_folds: int = 0,
-        region_count: int = 0,
         neighbours: int | None = None,
+        region_count: int = 0,
     ) -> RowSplit:
         """The division of some rows by one protocol of a folds table.
 
@@ -95,8 +95,8 @@ class RowSplit:
             row_id: Rows in their order, (n,).
             count: Number of folds of the protocol; by default of those that occur.
             inner_folds: Number of its inner folds.
-            region_count: Number of its regions.
             neighbours: Folds on either side that a fold is paired with; all by default.
+            region_count: Number of its regions.
 
         Raises:
             InputError: The table lacks one of the rows.
@@ -109,7 +109,7 @@ class RowSplit:
             )
         fold, inner, regions = (part[name].to_numpy(np.int64) for name in ("fold", "inner", "regions"))
         role, count = part["role"].to_numpy(str), count or int(fold.max()) + 1
-        return cls(repeat, fold, role, inner, regions, count, inner_folds, region_count, neighbours)
+        return cls(repeat, fold, role, inner, count, inner_folds, neighbours, region_count, regions)
 
     @property
     def has_pairs(self) -> bool:
@@ -237,7 +237,7 @@ def read_row_splits(path: str | Path, protocol: str, row_id: np.ndarray) -> list
     neighbours = facts.get("neighbours", {}).get(protocol)
     repeats = sorted(set(table["repeat"].tolist()))
     return [
-        RowSplit.of(table, repeat, row_id, int(counts[protocol]), inner_folds, regions, neighbours)
+        RowSplit.of(table, repeat, row_id, int(counts[protocol]), inner_folds, neighbours, regions)
         for repeat in repeats
     ]
 
