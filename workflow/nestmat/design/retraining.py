@@ -64,7 +64,12 @@ def retrain_on_calculated(design: Design, calculated: str | Path, retrained: str
         frame = tables.read(features)
         label = frame["row_id"].map(group).fillna(-1).astype("int32")
         table = frame[["row_id", "material"]].assign(
-            protocol=PROTOCOL, repeat=np.int32(0), fold=label, role=LABELLED, inner=np.int32(-1)
+            protocol=PROTOCOL,
+            repeat=np.int32(0),
+            fold=label,
+            role=LABELLED,
+            inner=np.int32(-1),
+            regions=np.int64(0),
         )
         tables.write(folds, table, tables.FOLDS, {"folds": {PROTOCOL: GROUPS}})
         propagated = _propagate(design, scale, rows, Path(folder))
