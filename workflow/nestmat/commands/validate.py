@@ -25,7 +25,8 @@ from nestmat.errors import InputError
 from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.models.keys import several_classes
 from nestmat.paths import ROOT
-from nestmat.training.inner_folds import inner_members
+from nestmat.training.inner_folds import inner_members, regions_of_a_fold
+from nestmat.training.members import INNER_SEEDS
 
 
 def check_columns(study: Study, file: str | Path | None = None) -> None:
@@ -123,8 +124,8 @@ def members(split: Split | Strict, seeds: int, stacked: bool, levels: int | None
     """Copies of a model that one protocol trains; None where a fold is a level of a column not read yet.
 
     One copy a fold, repeat and seed, one a seed on all rows, and for a stack one a pair of folds, or an inner
-    fold where there are no pairs. Where every scale
-    that shares the protocol has `ROWS_OF_ALL_PAIRS` rows, there are fewer pairs.
+    fold where there are no pairs, and a region. Where every scale that shares the protocol has
+    `ROWS_OF_ALL_PAIRS` rows there are fewer pairs, and where only classes are predicted no regions.
     """
     kind = split.build()
     folds = levels if kind.fold_column else kind.fold_count
@@ -133,8 +134,8 @@ def members(split: Split | Strict, seeds: int, stacked: bool, levels: int | None
     repeats = len(kind.all_seeds)
     if not stacked:
         return seeds * (folds * repeats + 1)
-    inside = len(inner_members(folds, split.inner_folds))
-    return seeds * ((folds + inside) * repeats + 1)
+    inside = len(inner_members(folds, split.inner_folds)) + folds * regions_of_a_fold(folds)
+    return seeds * (folds * repeats + 1) + min(seeds, INNER_SEEDS) * inside * repeats
 
 
 def describe(study: Study, file: str | Path | None = None) -> list[str]:

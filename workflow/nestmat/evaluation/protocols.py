@@ -24,9 +24,8 @@ from nestmat.evaluation.splits.base import Division, ScaleRows
 from nestmat.training.inner_folds import (
     FEWEST_FOLDS_OF_PAIRS,
     LABELLED,
-    MOST_REGIONS,
-    REGIONS_WITHOUT_PAIRS,
     ROWS_OF_ALL_PAIRS,
+    count_regions,
     deal_inner_folds,
 )
 
@@ -104,8 +103,7 @@ def _choose_regions(scales: Sequence[ScaleRows], folds: int) -> Regions:
     """Regions that members of a protocol leave out; none where no number is predicted."""
     if not any(rows.predicts_numbers for rows in scales):
         return Regions((), [np.zeros(len(rows), dtype=np.int64) for rows in scales])
-    pairs = folds >= FEWEST_FOLDS_OF_PAIRS
-    return choose_regions(scales, min(folds, MOST_REGIONS) if pairs else REGIONS_WITHOUT_PAIRS)
+    return choose_regions(scales, count_regions(folds))
 
 
 def _fold_frame(

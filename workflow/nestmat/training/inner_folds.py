@@ -35,7 +35,7 @@ MOST_FOLDS_OF_ALL_PAIRS, NEIGHBOURS = 10, 4
 ROWS_OF_ALL_PAIRS = 2000
 """With so many rows at every scale each fold is paired with its neighbours alone, which is enough rows."""
 MOST_REGIONS, REGIONS_WITHOUT_PAIRS = 5, 2
-"""Regions of a protocol: one for each fold of pairs, up to the first, else the second."""
+"""Regions of a protocol with pairs, of which each fold has one, at most; and of others, where each has all."""
 INNER, EXTRAPOLATED = "inner", "extrapolated"
 """Splits of the predictions of rows held out inside the training rows: at random, or a whole region."""
 
@@ -179,6 +179,21 @@ class RowSplit:
         if not self.has_pairs:
             return list(itertools.product(range(self.folds), regions))
         return [(fold, regions[fold % len(regions)]) for fold in range(self.folds)] if regions else []
+
+
+def count_regions(folds: int) -> int:
+    """Number of regions of a protocol with some number of folds.
+
+    Example:
+        >>> count_regions(2), count_regions(4), count_regions(10)
+        (2, 4, 5)
+    """
+    return min(folds, MOST_REGIONS) if folds >= FEWEST_FOLDS_OF_PAIRS else REGIONS_WITHOUT_PAIRS
+
+
+def regions_of_a_fold(folds: int) -> int:
+    """Number of regions that members leave out with each fold, of a protocol with some number of folds."""
+    return 1 if folds >= FEWEST_FOLDS_OF_PAIRS else REGIONS_WITHOUT_PAIRS
 
 
 def inner_members(folds: int, inner_folds: int, neighbours: int | None = None) -> list[tuple[int, int]]:
