@@ -48,8 +48,10 @@ def test_the_members_that_a_study_announces_are_those_it_trains(tmp_path):
 
 
 def test_members_of_pairs_are_counted():
-    assert members(Strict(folds=5, repeats=[1]), 3, stacked=True, levels=None) == 3 * (2 * (5 + 10) + 1)
-    assert members(Strict(folds=2, inner_folds=3), 3, stacked=True, levels=None) == 3 * (2 + 6 + 1)
+    # Three seeds of folds and of all rows; two of pairs or inner folds, and of regions.
+    strict = members(Strict(folds=5, repeats=[1]), 3, stacked=True, levels=None)
+    assert strict == 3 * (2 * 5 + 1) + 2 * 2 * (10 + 5)
+    assert members(Strict(folds=2, inner_folds=3), 3, stacked=True, levels=None) == 3 * (2 + 1) + 2 * (6 + 4)
 
 
 @pytest.mark.parametrize(

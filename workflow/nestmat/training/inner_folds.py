@@ -35,7 +35,7 @@ MOST_FOLDS_OF_ALL_PAIRS, NEIGHBOURS = 10, 4
 ROWS_OF_ALL_PAIRS = 2000
 """With so many rows at every scale each fold is paired with its neighbours alone, which is enough rows."""
 MOST_REGIONS, REGIONS_WITHOUT_PAIRS = 5, 2
-"""Regions of a protocol with pairs, of which each fold has one, at most; and of others, where each has all."""
+"""Regions of a protocol with pairs at most, of which each fold has one, and of others, where each has all."""
 INNER, EXTRAPOLATED = "inner", "extrapolated"
 """Splits of the predictions of rows held out inside the training rows: at random, or a whole region."""
 
