@@ -136,7 +136,9 @@ def predictor_files(scales: Mapping[str, Scale], scale: str, protocol: str | Non
     files = [f"features/{name}.parquet" for name in names]
     for name in (name for name in names if scales[name].targets):
         config, of_scale = scales[name], protocol or scales[name].predictor_protocol
-        files += [f"predictions/{name}/{of_scale}/recommended.json"] * bool(config.recommended)
+        if config.recommended:
+            stack = f"predictions/{name}/{of_scale}/recommended"
+            files += [f"{stack}.json", f"{stack}.domain.parquet"]
         files += [f"models/{name}/{of_scale}/baselines.zip"] * bool(config.kept_baselines(of_scale))
         for model in (member for member in config.predictor if member in config.models):
             keys = chain(scales, name, model, of_scale).values()
