@@ -31,6 +31,7 @@ def test_scales_whose_predictor_has_baselines_keep_their_fits():
     files = [f"models/{scale}/strict/baselines.zip" for scale in ("electronic", "device")]
     files += [f"domains/{scale}/strict.parquet" for scale in ("ionic", "electronic", "device")]
     assert predictor_results(study) == files
-    assert study.scales["electronic"].kept_baselines("strict") == ["gaussian_process"]
-    assert study.scales["electronic"].kept_baselines("halves") == []
-    assert study.scales["device"].kept_baselines("halves") == []
+    for scale in ("electronic", "device"):
+        assert study.scales[scale].kept_baselines("strict") == ["gaussian_process"]
+        # A search reads the stack of the first half.
+        assert study.scales[scale].kept_baselines("halves") == ["gaussian_process"]

@@ -11,7 +11,6 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
-from scipy.stats import rankdata
 
 ONE_SIGMA = 2.0 * NormalDist().cdf(1.0) - 1.0
 """Probability of a normal variable within one standard deviation."""
@@ -97,7 +96,8 @@ def error_spread_correlation(true: np.ndarray, mean: np.ndarray, std: np.ndarray
     """Spearman's rank correlation of absolute errors with spreads; NaN where the spread does not vary."""
     if np.ptp(std) == 0 or len(std) < 2:
         return np.nan
-    return float(np.corrcoef(rankdata(np.abs(true - mean)), rankdata(std))[0, 1])
+    ranks = (pd.Series(values).rank() for values in (np.abs(true - mean), std))
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def calibration_metrics(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
