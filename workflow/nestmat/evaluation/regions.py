@@ -91,11 +91,11 @@ def _composition_traits(scales: Sequence[ScaleRows]) -> pd.DataFrame:
     if by_site:
         mixed = constituents.counts(SITES) > 1
         traits = {("mixture", f"mixtures on site {site}"): mixed[:, k] for k, site in enumerate(SITES)}
-        on_mixed_site = mixed[:, [SITES.index(site) for site in constituents.sites]]
-        traits |= {
-            ("mixed species", f"mixtures with {n}"): (present & on_mixed_site)[:, k]
-            for k, n in enumerate(names)
-        }
+        # What is not an ion of a site is on none that is mixed.
+        by_site_name, nowhere = dict(zip(SITES, mixed.T, strict=True)), np.zeros(len(mixed), dtype=bool)
+        on_mixed_site = [by_site_name.get(str(site), nowhere) for site in constituents.sites]
+        in_mixture = present & np.stack(on_mixed_site, axis=1)
+        traits |= {("mixed species", f"mixtures with {n}"): in_mixture[:, k] for k, n in enumerate(names)}
     else:
         number = constituents.counts([""])[:, 0]
         traits = {("mixture", f"{k} elements or more"): number >= k for k in np.unique(number)[1:].tolist()}
