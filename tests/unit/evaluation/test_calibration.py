@@ -37,3 +37,22 @@ def test_miscalibration_area_in_closed_form():
     share = np.searchsorted(np.sort(norm.cdf(true)), p, side="right") / 40
     area = calibration.miscalibration_area(true, np.zeros(40), np.ones(40))
     assert area == pytest.approx(np.trapezoid(np.abs(share - p), p), abs=1e-5)
+
+
+def test_scores_of_spreads_that_are_right_and_of_others():
+    rng = np.random.default_rng(0)
+    std = rng.uniform(0.1, 2.0, 20_000)
+    true = std * rng.normal(size=20_000)
+    right, twice, equal = (
+        calibration.calibration_metrics(true, np.zeros(20_000), spread)
+        for spread in (std, 2 * std, np.full(20_000, std.mean()))
+    )
+    assert right["ence"] < 0.03
+    assert twice["ence"] == pytest.approx(0.5, abs=0.02)
+    # The mean score of a normal law that is right is its standard deviation over the square root of pi.
+    assert right["crps"] == pytest.approx(std.mean() / np.sqrt(np.pi), rel=0.02)
+    assert right["crps"] < min(twice["crps"], equal["crps"])
+    # Absolute errors have a rank of their own besides the spread.
+    assert right["error_spread_correlation"] == pytest.approx(twice["error_spread_correlation"])
+    assert 0.3 < right["error_spread_correlation"] < 0.6
+    assert np.isnan(equal["error_spread_correlation"])

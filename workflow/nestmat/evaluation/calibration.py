@@ -96,8 +96,8 @@ def error_spread_correlation(true: np.ndarray, mean: np.ndarray, std: np.ndarray
     """Spearman's rank correlation of absolute errors with spreads; NaN where the spread does not vary."""
     if np.ptp(std) == 0 or len(std) < 2:
         return np.nan
-    ranks = [pd.Series(values).rank().to_numpy() for values in (np.abs(true - mean), std)]
-    return float(np.corrcoef(ranks)[0, 1])
+    # Series.corr by rank would take SciPy's statistics to import.
+    return float(pd.Series(np.abs(true - mean)).rank().corr(pd.Series(std).rank()))
 
 
 def calibration_metrics(true: np.ndarray, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
