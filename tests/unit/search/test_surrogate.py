@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from support.perovskite_search import BLOCKS, SPECIES
@@ -29,3 +30,10 @@ def test_a_chain_encodes_and_decodes_a_scale_as_its_model_does(perovskite_space,
     assert (found - given).abs().mean() < 0.1 * given.std()
     # The first members alone decode as they do among the others.
     torch.testing.assert_close(chain.decode("ions", z[:1])["B"][0], blocks["B"][0])
+
+
+def test_the_inputs_of_a_chain_are_those_that_its_models_read(perovskite_space, perovskite_surrogate):
+    x = perovskite_space.canonical(perovskite_space.sample(5, seed=1))
+    read = perovskite_surrogate.inputs(torch.from_numpy(x))
+    assert read.shape == (5, sum(len(columns) for columns in perovskite_surrogate.chain.columns.values()))
+    assert len(np.unique(read.numpy(), axis=0)) == 5

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nestmat import tables
+from nestmat.design.model_inputs import check_model_inputs
 from nestmat.design.spaces import material_rows
 from nestmat.errors import InputError
 from nestmat.evaluation.recommended import MeansAndStds, RecommendedPredictor
 from nestmat.features.chain import featurize_chain
 from nestmat.features.feature_map import FeatureMap
+from nestmat.features.table import Featurized
 from nestmat.search.distilled import DistilledPredictor, distil
 from nestmat.search.problem import Quantities
 from nestmat.search.spaces.product import Product
@@ -48,15 +50,7 @@ class SpacePredictor:
         Raises:
             InputError: No material has all features, or a result is missing.
         """
-        study, names = self.predictor.study, self.predictor.scales
-        numbers = pd.DataFrame(x, columns=list(self.space.columns))
-        rows = material_rows(numbers.assign(formula=self.space.formulas(x)), self.space)
-        blocks_read = self.predictor.blocks_read()
-        featurized = featurize_chain(
-            rows,
-            {name: {key: study.scales[name].features[key] for key in blocks_read[name]} for name in names},
-            {name: self.predictor.results / "features" / f"{name}.parquet" for name in names},
-        )
+        rows, featurized = self._featurize(x)
         rejects = pd.concat([features.rejects for features in featurized.values()], ignore_index=True)
         defined = ~rows["row"].isin(rejects["row"]).to_numpy()
         if not defined.any():
@@ -77,6 +71,28 @@ class SpacePredictor:
             for scale, quantities in self.predictor.predict(frames).items()
             for quantity, (mean, std) in quantities.items()
         }
+
+    def _featurize(self, x: NDArray[np.float64]) -> tuple[pd.DataFrame, dict[str, Featurized]]:
+        """Materials (n, columns) as rows of a data set, and their features at each scale."""
+        study, names = self.predictor.study, self.predictor.scales
+        numbers = pd.DataFrame(x, columns=list(self.space.columns))
+        rows = material_rows(numbers.assign(formula=self.space.formulas(x)), self.space)
+        blocks_read = self.predictor.blocks_read()
+        return rows, featurize_chain(
+            rows,
+            {name: {key: study.scales[name].features[key] for key in blocks_read[name]} for name in names},
+            {name: self.predictor.results / "features" / f"{name}.parquet" for name in names},
+        )
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """What the stacks read of materials (n, columns), (n, inputs); NaN where that is not defined."""
+        rows, featurized = self._featurize(x.double().cpu().numpy())
+        parts = [
+            part.frame.set_index("row_id")[block["columns"]].reindex(rows["row_id"]).to_numpy(np.float64)
+            for part in featurized.values()
+            for block in part.blocks.values()
+        ]
+        return torch.from_numpy(np.concatenate(parts, axis=1))
 
     def __call__(self, x: Tensor) -> Quantities:
         """As `predict`, of tensors."""
@@ -137,8 +153,9 @@ def distil_predictor(
         seed: Seed of the random materials and of the training.
 
     Raises:
-        InputError: As `SpacePredictor.predict`, or a material has no prediction.
+        InputError: As `SpacePredictor.predict` and `check_model_inputs`, or a material has no prediction.
     """
+    check_model_inputs(space, surrogate.inputs)
     x = np.unique(space.canonical(space.sample(DRAWS, seed)), axis=0)
     # In a random order the first ones, which are held out, are a random draw.
     x = np.random.default_rng(seed).permutation(x)

@@ -16,6 +16,7 @@ from nestmat import tables
 from nestmat.design.candidates import RUNS, candidate_table, proposed_rows
 from nestmat.design.members import training_formulas
 from nestmat.design.methods import build_method
+from nestmat.design.model_inputs import check_model_inputs
 from nestmat.design.problem import Design
 from nestmat.design.spaces import composition_columns
 from nestmat.errors import InputError
@@ -91,10 +92,13 @@ def search_candidates(
         models: Trained models of a generative method.
 
     Raises:
-        InputError: As `build_method`, `check_proposal` and the method itself.
+        InputError: As `build_method`, `check_model_inputs`, `check_proposal` and the method itself.
     """
     config, method = design.config, design.config.methods[method_name]
     problem = problem or design.searched
+    if design.searched is design.problem:
+        # Where a network is searched, what it stands for was checked when it was made.
+        check_model_inputs(design.space, design.surrogate.inputs)
     search = build_method(method, models, lambda: training_materials(design))
     parts, records = [], []
     for seed in range(method.seeds or config.seeds):

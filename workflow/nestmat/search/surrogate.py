@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -74,9 +75,24 @@ class Surrogate:
     def _select(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {scale: values[scale][:, place] for scale, place in self._places.items()}
 
+    def inputs(self, x: Tensor) -> Tensor:
+        """What the models read of materials (n, columns), (n, inputs)."""
+        values = {scale: self.maps[scale](x) for scale in self._places}
+        return torch.cat([*self._select(values).values()], dim=1)
+
     def encode(self, scale: str, x: Tensor) -> Tensor:
         """Latents (members, n, latents) of one scale of materials (n, columns), differentiable."""
         return self.chain.encode(scale, self._select({name: self.maps[name](x) for name in self._places}))
+
+
+class Predictor(Protocol):
+    """A predictor that takes the place of a trained chain."""
+
+    def __call__(self, x: Tensor) -> Quantities:
+        """Mean and standard deviation (n,) of ``<scale>.<target>`` of materials (n, columns)."""
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """What it reads of materials (n, columns), (n, inputs)."""
 
 
 class PredictedSurrogate(Surrogate):
@@ -84,15 +100,19 @@ class PredictedSurrogate(Surrogate):
 
     Args:
         surrogate: Surrogate of the chain, whose latents, criteria and derived quantities are used.
-        predictor: Mean and standard deviation (n,) of ``<scale>.<target>`` of materials (n, columns).
+        predictor: The predictor.
     """
 
-    def __init__(self, surrogate: Surrogate, predictor: Callable[[Tensor], Quantities]):
+    def __init__(self, surrogate: Surrogate, predictor: Predictor):
         super().__init__(surrogate.chain, surrogate.maps, surrogate.extras)
         self.predictor = predictor
 
     def _predict(self, x: Tensor, values: Mapping[str, Tensor]) -> Quantities:
         return self.predictor(x)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """What the predictor reads of materials (n, columns), (n, inputs)."""
+        return self.predictor.inputs(x)
 
 
 def chain_and_space(problem: Problem) -> tuple[Surrogate, Product]:
