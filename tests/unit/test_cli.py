@@ -60,8 +60,8 @@ def test_new_writes_a_valid_study_and_says_what_the_header_gave(table, capsys):
     told = capsys.readouterr().out
     assert "55 of 60 rows usable" in told
     assert "rejected: density is missing (5 rows, the first is 2)" in told
-    # 4 seeds x (5 folds + 10 pairs of folds + all rows)
-    assert "64 in strict" in told
+    # 4 seeds x (5 folds + all rows) + 2 seeds x (10 pairs of folds + 5 regions)
+    assert "54 in strict" in told
 
 
 def test_new_takes_the_features_asked_for_and_renames_what_nestmat_reserves(tmp_path, monkeypatch):
@@ -198,8 +198,8 @@ def test_a_column_of_two_levels_is_enough_for_a_stack(table, capsys):
 
     _edited(table, edit)
     assert cli.main(["validate", "mine.yaml", "--no-plan"]) == 0
-    # 4 seeds x (2 levels + 2 x 4 inner folds + all rows)
-    assert "44 in by_phase" in capsys.readouterr().out
+    # 4 seeds x (2 levels + all rows) + 2 seeds x 2 levels x (4 inner folds + 2 regions)
+    assert "36 in by_phase" in capsys.readouterr().out
 
 
 def test_predict_needs_results_and_input(table, capsys):

@@ -62,7 +62,10 @@ def choose_regions(scales: Sequence[ScaleRows], count: int) -> Regions:
     table = traits[chosen]
     table.columns = pd.Index([text for _, text in chosen])
     if missing := count - len(chosen):
-        table = table.join(_feature_clusters(scales, missing), how="outer").fillna(False)
+        clusters = _feature_clusters(scales, missing)
+        every = table.index.union(clusters.index)
+        parts = [part.reindex(every, fill_value=False) for part in (table, clusters)]
+        table = pd.concat(parts, axis=1)
     bits = table.to_numpy(np.int64) @ 2 ** np.arange(table.shape[1], dtype=np.int64)
     by_material = pd.Series(bits, index=table.index)
     of_rows = [rows.frame["material"].map(by_material).fillna(0).to_numpy(np.int64) for rows in scales]
