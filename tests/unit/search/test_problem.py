@@ -58,10 +58,13 @@ def test_rows_outside_the_domain_come_behind_those_with_the_same_violation():
             "violation": [0.0, 0.2, 0.0, 0.2, 0.1],
             "distance": [1.0, 3.0, 5.0, 0.0, 9.0],
             "outside": [True, False, False, True, True],
+            "hit": [True, False, True, False, False],
         }
     )
     assert order(table).tolist() == [2, 0, 4, 1, 3]
     assert order(table.assign(outside=True)).tolist() == [0, 2, 4, 3, 1]
+    # A material inside that misses the targets comes behind one outside that meets them.
+    assert order(table.assign(hit=[True, False, False, False, False])).tolist() == [0, 2, 4, 1, 3]
 
 
 def test_a_material_outside_the_domain_may_be_a_hit():
@@ -71,7 +74,10 @@ def test_a_material_outside_the_domain_may_be_a_hit():
     np.testing.assert_array_equal(table["outside"], x[:, 4] > 0.5)
     pd.testing.assert_frame_equal(table.drop(columns="outside"), free)
     assert table.loc[table["outside"], "hit"].any()
-    assert not table["outside"].iloc[order(table)[: (~table["outside"]).sum()]].any()
+    for hits in (True, False):
+        rows = table.iloc[order(table)]
+        outside = rows.loc[rows["hit"] == hits, "outside"]
+        assert outside.is_monotonic_increasing
 
 
 def test_the_front_is_inside_the_domain_where_anything_is():

@@ -336,15 +336,19 @@ def outside_of(table: pd.DataFrame) -> NDArray[np.bool_]:
 
 def feasibility_key(
     table: pd.DataFrame,
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Keys of `order`: the violation, whether the row is outside the domain, and the distance.
+) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64]]:
+    """Keys of `order`: the violation, the place to the domain, and the distance.
 
-    A distance or violation without a value counts as infinite.
+    A distance or violation without a value counts as infinite. Where the table states which rows are outside
+    the domain, the second key is 0 of hits that are not, 1 of other hits, and 2 and 3 of the rest.
     """
     violation, distance = (table[name].to_numpy() for name in ("violation", "distance"))
+    place = outside_of(table).astype(np.int8)
+    if "outside" in table:
+        place += np.where(table["hit"].to_numpy(bool), 0, 2).astype(np.int8)
     return (
         np.where(np.isnan(violation), np.inf, violation),
-        outside_of(table),
+        place,
         np.where(np.isnan(distance), np.inf, distance),
     )
 
@@ -353,7 +357,9 @@ def order(table: pd.DataFrame) -> NDArray[np.int64]:
     """Rows from best to worst: those that keep the constraints by distance, then the others by violation.
 
     The rule of feasibility of Deb, Comput. Methods Appl. Mech. Eng. 186, 311 (2000). Of rows with the same
-    violation those outside the domain come last, where the table states it. Equal rows keep their order.
+    violation hits come first where the table states what is outside the domain, and of hits and of others
+    those outside come last: a material inside that misses the targets is no better than one outside that
+    meets them. Equal rows keep their order.
 
     Example:
         >>> order(pd.DataFrame({"violation": [0.0, 0.5, 0.0], "distance": [2.0, 0.1, 1.0]})).tolist()
