@@ -64,7 +64,8 @@ def test_the_shortlist_has_the_predictions_of_the_command(searched, tmp_path):
     # One standard deviation counts against a material.
     pessimistic = shortlist["device.pce.std"] - shortlist["device.pce.mean"]
     np.testing.assert_allclose(shortlist["distance"], pessimistic)
-    for _, part in shortlist[shortlist["violation"] == 0].groupby(shortlist["domain"] == "outside"):
+    feasible = shortlist[shortlist["violation"] == 0]
+    for _, part in feasible.groupby([feasible["hit"], feasible["domain"] == "outside"]):
         assert part["distance"].is_monotonic_increasing
 
 
@@ -156,10 +157,12 @@ def test_a_candidate_and_the_same_material_in_a_table_have_one_domain(searched, 
 
 
 @pytest.mark.slow
-def test_candidates_outside_the_domain_rank_last(searched):
+def test_hits_come_first_and_of_them_those_outside_the_domain_last(searched):
     for name in ("shortlist", "structures"):
         feasible = tables.read(searched / f"{name}.parquet").query("violation == 0")
-        assert (feasible["domain"] == "outside").is_monotonic_increasing, name
+        assert (~feasible["hit"]).is_monotonic_increasing, name
+        for _, part in feasible.groupby("hit"):
+            assert (part["domain"] == "outside").is_monotonic_increasing, name
         assert "outside" not in feasible
 
 
