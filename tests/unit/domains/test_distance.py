@@ -32,9 +32,9 @@ def test_distances_are_those_of_scipy_and_rows_of_one_material_do_not_count():
 def test_most_of_the_same_distribution_is_inside_and_nothing_far_away():
     frame, materials = rows()
     found = TrainingDistance.of(frame, materials)
-    again = found.finding(rows(seed=1)[0], np.ones(300, dtype=bool))
+    again = found.finding(found.measure(rows(seed=1)[0], np.ones(300, dtype=bool)))
     assert 0.9 < (again.codes == 0).mean() < 1
-    far = found.finding(frame + np.array([20.0, 0, 0]), np.ones(300, dtype=bool))
+    far = found.finding(found.measure(frame + np.array([20.0, 0, 0]), np.ones(300, dtype=bool)))
     assert (far.codes == 2).all()
     assert far.reason(0).startswith("farther from every training material than any of them is from the next")
     edge = np.flatnonzero(again.codes == 1)[0]
@@ -56,7 +56,7 @@ def test_large_tables_are_measured_to_a_part_of_their_rows(monkeypatch):
     found = TrainingDistance.of(frame, materials)
     assert len(found.reference) == 120
     assert materials[found.reference.index].nunique() == 100
-    assert (found.finding(frame, np.ones(300, dtype=bool)).codes == 0).mean() > 0.9
+    assert (found.finding(found.measure(frame, np.ones(300, dtype=bool))).codes == 0).mean() > 0.9
 
 
 def test_a_missing_input_makes_a_lower_bound():
@@ -69,4 +69,4 @@ def test_a_missing_input_makes_a_lower_bound():
 def test_one_material_has_no_distance():
     frame, _ = rows(4)
     found = TrainingDistance.of(frame, pd.Series(["x"] * 4))
-    assert (found.finding(frame + 100, np.ones(4, dtype=bool)).codes == 0).all()
+    assert (found.finding(found.measure(frame + 100, np.ones(4, dtype=bool))).codes == 0).all()

@@ -127,27 +127,23 @@ class TrainingDistance:
             squared[rows] = gaps.min(axis=1) + np.square(x[rows]).sum(axis=1)
         return np.sqrt(np.maximum(squared, 0.0))
 
-    def relative(self, inputs: pd.DataFrame) -> NDArray[np.float64]:
-        """Distance of rows to the nearest row of the reference in units of `limit`, (n,); 0 without one.
-
-        Args:
-            inputs: Inputs of the rows by name, (n, inputs).
-        """
-        if not self.percentiles or not any(name in inputs for name in self.spread):
-            return np.zeros(len(inputs))
-        return self.nearest(inputs) / self.limit
-
-    def finding(self, inputs: Mapping[str, Any], rows: NDArray[np.bool_]) -> Finding:
-        """How rows stand.
+    def measure(
+        self, inputs: Mapping[str, Any] | pd.DataFrame, rows: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Distance of some rows to the nearest row of the reference, (n,); 0 of others, and without a limit.
 
         Args:
             inputs: Inputs of the rows by name, (n,) each.
-            rows: Rows to look at, (n,); the others count as inside.
+            rows: Rows to look at, (n,).
         """
         apart = np.zeros(len(rows))
         measured = {name: np.asarray(inputs[name])[rows] for name in self.spread if name in inputs}
         if self.percentiles and measured:
             apart[rows] = self.nearest(measured)
+        return apart
+
+    def finding(self, apart: NDArray[np.float64]) -> Finding:
+        """How rows stand at their distances, (n,)."""
         codes = EDGE * (apart > self.limit) + (OUTSIDE - EDGE) * (apart > OUTSIDE_FACTOR * self.limit)
 
         def reason(row: int) -> str:

@@ -158,13 +158,13 @@ class Domain:
         """Whether the training materials are ABX3, and species are named with their site."""
         return self.composition is not None and self.composition.by_site
 
-    def of_features(self, frame: pd.DataFrame) -> Verdicts:
-        """Verdicts on the rows of a table of features of the scale, with ``material``."""
+    def of_features(self, frame: pd.DataFrame, apart: NDArray[np.float64] | None = None) -> Verdicts:
+        """Verdicts on the rows of a table of features of the scale, with ``material``; see `verdicts`."""
         constituents = None
         if self.composition is not None:
             constituents = Constituents.of_keys(frame["material"].tolist(), self.by_site)
         columns = {str(name): frame[name].to_numpy() for name in frame}
-        return self.verdicts(Materials(len(frame), columns, constituents))
+        return self.verdicts(Materials(len(frame), columns, constituents), apart)
 
     def has_unseen(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Whether rows of a table of features, with ``material``, have a species that no training row has."""
@@ -173,8 +173,13 @@ class Domain:
         constituents = Constituents.of_keys(frame["material"].tolist(), self.by_site)
         return np.asarray(self.composition.unseen(constituents).any(axis=1))
 
-    def verdicts(self, materials: Materials) -> Verdicts:
-        """Verdicts on materials, the first and strongest cause as their reason."""
+    def verdicts(self, materials: Materials, apart: NDArray[np.float64] | None = None) -> Verdicts:
+        """Verdicts on materials, the first and strongest cause as their reason.
+
+        Args:
+            materials: The materials.
+            apart: Their distances to the training rows, (n,), where they are measured already.
+        """
         findings = []
         if self.composition is not None and materials.constituents is not None:
             findings += self.composition.findings(materials.constituents)
@@ -188,7 +193,9 @@ class Domain:
         for finding in findings:
             outside |= finding.codes == OUTSIDE
         # A distance changes nothing about materials that are outside for a stronger reason.
-        findings.append(self.distance.finding(materials.columns, ~outside))
+        if apart is None:
+            apart = self.distance.measure(materials.columns, ~outside)
+        findings.append(self.distance.finding(np.where(outside, 0.0, apart)))
         return Verdicts.of(findings)
 
     def _levels(self, materials: Materials) -> list[Finding]:

@@ -30,7 +30,9 @@ class Standing:
     @classmethod
     def of(cls, domain: Domain, rows: pd.DataFrame) -> Standing:
         """Standing of rows of a table of features to a domain."""
-        return cls(domain.of_features(rows).codes, domain.distance.relative(rows), domain.has_unseen(rows))
+        apart = domain.distance.measure(rows, np.ones(len(rows), dtype=bool))
+        codes = domain.of_features(rows, apart).codes
+        return cls(codes, apart / domain.distance.limit, domain.has_unseen(rows))
 
     @classmethod
     def inside(cls, count: int) -> Standing:

@@ -272,8 +272,17 @@ class _MemberPredictions:
     names: Sequence[str]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, names: Sequence[str], scale: StackedScale) -> _MemberPredictions:
-        """From the predictions of the members, `nestmat.tables.PREDICTIONS`."""
+    def of(
+        cls, frame: pd.DataFrame, names: Sequence[str], scale: StackedScale, has_spread: bool
+    ) -> _MemberPredictions:
+        """From the predictions of the members, `nestmat.tables.PREDICTIONS`.
+
+        Args:
+            frame: The predictions.
+            names: The members.
+            scale: Tables of the scale.
+            has_spread: Whether a spread is learned of some target; without one the standing is of no use.
+        """
         keys = [*KEYS, "inner", "split", "row_id"]
         wide = frame.set_index([*keys, "model"])
         means = wide["mean"].unstack("model")[list(names)].dropna()
@@ -281,7 +290,8 @@ class _MemberPredictions:
         true = frame.groupby(keys)["true"].first().loc[means.index]
         rows = means.index.to_frame(index=False).assign(true=true.to_numpy())
         rows["material"] = scale.materials(rows["row_id"].to_numpy())
-        standing = scale.standings(rows, str(frame["protocol"].iloc[0]))
+        protocol = str(frame["protocol"].iloc[0])
+        standing = scale.standings(rows, protocol) if has_spread else Standing.inside(len(rows))
         return cls(rows, means.to_numpy(), stds.to_numpy(), standing, names)
 
     def learn(self, key: tuple[str, int, int], quantities: Sequence[str]) -> Combination:
@@ -394,13 +404,15 @@ def recommend_predictor(
         raise InputError(
             f"The files hold no predictions of {missing}, which the stack needs.", file=predictions[0]
         )
-    members, protocol = _MemberPredictions.of(frame, stack, scale), str(frame["protocol"].iloc[0])
-    rows, parts, combinations = members.rows, [], []
     # Weights of probabilities that sum to 1 are shared, so that those of the stack do so too.
     shared: dict[str, list[str]] = {}
     for target, names in (classes or {}).items():
         quantities = predicted_quantities(target, names)
         shared |= dict.fromkeys(quantities, quantities)
+    has_spread = learned and not set(frame["target"]) <= set(shared)
+    members = _MemberPredictions.of(frame, stack, scale, has_spread)
+    rows, protocol = members.rows, str(frame["protocol"].iloc[0])
+    parts, combinations = [], []
     outer = rows.loc[rows["inner"] < 0, KEYS].drop_duplicates().sort_values(KEYS)
     for target, repeat, left_out in outer.itertuples(index=False):
         key = (str(target), int(repeat), int(left_out))

@@ -47,9 +47,13 @@ class StackedScale:
         standing = Standing.inside(len(rows))
         place = pd.Series(np.arange(len(features)), index=features["row_id"])
         left_out = rows["split"].to_numpy() != "train"
+        # A pair of folds predicts rows for both of its stacks.
+        domains: dict[bytes, Domain] = {}
         for key, of_member in rows[left_out].groupby([*ENSEMBLE_KEYS]):
             repeat, fold, inner = map(int, key)
-            domain = Domain.of_rows(self.name, features[splits[repeat].train(fold, inner)], inputs)
+            trained = splits[repeat].train(fold, inner)
+            domain = domains.get(trained.tobytes()) or Domain.of_rows(self.name, features[trained], inputs)
+            domains[trained.tobytes()] = domain
             ids, number = np.unique(of_member["row_id"], return_inverse=True)
             of_rows = Standing.of(domain, features.iloc[place.loc[ids]])[number]
             standing.put(rows.index.get_indexer(of_member.index), of_rows)

@@ -10,9 +10,6 @@ from nestmat.labels import comparisons
 from nestmat.report.registry import SECTIONS
 from nestmat.report.section import Section
 
-EXTRAPOLATED = "extrapolated"
-"""Split of the rows of regions that members left out, as in `nestmat.tables.PREDICTIONS`."""
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -72,6 +69,8 @@ def interval_coverage(summary: pd.DataFrame, labels: Labels, target: str) -> lis
         labels: Names and units.
         target: Number that is predicted.
     """
+    from nestmat.training.inner_folds import EXTRAPOLATED
+
     metrics = ("coverage_68", "coverage_95", "mean_std", "crps", "ence", "error_spread_correlation")
     kinds = {"validation": "", EXTRAPOLATED: ", a kind of material left out"}
     return [
