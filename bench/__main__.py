@@ -8,7 +8,7 @@ from pathlib import Path
 
 PREFIX = "bench_"
 ON_REQUEST = ("designs", "tables")
-"""Benchmarks that run only where they are named: they take forty minutes, or hours."""
+"""Benchmarks that run only where they are named: they take most of an hour, or hours."""
 
 
 def main(arguments: list[str]) -> int:
