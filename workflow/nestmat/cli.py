@@ -61,6 +61,7 @@ def new(arguments: argparse.Namespace) -> None:
         features=[name.strip() for name in features] if features else None,
         folds=arguments.folds,
         weights=arguments.weights,
+        search=arguments.search,
     )
     print(f"Wrote {output}. Look through it, then:")
     print(f"  nestmat validate {output}")
@@ -276,6 +277,11 @@ def _add_study_commands(commands: _Commands) -> None:
         "--folds", help="column of your own folds; by default materials are divided at random"
     )
     command.add_argument("--weights", help="column of how much each row counts in training")
+    command.add_argument(
+        "--search",
+        action="store_true",
+        help="design materials too: adds a space around those of the table, targets to fill in, and judges",
+    )
     command.add_argument("--output", help="file to write, by default NAME.yaml here; never overwritten")
 
     command = commands.add("report", report)

@@ -13,6 +13,7 @@ import yaml
 from jinja2 import Environment
 
 from nestmat.commands.new_inputs import Materials, choose_blocks
+from nestmat.commands.new_search import FirstSearch, first_search
 from nestmat.commands.new_targets import (
     CLASS,
     COUNT,
@@ -73,6 +74,7 @@ def write_study(
     features: Sequence[str] | None = None,
     folds: str | None = None,
     weights: str | None = None,
+    search: bool = False,
 ) -> None:
     """Write a commented study of one scale for a table.
 
@@ -88,6 +90,8 @@ def write_study(
         features: Columns to learn from; by default every number and category that is no target.
         folds: Column that states the fold of each material; by default materials are divided at random.
         weights: Column that states how much each row counts in training; by default all count alike.
+        search: Whether the study also designs: a space around the materials of the table, with targets to
+            fill in and judges.
 
     Raises:
         InputError: The output exists, the file has no such column or no numbers in it, there is nothing to
@@ -130,7 +134,8 @@ def write_study(
         target: head_of(headers[target], unit, _numbers(cells[target])) for target, unit in units.items()
     }
     choice = _Choice(headers, chosen, units, uncertainties, heads, folds, weights)
-    text = _render(name, data, choice, len(cells[next(iter(cells))]), formula, materials)
+    first = _first_search(choice, cells, materials, data) if search else None
+    text = _render(name, data, choice, len(cells[next(iter(cells))]), formula, materials, first)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
 
@@ -325,6 +330,31 @@ def _column(header: _Header, own: Mapping[str, Any] | None = None) -> dict[str, 
     return {"key": header.key, "settings": settings, "empty": header.empty}
 
 
+def _first_search(
+    choice: _Choice, cells: Mapping[str, Sequence[str]], materials: Materials | None, data: Path
+) -> FirstSearch:
+    """The search of the study, from the rows that have every feature."""
+    features = [*choice.features]
+    rows = [
+        row
+        for row in range(len(next(iter(cells.values()))))
+        if all(_is_number(cells[h.name][row]) if h.kind == "number" else cells[h.name][row] for h in features)
+    ]
+    columns = {
+        header.key: [
+            float(cells[header.name][row]) if header.kind == "number" else cells[header.name][row]
+            for row in rows
+        ]
+        for header in features
+    }
+    labels = {
+        choice.headers[target].key: _numbers(cells[target])
+        for target, unit in choice.units.items()
+        if not classes_of(choice.headers[target], unit) or choice.headers[target].is_binary
+    }
+    return first_search(materials, columns, labels, data)
+
+
 def _flow(value: Any) -> str:
     """A value as YAML writes it in one line."""
     dumped = yaml.safe_dump(
@@ -334,7 +364,13 @@ def _flow(value: Any) -> str:
 
 
 def _render(
-    name: str, data: Path, choice: _Choice, rows: int, formula: str | None, materials: Materials | None
+    name: str,
+    data: Path,
+    choice: _Choice,
+    rows: int,
+    formula: str | None,
+    materials: Materials | None,
+    search: FirstSearch | None,
 ) -> str:
     """Text of the study."""
     blocks = choose_blocks(
@@ -365,4 +401,6 @@ def _render(
         stack=["nestmat", "extra_trees", "xgboost", *_third_baseline(is_class)],
         blocks=blocks,
         inputs=[block.name for block in blocks],
+        model_inputs=[block.name for block in blocks if search is None or "composition" not in block.config],
+        search=search,
     )

@@ -18,11 +18,13 @@ class Materials:
 
     Attributes:
         elements: Symbols of the elements that occur, sorted.
+        formulas: The different formulas that can be read.
         sites: Sites with two species or more, where every formula is an ABX3 perovskite; else None.
         alloys: Whether every formula is one of elements whose solid solutions are described.
     """
 
     elements: tuple[str, ...]
+    formulas: tuple[Formula, ...]
     sites: tuple[str, ...] | None
     alloys: bool
 
@@ -32,7 +34,8 @@ class Materials:
         parsed = [formula for formula in parse_many(dict.fromkeys(texts)).formulas if formula is not None]
         symbols = {element.symbol for formula in parsed for element in formula.composition}
         sites = _perovskite_sites(parsed)
-        return cls(tuple(sorted(symbols)), sites, sites is None and _are_alloys(parsed, symbols))
+        are_alloys = sites is None and _are_alloys(parsed, symbols)
+        return cls(tuple(sorted(symbols)), tuple(parsed), sites, are_alloys)
 
     @property
     def columns(self) -> set[str]:
