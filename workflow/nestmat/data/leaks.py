@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 FEWEST_ROWS = 20
 """Rows that a relation is seen on; with fewer, inputs tell a target by chance."""
@@ -225,6 +224,6 @@ def _correlations(values: pd.Series, target: pd.Series, is_class: bool) -> Itera
     target = target.reindex(values.index)
     parts: list[pd.Series] = [target == level for level in target.dropna().unique()] if is_class else [target]
     for part in parts:
-        both = pd.DataFrame({"value": values, "part": part.astype(np.float64)}).dropna().rank()
-        spreads: NDArray[np.float64] = both.std(ddof=0).to_numpy()
-        yield float(both.corr().iloc[0, 1]) if (spreads > 0).all() else 0.0
+        rows = pd.DataFrame({"value": values, "part": part.astype(np.float64)}).dropna().rank()
+        constant = (rows.std(ddof=0) == 0).any()
+        yield 0.0 if constant else float(np.corrcoef(rows.to_numpy().T)[0, 1])
