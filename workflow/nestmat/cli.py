@@ -50,6 +50,8 @@ def new(arguments: argparse.Namespace) -> None:
     """Write a commented study for a table."""
     from nestmat.commands.new import write_study
 
+    if not arguments.target and not arguments.classes:
+        raise InputError("There is nothing to predict.", remedy="give --target or --classes, or both.")
     output = Path(arguments.output or f"{arguments.name}.yaml")
     features = arguments.features.split(",") if arguments.features else None
     write_study(
@@ -57,9 +59,10 @@ def new(arguments: argparse.Namespace) -> None:
         name=arguments.name,
         data=Path(arguments.data),
         formula=arguments.formula,
-        targets=arguments.target,
+        targets=[*arguments.target, *(f"{column}:class" for column in arguments.classes)],
         features=[name.strip() for name in features] if features else None,
         folds=arguments.folds,
+        group=arguments.group,
         weights=arguments.weights,
         search=arguments.search,
     )
@@ -264,8 +267,8 @@ def _add_study_commands(commands: _Commands) -> None:
     command.add_argument("--formula", help="column of the chemical formula")
     command.add_argument(
         "--target",
-        required=True,
         action="append",
+        default=[],
         metavar="COLUMN[:UNIT[:COLUMN]]",
         help="column to predict, with its unit and the column of its standard uncertainties, as in gap:eV or "
         "gap:eV:gap_error; repeat for more",
@@ -276,6 +279,9 @@ def _add_study_commands(commands: _Commands) -> None:
     command.add_argument(
         "--folds", help="column of your own folds; by default materials are divided at random"
     )
+    command.add_argument(
+        "--group", help="column, such as a publication or a batch, whose rows stay together in the folds"
+    )
     command.add_argument("--weights", help="column of how much each row counts in training")
     command.add_argument(
         "--search",
@@ -284,6 +290,14 @@ def _add_study_commands(commands: _Commands) -> None:
     )
     command.add_argument("--output", help="file to write, by default NAME.yaml here; never overwritten")
 
+    command.add_argument(
+        "--classes",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="column to predict whose values are names of classes, also where they are numbers; as "
+        "--target COLUMN:class",
+    )
     command = commands.add("report", report)
     command.add_argument("study", help=_STUDY_HELP)
     command.add_argument("--cores", default="all", help="processor cores to use, by default all")

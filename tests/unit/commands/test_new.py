@@ -105,7 +105,7 @@ def test_rows_without_a_fold_are_an_error_before_anything_runs(study_of, tmp_pat
     frame.assign(part=frame["part"].astype(object).where(frame.index != 7, "")).to_csv(
         tmp_path / "table.csv", index=False
     )
-    with pytest.raises(InputError, match=r"column 'part'.*fold of 1 rows"):
+    with pytest.raises(InputError, match=r"column 'part'.*says nothing of 1 rows"):
         describe(study)
 
 
@@ -176,3 +176,14 @@ def test_counts_and_skewed_targets_are_learned_as_what_they_are(study_of, tmp_pa
     (tmp_path / "s.yaml").unlink()
     with pytest.raises(InputError, match="counts nothing"):
         study_of(frame, "rate:count", formula="formula")
+
+
+def test_a_column_of_groups_keeps_its_rows_together_in_every_protocol(study_of, tmp_path):
+    frame = with_formulas(OXIDES, paper=[f"p{k // 3}" for k in range(40)])
+    study = study_of(frame, "y", formula="formula", group="paper")
+    assert study.strict.group == "paper"
+    assert study.datasets["materials"].columns["paper"].kind == "category"
+    assert "is_paper" not in study.scales["materials"].features
+    (tmp_path / "s.yaml").unlink()
+    with pytest.raises(InputError, match="leaves the group of 1 rows open"):
+        study_of(frame.assign(paper=[None, *frame["paper"][1:]]), "y", formula="formula", group="paper")

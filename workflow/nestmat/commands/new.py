@@ -73,6 +73,7 @@ def write_study(
     formula: str | None = None,
     features: Sequence[str] | None = None,
     folds: str | None = None,
+    group: str | None = None,
     weights: str | None = None,
     search: bool = False,
 ) -> None:
@@ -89,6 +90,7 @@ def write_study(
         formula: Column of the chemical formula, if there is one.
         features: Columns to learn from; by default every number and category that is no target.
         folds: Column that states the fold of each material; by default materials are divided at random.
+        group: Column, such as a publication or a batch: materials that share a value are in one fold.
         weights: Column that states how much each row counts in training; by default all count alike.
         search: Whether the study also designs: a space around the materials of the table, with targets to
             fill in and judges.
@@ -124,7 +126,10 @@ def write_study(
     if folds is not None:
         _require(folds, headers, data)
         _check_folds(headers[folds], cells[folds], data)
-    used = [*units, *uncertainties.values(), formula, folds, weights]
+    if group is not None:
+        _require(group, headers, data)
+        _check_groups(headers[group], folds, data)
+    used = [*units, *uncertainties.values(), formula, folds, group, weights]
     chosen = _features(headers, features, used, data)
     if not chosen and formula is None:
         raise InputError(
@@ -133,7 +138,7 @@ def write_study(
     heads = {
         target: head_of(headers[target], unit, _numbers(cells[target])) for target, unit in units.items()
     }
-    choice = _Choice(headers, chosen, units, uncertainties, heads, folds, weights)
+    choice = _Choice(headers, chosen, units, uncertainties, heads, folds, group, weights)
     first = _first_search(choice, cells, materials, data) if search else None
     text = _render(name, data, choice, len(cells[next(iter(cells))]), formula, materials, first)
     study_from(yaml.safe_load(text), file=output)
@@ -234,6 +239,21 @@ def _check_folds(header: _Header, cells: Sequence[str], data: Path) -> None:
         )
 
 
+def _check_groups(header: _Header, folds: str | None, data: Path) -> None:
+    """Check that every row states a group, and that no other column states the folds."""
+    if header.empty or folds is not None:
+        raise InputError(
+            f"The column leaves the group of {header.empty} rows open."
+            if header.empty
+            else "Groups divide the materials where folds are drawn, and --folds states the folds.",
+            file=data,
+            column=header.name,
+            remedy="state a group in every row, or leave --group out."
+            if header.empty
+            else "give one of --folds and --group.",
+        )
+
+
 def _features(
     headers: dict[str, _Header], names: Sequence[str] | None, excluded: Sequence[str | None], data: Path
 ) -> list[_Header]:
@@ -278,6 +298,7 @@ class _Choice:
         uncertainties: Column of standard uncertainties, by the column of the target.
         heads: Loss and transform of the head of each target, by its column.
         folds: Column of folds.
+        group: Column of what stays together in the folds.
         weights: Column of weights.
     """
 
@@ -287,6 +308,7 @@ class _Choice:
     uncertainties: Mapping[str, str]
     heads: Mapping[str, Mapping[str, str]]
     folds: str | None
+    group: str | None
     weights: str | None
 
     def key(self, column: str | None) -> str | None:
@@ -308,8 +330,8 @@ class _Choice:
         columns += [_column(header) for header in self.features]
         further = dict.fromkeys([*self.uncertainties.values(), *([self.weights] if self.weights else [])])
         columns += [_column(self.headers[column]) for column in further]
-        if self.folds is not None:
-            columns.append(_column(replace(self.headers[self.folds], kind="category")))
+        for column in filter(None, [self.folds, self.group]):
+            columns.append(_column(replace(self.headers[column], kind="category")))
         return columns
 
     def _target(self, header: _Header, unit: str) -> dict[str, Any]:
@@ -392,6 +414,7 @@ def _render(
         columns=choice.columns,
         folds=5 if rows >= _FEW_ROWS else 3,
         fold_column=choice.key(choice.folds),
+        group=choice.key(choice.group),
         weights=choice.key(choice.weights),
         heads={choice.key(target): head for target, head in choice.heads.items()},
         counts=all(unit == COUNT for unit in choice.units.values()),

@@ -79,10 +79,10 @@ def _uses(study: Study, name: str) -> Iterator[tuple[str, str, tuple[str, ...]]]
     for column in scale.group:
         yield f"scales.{name}.group", column, any_kind
     for key, split in scale.splits.items():
-        if column := split.build().fold_column:
-            yield f"scales.{name}.splits.{key}.column", column, ("category",)
-    if study.strict.column:
-        yield "strict.column", study.strict.column, ("category",)
+        for column in split.build().columns:
+            yield f"scales.{name}.splits.{key}", column, ("category",)
+    for column in study.strict.build().columns:
+        yield "strict", column, ("category",)
 
 
 def _check_formula(name: str, scale: Scale, spec: DatasetSpec, file: str | Path | None) -> None:
@@ -207,12 +207,13 @@ def _require_folds(study: Study, dataset: str, rejects: pd.DataFrame) -> None:
         if scale.dataset != dataset:
             continue
         for protocol in scale.protocols:
-            column = scale.splits.get(protocol, study.strict).build().fold_column
-            unstated = rejects[rejects["column"] == column]
+            columns = scale.splits.get(protocol, study.strict).build().columns
+            unstated = rejects[rejects["column"].isin(columns)]
             if len(unstated):
+                column = unstated["column"].iloc[0]
                 raise InputError(
-                    f"The column does not state the fold of {len(unstated)} rows, by which {protocol!r} "
-                    f"divides the scale {name!r}.",
+                    f"The column says nothing of {len(unstated)} rows, and {protocol!r} divides the scale "
+                    f"{name!r} by it.",
                     row=int(unstated["row"].min()),
                     column=column,
                     remedy="fill it in, or remove these rows.",

@@ -134,8 +134,9 @@ class Scale(Part):
     @property
     def category_columns(self) -> list[str]:
         """Columns of categories that splits or groups need."""
-        stated = [split.build().fold_column for split in self.splits.values()]
-        return sorted({*self.group, *filter(None, stated)})
+        return sorted(
+            {*self.group, *(name for split in self.splits.values() for name in split.build().columns)}
+        )
 
     def baselines_in(self, protocol: str) -> dict[str, dict[str, Any]]:
         """Baselines that run in a protocol, as plain values."""

@@ -59,14 +59,23 @@ class Strict(Part):
         None,
         description="Category column of every data set of a scale that states the fold of each material.",
     )
+    group: str | None = Field(
+        None,
+        description=(
+            "Category column of every data set of a scale, such as a publication or a batch: materials that "
+            "share a value are in one fold."
+        ),
+    )
     inner_folds: int = INNER_FOLDS
 
     published: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _one_source(self) -> Strict:
-        if self.column is not None and (self.folds is not None or self.seed or self.repeats):
-            raise ValueError("A column states the folds: folds, seed and repeats have no use beside it")
+        if self.column is not None and (self.folds is not None or self.seed or self.repeats or self.group):
+            raise ValueError(
+                "A column states the folds: folds, seed, repeats and group have no use beside it"
+            )
         if self.column is not None:
             check_fold_column(self.column)
         return self
@@ -76,7 +85,8 @@ class Strict(Part):
         """The shared split of all scales as one of a scale."""
         if self.column is not None:
             return Split(kind="shared_column", column=self.column)
-        return Split(kind="shared", folds=self.folds or 5, seed=self.seed, repeats=self.repeats)
+        group = {} if self.group is None else {"group": self.group}
+        return Split(kind="shared", folds=self.folds or 5, seed=self.seed, repeats=self.repeats, **group)
 
     def build(self) -> Any:
         """The shared split of all scales."""

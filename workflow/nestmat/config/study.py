@@ -109,8 +109,7 @@ class Study(Part):
 
     def category_columns(self, scale: str) -> list[str]:
         """Columns of categories that protocols or groups of a scale need."""
-        column = self.strict.column
-        return sorted({*self.scales[scale].category_columns, *([column] if column else [])})
+        return sorted({*self.scales[scale].category_columns, *self.strict.build().columns})
 
     @property
     def split_kinds(self) -> set[str]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nestmat.evaluation.splits.shared import shared_folds
+from nestmat.errors import InputError
+from nestmat.evaluation.splits.base import ScaleRows
+from nestmat.evaluation.splits.shared import Shared, shared_folds
 
 chains = st.lists(
     st.lists(st.integers(0, 40).map("m{}".format), min_size=1, max_size=120), min_size=1, max_size=3
@@ -54,3 +57,19 @@ def test_shared_folds_fill_every_fold_beside_a_dominating_material():
     counts = np.bincount(shared_folds([rows], 5, 0)[0], minlength=5)
     assert counts.max() == 500
     assert np.sort(counts)[:4].tolist() == [125] * 4
+
+
+def test_materials_of_one_group_are_in_one_fold_of_every_scale():
+    fine = pd.DataFrame(
+        {"material": [f"m{k}" for k in range(60)], "paper": [f"p{k // 4}" for k in range(60)]}
+    )
+    # A material of two papers joins them, here at the coarser scale alone.
+    coarse = pd.DataFrame({"material": ["m0", "m0", "m30"], "paper": ["p0", "p9", "p7"]})
+    scales = [ScaleRows(fine), ScaleRows(coarse)]
+    with pytest.raises(InputError, match="2 groups of materials that share no paper cannot make 5 folds"):
+        Shared(folds=5, group="paper").divide_scales(scales, 0)
+    folds = [division.fold for division in Shared(folds=2, group="paper").divide_scales(scales, 0)]
+    rows = pd.concat([fine, coarse]).assign(fold=np.concatenate(folds))
+    assert rows.groupby("paper")["fold"].nunique().eq(1).all()
+    assert rows.groupby("material")["fold"].nunique().eq(1).all()
+    assert rows[rows["paper"].isin(["p0", "p9"])]["fold"].nunique() == 1

@@ -27,7 +27,7 @@ class ScaleRows:
 
     Attributes:
         frame: Features in ascending order of row_id: ``material``, ``group`` where the scale has one, inputs,
-            targets, and the column that `SplitKind.fold_column` names.
+            targets, and the columns that `SplitKind.columns` names.
         target: First target of the scale; None where it has none.
         file: Table of the features, for messages.
         columns: What its columns are; empty where rows are divided before they have features.
@@ -138,6 +138,11 @@ class SplitKind(ABC):
     def fold_column(self) -> str | None:
         """Category column of the data set whose levels are the folds; None where no column states them."""
         return None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Category columns of the data set that the split reads."""
+        return () if self.fold_column is None else (self.fold_column,)
 
     @property
     def all_seeds(self) -> tuple[int, ...]:
