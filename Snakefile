@@ -7,12 +7,12 @@ min_version("9.27")
 
 from nestmat.config.dft import DFT_TABLES
 from nestmat.config.loading import study_from
-from nestmat.plan.command import repeat_command
+from nestmat.plan.command import library_prefix, repeat_command
 from nestmat.plan.parts import added_results, predictor_results, rule_files
 
 # Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
 # What a user's PYTHONPATH holds stays behind it: an interpreter with GPAW may need it.
-shell.prefix("export PYTHONPATH='{workflow.basedir}/workflow'\"${{PYTHONPATH:+:$PYTHONPATH}}\"; ")
+shell.prefix(library_prefix(workflow.basedir))
 
 CHOSEN = list(workflow.configfiles)
 

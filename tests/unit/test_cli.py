@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+import shlex
+import subprocess
 import sys
 import types
 from pathlib import Path
@@ -232,6 +234,59 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     assert "phase: 20 several phases, 40 single phase\n" in told
     assert "out.rejects.parquet: 1 rows rejected" in told
     assert told.endswith("Rows outside the domain of the training data: 7 of 60 at materials\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "proposal"),
+    [
+        ("my study", "my_study"),
+        ("2024_run", "study_2024_run"),
+        ("1e5", "study_1e5"),
+        ("Lösung: 3", "Losung_3"),
+        ("../up", "up"),
+        ("钙钛矿", "study"),
+        ("a" * 65, "a" * 64),
+        ("", "study"),
+    ],
+)
+def test_new_proposes_a_name_and_writes_nothing(table, capsys, name, proposal):
+    arguments = ["new", name, "--data", "mine.csv", "--formula", "formula", "--target", "gap (eV)"]
+    assert cli.main(arguments) == 2
+    assert f"call it {proposal}, for example" in capsys.readouterr().err
+    assert [path.name for path in table.parent.iterdir()] == ["mine.csv"]
+
+
+@pytest.mark.parametrize("name", ["yes", "null", "on", "y", "a" * 64])
+def test_new_takes_names_that_mean_something_else_in_yaml(table, name):
+    arguments = ["new", name, "--data", "mine.csv", "--formula", "formula", "--target", "gap (eV)"]
+    assert cli.main(arguments) == 0
+    assert load_study(f"{name}.yaml").study == name
+
+
+def test_new_prints_commands_that_a_shell_can_read(table, capsys):
+    assert _new("--target", "gap (eV)", "--output", "user's study.yaml") == 0
+    report = capsys.readouterr().out.splitlines()[-1]
+    assert shlex.split(report) == ["nestmat", "report", "user's study.yaml"]
+    assert f"# Run:    {report.strip()}" in (table.parent / "user's study.yaml").read_text()
+
+
+def test_a_closed_pipe_ends_quietly(table):
+    assert _new("--target", "gap (eV)") == 0
+    # The reader ends before a word is written.
+    validate = shlex.join([sys.executable, "-m", "nestmat.cli", "validate", "mine.yaml", "--no-plan"])
+    command = f"{validate} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
+def test_ctrl_c_ends_in_one_line(monkeypatch, capsys):
+    def interrupt(arguments):
+        """Stop."""
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "validate", interrupt)
+    assert cli.main(["validate", "mine.yaml"]) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
 
 
 def test_commands_and_faulty_calls_are_explained(capsys):

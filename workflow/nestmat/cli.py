@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from nestmat.paths import RESOURCES, ROOT
 if TYPE_CHECKING:
     from nestmat.config.study import Study
 
+CLOSED_PIPE, INTERRUPTED = 141, 130
+"""Exit statuses of a shell for a program that SIGPIPE or SIGINT has ended."""
 _STUDY_HELP = "a study's YAML file, or the name of a shipped study"
 
 
@@ -67,8 +70,8 @@ def new(arguments: argparse.Namespace) -> None:
         search=arguments.search,
     )
     print(f"Wrote {output}. Look through it, then:")
-    print(f"  nestmat validate {output}")
-    print(f"  nestmat report {output}")
+    print(f"  {shlex.join(['nestmat', 'validate', str(output)])}")
+    print(f"  {shlex.join(['nestmat', 'report', str(output)])}")
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -353,14 +356,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        0 on success, 2 after an error in the input, otherwise the status of Snakemake.
+        0 on success, 2 after an error in the input, 130 after Ctrl-C, 141 where the reader of the output has
+        ended, otherwise the status of Snakemake.
     """
-    arguments = parser().parse_args(argv)
     try:
-        return arguments.function(arguments) or 0
+        arguments = parser().parse_args(argv)
+        status = arguments.function(arguments) or 0
+        # What stands in the buffer is written here, where a closed pipe is caught.
+        sys.stdout.flush()
+        return status
     except InputError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough; what is left in the buffer goes nowhere when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

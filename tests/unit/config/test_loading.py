@@ -74,12 +74,24 @@ def test_a_plugin_that_is_not_there_is_named(content, tmp_path):
         ("", "is empty"),
         ("- a\n", "is not a mapping"),
         ("a: [", "is not YAML"),
+        ("study: s\ntitle: a\nstudy: t\n", "line 3, column 1: the key 'study' occurs twice"),
+        ("a: " + "[" * 5000, "nested too deeply"),
+        ("a: 2024-99-99", "month must be in 1"),
+        ("a: " + 1_000_000 * "b", "has more than 1,000,000 bytes"),
+        ("a: &a [" + "0, " * 999 + "]\nb: &b [" + "*a, " * 999 + "]", "repeats itself"),
+        ("a: &a [*a]", "repeats itself"),
+        ("\udcff\udcfe", "is not text in UTF-8: byte 0"),
         ("study: s\nplugins: [3]\n", r"plugins\.0: Input should be a valid string"),
     ],
 )
 def test_files_that_hold_no_study_are_named(tmp_path, text, message):
     path = tmp_path / "study.yaml"
-    path.write_text(text)
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(InputError, match=message) as caught:
         load_study(path)
     assert caught.value.file == path
+
+
+def test_a_folder_is_named_as_one(tmp_path):
+    with pytest.raises(InputError, match="is a folder"):
+        load_study(tmp_path)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +26,7 @@ from nestmat.commands.new_targets import (
     head_of,
     parse_target,
 )
+from nestmat.config.base import LONGEST_NAME, NAME_PATTERN
 from nestmat.config.loading import study_from
 from nestmat.data.cells import text_rows
 from nestmat.data.registry import closest
@@ -96,9 +100,10 @@ def write_study(
             fill in and judges.
 
     Raises:
-        InputError: The output exists, the file has no such column or no numbers in it, there is nothing to
-            learn from, or a fold is not stated.
+        InputError: The name is none of a study, the output exists, the file has no such column or no numbers
+            in it, there is nothing to learn from, or a fold is not stated.
     """
+    _check_name(name)
     if output.exists():
         raise InputError(
             "The file exists already.", file=output, remedy="choose another name, or delete it first."
@@ -140,9 +145,23 @@ def write_study(
     }
     choice = _Choice(headers, chosen, units, uncertainties, heads, folds, group, weights)
     first = _first_search(choice, cells, materials, data) if search else None
-    text = _render(name, data, choice, len(cells[next(iter(cells))]), formula, materials, first)
+    text = _render(name, output, data, choice, len(cells[next(iter(cells))]), formula, materials, first)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
+
+
+def _check_name(name: str) -> None:
+    if re.fullmatch(NAME_PATTERN, name) and len(name) <= LONGEST_NAME:
+        return
+    # Of letters with marks the letters stay: Lösung becomes Losung.
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    proposal = re.sub("[^A-Za-z0-9]+", "_", plain).strip("_")
+    proposal = proposal if proposal[:1].isalpha() else f"study_{proposal}".rstrip("_")
+    raise InputError(
+        f"The name of a study is at most {LONGEST_NAME} letters, digits and underscores, a letter first.",
+        value=name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}...",
+        remedy=f"call it {proposal[:LONGEST_NAME].rstrip('_')}, for example.",
+    )
 
 
 def _read_cells(data: Path) -> dict[str, list[str]]:
@@ -387,6 +406,7 @@ def _flow(value: Any) -> str:
 
 def _render(
     name: str,
+    output: Path,
     data: Path,
     choice: _Choice,
     rows: int,
@@ -408,6 +428,7 @@ def _render(
     environment.filters["flow"] = _flow
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
+        path=shlex.quote(str(output)),
         file=data,
         units=list(choice.units),
         formula=formula,

@@ -1,4 +1,4 @@
-"""The command line that makes the results of a study again."""
+"""Command lines: what makes the results of a study again, and what every job begins with."""
 
 from __future__ import annotations
 
@@ -6,25 +6,49 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
+from nestmat.errors import InputError
+
 
 def repeat_command(snakefile: str | Path, configfiles: Iterable[str | Path], folder: str | Path) -> str:
     """The command line that makes the results of a study again, as the report shows it.
 
+    It is quoted for a shell, and serves in any folder.
+
     Args:
         snakefile: The Snakefile of the workflow.
-        configfiles: Files of the study that were named on the command line.
+        configfiles: Files of the study that were named on the command line; by default ``config.yaml`` beside
+            the Snakefile.
         folder: Working directory of the run, which holds the results.
 
     Example:
-        >>> repeat_command("/nestmat/Snakefile", ["mine.yaml"], "/nestmat")
-        'snakemake --cores all --configfile mine.yaml'
-        >>> repeat_command("/nestmat/Snakefile", ["/data/mine.yaml"], "/data")
-        'cd /data && snakemake --cores all --snakefile /nestmat/Snakefile --configfile mine.yaml'
+        >>> repeat_command("/nestmat/Snakefile", ["/data/my study.yaml"], "/data")
+        "cd /data && nestmat report 'my study.yaml'"
     """
-    elsewhere = Path(snakefile).resolve().parent != Path(folder).resolve()
-    files = [Path(folder, file) for file in configfiles]
-    files = [file.relative_to(folder) if file.is_relative_to(folder) else file for file in files]
-    words = ["snakemake", "--cores", "all"]
-    words += ["--snakefile", str(snakefile)] if elsewhere else []
-    words += ["--configfile", *map(str, files)] if files else []
-    return (f"cd {shlex.quote(str(folder))} && " if elsewhere else "") + shlex.join(words)
+    paths = [Path(folder, file) for file in configfiles] or [Path(snakefile).parent / "config.yaml"]
+    files = [str(path.relative_to(folder) if path.is_relative_to(folder) else path) for path in paths]
+    words = ["nestmat", "report", *files]
+    if len(files) > 1:
+        words = ["snakemake", "--cores", "all", "--snakefile", str(snakefile), "--configfile", *files]
+    return f"cd {shlex.quote(str(folder))} && {shlex.join(words)}"
+
+
+def library_prefix(folder: str | Path) -> str:
+    """What the shell commands of jobs begin with to find the library: a format string of Snakemake.
+
+    Args:
+        folder: Folder of the Snakefile.
+
+    Raises:
+        InputError: The path of the folder has braces.
+
+    Example:
+        >>> print(library_prefix("/my nestmat"))
+        export PYTHONPATH='/my nestmat/workflow'"${{PYTHONPATH:+:$PYTHONPATH}}";
+    """
+    if {"{", "}"} & set(str(folder)):
+        raise InputError(
+            "The path of nestmat has braces, in which Snakemake reads wildcards.",
+            file=folder,
+            remedy="move nestmat into a folder without braces in its path.",
+        )
+    return f'export PYTHONPATH={shlex.quote(f"{folder}/workflow")}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}";'
