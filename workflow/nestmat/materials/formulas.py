@@ -1,51 +1,35 @@
-r"""Chemical formulas with organic ions as whole words.
+"""Chemical formulas with organic ions as whole words.
 
-The grammar, over text whose subscripts are digits::
-
-    formula := (species | group) amount? ...         amount := "_"? "{"? decimal "}"? "_"?
-    group   := "(" formula ")"  (also [ ] and { })   species := organic ion or element
-
-An organic ion is written by its abbreviation (``MA``) or by a structural spelling of `resources/ions.yaml`
-(``CH3NH3``). Abbreviations win over elements where both read (``FAPbI3`` holds formamidinium, never
-fluorine), unless the rest of the word then has no reading. A structural spelling does not count as the ion
-where it continues another organic group. Sum formulas such as ``CH6NPbI3`` stay carbon, hydrogen and
-nitrogen, since isomers share them (dimethylammonium and ethylammonium are both C2H8N).
-An amount of zero, as a series writes it (``Al0CoCrFeNi``), leaves its species out. Amounts are exact
-decimals, so scaling, order and spelling leave the key of a material as it is.
+`nestmat.materials.formula_text` makes one spelling of a text, `nestmat.materials.formula_reader` reads it,
+and `nestmat.materials.notations` says what it is where it is no formula. An amount of zero, as a series
+writes it (``Al0CoCrFeNi``), leaves its species out. Amounts are exact decimals, so scaling, order and
+spelling leave the key of a material as it is.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
-from pymatgen.core import Composition, Element
+from pymatgen.core import Composition
 
 from nestmat.errors import InputError
 from nestmat.materials import ions
+from nestmat.materials.formula_reader import ELEMENTS, EXAMPLE, ORGANIC, read_amounts
+from nestmat.materials.formula_text import formula_error, plain_text
+from nestmat.materials.percentages import read_percentages, split_unit
 
 SITE_RATIO = {"A": 1, "B": 1, "X": 3}
 SITE_TOLERANCE = 0.02
 """How far the amount on a site may be from `SITE_RATIO`: published ones are often rounded to two decimals."""
-ELEMENTS = frozenset(element.symbol for element in Element)
-"""Symbols of the elements."""
-_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_MARKUP = re.compile(r"</?sub>|\$")
-_AMOUNT = re.compile(r"\s*(?:_\s*\{\s*(?P<braced>[0-9.]+)\s*\}|_?\s*(?P<plain>[0-9.]+))_?")
-_DECIMAL = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
-_WORD = re.compile(r"[A-Za-z]+")
 _LONGEST_TEXT = 300
-_BRACKETS = {"(": ")", "[": "]", "{": "}"}
-_ORGANIC = frozenset("CHN")
-_ONE = Fraction(1)
-_EXAMPLE = "write it like CsPbI3, FA0.85MA0.15PbI2.55Br0.45 or (FAPbI3)0.9(MAPbBr3)0.1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +99,7 @@ class Formula:
 
     def _no_site(self, symbol: str) -> InputError:
         remedy = "add the ion to resources/ions.yaml, or leave the material out of this study."
-        if symbol in _ORGANIC:
+        if symbol in ORGANIC:
             remedy = (
                 "write organic cations by name, because isomers share a sum formula: one of "
                 + ", ".join(
@@ -126,18 +110,6 @@ class Formula:
         return formula_error(
             self.text, f"holds {symbol}, which has no known site in a halide perovskite.", remedy
         )
-
-
-def formula_error(text: str, reason: str, remedy: str) -> InputError:
-    """An error of a formula.
-
-    Args:
-        text: The formula.
-        reason: What is wrong, as a predicate, which is also what a table of rejected rows states.
-        remedy: What the user can do about it.
-    """
-    message = f"The formula {text!r} {reason}"
-    return InputError(message, column="formula", value=text, remedy=remedy, reason=reason)
 
 
 def _counts(amounts: Mapping[str, Fraction]) -> tuple[dict[str, int], int]:
@@ -155,140 +127,6 @@ def _fractions(part: Mapping[str, int]) -> dict[str, float]:
     while gap := 1.0 - math.fsum(fractions.values()):
         fractions[largest] += gap
     return fractions
-
-
-class _Spellings(NamedTuple):
-    """How molecular ions are written.
-
-    Attributes:
-        words: Ion by abbreviation.
-        structures: Ion by structural spelling.
-        structure: Matches a structural spelling, the longest first, unless its last atom goes on behind it.
-    """
-
-    words: dict[str, str]
-    structures: dict[str, str]
-    structure: re.Pattern[str]
-
-
-@cache
-def _spellings() -> _Spellings:
-    words: dict[str, str] = {}
-    structures: dict[str, str] = {}
-    for symbol, ion in ions.molecular().items():
-        for spelling in (symbol, *ion.aliases):
-            kind = structures if re.fullmatch(r"[CHNO0-9()=]+", spelling) else words
-            kind[spelling] = symbol
-    patterns = [
-        re.escape(spelling) + ("(?![0-9.a-z])" if spelling[-1].isdigit() else "(?![a-z])")
-        for spelling in sorted(structures, key=len, reverse=True)
-    ]
-    return _Spellings(words, structures, re.compile("|".join(patterns)))
-
-
-@lru_cache(maxsize=4096)
-def _segment(word: str) -> tuple[str, ...] | None:
-    """Divide a run of letters into ions and elements, the longest first; None if there is no way."""
-    if not word:
-        return ()
-    names = _spellings().words
-    for size in range(min(len(word), max(map(len, names))), 0, -1):
-        head = word[:size]
-        if head in ELEMENTS or head in names:
-            tail = _segment(word[size:])
-            if tail is not None:
-                return (head, *tail)
-    return None
-
-
-class _Reader:
-    """Recursive descent over one formula."""
-
-    def __init__(self, source: str):
-        self.source = source
-        self.text = _MARKUP.sub("", source.translate(_SUBSCRIPTS)).strip()
-        self.at = 0
-
-    def fail(self, reason: str, remedy: str = _EXAMPLE) -> InputError:
-        return formula_error(self.source, reason, f"{remedy}.")
-
-    def read(self, closing: str = "") -> dict[str, Fraction]:
-        """Amounts up to ``closing``, or to the end."""
-        amounts: dict[str, Fraction] = {}
-        before = ""
-        while True:
-            self.skip_space()
-            if self.at == len(self.text):
-                if closing:
-                    raise self.fail(f"lacks a closing {closing!r}.", "balance the brackets")
-                break
-            if self.text[self.at] == closing:
-                self.at += 1
-                break
-            part, before = self.part(before)
-            amount = self.amount()
-            for symbol, count in part.items():
-                added = amount if count is _ONE else count * amount
-                amounts[symbol] = amounts[symbol] + added if symbol in amounts else added
-        if not amounts:
-            raise self.fail("is empty." if not closing else "has empty brackets.")
-        return amounts
-
-    def skip_space(self) -> None:
-        while self.at < len(self.text) and self.text[self.at].isspace():
-            self.at += 1
-
-    def part(self, before: str) -> tuple[dict[str, Fraction], str]:
-        """One species or group, and the symbol that the next one follows."""
-        if before not in _ORGANIC and (match := _spellings().structure.match(self.text, self.at)):
-            self.at = match.end()
-            symbol = _spellings().structures[match.group()]
-            return {symbol: _ONE}, symbol
-        start = self.text[self.at]
-        if start in _BRACKETS:
-            self.at += 1
-            return self.read(_BRACKETS[start]), ""
-        if start in _BRACKETS.values():
-            raise self.fail(f"has an unexpected {start!r}.", "balance the brackets")
-        word = _WORD.match(self.text, self.at)
-        if word is None:
-            raise self.misplaced(start)
-        names = _segment(word.group())
-        if names is None:
-            raise self.unknown(word.group())
-        self.at += len(names[0])
-        symbol = _spellings().words.get(names[0], names[0])
-        return {symbol: _ONE}, symbol
-
-    def amount(self) -> Fraction:
-        match = _AMOUNT.match(self.text, self.at)
-        if match is None:
-            return Fraction(1)
-        number = match["braced"] or match["plain"]
-        if not _DECIMAL.fullmatch(number):
-            raise self.fail(f"has the amount {number!r}, which is not a number.")
-        self.at = match.end()
-        return Fraction(number)
-
-    def misplaced(self, character: str) -> InputError:
-        if character.isdigit() or character == ".":
-            return self.fail("has an amount without a species before it.")
-        return self.fail(
-            f"has an unexpected {character!r} at character {self.at + 1}.",
-            "write amounts as decimal numbers, and leave out additives, charges, hydrates and variables",
-        )
-
-    def unknown(self, word: str) -> InputError:
-        # What can be read from the left is not at fault; the rest starts with the unknown symbol.
-        size = next(size for size in range(len(word), -1, -1) if _segment(word[:size]) is not None)
-        while size and word[size].islower():
-            size -= 1
-        symbol = re.match(r"[A-Z]?[a-z]*", word[size:])
-        name = symbol.group() if symbol and symbol.group() else word[size]
-        return self.fail(
-            f"holds {name!r}, which is neither an element nor a known ion.",
-            "check the spelling and the capitals; molecular ions are named in resources/ions.yaml",
-        )
 
 
 def _key(counts: Mapping[str, int]) -> str:
@@ -335,14 +173,17 @@ def _formula(text: str, species: Mapping[str, Fraction]) -> Formula:
 
 @lru_cache(maxsize=65536)
 def _parse(text: str) -> Formula:
-    return _formula(text, _Reader(text).read())
+    if percentages := split_unit(text):
+        return _formula(text, read_percentages(percentages, text))
+    return _formula(text, read_amounts(plain_text(text), text))
 
 
 def parse(text: str) -> Formula:
     """Parse a chemical formula.
 
     Args:
-        text: The formula, for example ``Cs0.05(FA0.83MA0.17)0.95Pb(I0.83Br0.17)3`` or ``MAGeCl_3``.
+        text: The formula, for example ``Cs0.05(FA0.83MA0.17)0.95Pb(I0.83Br0.17)3``, ``MAGeCl_3``,
+            ``CuSO4·5H2O``, or percentages with their unit, ``Ti-6Al-4V wt%``.
 
     Raises:
         InputError: The text is empty or missing, holds something that is neither an element nor a known ion,
@@ -353,7 +194,7 @@ def parse(text: str) -> Formula:
             "The formula is empty.",
             column="formula",
             value=text,
-            remedy=f"{_EXAMPLE}.",
+            remedy=f"{EXAMPLE}.",
             reason="is not a formula but empty.",
         )
     if len(text) > _LONGEST_TEXT:
@@ -406,6 +247,35 @@ def elements(texts: Iterable[Any]) -> list[tuple[str, ...]]:
     return [tuple(sorted(f.composition.as_dict())) for f in parsed.formulas if f is not None]
 
 
+_MAY_JOIN = frozenset("CHNOP")
+"""Elements that organic ions are spelled with, alone or with what stands beside them."""
+
+
+def _join(numbers: Sequence[tuple[str, str]], bracketed: Sequence[bool]) -> str:
+    """Text of symbols with what is written behind each."""
+    return "".join(
+        f"({symbol}){number}" if is_bracketed else f"{symbol}{number}"
+        for is_bracketed, (symbol, number) in zip(bracketed, numbers, strict=True)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _brackets(shape: tuple[tuple[str, str], ...]) -> list[bool]:
+    """Which species need brackets, so that a text is read as it was meant: of H4 behind N, N is one.
+
+    Args:
+        shape: Symbols and what is written behind each.
+    """
+    bracketed = [symbol[-1].isdigit() and number != "" for symbol, number in shape]
+    text = _join(shape, bracketed)
+    if [*read_amounts(text, text)] == [symbol for symbol, _ in shape]:
+        return bracketed
+    return [
+        is_bracketed or symbol in _MAY_JOIN or symbol not in ELEMENTS
+        for is_bracketed, (symbol, _) in zip(bracketed, shape, strict=True)
+    ]
+
+
 def from_species(species: Mapping[str, float]) -> Formula:
     """The formula of given amounts, its text in the order given.
 
@@ -425,11 +295,13 @@ def from_species(species: Mapping[str, float]) -> Formula:
             amounts[symbol] = Fraction(repr(float(amount))).limit_denominator(10**9)
     if not amounts:
         raise InputError("The formula has no species.", column="formula", remedy="give at least one amount.")
-    text = "".join(
-        (f"({symbol})" if symbol[-1].isdigit() and amount != 1 else symbol)
-        + ("" if amount == 1 else f"{float(amount):.9f}".rstrip("0").rstrip("."))
+    numbers = [
+        (symbol, "" if amount == 1 else f"{float(amount):.9f}".rstrip("0").rstrip("."))
         for symbol, amount in amounts.items()
-    )
+    ]
+    # Of what joins nothing, only whether there is an amount counts.
+    shape = tuple((symbol, number if symbol in _MAY_JOIN else number[:1]) for symbol, number in numbers)
+    text = _join(numbers, _brackets(shape))
     return _formula(text, amounts)
 
 
