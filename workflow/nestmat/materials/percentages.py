@@ -77,7 +77,7 @@ def read_percentages(percentages: Percentages, source: str) -> dict[str, Fractio
     text, fractions = plain_text(percentages.text), percentages.fractions
     is_name = _NAME.fullmatch(text) is not None
     amounts = _name_amounts(text, source) if is_name else read_amounts(text, source)
-    total = sum(amounts.values())
+    total = sum(amounts.values(), Fraction(0))
     by_weight = fractions == "weight"
     nearest = 1 if total < 2 else _LARGEST_SUM
     misses = abs(total - nearest) > Fraction(_ROUNDING * nearest, 100)
@@ -97,7 +97,7 @@ def read_percentages(percentages: Percentages, source: str) -> dict[str, Fractio
     if any(mark in text for mark in "([{·"):
         raise formula_error(source, "states weights in brackets.", "give the weight of each element once.")
     atoms = {symbol: weight / _mass(symbol) for symbol, weight in amounts.items()}
-    whole = sum(atoms.values())
+    whole = sum(atoms.values(), Fraction(0))
     return {symbol: amount / whole for symbol, amount in atoms.items()}
 
 
@@ -114,7 +114,7 @@ def _name_amounts(text: str, source: str) -> dict[str, Fraction]:
         raise formula_error(
             source, f"holds {unknown[0]!r}, which is not an element.", "check the spelling and the capitals."
         )
-    named = sum(amounts.values())
+    named = sum(amounts.values(), Fraction(0))
     if named >= _LARGEST_SUM:
         raise formula_error(
             source,
