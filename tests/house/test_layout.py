@@ -9,7 +9,18 @@ from nestmat.paths import ROOT
 
 LIBRARY = ROOT / "workflow/nestmat"
 FILES = sorted(LIBRARY.rglob("*.py"))
-GROUND = {"deferred", "errors", "files", "logs", "paths", "plugins", "progress", "tables", "versions"}
+GROUND = {
+    "deferred",
+    "errors",
+    "exports",
+    "files",
+    "logs",
+    "paths",
+    "plugins",
+    "progress",
+    "tables",
+    "versions",
+}
 LAYERS = (
     ("materials",),
     ("models",),

@@ -188,6 +188,7 @@ def test_new_alloys_get_a_probability_and_a_class(finished, monkeypatch, capsys)
     rows = alloys().head(3)[["Alloy", *METALS]]
     rows.to_csv(finished / "new.csv", index=False)
     arguments = ["predict", "--study", "study.yaml", "--input", "new.csv", "--output", "out.parquet"]
+    arguments += ["--long", "--overwrite"]
     assert cli.main(arguments) == 0
     out = tables.read(finished / "out.parquet")
     assert out["mean"].between(0, 1).all()

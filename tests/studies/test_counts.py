@@ -63,6 +63,7 @@ def test_the_spread_of_a_count_is_that_of_its_distribution(folder):
 def test_new_materials_are_predicted_in_the_unit_of_the_target(folder, monkeypatch):
     monkeypatch.chdir(folder)
     pd.DataFrame({"a": [-0.8, 0.8], "b": 0.0}).to_csv("new.csv", index=False)
-    assert cli.main(["predict", "--study", "mine.yaml", "--input", "new.csv", "--output", "o.parquet"]) == 0
+    arguments = ["--study", "mine.yaml", "--input", "new.csv", "--output", "o.parquet", "--long"]
+    assert cli.main(["predict", *arguments]) == 0
     rate = tables.read("o.parquet", target="rate")["mean"].to_numpy()
     np.testing.assert_allclose(np.log(rate / 1e-7), [-3.2, 3.2], atol=1.0)

@@ -98,7 +98,7 @@ def test_materials_are_drawn_for_another_value(finished, monkeypatch, capsys):
     drawn = pd.read_csv("cells.csv")
     assert len(drawn) == 30
     assert np.all(np.abs(drawn["gap.gap.mean"] - 0.8) <= 0.1)
-    assert cli.main([*told, "--method", "spline", "--output", "cells.csv"]) == 2
+    assert cli.main([*told, "--method", "spline", "--output", "more.csv"]) == 2
     assert "only that of a shortlist's method is trained" in capsys.readouterr().err
-    assert cli.main([*told, "--method", "gradient", "--output", "cells.csv"]) == 2
+    assert cli.main([*told, "--method", "gradient", "--output", "more.csv"]) == 2
     assert "choose one of spline" in capsys.readouterr().err

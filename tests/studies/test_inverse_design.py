@@ -12,7 +12,7 @@ import torch
 from pymatgen.core import Structure
 
 from nestmat import tables
-from nestmat.commands.predict import predict
+from nestmat.commands.predict import predict, write_prediction
 from nestmat.config.loading import study_from
 from nestmat.design.members import Members
 from nestmat.design.problem import build_design
@@ -44,7 +44,9 @@ def test_new_rows_are_predicted_through_the_stack_of_the_finer_scale(searched, t
     stack = tables.read(results / "predictions/device/strict/recommended.parquet", fold=-1)
     cells = tables.read(results / "data/cells.parquet").set_index("row_id").loc[stack["row_id"]]
     cells.drop(columns=["gap", "pce"]).to_csv(tmp_path / "cells.csv", index=False)
-    predict(study, results, tmp_path / "cells.csv", tmp_path / "predicted.parquet")
+    write_prediction(
+        predict(study, results, tmp_path / "cells.csv"), tmp_path / "predicted.parquet", long=True
+    )
     predicted = tables.read(tmp_path / "predicted.parquet", target="pce").sort_values("row")
     np.testing.assert_allclose(predicted["mean"], stack["mean"], rtol=1e-4, atol=1e-5)
 
@@ -54,7 +56,9 @@ def test_the_shortlist_has_the_predictions_of_the_command(searched, tmp_path):
     results, study = searched.parents[1], study_from(lead_free_study())
     shortlist = tables.read(searched / "shortlist.parquet")
     shortlist[["formula", "strain", *PROCESS]].to_csv(tmp_path / "listed.csv", index=False)
-    predict(study, results, tmp_path / "listed.csv", tmp_path / "predicted.parquet")
+    write_prediction(
+        predict(study, results, tmp_path / "listed.csv"), tmp_path / "predicted.parquet", long=True
+    )
     predicted = tables.read(tmp_path / "predicted.parquet").sort_values("row")
     for scale, target in (("electronic", "gap"), ("device", "pce")):
         rows = predicted[predicted["target"] == target]
@@ -147,7 +151,9 @@ def test_a_candidate_and_the_same_material_in_a_table_have_one_domain(searched, 
     shortlist = tables.read(searched / "shortlist.parquet")
     shortlist = pd.concat([shortlist, tables.read(searched / "structures.parquet")], ignore_index=True)
     shortlist.to_csv(tmp_path / "shortlist.csv", index=False)
-    predict(study, results, tmp_path / "shortlist.csv", tmp_path / "predicted.parquet")
+    write_prediction(
+        predict(study, results, tmp_path / "shortlist.csv"), tmp_path / "predicted.parquet", long=True
+    )
     predicted = tables.read(tmp_path / "predicted.parquet", target="pce").sort_values("row")
     for column in ("domain", "reason"):
         assert predicted[column].tolist() == shortlist[column].tolist()

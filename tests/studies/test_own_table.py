@@ -82,7 +82,18 @@ def test_new_materials_are_predicted_from_csv_and_parquet(folder, monkeypatch, e
 
 def predict(*arguments: str) -> int:
     return cli.main(
-        ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "o.parquet", *arguments]
+        [
+            "predict",
+            "--study",
+            "mine.yaml",
+            "--input",
+            "mine.csv",
+            "--output",
+            "o.parquet",
+            "--long",
+            "--overwrite",
+            *arguments,
+        ]
     )
 
 

@@ -121,6 +121,7 @@ def test_the_trained_chain_predicts_new_formulas_and_rejects_bad_ones(finished, 
     ]
     (finished / "new.csv").write_text("\n".join(lines) + "\n")
     arguments = ["predict", "--study", "study.yaml", "--input", "new.csv", "--output", "out.parquet"]
+    arguments += ["--long", "--overwrite"]
     assert cli.main(arguments) == 0
     out = tables.read(finished / "out.parquet")
     assert list(out["row"].unique()) == [2, 3, 6]

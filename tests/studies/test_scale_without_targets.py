@@ -149,6 +149,7 @@ def test_predict_gives_the_child_of_a_new_formula(finished, monkeypatch):
     monkeypatch.chdir(finished)
     (finished / "new.csv").write_text("formula,strain\nCsSn0.5Pb0.5I3,0.01\nCsPbI3,0\nCsMgI3,0\n")
     arguments = ["predict", "--study", "study.yaml", "--input", "new.csv", "--output", "out.parquet"]
+    arguments += ["--long", "--overwrite"]
     assert cli.main(arguments) == 0
     out = tables.read(finished / "out.parquet")
     assert list(out["scale"].unique()) == ["electronic"]

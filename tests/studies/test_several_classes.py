@@ -71,7 +71,8 @@ def test_report_and_figures_show_the_classes(folder):
 def test_new_materials_get_a_class_and_the_probability_of_each(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     pd.DataFrame({"a": [-0.9, 0.0, 0.9], "b": [-0.5, 0.0, 0.5]}).to_csv("new.csv", index=False)
-    assert cli.main(["predict", "--study", "mine.yaml", "--input", "new.csv", "--output", "o.parquet"]) == 0
+    arguments = ["--study", "mine.yaml", "--input", "new.csv", "--output", "o.parquet", "--long"]
+    assert cli.main(["predict", *arguments]) == 0
     out = tables.read("o.parquet")
     named = out[out["target"] == "grade"]
     assert named["class"].tolist() == GRADES

@@ -70,7 +70,8 @@ def test_the_report_says_that_rows_are_weighed(folder):
 def test_new_materials_need_no_weights(folder, monkeypatch):
     monkeypatch.chdir(folder)
     pd.DataFrame({"a": [0.0], "b": [0.0]}).to_csv("new.csv", index=False)
-    assert cli.main(["predict", "--study", "mine.yaml", "--input", "new.csv", "--output", "o.parquet"]) == 0
+    arguments = ["--study", "mine.yaml", "--input", "new.csv", "--output", "o.parquet", "--long"]
+    assert cli.main(["predict", *arguments]) == 0
     assert tables.read("o.parquet")["mean"].to_numpy() == pytest.approx([4.0], abs=0.6)
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from nestmat import cli
 from nestmat.commands import validate as overview
-from nestmat.commands.predict import _input_spec
+from nestmat.commands.predict import _input_spec, rejects_file
 from nestmat.config.loading import load_study, study_from
 from nestmat.errors import InputError
 
@@ -217,23 +217,81 @@ def test_predict_needs_results_and_input(table, capsys):
 def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, capsys):
     _new("--target", "gap (eV):eV")
     (table.parent / "results/mine").mkdir(parents=True)
-    calls = []
+    calls, written = [], []
+    prediction = types.SimpleNamespace(
+        rows=60,
+        rejects=[1],
+        count_classes=lambda: {"phase": {"several phases": 20, "single phase": 40}},
+        count_outside=lambda: {"materials": (7, 60)},
+    )
     module = types.SimpleNamespace(
-        predict=lambda *arguments: calls.append(arguments) or (60, 1),
-        count_classes=lambda path: {"phase": {"several phases": 20, "single phase": 40}},
-        count_outside=lambda path: {"materials": (7, 60)},
+        predict=lambda *arguments: calls.append(arguments) or prediction,
+        write_prediction=lambda *arguments: written.append(arguments),
+        check_rejects_file=lambda *arguments: None,
+        rejects_file=rejects_file,
     )
     monkeypatch.setitem(sys.modules, "nestmat.commands.predict", module)
-    call = ["predict", "--study", "mine.yaml", "--input", "mine.csv", "--output", "out.parquet"]
+    (table.parent / "new.csv").write_bytes(table.read_bytes())
+    call = ["predict", "--study", "mine.yaml", "--input", "new.csv", "--output", "out.parquet"]
     assert cli.main(call) == 0
     [(study, *paths, scale)] = calls
-    assert (study.study, *map(str, paths)) == ("mine", "results/mine", "mine.csv", "out.parquet")
+    assert (study.study, *map(str, paths)) == ("mine", "results/mine", "new.csv")
     assert scale is None
+    assert written == [(prediction, Path("out.parquet"), False)]
     told = capsys.readouterr().out
     assert "out.parquet: 60 rows predicted" in told
     assert "phase: 20 several phases, 40 single phase\n" in told
     assert "out.rejects.parquet: 1 rows rejected" in told
     assert told.endswith("Rows outside the domain of the training data: 7 of 60 at materials\n")
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("new.csv", "would replace the input"),
+        ("./results/../new.csv", "would replace the input"),
+        ("link.csv", "would replace a file of the study, datasets.materials.file"),
+        ("mine.csv", "would replace a file of the study, datasets.materials.file"),
+        ("results/mine/out.csv", "would be among the results"),
+        ("old.csv", "exists already"),
+        ("out.txt", "suffix '.txt'"),
+        ("out", "no suffix"),
+        ("results.csv", "is a folder"),
+    ],
+)
+@pytest.mark.parametrize("command", [["predict", "--input", "new.csv"], ["design", "--problem", "p"]])
+def test_no_file_of_the_user_is_replaced(table, capsys, command, output, message):
+    _new("--target", "gap (eV):eV")
+    folder = table.parent
+    (folder / "results/mine").mkdir(parents=True)
+    (folder / "results.csv").mkdir()
+    (folder / "link.csv").symlink_to(table)
+    for name in ("new.csv", "old.csv"):
+        (folder / name).write_bytes(table.read_bytes())
+    capsys.readouterr()
+    assert cli.main([*command, "--study", "mine.yaml", "--output", output]) == 2
+    told = capsys.readouterr().err
+    if command[0] == "design" and "input" in message:
+        message = "exists already"
+    assert message in told
+    assert {file.read_bytes() for file in folder.glob("*.csv") if file.is_file()} == {table.read_bytes()}
+
+
+def test_a_study_runs_where_its_files_are(table, monkeypatch, capsys):
+    _new("--target", "gap (eV):eV")
+    (table.parent / "results/mine").mkdir(parents=True)
+    elsewhere = table.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert cli.main(["validate", "../mine.yaml", "--no-plan"]) == 0
+    told = capsys.readouterr()
+    assert f"The study runs in {table.parent}, where its files are." in told.err
+    assert "55 of 60 rows usable" in told.out
+    call = ["predict", "--study", "../mine.yaml", "--input", "new.csv", "--output", "out.csv"]
+    assert cli.main(call) == 2
+    # The results are there; what is missing is the input.
+    assert "new.csv: The file does not exist" in capsys.readouterr().err
+    assert Path.cwd() == elsewhere
 
 
 @pytest.mark.parametrize(

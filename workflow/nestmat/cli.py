@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,22 +33,71 @@ def study_file(reference: str) -> Path:
     return shipped if not Path(reference).exists() and shipped.is_file() else Path(reference)
 
 
-def _load(reference: str, check_options: bool = True) -> tuple[Study, Path]:
+@dataclass(frozen=True)
+class _Opened:
+    """A study of the command line.
+
+    Attributes:
+        study: The study.
+        file: Its file, as an absolute path where the study does not run in the working folder.
+        folder: The folder that it runs in, which its files count from.
+    """
+
+    study: Study
+    file: Path
+    folder: Path
+
+    def results(self, arguments: argparse.Namespace) -> Path:
+        """Folder of the results of a study that has been run."""
+        from nestmat.plan.folders import results_folder
+
+        results = results_folder(self.study.study, self.file, self.folder)
+        if results.is_relative_to(Path.cwd()):
+            results = results.relative_to(Path.cwd())
+        results = Path(arguments.results or results)
+        if not results.is_dir():
+            raise InputError(
+                "The folder does not exist: the study has not been run.",
+                file=results,
+                remedy=f"run `{shlex.join(['nestmat', 'report', arguments.study])}` first, or name the "
+                "folder of its results by --results.",
+            )
+        return results
+
+    def read_files(self, source: str | None = None) -> dict[str, Path]:
+        """Files that no output may replace, by what each is."""
+        from nestmat.plan.folders import own_files
+
+        content = self.study.model_dump(mode="json")
+        files = {f"a file of the study, {key}": self.folder / path for key, path in own_files(content)}
+        return {**files, "the study": self.file, **({"the input": Path(source)} if source else {})}
+
+
+def _open(reference: str, check_options: bool = True) -> _Opened:
+    """A study, with the folder that it runs in: the working folder, or else that of its file."""
     from nestmat.config.loading import load_study
+    from nestmat.config.yaml_files import load_yaml
+    from nestmat.plan.folders import working_folder
 
     file = study_file(reference)
-    return load_study(file, check_options), file
+    folder = working_folder(load_yaml(file), file)
+    if folder != Path.cwd():
+        file = file.absolute()
+        print(f"The study runs in {folder}, where its files are.", file=sys.stderr)
+    with contextlib.chdir(folder):
+        return _Opened(load_study(file, check_options), file, folder)
 
 
 def validate(arguments: argparse.Namespace) -> None:
     """Check a study and its data; print what it would do."""
     from nestmat.commands import validate as overview
 
-    study, file = _load(arguments.study)
-    print(*overview.describe(study, file), sep="\n")
-    if arguments.plan:
-        print(f"  jobs to run: {overview.count_jobs(file)}")
-    print(f"{file} is valid.")
+    opened = _open(arguments.study)
+    with contextlib.chdir(opened.folder):
+        print(*overview.describe(opened.study, opened.file), sep="\n")
+        if arguments.plan:
+            print(f"  jobs to run: {overview.count_jobs(opened.file)}")
+    print(f"{opened.file} is valid.")
 
 
 def new(arguments: argparse.Namespace) -> None:
@@ -78,60 +129,61 @@ def report(arguments: argparse.Namespace) -> int:
     """Run what the report of a study and its predictor need; print the path of the report."""
     from nestmat.plan.parts import predictor_results
 
-    study, file = _load(arguments.study)
-    target = f"results/{study.study}/report.html"
-    targets = [target, *(f"results/{study.study}/{path}" for path in predictor_results(study))]
+    opened = _open(arguments.study)
+    target = f"results/{opened.study.study}/report.html"
+    targets = [
+        target,
+        *(f"results/{opened.study.study}/{path}" for path in predictor_results(opened.study)),
+    ]
     command = [sys.executable, "-m", "snakemake", *targets, "--cores", arguments.cores]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
-    status = subprocess.run(command).returncode
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(opened.file)]
+    status = subprocess.run(command, cwd=opened.folder).returncode
     if status == 0:
-        print(Path(target).resolve())
+        print((opened.folder / target).resolve())
     return status
-
-
-def _results(arguments: argparse.Namespace, study: Study) -> Path:
-    """Folder of the results of a study that has been run."""
-    results = Path(arguments.results or f"results/{study.study}")
-    if not results.is_dir():
-        raise InputError(
-            "The folder does not exist: the study has not been run.",
-            file=results,
-            remedy=f"run `nestmat report {arguments.study}` first.",
-        )
-    return results
 
 
 def predict(arguments: argparse.Namespace) -> None:
     """Predict the targets of new materials with the trained chain of a study."""
+    from nestmat.exports import check_output
+
     # The options of a study that has been run are valid, and checking them imports what nothing here uses.
-    study, _ = _load(arguments.study, check_options=False)
-    results = _results(arguments, study)
-    if not Path(arguments.input).is_file():
-        raise InputError("The file does not exist.", file=arguments.input, remedy="check the path.")
-    from nestmat.commands.predict import count_classes, count_outside
+    opened = _open(arguments.study, check_options=False)
+    results = opened.results(arguments)
+    source, output = Path(arguments.input), Path(arguments.output)
+    if not source.is_file():
+        raise InputError("The file does not exist.", file=source, remedy="check the path.")
+    read = opened.read_files(arguments.input)
+    check_output(output, read, results=results, overwrite=arguments.overwrite)
+    from nestmat.commands.predict import check_rejects_file, rejects_file, write_prediction
     from nestmat.commands.predict import predict as predict_chain
 
-    source, output = Path(arguments.input), Path(arguments.output)
-    predicted, rejected = predict_chain(study, results, source, output, arguments.scale)
-    print(f"{output}: {predicted} rows predicted")
-    for target, counts in count_classes(output).items():
+    check_rejects_file(output, read, arguments.overwrite)
+    prediction = predict_chain(opened.study, results, source, arguments.scale)
+    write_prediction(prediction, output, arguments.long)
+    print(f"{output}: {prediction.rows} rows predicted")
+    for target, counts in prediction.count_classes().items():
         print(f"{target}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
-    if rejected:
-        print(f"{output.with_suffix('.rejects.parquet')}: {rejected} rows rejected, with the reason")
-    shares = [f"{outside} of {rows} at {scale}" for scale, (outside, rows) in count_outside(output).items()]
+    if rejected := len(prediction.rejects):
+        print(f"{rejects_file(output)}: {rejected} rows rejected, with the reason")
+    shares = [
+        f"{outside} of {rows} at {scale}" for scale, (outside, rows) in prediction.count_outside().items()
+    ]
     print(f"Rows outside the domain of the training data: {', '.join(shares)}")
 
 
 def design(arguments: argparse.Namespace) -> None:
     """Draw materials from a trained generative model of a study, for any value of its target."""
+    from nestmat.exports import check_output
+
     # The options of a study that has been run are valid, and checking them imports what nothing here uses.
-    study, _ = _load(arguments.study, check_options=False)
-    results = _results(arguments, study)
+    opened = _open(arguments.study, check_options=False)
+    results, output = opened.results(arguments), Path(arguments.output)
+    check_output(output, opened.read_files(), results=results, overwrite=arguments.overwrite)
     from nestmat.commands.draw import draw_materials
 
-    output = Path(arguments.output)
     materials, drawn = draw_materials(
-        study,
+        opened.study,
         results,
         arguments.problem,
         output,
@@ -149,12 +201,12 @@ def dft_check(arguments: argparse.Namespace) -> int:
 
     python = arguments.python or Dft.model_fields["python"].default
     if arguments.configfile:
-        study, file = _load(arguments.configfile)
-        if study.dft is None:
+        opened = _open(arguments.configfile)
+        if opened.study.dft is None:
             raise InputError(
-                "The study has no calculations.", file=file, key="dft", remedy="see docs/dft.md."
+                "The study has no calculations.", file=opened.file, key="dft", remedy="see docs/dft.md."
             )
-        python = study.dft.python
+        python = opened.study.dft.python
     try:
         versions = check_interpreter(python)
     except InputError as error:
@@ -306,6 +358,12 @@ def _add_study_commands(commands: _Commands) -> None:
     command.add_argument("--cores", default="all", help="processor cores to use, by default all")
 
 
+def _add_output(command: argparse.ArgumentParser) -> None:
+    """Options of the table that a command writes."""
+    command.add_argument("--output", required=True, help="file to write: .csv, .parquet, .jsonl or .xlsx")
+    command.add_argument("--overwrite", action="store_true", help="replace the output where it exists")
+
+
 def _add_result_commands(commands: _Commands) -> None:
     """Commands that use the results of a study."""
     command = commands.add("predict", predict)
@@ -313,7 +371,10 @@ def _add_result_commands(commands: _Commands) -> None:
     command.add_argument(
         "--input", required=True, help="CSV or Parquet file of formulas, with the study's other inputs"
     )
-    command.add_argument("--output", required=True, help="Parquet file to write")
+    _add_output(command)
+    command.add_argument(
+        "--long", action="store_true", help="write a row a material and target, in place of a row a material"
+    )
     command.add_argument("--scale", help="scale to predict with its finer ones, by default the last")
     command.add_argument("--results", help="folder of the study's results, by default results/<study>")
 
@@ -323,7 +384,7 @@ def _add_result_commands(commands: _Commands) -> None:
     command.add_argument("--value", type=float, help="value to ask for, by default that of the problem")
     command.add_argument("--count", type=int, default=1000, help="materials to draw, by default 1000")
     command.add_argument("--method", help="generative method, by default that of the problem's shortlist")
-    command.add_argument("--output", required=True, help="file to write: .csv or .parquet")
+    _add_output(command)
     command.add_argument("--results", help="folder of the study's results, by default results/<study>")
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from nestmat import tables
 from nestmat.config.problems import Method
 from nestmat.config.study import Study
 from nestmat.design.candidates import candidate_table
@@ -16,7 +15,7 @@ from nestmat.design.members import Members
 from nestmat.design.methods import build_method
 from nestmat.design.problem import build_design
 from nestmat.errors import InputError
-from nestmat.files import write_text
+from nestmat.exports import write_table
 from nestmat.search.candidate_table import candidate_schema
 
 EMPTY_SEARCHES = 20
@@ -41,7 +40,7 @@ def draw_materials(
         study: The study, which has been run.
         results: Folder of its results.
         problem: Name of a design problem.
-        output: File to write, CSV or by its suffix ``.parquet`` Parquet: numbers and predictions of each
+        output: File to write, in one of the formats of `nestmat.exports`: numbers and predictions of each
             material.
         value: The value; by default that of the problem.
         count: Materials to draw.
@@ -85,10 +84,7 @@ def draw_materials(
             remedy="choose a value that the training data has, or widen `accept` and the constraints.",
         )
     frame = pd.concat(parts, ignore_index=True).head(count)
-    if output.suffix == ".parquet":
-        tables.write(output, frame, candidate_schema(frame.columns, design.units), {"problem": problem})
-    else:
-        write_text(output, frame.to_csv(index=False, lineterminator="\n"))
+    write_table(output, frame, candidate_schema(frame.columns, design.units), {"problem": problem})
     return len(frame), n_sampled
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +21,11 @@ from nestmat.domains.verdicts import OUTSIDE, VERDICTS, worst_of_chain
 from nestmat.errors import InputError
 from nestmat.evaluation.classification import DECISION_THRESHOLD
 from nestmat.evaluation.recommended import MeansAndStds, RecommendedPredictor
+from nestmat.exports import check_replaces_none, write_table
 from nestmat.features.chain import featurize_chain
 from nestmat.features.table import Featurized
 from nestmat.models.keys import predicted_quantities
-from nestmat.scales.predictions import NORMAL_95
+from nestmat.scales.predictions import NORMAL_95, statistic_column
 
 PREDICTED: tables.Schema = {
     "row": tables.Column(
@@ -54,9 +57,87 @@ PREDICTED: tables.Schema = {
 }
 
 
-def predict(
-    study: Study, results: Path, source: Path, output: Path, scale: str | None = None
-) -> tuple[int, int]:
+@dataclass(frozen=True)
+class Prediction:
+    """What is predicted of the rows of a table.
+
+    Attributes:
+        long: A row a material and quantity, `PREDICTED`.
+        columns: Unit and classes of each target, by scale and target.
+        scale: The coarsest scale that is predicted.
+        rejects: Rows without prediction, `nestmat.tables.REJECTS`.
+        facts: Origin of the table.
+    """
+
+    long: pd.DataFrame
+    columns: Mapping[tuple[str, str], tables.Column]
+    scale: str
+    rejects: pd.DataFrame
+    facts: Mapping[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows predicted."""
+        return self.long["row"].nunique()
+
+    def count_outside(self) -> dict[str, tuple[int, int]]:
+        """Rows outside of the domain and all rows, by scale."""
+        frame = self.long.drop_duplicates(["row", "scale"])
+        outside = frame["domain"] == VERDICTS[OUTSIDE]
+        by_scale = outside.groupby(frame["scale"], sort=False).agg(["sum", "size"])
+        return {str(scale): (int(row["sum"]), int(row["size"])) for scale, row in by_scale.iterrows()}
+
+    def count_classes(self) -> dict[str, dict[str, int]]:
+        """Rows predicted as each class, by target that is a class."""
+        sizes = self.long[self.long["class"] != ""].groupby(["target", "class"]).size()
+        counts: dict[str, dict[str, int]] = {}
+        for row in sizes.reset_index(name="rows").to_dict("records"):
+            counts.setdefault(row["target"], {})[row["class"]] = row["rows"]
+        return counts
+
+    def wide(self) -> tuple[pd.DataFrame, tables.Schema]:
+        """A row a material, with its schema: formula, what is predicted, and how it stands to the domain.
+
+        A number has its mean, standard deviation and 95 % interval, a target with classes the class that is
+        named, and the probability of each class, of two that of the second. The domain is that of the last
+        scale, the worst along the chain.
+        """
+        of_scale = self.long[self.long["scale"] == self.scale].drop_duplicates("row").set_index("row")
+        wide, schema = of_scale[["formula"]], dict[str, tables.Column]()
+        scales = self.long.groupby("target")["scale"].nunique()
+        for key, part in self.long.groupby(["scale", "target"], sort=False):
+            scale, quantity = map(str, key)
+            name = quantity if scales[quantity] == 1 else f"{scale}.{quantity}"
+            of_target = self.columns.get((scale, quantity), tables.Column("float64"))
+            columns = _wide_columns(name, of_target)
+            part = part.set_index("row")[[long for long, _ in columns.values()]].set_axis([*columns], axis=1)
+            wide = wide.join(part.loc[:, ~part.columns.isin(wide.columns)])
+            schema = {column: kind for column, (_, kind) in columns.items()} | schema
+        schema = {name: {**PREDICTED, **schema}[name] for name in ("row", *wide.columns)}
+        for name in ("domain", "reason"):
+            column = name
+            while column in schema:
+                column += "_"
+            wide, schema[column] = wide.assign(**{column: of_scale[name]}), PREDICTED[name]
+        return wide.reset_index(), schema
+
+
+def _wide_columns(quantity: str, of_target: tables.Column) -> dict[str, tuple[str, tables.Column]]:
+    """Columns of a quantity in the wide table: the column of the long one, and what it is."""
+    classes, number = of_target.classes, quantity
+    named = {quantity: ("class", tables.Column("string", description="class that is named"))}
+    if len(classes) > 2:
+        # The probability of each class is a quantity of its own.
+        return named
+    if classes:
+        number = f"{quantity}: {classes[1]}"
+    columns = {number: ("mean", tables.Column("float64", of_target.unit))}
+    for name in ("std", "low", "high"):
+        columns[statistic_column(number, name)] = name, tables.Column("float64", of_target.unit)
+    return {**named, **columns} if classes else columns
+
+
+def predict(study: Study, results: Path, source: Path, scale: str | None = None) -> Prediction:
     """Predict the targets of a scale and of its ancestors for the rows of a table.
 
     The predictor is the recommended one, with the members that trained on every row, or the first model of a
@@ -68,12 +149,7 @@ def predict(
         study: The study, which has been run.
         results: Folder of its results.
         source: CSV file, or Parquet file by its suffix ``.parquet``, with the inputs of the scale.
-        output: Parquet file to write, `PREDICTED`; rows without prediction go to ``<output>.rejects.parquet``
-            beside it, with the reason.
         scale: Scale to predict; by default the last of the study.
-
-    Returns:
-        Number of rows predicted, and of rows rejected.
 
     Raises:
         InputError: The file or a result is missing or unreadable, or an input column is missing.
@@ -115,28 +191,60 @@ def predict(
         raise InputError(
             f"Scale {scale!r} and its finer scales have no target to predict.", key=f"scales.{scale}"
         )
-    facts = {"study": study.study, "input": str(source), "rows_read": len(rows) + len(rejected)}
-    tables.write(output, predicted.sort_values(["row", "scale"], kind="stable"), PREDICTED, facts)
-    tables.write(output.with_suffix(".rejects.parquet"), rejected, tables.REJECTS, facts)
-    return len(rows), len(rejected)
+    columns = {
+        (name, target): tables.schema(results / "features" / f"{name}.parquet")[target]
+        for name in predicted["scale"].unique()
+        for target in study.scales[name].targets
+    }
+    return Prediction(
+        long=predicted.sort_values(["row", "scale"], kind="stable"),
+        columns=columns,
+        scale=predicted["scale"].iloc[-1],
+        rejects=rejected,
+        facts={"study": study.study, "input": str(source), "rows_read": len(rows) + len(rejected)},
+    )
 
 
-def count_outside(path: str | Path) -> dict[str, tuple[int, int]]:
-    """Rows outside of the domain and all rows, by scale, in a file that `predict` wrote."""
-    frame = tables.read(path, columns=["row", "scale", "domain"]).drop_duplicates(["row", "scale"])
-    outside = frame["domain"] == VERDICTS[OUTSIDE]
-    by_scale = outside.groupby(frame["scale"], sort=False).agg(["sum", "size"])
-    return {str(scale): (int(row["sum"]), int(row["size"])) for scale, row in by_scale.iterrows()}
+def write_prediction(prediction: Prediction, output: Path, long: bool = False) -> None:
+    """Write what is predicted, and beside it the rows without prediction.
+
+    Args:
+        prediction: What `predict` has made.
+        output: File to write, in one of the formats of `nestmat.exports`.
+        long: Whether it has a row a material and quantity, `PREDICTED`, in place of a row a material.
+
+    Raises:
+        InputError: A file cannot be written.
+    """
+    frame, schema = (prediction.long, PREDICTED) if long else prediction.wide()
+    write_table(output, frame, schema, prediction.facts)
+    tables.write(rejects_file(output), prediction.rejects, tables.REJECTS, prediction.facts)
 
 
-def count_classes(path: str | Path) -> dict[str, dict[str, int]]:
-    """Rows predicted as each class, by target that is a class, in a file that `predict` wrote."""
-    frame = tables.read(path, columns=["target", "class"])
-    sizes = frame[frame["class"] != ""].groupby(["target", "class"]).size()
-    counts: dict[str, dict[str, int]] = {}
-    for row in sizes.reset_index(name="rows").to_dict("records"):
-        counts.setdefault(row["target"], {})[row["class"]] = row["rows"]
-    return counts
+def rejects_file(output: Path) -> Path:
+    """File of the rows without prediction, beside an output."""
+    return output.with_suffix(".rejects.parquet")
+
+
+def check_rejects_file(output: Path, read: Mapping[str, str | Path], overwrite: bool) -> None:
+    """Check that the rows without prediction may be written: that nothing is there but those of earlier.
+
+    Args:
+        output: The output that they are written beside.
+        read: Files that must not be lost, by what each is.
+        overwrite: Whether any other file may be replaced.
+
+    Raises:
+        InputError: The file is one of them, or holds something else.
+    """
+    file = rejects_file(output)
+    check_replaces_none(file, read)
+    if not overwrite and file.exists() and set(tables.schema(file)) != set(tables.REJECTS):
+        raise InputError(
+            "The file of rejected rows would replace another table.",
+            file=file,
+            remedy="name another output, or give --overwrite to replace it.",
+        )
 
 
 def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:

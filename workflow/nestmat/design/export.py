@@ -13,6 +13,7 @@ from pymatgen.io.cif import CifWriter
 from nestmat import tables
 from nestmat.design.lattice import lattice_constant, site_occupancies
 from nestmat.design.problem import Design
+from nestmat.exports import csv_text, json_lines
 from nestmat.files import write_text
 from nestmat.materials.ions import ion
 from nestmat.search.spaces.alloys import SITES
@@ -43,10 +44,10 @@ def export_candidates(
     frame = tables.read(shortlist)
     units = {name: column.unit for name, column in tables.schema(shortlist).items()}
     headers = {name: f"{name} ({unit})" for name, unit in units.items() if unit}
-    write_text(csv, frame.rename(columns=headers).to_csv(index=False, lineterminator="\n"))
+    write_text(csv, csv_text(frame.rename(columns=headers)))
     header = {"problem": design.name, "units": {name: unit for name, unit in units.items() if unit}}
     rows = json.loads(frame.to_json(orient="records", double_precision=10))
-    write_text(jsonl, "".join(json.dumps(line) + "\n" for line in [header, *rows]))
+    write_text(jsonl, json_lines([header, *rows]))
     cif.mkdir(parents=True, exist_ok=True)
     if design.space.sites:
         for row in frame.to_dict("records"):

@@ -35,6 +35,16 @@ def std_column(quantity: str) -> str:
     return f"{quantity}.std"
 
 
+def statistic_column(quantity: str, statistic: str) -> str:
+    """Column with a statistic of a predicted quantity, in tables with a row a material.
+
+    Example:
+        >>> statistic_column("gap", "low")
+        'gap.low'
+    """
+    return f"{quantity}.{statistic}"
+
+
 def quantity_of(column: str) -> tuple[str, str] | None:
     """Quantity and statistic of a column that `mean_column` or `std_column` names; None of any other.
 
