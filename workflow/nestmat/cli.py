@@ -108,11 +108,12 @@ def new(arguments: argparse.Namespace) -> None:
         raise InputError("There is nothing to predict.", remedy="give --target or --classes, or both.")
     output = Path(arguments.output or f"{arguments.name}.yaml")
     features = arguments.features.split(",") if arguments.features else None
-    write_study(
+    warnings = write_study(
         output,
         name=arguments.name,
         data=Path(arguments.data),
         formula=arguments.formula,
+        fractions=arguments.fractions,
         targets=[*arguments.target, *(f"{column}:class" for column in arguments.classes)],
         features=[name.strip() for name in features] if features else None,
         folds=arguments.folds,
@@ -120,6 +121,8 @@ def new(arguments: argparse.Namespace) -> None:
         weights=arguments.weights,
         search=arguments.search,
     )
+    for warning in warnings:
+        print(f"Warning: {warning}")
     print(f"Wrote {output}. Look through it, then:")
     print(f"  {shlex.join(['nestmat', 'validate', str(output)])}")
     print(f"  {shlex.join(['nestmat', 'report', str(output)])}")
@@ -320,6 +323,11 @@ def _add_study_commands(commands: _Commands) -> None:
     command.add_argument("name", help="name of the study: letters, digits, underscores")
     command.add_argument("--data", required=True, help="your table: CSV with a header line, or Parquet")
     command.add_argument("--formula", help="column of the chemical formula")
+    command.add_argument(
+        "--fractions",
+        choices=["weight", "atomic"],
+        help="what the numbers of the formulas are, so that Ti-6Al-4V is read; by default amounts of atoms",
+    )
     command.add_argument(
         "--target",
         action="append",

@@ -70,13 +70,13 @@ def test_missing_value(csv_file, own_spec, cell):
 
 
 def test_formula_that_does_not_parse(csv_file, own_spec):
-    path = csv_file("formula,a,gap\nCsPbI3,1,2\nXx2Pb,1,2\n,1,2\nNaN,1,2\nPbI3-x,1,2\nFAPbI3,1,2\n")
+    path = csv_file("formula,a,gap\nCsPbI3,1,2\nXx2Pb,1,2\n,1,2\nnan,1,2\nPbI3-x,1,2\nFAPbI3,1,2\n")
     reading = read(own_spec(), path)
     found = rejected(reading)
     assert [(row, column, value) for row, column, value, _ in found] == [
         (3, "formula", "Xx2Pb"),
         (4, "formula", ""),
-        (5, "formula", "NaN"),
+        (5, "formula", "nan"),
         (6, "formula", "PbI3-x"),
     ]
     assert all(len(reason) > 5 for *_, reason in found)

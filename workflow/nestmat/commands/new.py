@@ -32,6 +32,7 @@ from nestmat.data.cells import text_rows
 from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.files import write_text
+from nestmat.materials.percentages import Fractions
 
 _TEMPLATE = Path(__file__).with_name("study.yaml.jinja")
 # Names that nestmat's tables use, and those of the blocks written here.
@@ -75,12 +76,13 @@ def write_study(
     data: Path,
     targets: Sequence[str],
     formula: str | None = None,
+    fractions: Fractions | None = None,
     features: Sequence[str] | None = None,
     folds: str | None = None,
     group: str | None = None,
     weights: str | None = None,
     search: bool = False,
-) -> None:
+) -> Sequence[str]:
     """Write a commented study of one scale for a table.
 
     Args:
@@ -92,12 +94,16 @@ def write_study(
             levels, zeros and ones without a unit, and any column of a few levels with ``class`` in place of
             the unit are classes; ``count`` in place of it says that whole numbers are counts.
         formula: Column of the chemical formula, if there is one.
+        fractions: What the numbers of the formulas are fractions of; by default they are amounts of atoms.
         features: Columns to learn from; by default every number and category that is no target.
         folds: Column that states the fold of each material; by default materials are divided at random.
         group: Column, such as a publication or a batch: materials that share a value are in one fold.
         weights: Column that states how much each row counts in training; by default all count alike.
         search: Whether the study also designs: a space around the materials of the table, with targets to
             fill in and judges.
+
+    Returns:
+        What is odd about the formulas, in whole sentences.
 
     Raises:
         InputError: The name is none of a study, the output exists, the file has no such column or no numbers
@@ -111,7 +117,7 @@ def write_study(
     cells = _read_cells(data)
     if formula is not None:
         _require(formula, cells, data)
-    materials = None if formula is None else Materials.of(cells[formula])
+    materials = None if formula is None else Materials.of(cells[formula], formula, fractions)
     reserved = _RESERVED | _BLOCKS | (materials.columns if materials else set())
     headers = {name: _header(name, column, reserved) for name, column in cells.items()}
     parsed = [parse_target(text, headers) for text in targets]
@@ -148,6 +154,7 @@ def write_study(
     text = _render(name, output, data, choice, len(cells[next(iter(cells))]), formula, materials, first)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
+    return materials.warnings if materials else ()
 
 
 def _check_name(name: str) -> None:
@@ -432,6 +439,7 @@ def _render(
         file=data,
         units=list(choice.units),
         formula=formula,
+        fractions=materials and materials.fractions,
         columns=choice.columns,
         folds=5 if rows >= _FEW_ROWS else 3,
         fold_column=choice.key(choice.folds),

@@ -8,8 +8,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from nestmat.data.formula_cells import read_formulas
 from nestmat.errors import InputError
-from nestmat.materials.formulas import Formula, parse_many
+from nestmat.materials.formulas import Formula, parse
+from nestmat.materials.percentages import Fractions
 
 
 @dataclass(frozen=True)
@@ -21,21 +23,35 @@ class Materials:
         formulas: The different formulas that can be read.
         sites: Sites with two species or more, where every formula is an ABX3 perovskite; else None.
         alloys: Whether every formula is one of elements whose solid solutions are described.
+        fractions: What the numbers of the formulas are fractions of; of None they are amounts of atoms.
+        warnings: What is odd about the formulas, in whole sentences.
     """
 
     elements: tuple[str, ...]
     formulas: tuple[Formula, ...]
     sites: tuple[str, ...] | None
     alloys: bool
+    fractions: Fractions | None = None
+    warnings: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Materials:
-        """Of formulas as they are written; reading the data set rejects those that cannot be parsed."""
-        parsed = [formula for formula in parse_many(dict.fromkeys(texts)).formulas if formula is not None]
+    def of(cls, texts: Sequence[str], name: str, fractions: Fractions | None = None) -> Materials:
+        """Of formulas as they are written; reading the data set rejects those that cannot be parsed.
+
+        Args:
+            texts: Cells of the column of formulas.
+            name: The column.
+            fractions: What the numbers of formulas are fractions of; of None they are amounts of atoms.
+        """
+        column = read_formulas({name: texts}, name, fractions=fractions)
+        usable = dict.fromkeys(text for text, key in zip(column.written, column.keys, strict=True) if key)
+        parsed = [parse(text) for text in usable]
         symbols = {element.symbol for formula in parsed for element in formula.composition}
         sites = _perovskite_sites(parsed)
         are_alloys = sites is None and _are_alloys(parsed, symbols)
-        return cls(tuple(sorted(symbols)), tuple(parsed), sites, are_alloys)
+        return cls(
+            tuple(sorted(symbols)), tuple(parsed), sites, are_alloys, fractions, tuple(column.warnings)
+        )
 
     @property
     def columns(self) -> set[str]:

@@ -264,13 +264,13 @@ def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
     return DatasetSpec(title=source.name, file=str(source), columns=columns, duplicates="keep", **formula)
 
 
-def _formula(datasets: Sequence[DatasetSpec], header: set[str], source: Path) -> dict[str, str]:
+def _formula(datasets: Sequence[DatasetSpec], header: set[str], source: Path) -> dict[str, str | None]:
     """Keys of the column with the formula, or of those that a data set makes it of; none without formulas."""
     with_formula = [dataset for dataset in datasets if dataset.formula or dataset.formula_template]
     for dataset in with_formula:
         for column in (dataset.formula, "formula", "Formula"):
             if column in header:
-                return {"formula": column}
+                return {"formula": column, "fractions": dataset.fractions}
         if dataset.formula_template and set(template_parts(dataset.formula_template)) <= header:
             return {"formula_template": dataset.formula_template}
     if with_formula:

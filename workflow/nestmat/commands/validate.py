@@ -193,6 +193,7 @@ def _describe_datasets(description: Description) -> Iterator[str]:
             f"rows usable, {reading.frame['material'].nunique()} materials, "
             f"from {'generator ' + spec.generator.kind if spec.generator else ' and '.join(map(str, paths))}"
         )
+        yield from (f"    warning: {warning}" for warning in reading.facts.get("warnings", ()))
         for (column, reason), rows in reading.rejects.groupby(["column", "reason"], sort=False):
             yield f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"
 

@@ -169,6 +169,14 @@ class DatasetSpec(DataFile):
         None,
         description="Formula made of other columns, for example `{Cation}Pb{X}3`, where none is written.",
     )
+    fractions: Literal["weight", "atomic"] | None = Field(
+        None,
+        description=(
+            "What the numbers of the formulas are: weight or atomic fractions, in percent or as shares of 1, "
+            "unless a cell says `wt%` or `at%` itself. Then names of alloys are read, Ti-6Al-4V as 6 Al, 4 V "
+            "and the rest Ti. Amounts of atoms by default, and no names."
+        ),
+    )
     elements: list[str] | None = Field(
         None,
         min_length=1,
@@ -208,6 +216,8 @@ class DatasetSpec(DataFile):
             raise ValueError("Only one of formula and formula_template can be given")
         if self.elements and not (self.formula or self.formula_template):
             raise ValueError("The key elements needs formula or formula_template")
+        if self.fractions and not (self.formula or self.formula_template):
+            raise ValueError("The key fractions needs formula or formula_template")
         if reserved := sorted({"row_id", "row", "formula", "material", "flag"} & set(self.columns)):
             raise ValueError(
                 f"Columns {reserved} have names that nestmat uses itself; choose another name and give the "

@@ -16,10 +16,11 @@ from nestmat import tables
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.data.cells import CellRows, load_cells, template_parts
 from nestmat.data.duplicates import find_duplicates
+from nestmat.data.formula_cells import FormulaColumn, read_formulas
 from nestmat.data.registry import closest
 from nestmat.data.weights import check_weights
 from nestmat.errors import InputError
-from nestmat.materials.formulas import ELEMENTS, fill_template, parse
+from nestmat.materials.formulas import ELEMENTS
 
 _LOG = logging.getLogger(__name__)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -87,15 +88,15 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
     source = Path(paths[0])
     rows, checksums = load_cells(spec, [Path(path) for path in paths])
     values = {key: _values(rows, key, column) for key, column in spec.columns.items()}
-    formula, material = _formulas(rows, spec)
+    formulas = _formulas(rows, spec)
     _suspicions(rows, spec, source)
     total = len(rows.lines)
     frame = pd.DataFrame(
         {
             "row_id": np.arange(total),
             "row": np.array(rows.lines, dtype=np.int64),
-            "formula": formula,
-            "material": material,
+            "formula": formulas.written,
+            "material": formulas.keys,
             **values,
         }
     )
@@ -116,6 +117,9 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
             remedy="compare the columns that the study declares with the data.",
         )
     facts = _facts(spec, name, checksums, total, usable, rejects) | {"blank_lines": rows.blank}
+    facts |= {"warnings": formulas.warnings} if formulas.warnings else {}
+    for warning in formulas.warnings:
+        _LOG.info("%s", warning)
     _LOG.info(
         "%s: %d rows read, %d kept, %d rejected, %d flagged",
         source or f"generator {spec.generator and spec.generator.kind}",
@@ -262,44 +266,25 @@ def _string(cell: str, _sentinels: Sequence[float]) -> tuple[str | None, str | N
     return (None, _MISSING) if cell in _NO_TEXT else (cell, None)
 
 
-def _formulas(rows: CellRows, spec: DatasetSpec) -> tuple[list[str], list[str]]:
-    """Formula as written and canonical key of every row."""
+def _formulas(rows: CellRows, spec: DatasetSpec) -> FormulaColumn:
+    """Formula as written and canonical key of every row; rows without one get a fault."""
     total = len(rows.lines)
     template = spec.formula_template
     parts = [spec.formula] if spec.formula else template_parts(template or "")
     if not parts:
-        return [""] * total, [f"row {i}" for i in range(total)]
+        return FormulaColumn([""] * total, [f"row {i}" for i in range(total)])
     cells = {part: rows.cells[f"formula/{part}"] for part in parts}
-    column = spec.formula or "formula"
-    allowed = None if spec.elements is None else frozenset(spec.elements)
-    key_by_text: dict[str, tuple[str, str | None]] = {}
-    written, keys = [], []
-    for index in range(total):
-        mapping = {part: values[index] for part, values in cells.items()}
-        empty = [part for part, cell in mapping.items() if cell in _NO_TEXT]
-        text = key = ""
-        if empty and index not in rows.ragged:
-            rows.add_fault(index, empty[0], mapping[empty[0]], _MISSING)
-        elif not empty:
-            text = fill_template(template, mapping) if template else mapping[column]
-            if text not in key_by_text:
-                key_by_text[text] = _key(text, allowed)
-            key, reason = key_by_text[text]
-            if reason:
-                rows.add_fault(index, column, text, reason)
-        written.append(text)
-        keys.append(key)
-    return written, keys
-
-
-def _key(text: str, allowed: frozenset[str] | None) -> tuple[str, str | None]:
-    """Canonical key of a formula, and why its row is rejected, if it is."""
-    try:
-        formula = parse(text)
-    except InputError as error:
-        return "", error.rejection
-    foreign = allowed is not None and {e.symbol for e in formula.composition} - allowed
-    return formula.key, "holds another element than those of the data set" if foreign else None
+    column = read_formulas(
+        cells,
+        spec.formula or "formula",
+        spec.formula_template,
+        spec.fractions,
+        spec.elements,
+        skipped=rows.ragged,
+    )
+    for index, name, value, reason in column.faults:
+        rows.add_fault(index, name, value, reason)
+    return column
 
 
 def _suspicions(rows: CellRows, spec: DatasetSpec, path: Path | None) -> None:
