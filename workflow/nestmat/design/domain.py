@@ -20,6 +20,7 @@ from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.feature_map import FeatureMap
 from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
+from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.problem import Quantities
 from nestmat.search.quantities import Distance
 from nestmat.search.spaces.product import Product
@@ -159,8 +160,9 @@ def training_designs(design: Design) -> NDArray[np.float64]:
     """Materials of the space that the finest scale was trained on, with all values of the variables.
 
     Returns:
-        (n, columns); where variables have no grid, or a large one, `DRAWN_VALUES` of them are drawn. In a
-        space without composition these are the training rows.
+        (n, columns); where variables have no grid, or a large one, `DRAWN_VALUES` of them are drawn. Grid and
+        rules of the space change at most `ROUNDED` of the atoms. In a space without composition these are the
+        training rows.
     """
     space = design.space
     if not space.composition_factors:
@@ -179,7 +181,10 @@ def training_designs(design: Design) -> NDArray[np.float64]:
         else:
             values = factor.from_index(np.arange(count))
         materials = materials.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
-    return _inside(space, materials[list(space.columns)].to_numpy(np.float64))
+    numbers = materials[list(space.columns)].to_numpy(np.float64)
+    x = space.canonical(numbers)
+    near = pd.DataFrame(x[space.same_composition(numbers, x, ROUNDED)])
+    return near.drop_duplicates().to_numpy()
 
 
 def _training_numbers(design: Design) -> NDArray[np.float64]:

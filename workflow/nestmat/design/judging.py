@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.design.candidates import candidate_table
@@ -55,13 +56,14 @@ def judge_candidates(
         InputError: A table is missing, or a judge cannot be trained.
     """
     config, space, problem = design.config, design.space, design.problem
-    training = training_designs(design)
     baselines = {
         UNIFORM: space.canonical(space.sample(config.proposals * config.seeds, seed=0)),
-        TRAINING: training[order(design.searched.evaluate(training))[: config.proposals]],
+        TRAINING: _best_of_training(design),
     }
     parts = [tables.read(path) for path in candidates]
     for baseline, x in baselines.items():
+        if not len(x):
+            continue
         part = candidate_table(problem, x, problem.evaluate(x))
         parts.append(part.assign(method=baseline, seed=0, rank=np.arange(1, len(part) + 1)))
     frame = with_novelty_and_domain(design, pd.concat(parts, ignore_index=True))
@@ -87,6 +89,15 @@ def judge_candidates(
         windows={key: window for key, window in WINDOWS.items() if CandidateTable(frame).predicts(key)},
     )
     tables.write(metrics, assessed, DESIGN_METRICS, facts)
+
+
+def _best_of_training(design: Design) -> NDArray[np.float64]:
+    """The best materials (n, columns) of the training data that the space has; none where it has none."""
+    training = training_designs(design)
+    if not len(training):
+        _LOG.warning("%s: The design space has no material of the training data.", design.name)
+        return training
+    return training[order(design.searched.evaluate(training))[: design.config.proposals]]
 
 
 def build_judges(design: Design) -> dict[str, Judge]:
