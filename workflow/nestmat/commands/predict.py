@@ -272,7 +272,7 @@ def _formula(datasets: Sequence[DatasetSpec], header: set[str], source: Path) ->
             if column in header:
                 return {"formula": column, "fractions": dataset.fractions}
         if dataset.formula_template and set(template_parts(dataset.formula_template)) <= header:
-            return {"formula_template": dataset.formula_template}
+            return {"formula_template": dataset.formula_template, "fractions": dataset.fractions}
     if with_formula:
         column = with_formula[0].formula or "formula"
         raise InputError(

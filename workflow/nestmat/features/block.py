@@ -35,6 +35,22 @@ class Fault(NamedTuple):
         return cls(error.column or column, value, error.rejection)
 
 
+class Gap(NamedTuple):
+    """An element of some rows, and its properties that the source of a block lacks.
+
+    Attributes:
+        element: Its symbol.
+        properties: Names of the properties that are the mean over all elements.
+        total: Number of properties that the source lists.
+        positions: Positions of the rows.
+    """
+
+    element: str
+    properties: Sequence[str]
+    total: int
+    positions: Sequence[int]
+
+
 @dataclass(frozen=True)
 class BlockColumns:
     """Feature columns of n rows.
@@ -46,6 +62,7 @@ class BlockColumns:
         faults: By position of the row, why it has none.
         levels: Categories or ions that the columns stand for, where they stand for some.
         descriptions: One line a column, or empty.
+        gaps: Elements of which the source lacks properties.
     """
 
     columns: list[str]
@@ -54,6 +71,7 @@ class BlockColumns:
     faults: dict[int, Fault] = field(default_factory=dict)
     levels: list[str] | None = None
     descriptions: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
 
 
 class SpaceColumns(NamedTuple):

@@ -1,7 +1,8 @@
 """Statistics of elemental properties over compositions, vectorised.
 
 Equal to matminer's ``ElementProperty`` (Ward et al., npj Comput. Mater. 2, 16028 (2016)), which computes them
-in a Python loop over rows, elements, properties and statistics.
+in a Python loop over rows, elements, properties and statistics, but for numbers, masses, groups and periods
+that its source lacks, see `nestmat.features.elemental_gaps`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition, Element
 
 from nestmat.errors import InputError
+from nestmat.features.elemental_gaps import EXACT
 
 if TYPE_CHECKING:
-    from matminer.featurizers.composition import ElementProperty
+    from matminer.utils.data import AbstractData
 
 Floats = NDArray[np.float64]
 PRESETS = ("magpie", "deml", "matminer", "matscholar_el", "megnet_el")
@@ -120,7 +122,7 @@ class CompositionTable:
         preset: Preset of matminer's ``ElementProperty``: one of `PRESETS`.
         impute_nan: Replace a property that an element lacks by the mean over all elements, as matminer 0.10
             does by default; otherwise statistics that involve it are NaN. Never left to the default of the
-            version installed, because that changed.
+            version installed, because that changed. Number, mass, group and period are exact either way.
 
     Attributes:
         properties: Names of the elemental properties.
@@ -128,6 +130,7 @@ class CompositionTable:
         columns: Name of every feature, as matminer labels it.
         units: Unit of every feature; empty where the source states none.
         values: Properties by atomic number, 119 x properties; row 0 is NaN.
+        invented: Which of them the source lacks, so that they are means or NaN, 119 x properties.
 
     Raises:
         InputError: The preset is unknown.
@@ -152,12 +155,18 @@ class CompositionTable:
         units = _UNITS.get(preset, {})
         self.units = [units.get(name, "") for name in self.properties for _ in self.statistics_names]
         self.values = np.full((119, len(self.properties)), np.nan)
+        self.invented = np.zeros(self.values.shape, dtype=bool)
+        tabulated = ElementProperty.from_preset(preset, impute_nan=False).data_source
         with warnings.catch_warnings():
             # pymatgen warns of every property that an element lacks; here it becomes NaN.
             warnings.simplefilter("ignore")
             for element in Element:
                 for column, name in enumerate(self.properties):
-                    self.values[element.Z, column] = _property(featurizer, element, name)
+                    value = _property(featurizer.data_source, element, name)
+                    if is_absent := not _has_property(tabulated, element, name):
+                        value = float(getattr(element, EXACT[name])) if name in EXACT else value
+                    self.values[element.Z, column] = value
+                    self.invented[element.Z, column] = is_absent and name not in EXACT
         self._by_property = np.ascontiguousarray(self.values.T)
 
     def statistics(self, indices: NDArray[np.integer], weights: Floats, threads: int = 1) -> Floats:
@@ -225,11 +234,17 @@ def composition_arrays(compositions: Sequence[Composition]) -> tuple[NDArray[np.
     return indices, weights
 
 
-def _property(featurizer: ElementProperty, element: Element, name: str) -> float:
+def _property(source: AbstractData, element: Element, name: str) -> float:
     try:
-        return float(featurizer.data_source.get_elemental_property(element, name))
+        return float(source.get_elemental_property(element, name))
     except KeyError:
         return np.nan
+
+
+def _has_property(source: AbstractData, element: Element, name: str) -> bool:
+    """Whether a source without imputation has a property of an element, and not that of a dummy."""
+    has_element = not hasattr(source, "all_element_data") or element.symbol in source.all_element_data
+    return has_element and not np.isnan(_property(source, element, name))
 
 
 def _checked(indices: NDArray, weights: Floats) -> tuple[NDArray, Floats]:

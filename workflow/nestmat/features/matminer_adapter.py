@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from pymatgen.core import Composition
 
 from nestmat.errors import InputError
-from nestmat.features.block import BlockColumns, Fault, compute_by_formula
+from nestmat.features.block import BlockColumns, Fault, Gap, compute_by_formula
+from nestmat.features.composition import PRESETS, composition_table
+from nestmat.features.elemental_gaps import beyond_the_last, find_gaps
 from nestmat.features.matminer_cache import Result, Store
 from nestmat.materials.formulas import Formula
 
@@ -94,7 +96,8 @@ def matminer_features(
 ) -> BlockColumns:
     """Columns of matminer's composition featurizers, with its own labels.
 
-    A row on which a featurizer fails has a fault with the featurizer's message; organic ions count by their
+    A row on which a featurizer fails has a fault with the featurizer's message, and one of
+    `nestmat.features.elemental_gaps` where too little is known of an element; organic ions count by their
     atoms. Each composition is computed once, and what is in the cache not again. Columns of text are left
     out, and those of `AS_WRITTEN`; a column that two featurizers give alike comes once.
 
@@ -108,9 +111,10 @@ def matminer_features(
         InputError: A featurizer is unknown or refuses its arguments, or two give different columns of one
             name.
     """
+    gaps, faults = _gaps(formulas, featurizers)
+    formulas = [None if position in faults else formula for position, formula in enumerate(formulas)]
     blocks = [_block(formulas, name, arguments, threads, cache) for name, arguments in featurizers.items()]
     columns: dict[str, NDArray[np.float64]] = {}
-    faults: dict[int, Fault] = {}
     for block in blocks:
         faults = {**block.faults, **faults}
         for column, values in zip(block.columns, block.values.T, strict=True):
@@ -122,7 +126,25 @@ def matminer_features(
                     remedy="leave out one of the featurizers.",
                 )
             columns.setdefault(column, values)
-    return BlockColumns(list(columns), np.column_stack(list(columns.values())), [""] * len(columns), faults)
+    values = np.column_stack(list(columns.values()))
+    return BlockColumns(list(columns), values, [""] * len(columns), faults, gaps=gaps)
+
+
+def _gaps(
+    formulas: Sequence[Formula | None], featurizers: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[Gap], dict[int, Fault]]:
+    """Elements that an ElementProperty lacks properties of, and faults where too little is known of one."""
+    faults = {
+        position: fault
+        for position, formula in enumerate(formulas)
+        if formula is not None and (fault := beyond_the_last(formula))
+    }
+    arguments = featurizers.get("ElementProperty", {})
+    if arguments.get("preset") not in PRESETS or not arguments.get("impute_nan", True):
+        return [], faults
+    table = composition_table(arguments["preset"])
+    gaps, further_faults = find_gaps(formulas, table.properties, table.invented)
+    return gaps, faults | further_faults
 
 
 def _block(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ class Featurized:
             columns stand for categories or ions.
         rejects: One line for each other row, with the columns of `nestmat.tables.REJECTS`.
         constant: Feature columns that hold one value only.
+        gaps: Elements of these rows of which a block lacks properties: ``block``, ``element``,
+            ``properties``, which are the mean over all elements, ``total`` number of them, ``rows``.
     """
 
     frame: pd.DataFrame
@@ -84,6 +86,7 @@ class Featurized:
     blocks: dict[str, dict[str, Any]]
     rejects: pd.DataFrame
     constant: list[str]
+    gaps: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def for_training(self) -> TrainingFeatures:
@@ -209,7 +212,21 @@ def _assemble(
         blocks={name: _block_metadata(block, computed[name]) for name, block in blocks.items()},
         rejects=_rejects(rows),
         constant=_constant_columns(frame, schema),
+        gaps=[gap for name, block_columns in computed.items() for gap in _gaps_of(rows, name, block_columns)],
     )
+
+
+def _gaps_of(rows: Rows, name: str, block_columns: BlockColumns) -> Iterator[dict[str, Any]]:
+    """Elements of the rows without fault of which a block lacks properties."""
+    for gap in block_columns.gaps:
+        if count := sum(position not in rows.faults for position in gap.positions):
+            yield {
+                "block": name,
+                "element": gap.element,
+                "properties": [*gap.properties],
+                "total": gap.total,
+                "rows": count,
+            }
 
 
 def _add_block(
@@ -395,6 +412,17 @@ def _write(
         _LOG.warning(
             "These feature columns are constant, and distinguish no rows: %s", ", ".join(featurized.constant)
         )
+    for gap in featurized.gaps:
+        _LOG.warning(
+            "Block %s: %d of %d properties of %s are not tabulated, and are the mean over all elements in %d "
+            "rows: %s",
+            gap["block"],
+            len(gap["properties"]),
+            gap["total"],
+            gap["element"],
+            gap["rows"],
+            ", ".join(gap["properties"]),
+        )
     _LOG.info("%d rows have features, %d have none.", len(featurized.frame), len(featurized.rejects))
     provenance = {
         "blocks": featurized.blocks,
@@ -404,5 +432,6 @@ def _write(
         "rows_rejected": len(featurized.rejects),
         "dataset": tables.provenance(table),
     }
+    provenance |= {"gaps": featurized.gaps} if featurized.gaps else {}
     tables.write(rejects_file, featurized.rejects, tables.REJECTS, provenance)
     tables.write(features_file, featurized.frame, featurized.schema, provenance)

@@ -66,6 +66,11 @@ class Data(Section):
                 for scale, rows in without_features.items()
                 if not rows.empty
             ],
+            "gaps": [
+                (Labels(study, scale).title(), gaps)
+                for scale in scales
+                if (gaps := tables.provenance(source.path(f"features/{scale}.rejects.parquet")).get("gaps"))
+            ],
             "flags": flagged.head(FLAGGED)[["row", "formula", "flag"]].to_dict("records"),
             "flagged": len(flagged),
             "used_by": [Labels(study, scale).title() for scale in scales],
