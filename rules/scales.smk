@@ -4,7 +4,15 @@
 # What the rows that train cover: domains/<scale>/<protocol>.parquet.
 # Steps: assign_folds once for the whole chain; describe_domain; train_scale; propagate_latents; train_scale of the child.
 
+from dataclasses import asdict
+
+from nestmat.evaluation.training_rows import training_uses
+
 joint_files = tables.joint_files(STUDY)
+uses_of_rows = {
+    scale: {protocol: asdict(use) for protocol, use in by_protocol.items()}
+    for scale, by_protocol in training_uses(STUDY).items()
+}
 
 
 rule assign_folds:
@@ -28,6 +36,7 @@ rule assign_folds:
         strict=SETTINGS["strict"],
         splits={name: scale["splits"] for name, scale in SCALES.items()},
         targets={name: scale["targets"] for name, scale in SCALES.items()},
+        uses=uses_of_rows,
     message:
         "Assign folds, shared along the chain"
     script:

@@ -6,6 +6,7 @@ Inputs: features of all scales. Outputs: folds of all scales, in the same order.
 from typing import Any
 
 from nestmat.evaluation.protocols import assign_folds
+from nestmat.evaluation.training_rows import TrainingUse
 from nestmat.logs import job_log
 
 
@@ -18,6 +19,10 @@ def main(snakemake: Any) -> None:
             strict=snakemake.params.strict,
             splits=snakemake.params.splits,
             targets=snakemake.params.targets,
+            uses={
+                scale: {protocol: TrainingUse(**use) for protocol, use in by_protocol.items()}
+                for scale, by_protocol in snakemake.params.uses.items()
+            },
         )
 
 

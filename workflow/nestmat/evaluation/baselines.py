@@ -26,9 +26,9 @@ from nestmat.config.baselines import Baseline
 from nestmat.errors import InputError
 from nestmat.evaluation.baseline_inputs import BaselineInputs, ScaleTables
 from nestmat.evaluation.estimators.base import BaselineKind
-from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
 from nestmat.evaluation.fitted_baselines import FitsToKeep, dump_fit, write_fits
 from nestmat.evaluation.parent_predictions import BASELINES_OF_CHILDREN
+from nestmat.evaluation.training_rows import FEWEST_OF_CLASS
 from nestmat.models.keys import predicted_quantities
 from nestmat.plugins import load_plugins
 from nestmat.scales.predictions import Predictions
@@ -227,12 +227,12 @@ def _rows_of_quantities(
 def _check_class_sizes(y: np.ndarray, names: Sequence[str], task: _Task, fold: int) -> None:
     rows = {name: int((y == number).sum()) for number, name in enumerate(names)}
     rarest = min(rows, key=lambda name: rows[name], default="")
-    if rows and rows[rarest] < CLASS_FOLDS:
+    if rows and rows[rarest] < FEWEST_OF_CLASS:
         raise InputError(
             f"Repeat {task.split.repeat}, fold {fold} has only {rows[rarest]} training rows of one class.",
             column=task.target,
             value=rarest,
-            remedy=f"label more rows: a classifier needs {CLASS_FOLDS} of each class.",
+            remedy=f"label more rows: a classifier needs {FEWEST_OF_CLASS} of each class.",
         )
 
 

@@ -8,8 +8,8 @@ its parent without a leak. The other protocols are the splits of a scale, each o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,12 @@ from nestmat.config.splits import Split, Strict
 from nestmat.errors import InputError
 from nestmat.evaluation.regions import Regions, choose_regions
 from nestmat.evaluation.splits.base import Division, ScaleRows
+from nestmat.evaluation.training_rows import TrainingUse, require_training_rows, without_bare_regions
 from nestmat.training.inner_folds import (
     FEWEST_FOLDS_OF_PAIRS,
     LABELLED,
     ROWS_OF_ALL_PAIRS,
+    RowSplit,
     count_regions,
     deal_inner_folds,
 )
@@ -106,24 +108,90 @@ def _choose_regions(scales: Sequence[ScaleRows], folds: int) -> Regions:
     return choose_regions(scales, count_regions(folds))
 
 
-def _fold_frame(
-    protocol: str, repeat: int, rows: ScaleRows, division: Division, inner: np.ndarray, regions: np.ndarray
-) -> pd.DataFrame:
+def _fold_frame(protocol: str, rows: ScaleRows, split: RowSplit) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "protocol": protocol,
-            "repeat": np.int32(repeat),
+            "repeat": np.int32(split.repeat),
             "row_id": rows.frame["row_id"].to_numpy(np.int64),
             "material": rows.frame["material"].to_numpy(str),
-            "fold": division.fold.astype(np.int32),
-            "role": division.role,
-            "inner": inner.astype(np.int32),
-            "regions": regions,
+            "fold": split.fold.astype(np.int32),
+            "role": split.role,
+            "inner": split.inner.astype(np.int32),
+            "regions": split.regions,
         }
     )
 
 
-def _neighbours(protocols: Sequence[Protocol], sizes: Mapping[str, int]) -> dict[str, int]:
+def split_rows(
+    protocol: Protocol, scales: Sequence[ScaleRows], neighbours: int | None = None
+) -> Iterator[list[RowSplit]]:
+    """How each repeat of a protocol divides the rows of its scales; without regions.
+
+    Args:
+        protocol: The protocol.
+        scales: Rows of each of its scales.
+        neighbours: Folds on either side that a fold is paired with; all by default.
+
+    Raises:
+        InputError: The split cannot be made of these rows.
+    """
+    for repeat, seed in enumerate(protocol.split.all_seeds):
+        divisions = divide(protocol, scales, seed)
+        inner_folds, count = _deal_inner_folds(protocol, divisions, seed)
+        yield [
+            RowSplit(
+                repeat,
+                division.fold,
+                np.broadcast_to(np.asarray(division.role, dtype=object), division.fold.shape),
+                inner,
+                # Of shared folds a scale need not have the last one.
+                protocol.split.fold_count or int(division.fold.max()) + 1,
+                count,
+                neighbours,
+            )
+            for division, inner in zip(divisions, inner_folds, strict=True)
+        ]
+
+
+def require_members(
+    protocol: Protocol,
+    splits: Sequence[RowSplit],
+    rows: Sequence[ScaleRows],
+    targets: Mapping[str, Sequence[str]],
+    uses: Mapping[str, Mapping[str, TrainingUse]],
+) -> None:
+    """Check that every member of a protocol has rows enough, see `require_training_rows`.
+
+    Args:
+        protocol: The protocol.
+        splits: How the rows of each of its scales are divided.
+        rows: The rows of each.
+        targets: Targets of each scale of the study.
+        uses: What is trained, by scale and protocol.
+    """
+    for scale, split, of_scale in zip(protocol.scales, splits, rows, strict=True):
+        key = "strict" if protocol.name == "strict" else f"scales.{scale}.splits.{protocol.name}"
+        use = uses[scale][protocol.name]
+        require_training_rows(split, of_scale.frame, targets[scale], use, key)
+
+
+def _without_bare_regions(
+    protocol: Protocol,
+    splits: Sequence[RowSplit],
+    rows: Sequence[ScaleRows],
+    targets: Mapping[str, Sequence[str]],
+    uses: Mapping[str, Mapping[str, TrainingUse]],
+) -> list[RowSplit]:
+    return without_bare_regions(
+        splits,
+        [of_scale.frame for of_scale in rows],
+        [targets[scale] for scale in protocol.scales],
+        [uses[scale][protocol.name] for scale in protocol.scales],
+    )
+
+
+def count_neighbours(protocols: Sequence[Protocol], sizes: Mapping[str, int]) -> dict[str, int]:
     """Folds on either side that a fold is paired with, by protocol of large tables; all in others.
 
     All scales with a protocol of the name count, whether they share its folds or not: members of a coarser
@@ -146,6 +214,7 @@ def assign_folds(
     strict: Strict | Mapping[str, Any],
     splits: Mapping[str, Mapping[str, Split | Mapping[str, Any]]],
     targets: Mapping[str, Sequence[str]],
+    uses: Mapping[str, Mapping[str, TrainingUse]] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Assign the rows of every scale to folds, for every protocol.
 
@@ -155,12 +224,13 @@ def assign_folds(
         strict: Folds and seeds of the protocol that all scales share.
         splits: Further protocols of each scale, by name.
         targets: Targets of each scale; a stratified split bins the first.
+        uses: What is trained, by scale and protocol; None where nothing is.
 
     Returns:
         Table of folds (``tables.FOLDS``) of each scale.
 
     Raises:
-        InputError: A split cannot be made of the rows that there are.
+        InputError: A split cannot be made of the rows that there are, or leaves a member too few to train on.
     """
     strict = Strict.model_validate(strict)
     own = {
@@ -177,38 +247,37 @@ def assign_folds(
         for scale, path in features.items()
     }
     parts: dict[str, list[pd.DataFrame]] = {scale: [] for scale in features}
-    counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
-    inner_counts: dict[str, dict[str, int]] = {scale: {} for scale in features}
-    region_names: dict[str, dict[str, Sequence[str]]] = {scale: {} for scale in features}
+    facts: dict[str, dict[str, dict[str, Any]]] = {
+        scale: {"folds": {}, "inner_folds": {}, "regions": {}, "neighbours": {}} for scale in features
+    }
     protocols = list_protocols(strict, own, list(features))
+    neighbours = count_neighbours(protocols, {scale: len(of_scale) for scale, of_scale in rows.items()})
     for protocol in protocols:
-        for repeat, seed in enumerate(protocol.split.all_seeds):
-            divisions = divide(protocol, [rows[scale] for scale in protocol.scales], seed)
-            inner_folds, inner_count = _deal_inner_folds(protocol, divisions, seed)
-            fold_count = max(int(division.fold.max()) for division in divisions) + 1
-            regions = _choose_regions([rows[scale] for scale in protocol.scales], fold_count)
-            divided = zip(protocol.scales, divisions, inner_folds, regions.of_rows, strict=True)
-            for scale, division, inner, of_rows in divided:
-                parts[scale].append(_fold_frame(protocol.name, repeat, rows[scale], division, inner, of_rows))
-                region_names[scale][protocol.name] = regions.names
-                # Of shared folds a scale need not have the last one.
-                folds = protocol.split.fold_count or int(division.fold.max()) + 1
-                counts[scale][protocol.name] = folds
-                of_repeats = inner_counts[scale].get(protocol.name, inner_count)
-                inner_counts[scale][protocol.name] = min(inner_count, of_repeats)
-    sizes = {scale: len(scale_rows.frame) for scale, scale_rows in rows.items()}
-    neighbours = _neighbours(protocols, sizes)
+        name, of_protocol = protocol.name, [rows[scale] for scale in protocol.scales]
+        for splits in split_rows(protocol, of_protocol, neighbours.get(name)):
+            if uses is not None:
+                require_members(protocol, splits, of_protocol, targets, uses)
+            regions = _choose_regions(of_protocol, max(split.folds for split in splits))
+            splits = [
+                replace(split, region_count=len(regions.names), regions=of_rows)
+                for split, of_rows in zip(splits, regions.of_rows, strict=True)
+            ]
+            if uses is not None:
+                splits = _without_bare_regions(protocol, splits, of_protocol, targets, uses)
+            for scale, split in zip(protocol.scales, splits, strict=True):
+                parts[scale].append(_fold_frame(name, rows[scale], split))
+                facts[scale]["regions"][name] = regions.names
+                facts[scale]["folds"][name] = split.folds
+                fewest = facts[scale]["inner_folds"].get(name, split.inner_folds)
+                facts[scale]["inner_folds"][name] = min(split.inner_folds, fewest)
+                facts[scale]["neighbours"] |= {name: neighbours[name]} if name in neighbours else {}
     assigned = {scale: pd.concat(frames, ignore_index=True) for scale, frames in parts.items()}
     for scale, table in assigned.items():
-        facts = {
+        settings = {
             "strict": strict.model_dump(),
             "splits": {name: split.model_dump() for name, split in own[scale].items()},
-            "folds": counts[scale],
-            "inner_folds": inner_counts[scale],
-            "regions": region_names[scale],
-            "neighbours": {name: neighbours[name] for name in counts[scale] if name in neighbours},
         }
-        tables.write(outputs[scale], table, tables.FOLDS, facts)
+        tables.write(outputs[scale], table, tables.FOLDS, settings | facts[scale])
     return assigned
 
 

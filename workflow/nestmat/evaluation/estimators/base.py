@@ -18,6 +18,7 @@ from nestmat.evaluation.estimators.target_transforms import (
     build_transformer,
     learned_uncertainty,
 )
+from nestmat.evaluation.estimators.tuning import bound_folds
 from nestmat.models.keys import predicted_quantities
 from nestmat.training.weighting import ALIKE, Weighting
 
@@ -156,7 +157,8 @@ class BaselineKind:
             InputError: The logarithm is asked for of a target that is not positive.
         """
         if classes:
-            classifier = self.classifier(seed)
+            rarest = int(np.unique(y, return_counts=True)[1].min())
+            classifier = bound_folds(self.classifier(seed), rarest)
             return classifier.fit(x, y, **self.fit_parameters(classifier, weighting))
         from sklearn.base import clone
         from sklearn.compose import TransformedTargetRegressor
@@ -167,6 +169,7 @@ class BaselineKind:
             transformer = build_transformer(transform, self.target_scaler(), x, y, seed)
         else:
             regressor, transformer = self.regressor_from(start.regressor_, seed), clone(start.transformer_)
+        regressor = bound_folds(regressor, len(y))
         if weighting.uncertainty is not None:
             uncertainty = learned_uncertainty(transformer, y, weighting.uncertainty)
             weighting = dataclasses.replace(weighting, uncertainty=uncertainty)

@@ -15,7 +15,20 @@ SEARCH_TYPES = (
 )
 """What a fitted search of `tune_regressor` holds, see `BaselineKind.stored_types`."""
 CLASS_FOLDS = 5
-"""Folds that classifiers are calibrated or tuned on; so many training rows of each class they need."""
+"""Folds that classifiers are calibrated or tuned on, where each class has so many training rows."""
+
+
+def bound_folds(estimator: Any, most: int) -> Any:
+    """The estimator with at most some number of folds wherever it divides its training rows.
+
+    Args:
+        estimator: Unfitted estimator; searches and calibrations in it name their folds ``cv``.
+        most: Largest number of folds: the training rows, or those of the rarest class.
+    """
+    for name, folds in estimator.get_params(deep=True).items():
+        if name.rpartition("__")[2] == "cv" and getattr(folds, "n_splits", 0) > most:
+            folds.n_splits = most
+    return estimator
 
 
 def class_folds(seed: int) -> StratifiedKFold:

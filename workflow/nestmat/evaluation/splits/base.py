@@ -78,9 +78,11 @@ class ScaleRows:
         """
         if count < folds:
             raise InputError(
-                f"{count} {noun} cannot make {folds} folds.",
+                f"{count} {noun} cannot make {folds} folds: at least {folds} are needed.",
                 file=self.file,
-                remedy="use fewer folds or give more data.",
+                remedy=f"give more {noun}, or lower the number of folds."
+                if count > 1
+                else f"give more {noun}: no number of folds divides a single one.",
             )
 
 
