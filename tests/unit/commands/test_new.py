@@ -65,7 +65,7 @@ def test_columns_are_renamed_where_a_feature_has_their_name(study_of, tmp_path):
 
 
 def test_zeros_and_ones_without_a_unit_are_classes(study_of, tmp_path):
-    frame = with_formulas(OXIDES).assign(y=np.arange(40) % 2)
+    frame = with_formulas(OXIDES).assign(y=np.arange(40) // 8 % 2)
     study = study_of(frame, "y", formula="formula")
     scale = study.scales["materials"]
     assert study.datasets["materials"].columns["y"].classes == ["0", "1"]
@@ -77,7 +77,7 @@ def test_zeros_and_ones_without_a_unit_are_classes(study_of, tmp_path):
 
 
 def test_a_class_and_a_number_are_predicted_by_the_same_baselines(study_of):
-    frame = with_formulas(OXIDES).assign(z=np.arange(40) % 2)
+    frame = with_formulas(OXIDES).assign(z=np.arange(40) // 8 % 2)
     scale = study_of(frame, "y", "z", formula="formula").scales["materials"]
     assert scale.recommended.stack == ["nestmat", "extra_trees", "xgboost"]
     assert {baseline.transform for baseline in scale.baselines.values()} == {"chosen"}
@@ -111,7 +111,9 @@ def test_rows_without_a_fold_are_an_error_before_anything_runs(study_of, tmp_pat
 
 def graded() -> pd.DataFrame:
     grades = np.array(["low", "mid", "high"])
-    return with_formulas(OXIDES).assign(grade=grades[np.arange(40) % 3], level=np.arange(40) % 4 + 1)
+    return with_formulas(OXIDES).assign(
+        grade=grades[np.arange(40) % 3], level=(np.arange(40) // 8 + np.arange(40)) % 4 + 1
+    )
 
 
 def test_text_and_named_numbers_are_classes(study_of, tmp_path):
@@ -179,7 +181,7 @@ def test_counts_and_skewed_targets_are_learned_as_what_they_are(study_of, tmp_pa
 
 
 def test_a_column_of_groups_keeps_its_rows_together_in_every_protocol(study_of, tmp_path):
-    frame = with_formulas(OXIDES, paper=[f"p{k // 3}" for k in range(40)])
+    frame = with_formulas(OXIDES, paper=[f"p{k % 8}" for k in range(40)])
     study = study_of(frame, "y", formula="formula", group="paper")
     assert study.strict.group == "paper"
     assert study.datasets["materials"].columns["paper"].kind == "category"

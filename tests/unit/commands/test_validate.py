@@ -131,7 +131,7 @@ def test_signs_of_targets_are_checked_before_training(tmp_path, monkeypatch, hea
     ("parts", "message"),
     [
         ("a a a a", "states one fold only"),
-        ("a b a", "does not state the fold of 1 rows"),
+        ("a b a", "says nothing of 1 rows"),
         ("a b a b", None),
     ],
 )
@@ -143,7 +143,7 @@ def test_columns_of_folds_are_checked_before_anything_runs(tmp_path, monkeypatch
     scale["models"]["ae"]["specification"]["heads"] = {"gap": {}}
     data["scales"]["s"], data["strict"] = scale, {"column": "part"}
     cells = [*parts.split(), "", "", ""]
-    rows = [f"Fe{i + 1}Ni,{i},0,2,{cells[i]}" for i in range(4)]
+    rows = [f"Fe{i + 1}Ni,{i},0,{i + 2},{cells[i]}" for i in range(4)]
     (tmp_path / "t.csv").write_text("alloy,a,phase,gap,part\n" + "\n".join(rows) + "\n")
     if message is None:
         assert any("members: 3 in strict" in line for line in describe(study_from(data)))

@@ -13,17 +13,16 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from nestmat.commands.table_findings import check_protocols, check_rows, describe_rows, usable_rows
 from nestmat.config.datasets import DataFile, DatasetSpec
 from nestmat.config.scales import Scale
 from nestmat.config.splits import Split, Strict
 from nestmat.config.study import Study
 from nestmat.data.generated import write_generated
-from nestmat.data.reading import read
+from nestmat.data.reading import Reading, read
 from nestmat.data.registry import closest, resolve
-from nestmat.data.targets import check_classes, check_weighted_fits, class_targets, number_targets
+from nestmat.data.targets import check_classes, check_weighted_fits
 from nestmat.errors import InputError
-from nestmat.evaluation.estimators.tuning import CLASS_FOLDS
-from nestmat.models.keys import several_classes
 from nestmat.paths import ROOT
 from nestmat.training.inner_folds import inner_members, regions_of_a_fold
 from nestmat.training.members import INNER_SEEDS
@@ -163,12 +162,12 @@ class Description:
     Attributes:
         study: The study.
         file: Its file, for messages.
-        frames: Rows of the data sets that could be read, by name.
+        readings: The data sets that could be read, by name.
     """
 
     study: Study
     file: str | Path | None
-    frames: dict[str, pd.DataFrame] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict)
 
 
 def _describe_datasets(description: Description) -> Iterator[str]:
@@ -184,10 +183,8 @@ def _describe_datasets(description: Description) -> Iterator[str]:
             if spec.generator:
                 write_generated(spec.generator, paths[0])
             reading = read(spec, *paths, name=name, targets=study.targets_of_dataset(name))
-        _require_folds(study, name, reading.rejects)
-        _require_class_sizes(study, name, reading.frame)
-        _require_signs(study, name, reading.frame)
-        description.frames[name] = reading.frame
+        check_rows(study, name, reading)
+        description.readings[name] = reading
         yield (
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
             f"rows usable, {reading.frame['material'].nunique()} materials, "
@@ -198,122 +195,17 @@ def _describe_datasets(description: Description) -> Iterator[str]:
             yield f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"
 
 
-def _require_folds(study: Study, dataset: str, rejects: pd.DataFrame) -> None:
-    """Check that a column that states folds does so for every row.
-
-    Raises:
-        InputError: A row is rejected for its fold.
-    """
-    for name, scale in study.scales.items():
-        if scale.dataset != dataset:
-            continue
-        for protocol in scale.protocols:
-            columns = scale.splits.get(protocol, study.strict).build().columns
-            unstated = rejects[rejects["column"].isin(columns)]
-            if len(unstated):
-                column = unstated["column"].iloc[0]
-                raise InputError(
-                    f"The column says nothing of {len(unstated)} rows, and {protocol!r} divides the scale "
-                    f"{name!r} by it.",
-                    row=int(unstated["row"].min()),
-                    column=column,
-                    remedy="fill it in, or remove these rows.",
-                )
-
-
-def _require_class_sizes(study: Study, dataset: str, frame: pd.DataFrame) -> None:
-    """Check that each of three classes and more has rows enough for the baselines to tell it from others.
-
-    Raises:
-        InputError: A class has fewer rows than folds that classifiers are tuned on.
-    """
-    for name, scale in study.scales.items():
-        if scale.dataset != dataset or not scale.baselines:
-            continue
-        classes = class_targets(study, name)
-        for target in several_classes(classes):
-            for number, label in enumerate(classes[target]):
-                if (rows := int((frame[target] == number).sum())) < CLASS_FOLDS:
-                    raise InputError(
-                        f"The class has {rows} rows, and baselines need {CLASS_FOLDS} of each to train on.",
-                        column=target,
-                        value=label,
-                        remedy="give more rows, join it with another class, or leave its rows out.",
-                    )
-
-
-def _require_signs(study: Study, dataset: str, frame: pd.DataFrame) -> None:
-    """Check that targets are positive whose logarithm is learned, and that counts are not negative.
-
-    Raises:
-        InputError: A target has a row that is neither.
-    """
-    for name, scale in study.scales.items():
-        if scale.dataset != dataset:
-            continue
-        logarithms = {target: key for target, key, counts in _logarithms(study, name) if not counts}
-        counts = {target: key for target, key, counts in _logarithms(study, name) if counts}
-        for targets, is_bad, message in (
-            (logarithms, frame[[*logarithms]] <= 0, "is not positive, and has no logarithm"),
-            (counts, frame[[*counts]] < 0, "is negative, and counts nothing"),
-        ):
-            for target, key in targets.items():
-                if is_bad[target].any():
-                    first = frame[is_bad[target]].iloc[0]
-                    raise InputError(
-                        f"The value of a row {message}, and {key} learns it so.",
-                        row=int(first["row"]),
-                        column=target,
-                        value=float(first[target]),
-                        remedy="correct the value, or change the key.",
-                    )
-
-
-def _logarithms(study: Study, name: str) -> Iterator[tuple[str, str, bool]]:
-    """Targets of which a logarithm is learned, the key that says so, and whether they are counts."""
-    scale = study.scales[name]
-    numbers = number_targets(study, name)
-    for model, entry in scale.models.items():
-        for target, head in entry.specification.heads.items():
-            if target in numbers and head.is_logarithmic:
-                yield target, f"scales.{name}.models.{model}.specification.heads.{target}", head.fit.counts
-    for baseline, config in scale.baselines.items():
-        if config.transform == "log":
-            yield from (
-                (target, f"scales.{name}.baselines.{baseline}.transform", False) for target in numbers
-            )
-
-
-def _check_fold_columns(description: Description) -> None:
-    """Check that columns of folds divide the rows of the data sets that could be read.
-
-    Raises:
-        InputError: A column states one fold, or not the same ones at all scales, or a material is in two.
-    """
-    study = description.study
-    kinds = [split.build() for scale in study.scales.values() for split in scale.splits.values()]
-    if not any(kind.fold_column for kind in (study.strict.build(), *kinds)):
-        return
-    from nestmat.evaluation.protocols import divide, list_protocols
-    from nestmat.evaluation.splits.base import ScaleRows
-
-    rows = {
-        name: ScaleRows(description.frames[scale.dataset], file=resolve(study.datasets[scale.dataset]).file)
-        for name, scale in study.scales.items()
-        if scale.dataset in description.frames
-    }
-    own = {name: study.scales[name].splits for name in rows}
-    for protocol in list_protocols(study.strict, own, list(rows)):
-        if protocol.split.fold_column:
-            divide(protocol, [rows[name] for name in protocol.scales], seed=0)
-
-
 def _describe_scales(description: Description) -> Iterator[str]:
-    _check_fold_columns(description)
+    tables = usable_rows(description.study, description.readings)
+    check_protocols(description.study, tables)
     for name, scale in description.study.scales.items():
         parents = f" from {', '.join(scale.parents)}" if scale.parents else ""
         yield f"  scale {name}{parents}: {', '.join(scale.targets) or 'no target'}"
-        yield from _models(description.study, name, description.frames.get(scale.dataset))
+        if name in tables:
+            yield from describe_rows(
+                description.study, name, description.readings[scale.dataset], tables[name]
+            )
+        yield from _models(description.study, name, tables[name].frame if name in tables else None)
         if scale.baselines:
             yield f"    baselines: {', '.join(scale.baselines)}"
 

@@ -1,4 +1,4 @@
-"""What the rows of a table cannot support: targets that hardly vary, few materials, values far from all others."""
+"""What a table cannot support: targets that hardly vary, few materials, values far from all others."""
 
 from __future__ import annotations
 
@@ -81,14 +81,12 @@ def target_cautions(values: NDArray[np.float64], target: str, is_class: bool = F
     if is_class:
         return
     if 0 < finite.std() < NARROW * abs(finite.mean()):
-        yield (
-            f"{target!r} is nearly constant: its standard deviation is {finite.std() / abs(finite.mean()):.1g} "
-            "of its mean"
-        )
+        share = finite.std() / abs(finite.mean())
+        yield f"{target!r} is nearly constant: its standard deviation is {share:.1g} of its mean"
     low, middle, high = np.quantile(finite, [0.25, 0.5, 0.75])
     distance = np.abs(finite - middle).max()
     if 0 < FAR * (high - low) < distance and not (finite.min() > 0 and finite.max() > DECADES * finite.min()):
         yield (
-            f"{target!r} has values {distance / (high - low):.0f} quartile ranges from its median, which rule "
-            "the mean errors: check them"
+            f"{target!r} has values {distance / (high - low):.0f} quartile ranges from its median, which "
+            "rule the mean errors: check them"
         )

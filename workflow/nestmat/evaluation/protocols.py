@@ -254,17 +254,17 @@ def assign_folds(
     neighbours = count_neighbours(protocols, {scale: len(of_scale) for scale, of_scale in rows.items()})
     for protocol in protocols:
         name, of_protocol = protocol.name, [rows[scale] for scale in protocol.scales]
-        for splits in split_rows(protocol, of_protocol, neighbours.get(name)):
+        for divided in split_rows(protocol, of_protocol, neighbours.get(name)):
             if uses is not None:
-                require_members(protocol, splits, of_protocol, targets, uses)
-            regions = _choose_regions(of_protocol, max(split.folds for split in splits))
-            splits = [
+                require_members(protocol, divided, of_protocol, targets, uses)
+            regions = _choose_regions(of_protocol, max(split.folds for split in divided))
+            divided = [
                 replace(split, region_count=len(regions.names), regions=of_rows)
-                for split, of_rows in zip(splits, regions.of_rows, strict=True)
+                for split, of_rows in zip(divided, regions.of_rows, strict=True)
             ]
             if uses is not None:
-                splits = _without_bare_regions(protocol, splits, of_protocol, targets, uses)
-            for scale, split in zip(protocol.scales, splits, strict=True):
+                divided = _without_bare_regions(protocol, divided, of_protocol, targets, uses)
+            for scale, split in zip(protocol.scales, divided, strict=True):
                 parts[scale].append(_fold_frame(name, rows[scale], split))
                 facts[scale]["regions"][name] = regions.names
                 facts[scale]["folds"][name] = split.folds

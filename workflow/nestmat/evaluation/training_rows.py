@@ -7,6 +7,7 @@ can be fitted to, long before the first of them is.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,10 +28,14 @@ from nestmat.training.inner_folds import (
 
 FEWEST_ROWS = 3
 """Rows that a member trains on at least: estimators that tune themselves divide them again."""
+FEWEST_OF_NETWORKS = 2
+"""Rows that a network needs, where no estimator is fitted."""
 FEWEST_OF_CLASS = 2
 """Rows of each class among them: one to learn from and one to tune on."""
-MOST_MATERIALS_TRIED = 100
-"""Numbers of materials that are tried to find one that is enough."""
+USUAL_FOLDS = 5
+"""Folds of a study that states none."""
+INNER_FOLDS = 4
+"""Inner folds of a study that states none."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,12 @@ class TrainingUse:
     Attributes:
         stacked: Whether members leave out pairs of folds or inner folds, and regions, for a stack.
         classes: Classes of the targets that baselines learn, by target; empty where none does.
+        fewest: Rows that a member needs.
     """
 
     stacked: bool
     classes: Mapping[str, Sequence[str]]
+    fewest: int = FEWEST_ROWS
 
     def number(self, shortage: Shortage) -> int:
         """Number that stands for the class that is short of rows."""
@@ -76,8 +83,9 @@ def training_uses(study: Study) -> dict[str, dict[str, TrainingUse]]:
             models = (model for model in scale.models if protocol in scale.runs(model))
             stacked = bool(scale.stacked_in(protocol))
             stacked |= any(study.serves_stack(name, model, protocol) for model in models)
-            learned = classes if any(protocol in scale.runs(baseline) for baseline in scale.baselines) else {}
-            uses[name][protocol] = TrainingUse(stacked, learned)
+            fits = any(protocol in scale.runs(baseline) for baseline in scale.baselines)
+            fewest = FEWEST_ROWS if fits else FEWEST_OF_NETWORKS
+            uses[name][protocol] = TrainingUse(stacked, classes if fits else {}, fewest)
     return uses
 
 
@@ -86,7 +94,7 @@ def shortages(
     members: Sequence[tuple[int, int]],
     frame: pd.DataFrame,
     targets: Sequence[str],
-    classes: Mapping[str, Sequence[str]],
+    use: TrainingUse,
 ) -> Iterator[tuple[tuple[int, int], Shortage]]:
     """Members that have too few rows to train on, and what they lack.
 
@@ -95,18 +103,18 @@ def shortages(
         members: Fold, and other fold, inner fold or region, of each member.
         frame: The rows, with their targets.
         targets: Columns that are predicted.
-        classes: Classes of those that are classes.
+        use: What is trained.
     """
     labels = {target: frame[target].to_numpy(np.float64) for target in targets}
     for member in members:
         trains = split.train(*member)
-        if not labels and trains.sum() < FEWEST_ROWS:
-            yield member, Shortage(int(trains.sum()), FEWEST_ROWS)
+        if not labels and trains.sum() < use.fewest:
+            yield member, Shortage(int(trains.sum()), use.fewest)
         for target, values in labels.items():
             rows = values[trains & np.isfinite(values)]
-            if len(rows) < FEWEST_ROWS:
-                yield member, Shortage(len(rows), FEWEST_ROWS)
-            for number, name in enumerate(classes.get(target, ())):
+            if len(rows) < use.fewest:
+                yield member, Shortage(len(rows), use.fewest)
+            for number, name in enumerate(use.classes.get(target, ())):
                 if (count := int((rows == number).sum())) < FEWEST_OF_CLASS:
                     yield member, Shortage(count, FEWEST_OF_CLASS, target, name)
 
@@ -128,18 +136,18 @@ def require_training_rows(
     """
     members = [(fold, -1) for fold in np.unique(split.fold[split.fold >= 0]).tolist()]
     if use.stacked and not split.divides_training_rows:
-        raise _too_few(split, frame, key, "too few are left beside a fold to learn a stack on inner folds")
+        raise _too_few(split, frame, use, key, "too few are left beside a fold to be dealt into inner folds")
     members += split.inner_members() if use.stacked else []
-    for (_, inner), shortage in shortages(split, members, frame, targets, use.classes):
+    for (_, inner), shortage in shortages(split, members, frame, targets, use):
         pair = f"two of {split.folds} folds" if split.has_pairs else "a fold and an inner fold"
         without = f"without {'a fold' if inner < 0 else pair}"
         if not shortage.target:
             reason = f"{without} {shortage.rows} rows are left to train on, and {shortage.needed} are needed"
-            raise _too_few(split, frame, key, reason)
+            raise _too_few(split, frame, use, key, reason)
         materials = frame.loc[frame[shortage.target] == use.number(shortage), "material"].nunique()
         raise InputError(
-            f"The class has too few rows, of {materials} materials: {without} {shortage.rows} of them are left "
-            f"to train on, and {shortage.needed} are needed.",
+            f"The class has too few rows, of {materials} materials: {without} {shortage.rows} of them are "
+            f"left to train on, and {shortage.needed} are needed.",
             column=shortage.target,
             value=shortage.name,
             key=key,
@@ -147,73 +155,68 @@ def require_training_rows(
         )
 
 
-def _too_few(split: RowSplit, frame: pd.DataFrame, key: str, reason: str) -> InputError:
+def _too_few(split: RowSplit, frame: pd.DataFrame, use: TrainingUse, key: str, reason: str) -> InputError:
     """The error of a protocol with too few rows, which states how many materials are enough."""
-    sizes = frame["material"].value_counts().to_numpy()
+    sizes = np.asarray(frame["material"].value_counts(), dtype=np.int64)
     noun = "materials" if (frame["formula"] != "").any() else "rows"
-    enough = None
-    if split.folds > 1:
-        enough = fewest_materials(split.folds, split.inner_folds or 4, stacked=True, rows=float(sizes.mean()))
-    fewest = f": at least {max(enough, len(sizes) + 1)} are needed" if enough else ""
+    folds, fewest = suitable_folds(sizes, use.stacked), fewest_materials(float(sizes.mean()), use.stacked)
+    enough = f": at least {fewest} are needed" if len(sizes) < fewest else ""
     return InputError(
-        f"{len(sizes)} {noun} are too few{fewest}; {reason}.",
+        f"{len(sizes)} {noun if len(sizes) > 1 else noun[:-1]} are too few{enough}; {reason}.",
         key=key,
-        value=f"{split.folds} folds",
-        remedy=f"give more {noun}.",
+        value=f"{split.folds} folds" if split.folds > 1 else None,
+        remedy=f"give more {noun}" + (f", or divide them into {folds} folds." if folds else "."),
     )
 
 
-def fewest_materials(folds: int, inner_folds: int, stacked: bool, rows: float = 1.0) -> int | None:
-    """Least number of materials of equal size that a split into folds is possible for.
+def suitable_folds(sizes: NDArray[np.int64], stacked: bool = True) -> int | None:
+    """Number of folds that materials are divided into, `USUAL_FOLDS` or as many as there are.
 
     Args:
-        folds: Number of folds.
-        inner_folds: Number of inner folds where folds make no pairs.
+        sizes: Rows of each material, (materials,).
         stacked: Whether a stack is learned.
-        rows: Rows of a material.
 
     Returns:
-        The number; None where none of those that are tried is enough.
+        The largest number that leaves every member rows enough to train on; None where none does.
 
     Example:
-        >>> fewest_materials(5, 4, stacked=True), fewest_materials(2, 4, stacked=True)
-        (5, 8)
-        >>> fewest_materials(3, 4, stacked=True, rows=20.0)
-        6
+        >>> suitable_folds(np.ones(60)), suitable_folds(np.ones(4)), suitable_folds(np.full(4, 15))
+        (5, None, 4)
     """
-    for count in range(folds, folds + MOST_MATERIALS_TRIED):
-        sizes = np.full(count, max(round(rows), 1))
-        if suits(divide_materials(sizes, folds, inner_folds), sizes, stacked):
-            return count
+    for folds in range(min(USUAL_FOLDS, len(sizes)), 1, -1):
+        if _suits(_divide_materials(sizes, folds), sizes, stacked):
+            return folds
     return None
 
 
-def divide_materials(sizes: NDArray[np.int64], folds: int, inner_folds: int, seed: int = 0) -> RowSplit:
-    """Folds of materials as ``strict`` makes them, one row a material.
+def fewest_materials(rows: float = 1.0, stacked: bool = True) -> int:
+    """Least number of materials of equal size that can be divided into folds.
 
     Args:
-        sizes: Rows of each material, (materials,).
-        folds: Number of folds, at most that of materials.
-        inner_folds: Number of inner folds, where folds make no pairs.
-        seed: Seed of the split.
+        rows: Rows of a material.
+        stacked: Whether a stack is learned.
+
+    Example:
+        >>> fewest_materials(), fewest_materials(20.0), fewest_materials(stacked=False)
+        (5, 4, 4)
     """
-    fold = balanced_folds(sizes[:, None], folds, np.random.default_rng(seed))
+    size = max(round(rows), 1)
+    return next(n for n in itertools.count(2) if suitable_folds(np.full(n, size), stacked))
+
+
+def _divide_materials(sizes: NDArray[np.int64], folds: int) -> RowSplit:
+    """Folds of materials as ``strict`` makes them, one row a material."""
+    fold = balanced_folds(sizes[:, None], folds, np.random.default_rng(0))
     inner = None
     if folds < FEWEST_FOLDS_OF_PAIRS:
-        inner = deal_inner_folds([np.arange(len(sizes))], [fold], inner_folds, seed)
+        inner = deal_inner_folds([np.arange(len(sizes))], [fold], INNER_FOLDS, 0)
     dealt = np.full(len(sizes), -1) if inner is None else inner[0]
     role = np.full(len(sizes), LABELLED)
-    return RowSplit(0, fold, role, dealt, folds, 0 if inner is None else inner_folds)
+    return RowSplit(0, fold, role, dealt, folds, 0 if inner is None else INNER_FOLDS)
 
 
-def suits(split: RowSplit, sizes: NDArray[np.int64], stacked: bool) -> bool:
-    """Whether every member of a split of materials, one row a material, trains on rows enough.
-
-    Args:
-        split: The split.
-        sizes: Rows of each material, (materials,).
-        stacked: Whether a stack is learned.
-    """
+def _suits(split: RowSplit, sizes: NDArray[np.int64], stacked: bool) -> bool:
+    """Whether every member of a split of materials, one row a material, trains on rows enough."""
     if stacked and not split.divides_training_rows:
         return False
     members = [(fold, -1) for fold in range(split.folds)]
@@ -240,6 +243,6 @@ def without_bare_regions(
     bare = 0
     for split, frame, predicted, use in zip(splits, frames, targets, uses, strict=True):
         first = min((inner for _, inner in split.extrapolating_members()), default=0)
-        for (_, inner), _ in shortages(split, split.extrapolating_members(), frame, predicted, use.classes):
+        for (_, inner), _ in shortages(split, split.extrapolating_members(), frame, predicted, use):
             bare |= 1 << (inner - first)
     return [replace(split, regions=split.regions & ~bare) for split in splits] if bare else [*splits]

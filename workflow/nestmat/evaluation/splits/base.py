@@ -77,12 +77,13 @@ class ScaleRows:
             InputError: There are fewer than folds.
         """
         if count < folds:
+            nouns = noun if count > 1 else noun.removesuffix("s")
             raise InputError(
-                f"{count} {noun} cannot make {folds} folds: at least {folds} are needed.",
+                f"{count} {nouns} cannot make {folds} folds: at least {folds} are needed.",
                 file=self.file,
                 remedy=f"give more {noun}, or lower the number of folds."
                 if count > 1
-                else f"give more {noun}: no number of folds divides a single one.",
+                else f"give more {noun}: no number of folds can divide a single one.",
             )
 
 
