@@ -55,24 +55,24 @@ def fuzz(*strategies: SearchStrategy[Any], share: int = 1) -> Callable[[Callable
     )
 
     def decorate(test: Callable[..., None]) -> Any:
-        drawn = few(given(*strategies)(_watch(test)))
+        drawn = few(given(*strategies)(watch(test)))
         return drawn if SEED is None else seed(int(SEED))(drawn)
 
     return decorate
 
 
-def _watch(test: Callable[..., None]) -> Callable[..., None]:
-    """A test that fails where an input hangs."""
+def watch(test: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that fails where it takes more than `PATIENCE`."""
 
     def bark(_signal: int, _frame: FrameType | None) -> NoReturn:
         raise AssertionError(f"The input takes more than {PATIENCE} s.")
 
     @functools.wraps(test)
-    def watched(*arguments: Any, **named: Any) -> None:
+    def watched(*arguments: Any, **named: Any) -> Any:
         before = signal.signal(signal.SIGALRM, bark)
         signal.alarm(PATIENCE)
         try:
-            test(*arguments, **named)
+            return test(*arguments, **named)
         finally:
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)

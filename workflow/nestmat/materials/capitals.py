@@ -15,7 +15,7 @@ from pymatgen.core import Element
 from nestmat.errors import InputError
 from nestmat.materials import ions
 from nestmat.materials.formula_reader import ELEMENTS
-from nestmat.materials.formula_text import formula_error, plain_text
+from nestmat.materials.formula_text import LONGEST_TEXT, formula_error, plain_text
 from nestmat.materials.formulas import parse
 
 _CAPITALS = re.compile(r"[^a-z]*[A-Z][A-Z][^a-z]*")
@@ -113,6 +113,8 @@ def are_capitals(texts: Iterable[str]) -> bool:
     """
     proofs = others = 0
     for text in dict.fromkeys(texts):
+        if len(text) > LONGEST_TEXT:
+            continue
         if any(character.islower() for character in text):
             others += _is_formula(text)
         elif _is_proof(_plain(text)):
@@ -129,7 +131,7 @@ def refuse_capitals(text: str) -> None:
     Raises:
         InputError: It has one, which the error states; KOH has none, and stays.
     """
-    if likely := mixed_case(_plain(text)):
+    if len(text) <= LONGEST_TEXT and (likely := mixed_case(_plain(text))):
         raise formula_error(
             text,
             f"is written in capitals, as its column is, and is likely {likely}.",

@@ -22,6 +22,8 @@ from pymatgen.core import Element
 
 from nestmat.errors import InputError
 
+LONGEST_TEXT = 300
+"""Characters of a formula; a longer cell holds something else."""
 PART = "·"
 """Separates the parts of a hydrate or an adduct."""
 _SAME = (

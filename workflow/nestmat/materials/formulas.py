@@ -23,13 +23,12 @@ from pymatgen.core import Composition
 from nestmat.errors import InputError
 from nestmat.materials import ions
 from nestmat.materials.formula_reader import ELEMENTS, EXAMPLE, ORGANIC, read_amounts
-from nestmat.materials.formula_text import formula_error, plain_text
+from nestmat.materials.formula_text import LONGEST_TEXT, formula_error, plain_text
 from nestmat.materials.percentages import read_percentages, split_unit
 
 SITE_RATIO = {"A": 1, "B": 1, "X": 3}
 SITE_TOLERANCE = 0.02
 """How far the amount on a site may be from `SITE_RATIO`: published ones are often rounded to two decimals."""
-_LONGEST_TEXT = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,9 +196,9 @@ def parse(text: str) -> Formula:
             remedy=f"{EXAMPLE}.",
             reason="is not a formula but empty.",
         )
-    if len(text) > _LONGEST_TEXT:
+    if len(text) > LONGEST_TEXT:
         raise formula_error(
-            f"{text[:40]}...", f"is longer than {_LONGEST_TEXT} characters.", "give one formula a cell."
+            f"{text[:40]}...", f"is longer than {LONGEST_TEXT} characters.", "give one formula a cell."
         )
     return _parse(text)
 

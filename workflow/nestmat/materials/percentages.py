@@ -21,6 +21,7 @@ _UNIT = re.compile(
     r"\s*[(\[]?\s*(?:(?P<weight>wt|w|weight|mass)|(?P<atomic>at|a|atomic|mol|mole))\.?[\s-]*%\s*[)\]]?$",
     re.IGNORECASE,
 )
+_LONGEST_UNIT = 20
 _NAME = re.compile(r"[A-Z][a-z]?(?:\s*-\s*(?:[0-9]*\.?[0-9]+\s*[A-Z][a-z]?|[A-Z][a-z]?\s*[0-9]*\.?[0-9]+))+")
 _LARGEST_SUM, _ROUNDING = 100, 1
 """Sum of percentages, and by how much rounded ones may miss it."""
@@ -40,9 +41,12 @@ class Percentages(NamedTuple):
 
 def split_unit(source: str) -> Percentages | None:
     """A text and the unit behind it; None where it has none."""
-    if "%" not in source or not (match := _UNIT.search(source.strip())):
+    text = source.rstrip()
+    end = text[-_LONGEST_UNIT:]
+    if "%" not in end or not (match := _UNIT.search(end)):
         return None
-    return Percentages(source.strip()[: match.start()], "weight" if match["weight"] else "atomic")
+    amounts = text[: len(text) - len(end) + match.start()]
+    return Percentages(amounts, "weight" if match["weight"] else "atomic")
 
 
 def with_unit(source: str, fractions: Fractions | None) -> str:
