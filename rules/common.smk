@@ -48,4 +48,4 @@ wildcard_constraints:
     protocol="[A-Za-z][A-Za-z0-9_]*",
     model="|".join(trainings["model"].unique()),
     checksum="[0-9a-f]{12}",
-    ending="csv|parquet",
+    ending="csv|parquet|xlsx|json",

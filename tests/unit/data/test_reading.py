@@ -17,10 +17,11 @@ import pytest
 
 from nestmat import files, tables
 from nestmat.config import loading
+from nestmat.config.data_files import DataFile
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
-from nestmat.data import cells
 from nestmat.data import reading as readers
 from nestmat.data.fetch import fetch
+from nestmat.data.raw_tables import read_header
 from nestmat.data.reading import read
 from nestmat.errors import InputError
 from nestmat.files import sha256
@@ -38,7 +39,7 @@ def test_text_in_a_number_column(csv_file, own_spec):
     )
     reading = read(own_spec(), path)
     assert rejected(reading) == [
-        (3, "a", "n.d.", "is not a number"),
+        (3, "a", "n.d.", "is not a number: where it stands for none, `missing_values: ['n.d.']` says so"),
         (4, "a", "1,5", "is not a number (write a decimal point, not a comma)"),
         (5, "a", "0x10", "is not a number"),
         (6, "a", "1_0", "is not a number"),
@@ -190,9 +191,9 @@ def test_comments_are_no_rows(csv_file, own_spec):
     reading = read(own_spec(columns=columns, comment="#"), path)
     assert reading.frame["row"].tolist() == [5]
     assert reading.frame["note"].tolist() == ["two\n# lines"]
-    assert rejected(reading) == [(7, "gap", "n.d.", "is not a number")]
+    assert [(row, column, value) for row, column, value, _ in rejected(reading)] == [(7, "gap", "n.d.")]
     assert reading.facts["blank_lines"] == 1
-    assert next(cells.text_rows(path, "#")) == ["formula", "a", "gap", "note"]
+    assert read_header(path, DataFile(file=path.name, comment="#")) == ["formula", "a", "gap", "note"]
     with pytest.raises(InputError, match="has no column"):
         read(own_spec(columns=columns), path)
     with pytest.raises(ValueError, match="Only a CSV file can have comments"):
@@ -239,8 +240,8 @@ def test_missing_column_lists_what_there_is(csv_file, own_spec):
         read(own_spec(formula="Formula", columns={"a": {}, "band gap": {}}), path)
     assert caught.value.column == "band gap"
     assert "did you mean 'Band gap'?" in caught.value.message
-    assert "Formula, a, Band gap" in caught.value.remedy
-    with pytest.raises(InputError, match="commas between the cells"):
+    assert "'Formula', 'a', 'Band gap'" in caught.value.remedy
+    with pytest.raises(InputError, match="delimiter: ';'"):
         read(own_spec(), csv_file("formula;a;gap\nCsPbI3;1;2\n"))
 
 
@@ -507,7 +508,7 @@ def test_parquet_file_cut_short(tmp_path, own_spec):
 
 def test_parquet_file_without_rows_or_without_the_column(tmp_path, own_spec):
     path = parquet(tmp_path)
-    with pytest.raises(InputError, match=r"has no column.*Remedy: the file has formula, a;") as caught:
+    with pytest.raises(InputError, match=r"has no column.*Remedy: the file has 'formula', 'a';") as caught:
         read(own_spec(), path)
     assert (caught.value.column, caught.value.row) == ("gap", None)
     pd.DataFrame({"formula": [], "a": [], "gap": []}).to_parquet(path)

@@ -59,7 +59,7 @@ def test_faulty_registry_names_entry_and_key(tmp_path):
         ({"further_files": [{"url": "https://example.org/y.csv"}]}, "needs the sha256"),
         (
             {"file": None, "generator": {"kind": "nested_functions", "scale": 1}},
-            "A data set of a generator has no names, comment or further_files",
+            "A data set of a generator has no further_files",
         ),
     ],
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from nestmat.config.base import Part
+from nestmat.config.data_files import DataFile
 from nestmat.config.kinds import Choice
 
 DEVICES = "perovskite_devices"
@@ -58,8 +58,8 @@ class ColumnSpec(Part):
         None,
         min_length=2,
         description=(
-            "Names of the classes of the column: a column of kind category holds these names, one of kind "
-            "number the numbers 0, 1, .. of the classes. As a target it is classified: predicted is the "
+            "Names of the classes of the column: its cells hold these names or, in a column of kind number, "
+            "the numbers 0, 1, .. of the classes. As a target it is classified: predicted is the "
             "probability of the second of two classes, or that of each of more."
         ),
     )
@@ -91,57 +91,6 @@ class SuspectLabel(Part):
     row: int = Field(gt=0, description="Line of a CSV file, row of any other table, counted from 1.")
     column: str = Field(description="Column of the label.")
     reason: str = Field(description="Why it is suspected.")
-
-
-class DataFile(Part):
-    """A file of rows: an address with its checksum, or your own file."""
-
-    url: str | None = Field(
-        None, description="Address of the file at a fixed version; Parquet if it ends in `.parquet`, or CSV."
-    )
-    mirror: str | None = Field(
-        None, description="Path of the file inside the folder named by NESTMAT_MIRROR."
-    )
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="Checksum of the file.")
-    file: str | None = Field(
-        None, description="Your own file, CSV or `.parquet`, relative to the working directory."
-    )
-    names: list[str] | None = Field(
-        None,
-        min_length=1,
-        description="Headers of a CSV file that has no header line, from its first column to its last.",
-    )
-    comment: str | None = Field(
-        None,
-        min_length=1,
-        description="What lines of a CSV file that are no rows begin with, for example `#`.",
-    )
-
-    @model_validator(mode="after")
-    def _readable(self) -> DataFile:
-        if self.url and not self.sha256:
-            raise ValueError("A url needs the sha256 of the file")
-        if self.names and len(set(self.names)) < len(self.names):
-            raise ValueError("The names of the columns are not all different")
-        if self.names and self.ending == "parquet":
-            raise ValueError("Only columns of a CSV file can be given names")
-        if self.comment and self.ending == "parquet":
-            raise ValueError("Only a CSV file can have comments")
-        return self
-
-    @property
-    def ending(self) -> str:
-        """Ending by which the file is read: parquet or csv."""
-        path = urlsplit(self.url).path if self.url else self.file or ""
-        return "parquet" if path.lower().endswith(".parquet") else "csv"
-
-    def download(self, name: str) -> str:
-        """Where the file at the address is kept, relative to the working directory.
-
-        Args:
-            name: Key of the data set.
-        """
-        return f"downloads/{name}-{(self.sha256 or '')[:12]}.{self.ending}"
 
 
 class DatasetGenerator(Choice):
@@ -183,6 +132,13 @@ class DatasetSpec(DataFile):
         description="Elements that a material may hold; a row with another is rejected. All by default.",
     )
     columns: dict[str, ColumnSpec] = Field(description="The columns to read; all others are left out.")
+    missing_values: list[str] = Field(
+        [],
+        description=(
+            "Spellings of cells without a value, as `-` or `n.d.`, besides an empty cell, and in columns of "
+            "numbers NA, N/A, #N/A, NaN, null and None; capitals do not count."
+        ),
+    )
     duplicates: Literal["keep", "flag", "reject_conflicting", "reject", "first"] = Field(
         "flag",
         description=(
@@ -204,8 +160,8 @@ class DatasetSpec(DataFile):
     def _one_source(self) -> DatasetSpec:
         if sum(source is not None for source in (self.url, self.file, self.generator)) != 1:
             raise ValueError("Exactly one of url, file, generator is needed")
-        if self.generator and (self.names or self.comment or self.further_files):
-            raise ValueError("A data set of a generator has no names, comment or further_files")
+        if self.generator and (self.reading_keys or self.further_files):
+            raise ValueError("A data set of a generator has no further_files and no key that reads a file")
         if any((part.url is None) == (part.file is None) for part in self.further_files):
             raise ValueError("Each of further_files needs exactly one of url, file")
         return self

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import math
-import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import pandas as pd
 from nestmat import tables
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.data.cells import CellRows, load_cells, template_parts
+from nestmat.data.columns import read_column
 from nestmat.data.duplicates import find_duplicates
 from nestmat.data.formula_cells import FormulaColumn, read_formulas
 from nestmat.data.registry import closest
@@ -23,11 +23,6 @@ from nestmat.errors import InputError
 from nestmat.materials.formulas import ELEMENTS
 
 _LOG = logging.getLogger(__name__)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
-_NO_NUMBER = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
-# "None" and "NA" can be levels of a category; these cannot.
-_NO_TEXT = {"", "nan", "NaN", "null", "NULL", "N/A", "#N/A"}
 _KEYS: tables.Schema = {
     "row_id": tables.Column("int64", role="key", description="data row of the source, counted from 0"),
     "row": tables.Column(
@@ -60,7 +55,7 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
     """Read, check and canonicalise a data set.
 
     A row is rejected when it has another number of cells than the header, a text or a non-finite value in a
-    number column, a number that is none of the declared classes, no value in a column that must have one
+    number column, a cell that is none of the declared classes, no value in a column that must have one
     (empty, or a declared sentinel), or a formula that does not parse or holds another element than
     ``spec.elements``. Two rows are duplicates when they are the same material and agree in every number and
     category that is not a label; text columns are notes. Duplicates are flagged, and those whose labels
@@ -72,8 +67,8 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
 
     Args:
         spec: Columns, units and origin.
-        paths: The file, then the further files: Parquet by the suffix ``.parquet``, or else CSV, comma
-            separated, UTF-8 with or without byte-order mark. Of a generator, what
+        paths: The file, then the further files, each written as ``spec`` says: nothing is guessed. Of a
+            generator, what
             `nestmat.data.generated.write_generated` wrote.
         name: Key of the data set, for messages and provenance.
         targets: Columns that the study predicts: labels, besides those that ``spec`` marks.
@@ -87,7 +82,7 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
     _check_names(spec, name, targets)
     source = Path(paths[0])
     rows, checksums = load_cells(spec, [Path(path) for path in paths])
-    values = {key: _values(rows, key, column) for key, column in spec.columns.items()}
+    values = {key: read_column(rows, key, spec) for key in spec.columns}
     formulas = _formulas(rows, spec)
     _suspicions(rows, spec, source)
     total = len(rows.lines)
@@ -109,14 +104,14 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
         first = rejects.iloc[0]
         raise InputError(
             f"The data set has no usable row: all {total} are rejected, the first because "
-            f"{first['column']!r} "
-            f"{first['reason']}.",
+            f"{first['column']!r} {first['reason']}{_costliest(rows)}.",
             file=source,
             row=int(first["row"]),
             value=first["value"],
             remedy="compare the columns that the study declares with the data.",
         )
     facts = _facts(spec, name, checksums, total, usable, rejects) | {"blank_lines": rows.blank}
+    facts |= {"notes": _notes(rows)} if rows.notes else {}
     facts |= {"warnings": formulas.warnings} if formulas.warnings else {}
     for warning in formulas.warnings:
         _LOG.info("%s", warning)
@@ -129,6 +124,13 @@ def read(spec: DatasetSpec, *paths: str | Path, name: str = "", targets: Sequenc
         facts["rows_flagged"],
     )
     return Reading(usable, _schema(spec, targets), rejects, facts)
+
+
+def _costliest(rows: CellRows) -> str:
+    """The columns for which most rows are rejected, with the number of rows."""
+    counts = Counter(column for faults in rows.faults.values() for column in {fault[0] for fault in faults})
+    listed = ", ".join(f"{column!r} {count}" for column, count in counts.most_common(5) if column)
+    return f"; most rows are lost for {listed}" if listed else ""
 
 
 def write(reading: Reading, table: str | Path, rejects: str | Path) -> None:
@@ -201,69 +203,12 @@ def _facts(
     }
 
 
-def _values(rows: CellRows, key: str, column: ColumnSpec) -> np.ndarray:
-    parse_cell = _class_parser(column) if column.classes else _number if column.is_numeric else _string
-    empty = math.nan if column.is_numeric else None
-    values = np.full(len(rows.lines), empty, dtype=float if column.is_numeric else object)
-    for index, cell in enumerate(rows.cells[key]):
-        if index in rows.ragged:
-            continue
-        value, reason = parse_cell(cell, column.sentinels)
-        if reason is None:
-            values[index] = value
-        elif column.missing == "level":
-            values[index] = NOT_STATED
-        elif column.missing == "reject" or not reason.startswith(_MISSING):
-            rows.add_fault(index, key, cell, reason)
-    return values
-
-
-def _class_parser(column: ColumnSpec) -> CellParser:
-    """The parser of a column with classes: of their names, or of their numbers."""
-    names = column.classes or []
-    if column.kind == "category":
-        number_of = {name: float(number) for number, name in enumerate(names)}
-
-        def parse_name(cell: str, sentinels: Sequence[float]) -> tuple[float, str | None]:
-            _, reason = _string(cell, sentinels)
-            if reason is None and cell not in number_of:
-                reason = f"is none of the classes {', '.join(names)}"
-            return number_of.get(cell, math.nan), reason
-
-        return parse_name
-
-    def parse_number(cell: str, sentinels: Sequence[float]) -> tuple[float, str | None]:
-        value, reason = _number(cell, sentinels)
-        if reason is None and value not in range(len(names)):
-            listed = ", ".join(f"{number} ({name})" for number, name in enumerate(names))
-            reason = f"is not the number of a class: {listed}"
-        return value, reason
-
-    return parse_number
-
-
-CellParser = Callable[[str, Sequence[float]], tuple[Any, str | None]]
-"""Value of a cell, and why it has none, by the cell and the numbers that stand for a missing value."""
-_MISSING = "is missing"
-NOT_STATED = "not stated"
-
-
-def _number(cell: str, sentinels: Sequence[float]) -> tuple[float, str | None]:
-    if cell.casefold() in _NO_NUMBER:
-        return math.nan, _MISSING
-    if not _NUMBER.fullmatch(cell):
-        if _INFINITE.fullmatch(cell):
-            return math.nan, "is not finite"
-        hint = " (write a decimal point, not a comma)" if _NUMBER.fullmatch(cell.replace(",", ".", 1)) else ""
-        return math.nan, f"is not a number{hint}"
-    value = float(cell)
-    if value in sentinels:
-        return math.nan, f"{_MISSING}: {cell} is declared to stand for no value"
-    return value, None if math.isfinite(value) else "is not finite"
-
-
-def _string(cell: str, _sentinels: Sequence[float]) -> tuple[str | None, str | None]:
-    return (None, _MISSING) if cell in _NO_TEXT else (cell, None)
+def _notes(rows: CellRows) -> list[dict[str, Any]]:
+    """What was understood of cells that are no plain numbers, by column and note."""
+    return [
+        {"column": column, "note": note, "row": rows.lines[index], "value": cell, "rows": count}
+        for (column, note), (index, cell, count) in rows.notes.items()
+    ]
 
 
 def _formulas(rows: CellRows, spec: DatasetSpec) -> FormulaColumn:
@@ -273,13 +218,14 @@ def _formulas(rows: CellRows, spec: DatasetSpec) -> FormulaColumn:
     parts = [spec.formula] if spec.formula else template_parts(template or "")
     if not parts:
         return FormulaColumn([""] * total, [f"row {i}" for i in range(total)])
-    cells = {part: rows.cells[f"formula/{part}"] for part in parts}
+    cells = {part: rows.cells[f"formula/{part}"].to_pylist() for part in parts}
     column = read_formulas(
         cells,
         spec.formula or "formula",
         spec.formula_template,
         spec.fractions,
         spec.elements,
+        missing=spec.missing_values,
         skipped=rows.ragged,
     )
     for index, name, value, reason in column.faults:

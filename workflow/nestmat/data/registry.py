@@ -81,6 +81,9 @@ def _read_once(registry: str, _changed: int) -> dict[str, DatasetSpec]:
     return load(registry)
 
 
+_MOST_COMPARED = 5_000
+
+
 def closest(name: str, candidates: Any) -> str:
     """A hint at the name that was probably meant, or nothing.
 
@@ -90,5 +93,8 @@ def closest(name: str, candidates: Any) -> str:
     """
     names = [str(k) for k in candidates]
     folded = {n.casefold().strip(): n for n in reversed(names)}
-    matches = difflib.get_close_matches(name.casefold().strip(), folded, n=1)
+    # Comparing letters takes seconds for as many names as a wide table has.
+    matches = [name.casefold().strip()] if name.casefold().strip() in folded else []
+    if not matches and len(names) <= _MOST_COMPARED:
+        matches = difflib.get_close_matches(name.casefold().strip(), folded, n=1)
     return f" (did you mean {folded[matches[0]]!r}?)" if matches else ""

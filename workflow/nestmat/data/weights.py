@@ -47,7 +47,7 @@ def check_weights(rows: CellRows, frame: pd.DataFrame, spec: DatasetSpec, source
                 file=source,
                 row=rows.lines[first],
                 column=column,
-                value=rows.cells[column][first],
+                value=rows.cell(column, first),
                 remedy="state one for every row, or take the rows without one out of the table.",
             )
         if len(values) and is_weight and not values.any():
@@ -56,6 +56,6 @@ def check_weights(rows: CellRows, frame: pd.DataFrame, spec: DatasetSpec, source
                 file=source,
                 row=rows.lines[usable[0]],
                 column=column,
-                value=rows.cells[column][usable[0]],
+                value=rows.cell(column, usable[0]),
                 remedy="give positive weights, or leave out the key `weights`.",
             )

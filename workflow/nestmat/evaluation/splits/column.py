@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from nestmat.config.splits import check_fold_column
-from nestmat.data.reading import NOT_STATED
+from nestmat.data.columns import NOT_STATED
 from nestmat.errors import InputError
 from nestmat.evaluation.splits.base import Division, ScaleRows, SplitKind
 from nestmat.evaluation.splits.registry import SPLITS
