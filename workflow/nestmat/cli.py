@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nestmat
 from nestmat.errors import InputError
@@ -107,25 +107,32 @@ def new(arguments: argparse.Namespace) -> None:
     if not arguments.target and not arguments.classes:
         raise InputError("There is nothing to predict.", remedy="give --target or --classes, or both.")
     output = Path(arguments.output or f"{arguments.name}.yaml")
-    features = arguments.features.split(",") if arguments.features else None
-    warnings = write_study(
+    remarks = write_study(
         output,
         name=arguments.name,
         data=Path(arguments.data),
         formula=arguments.formula,
         fractions=arguments.fractions,
         targets=[*arguments.target, *(f"{column}:class" for column in arguments.classes)],
-        features=[name.strip() for name in features] if features else None,
+        features=arguments.features,
         folds=arguments.folds,
         group=arguments.group,
         weights=arguments.weights,
         search=arguments.search,
+        reading=_reading_keys(arguments.read),
     )
-    for warning in warnings:
-        print(f"Warning: {warning}")
+    for remark in remarks:
+        print(f"Note: {remark}")
     print(f"Wrote {output}. Look through it, then:")
     print(f"  {shlex.join(['nestmat', 'validate', str(output)])}")
     print(f"  {shlex.join(['nestmat', 'report', str(output)])}")
+
+
+def _reading_keys(texts: Sequence[str]) -> dict[str, Any]:
+    """Keys of a data set that say how its file is written."""
+    from nestmat.config.data_files import parse_reading_key
+
+    return dict(parse_reading_key(text) for text in texts)
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -337,7 +344,17 @@ def _add_study_commands(commands: _Commands) -> None:
         "gap:eV:gap_error; repeat for more",
     )
     command.add_argument(
-        "--features", metavar="A,B,C", help="columns to learn from; by default all numbers and categories"
+        "--features",
+        action="append",
+        metavar="A,B,C",
+        help="columns to learn from, by default all numbers and categories; repeat for more",
+    )
+    command.add_argument(
+        "--read",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="how the file is written, where the guess is wrong, as decimal=, or header_line=3 or sheet=Data",
     )
     command.add_argument(
         "--folds", help="column of your own folds; by default materials are divided at random"

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import unicodedata
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 from jinja2 import Environment
 
+from nestmat.commands.new_columns import (
+    Table,
+    TableColumn,
+    drop_costly,
+    identifies_rows,
+    read_headers,
+    read_table,
+    split_names,
+    why_text,
+)
 from nestmat.commands.new_inputs import Materials, choose_blocks
+from nestmat.commands.new_remarks import remarks_on_columns, remarks_on_left_out
 from nestmat.commands.new_search import FirstSearch, first_search
 from nestmat.commands.new_targets import (
     CLASS,
     COUNT,
+    NamedTarget,
     check_class_sizes,
     check_counts,
     classes_of,
@@ -28,8 +40,6 @@ from nestmat.commands.new_targets import (
 )
 from nestmat.config.base import LONGEST_NAME, NAME_PATTERN
 from nestmat.config.loading import study_from
-from nestmat.data.cells import text_rows
-from nestmat.data.registry import closest
 from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.percentages import Fractions
@@ -38,35 +48,7 @@ _TEMPLATE = Path(__file__).with_name("study.yaml.jinja")
 # Names that nestmat's tables use, and those of the blocks written here.
 _RESERVED = {"row_id", "row", "formula", "material", "flag", "fold"}
 _BLOCKS = {"descriptors", "fractions", "composition", "alloy", "perovskite", "A", "B", "X"}
-# More levels than this are labels of rows rather than classes of them.
-_LEVELS = 30
 _FEW_ROWS = 50
-
-
-@dataclass(frozen=True)
-class _Header:
-    """A column of the user's file: what its cells look like.
-
-    Attributes:
-        name: Header.
-        key: Name in the study, where the header's cannot be used.
-        kind: number, category or text.
-        empty: Cells without a value.
-        informative: Whether the cells differ, and do not just count the rows.
-        levels: Distinct cells with their number of rows, in ascending order; of many none.
-    """
-
-    name: str
-    key: str
-    kind: str
-    empty: int
-    informative: bool
-    levels: Mapping[str, int]
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether the cells are 0 and 1."""
-        return self.kind == "number" and {float(level) for level in self.levels} == {0.0, 1.0}
 
 
 def write_study(
@@ -82,13 +64,14 @@ def write_study(
     group: str | None = None,
     weights: str | None = None,
     search: bool = False,
+    reading: Mapping[str, Any] | None = None,
 ) -> Sequence[str]:
     """Write a commented study of one scale for a table.
 
     Args:
         output: YAML file to write.
         name: Name of the study.
-        data: CSV file with a header line, or Parquet file by its suffix ``.parquet``.
+        data: Table in CSV, Excel, JSON or Parquet, as `nestmat.data.sniffing.guess_file` reads it.
         targets: Columns to predict, each with its unit after a colon if it has one, and after another the
             column of its standard uncertainties: ``gap``, ``gap:eV``, ``gap:eV:gap_error``. Text of a few
             levels, zeros and ones without a unit, and any column of a few levels with ``class`` in place of
@@ -101,9 +84,11 @@ def write_study(
         weights: Column that states how much each row counts in training; by default all count alike.
         search: Whether the study also designs: a space around the materials of the table, with targets to
             fill in and judges.
+        reading: Keys of the data set that say how the file is written; the others are guessed and written.
 
     Returns:
-        What is odd about the formulas, in whole sentences.
+        How the file was read, what is odd about its cells and formulas, and which columns are left out, in
+        whole sentences.
 
     Raises:
         InputError: The name is none of a study, the output exists, the file has no such column or no numbers
@@ -114,47 +99,95 @@ def write_study(
         raise InputError(
             "The file exists already.", file=output, remedy="choose another name, or delete it first."
         )
-    cells = _read_cells(data)
-    if formula is not None:
-        _require(formula, cells, data)
-    materials = None if formula is None else Materials.of(cells[formula], formula, fractions)
-    reserved = _RESERVED | _BLOCKS | (materials.columns if materials else set())
-    headers = {name: _header(name, column, reserved) for name, column in cells.items()}
-    parsed = [parse_target(text, headers) for text in targets]
+    table, materials, parsed = _read(
+        data, reading, formula, fractions, features, [*targets], folds, group, weights
+    )
+    headers = table.columns
     units = {target.column: target.unit for target in parsed}
     uncertainties = {target.column: target.uncertainty for target in parsed if target.uncertainty}
     for column in [*uncertainties.values(), *([weights] if weights else [])]:
-        _require(column, headers, data)
-        _require_numbers(headers[column], cells[column], data, "how much rows count")
-    for target in units:
-        _require(target, headers, data)
-        if classes_of(headers[target], units[target]) or units[target] == CLASS:
-            check_class_sizes(headers[target], data)
-        else:
-            _require_numbers(headers[target], cells[target], data, "the target")
-            if units[target] == COUNT:
-                check_counts(headers[target], _numbers(cells[target]), data)
+        _require_numbers(table.require(column), data, "how much rows count")
+    for target, unit in units.items():
+        _check_target(table, target, unit)
     if folds is not None:
-        _require(folds, headers, data)
-        _check_folds(headers[folds], cells[folds], data)
+        _check_folds(table.require(folds), data)
     if group is not None:
-        _require(group, headers, data)
-        _check_groups(headers[group], folds, data)
+        _check_groups(table.require(group), folds, data)
     used = [*units, *uncertainties.values(), formula, folds, group, weights]
-    chosen = _features(headers, features, used, data)
+    chosen, left_out = _features(table, features, used, units)
     if not chosen and formula is None:
         raise InputError(
             "The table has no column to learn from.", file=data, remedy="give --formula, --features, or both."
         )
+    units = {target: unit or _own_unit(headers[target]) for target, unit in units.items()}
     heads = {
-        target: head_of(headers[target], unit, _numbers(cells[target])) for target, unit in units.items()
+        target: head_of(headers[target], unit, headers[target].numbers) for target, unit in units.items()
     }
     choice = _Choice(headers, chosen, units, uncertainties, heads, folds, group, weights)
-    first = _first_search(choice, cells, materials, data) if search else None
-    text = _render(name, output, data, choice, len(cells[next(iter(cells))]), formula, materials, first)
+    read = [headers[column] for column in [*units, *(c.name for c in chosen), *uncertainties.values()]]
+    remarks = [*table.guess.remarks, *remarks_on_columns(table, list({c.name: c for c in read}.values()))]
+    remarks += [*remarks_on_left_out(left_out), *(materials.warnings if materials else ())]
+    first = _first_search(choice, materials, data) if search else None
+    text = _render(name, output, table, choice, formula, materials, first, remarks)
     study_from(yaml.safe_load(text), file=output)
     write_text(output, text)
-    return materials.warnings if materials else ()
+    return remarks
+
+
+def _read(
+    data: Path,
+    reading: Mapping[str, Any] | None,
+    formula: str | None,
+    fractions: Fractions | None,
+    features: Sequence[str] | None,
+    targets: Sequence[str],
+    *others: str | None,
+) -> tuple[Table, Materials | None, list[NamedTarget]]:
+    """The table, its materials and the targets, which may be its columns by other names."""
+    header = read_headers(data, reading)
+    parsed = [parse_target(text, header) for text in targets]
+    named = None
+    if features is not None:
+        named = {name for text in features for name in split_names(text, header)}
+        named |= {name for target in parsed for name in (target.column, target.uncertainty)}
+        named |= {name for name in (formula, *others) if name}
+    table = read_table(data, reading, named)
+    materials = None
+    if formula is not None:
+        materials = Materials.of(table.require(formula).cells, formula, fractions)
+    reserved = _RESERVED | _BLOCKS | (materials.columns if materials else set())
+    table.rename(reserved)
+    return table, materials, parsed
+
+
+def _own_unit(column: TableColumn) -> str:
+    """Unit that a column of numbers states itself."""
+    return column.unit if column.kind == "number" and not column.is_binary else ""
+
+
+def _check_target(table: Table, target: str, unit: str) -> None:
+    """Check that a target has values, and that they are what it is asked for.
+
+    Raises:
+        InputError: It has none, or none of the kind that is asked for.
+    """
+    column, data = table.require(target), table.file
+    if not column.usable.any():
+        raise InputError(
+            "The target has no value in any row.",
+            file=data,
+            column=target,
+            remedy="choose another column.",
+        )
+    if unit != CLASS:
+        # Cells that are no numbers are rejected row by row, as the reader of the study does.
+        column = table.as_number(target, 0.0 if unit else 0.5)
+    if classes_of(column, unit) or unit == CLASS:
+        check_class_sizes(column, data)
+    else:
+        _require_numbers(column, data, "the target")
+        if unit == COUNT:
+            check_counts(column, column.numbers, data)
 
 
 def _check_name(name: str) -> None:
@@ -171,90 +204,21 @@ def _check_name(name: str) -> None:
     )
 
 
-def _read_cells(data: Path) -> dict[str, list[str]]:
-    """Cells of each column of a file.
-
-    Raises:
-        InputError: The file has no data, or a header twice.
-    """
-    names, *rows = [*text_rows(data)] or [[]]
-    if not rows:
-        raise InputError(
-            "The file has no data.", file=data, remedy="give a header line and at least one row."
-        )
-    cells = {}
-    for place, column in enumerate(names):
-        if not column:
-            continue
-        if names.count(column) > 1:
-            raise InputError(
-                "The column occurs twice in the header.", file=data, column=column, remedy="rename one."
-            )
-        cells[column] = [row[place] if place < len(row) else "" for row in rows]
-    return cells
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
-
-
-def _header(name: str, cells: Sequence[str], reserved: Collection[str]) -> _Header:
-    filled = [cell for cell in cells if cell.casefold() not in ("", "na", "n/a", "nan", "null", "none")]
-    counts = Counter(filled)
-    levels = len(counts)
-    if filled and all(_is_number(cell) for cell in filled):
-        kind = "number"
-    elif 1 < levels <= min(_LEVELS, len(cells) // 2):
-        kind = "category"
-    else:
-        kind = "text"
-    key = f"{name}_" if name in reserved else name
-    ordered = sorted(counts, key=float) if kind == "number" else sorted(counts)
-    shown = {level: counts[level] for level in ordered} if levels <= _LEVELS else {}
-    return _Header(name, key, kind, len(cells) - len(filled), levels > 1 and not _counts(cells), shown)
-
-
-def _counts(cells: Sequence[str]) -> bool:
-    """Whether the cells number the rows: a model would learn the order of the file from them."""
-    return cells[0].isdigit() and list(cells) == [str(int(cells[0]) + i) for i in range(len(cells))]
-
-
-def _numbers(cells: Sequence[str]) -> list[float]:
-    """The cells that are numbers."""
-    return [float(cell) for cell in cells if _is_number(cell)]
-
-
-def _first_text(cells: Sequence[str]) -> str | None:
-    return next((cell for cell in cells if cell and not _is_number(cell)), None)
-
-
-def _require(column: str, headers: Collection[str], data: Path) -> None:
-    if column not in headers:
-        raise InputError(
-            f"The file has no column {column!r}{closest(column, headers)}.",
-            file=data,
-            column=column,
-            remedy=f"the file has {', '.join(headers)}.",
-        )
-
-
-def _require_numbers(header: _Header, cells: Sequence[str], data: Path, use: str) -> None:
-    if header.kind != "number":
+def _require_numbers(column: TableColumn, data: Path, use: str) -> None:
+    if column.kind != "number":
+        first = next(cell for cell, usable in zip(column.cells, column.usable, strict=True) if usable)
         raise InputError(
             f"The column states {use}, and has cells that are not numbers.",
             file=data,
-            column=header.name,
-            value=_first_text(cells),
+            column=column.name,
+            value=first,
             remedy="correct the cell, or choose another column.",
         )
 
 
-def _check_folds(header: _Header, cells: Sequence[str], data: Path) -> None:
+def _check_folds(header: TableColumn, data: Path) -> None:
     """Check that every cell states one of some folds."""
-    if header.empty or len(set(cells)) < 2:
+    if header.empty or len(set(header.cells)) < 2:
         raise InputError(
             f"The column leaves the fold of {header.empty} rows open."
             if header.empty
@@ -265,7 +229,7 @@ def _check_folds(header: _Header, cells: Sequence[str], data: Path) -> None:
         )
 
 
-def _check_groups(header: _Header, folds: str | None, data: Path) -> None:
+def _check_groups(header: TableColumn, folds: str | None, data: Path) -> None:
     """Check that every row states a group, and that no other column states the folds."""
     if header.empty or folds is not None:
         raise InputError(
@@ -281,29 +245,68 @@ def _check_groups(header: _Header, folds: str | None, data: Path) -> None:
 
 
 def _features(
-    headers: dict[str, _Header], names: Sequence[str] | None, excluded: Sequence[str | None], data: Path
-) -> list[_Header]:
-    """Columns to learn from: the named ones, or all but the formula and the targets."""
-    if names is None:
-        return [h for h in headers.values() if h.kind != "text" and h.informative and h.name not in excluded]
-    for column in names:
-        _require(column, headers, data)
-        if column in excluded:
+    table: Table, texts: Sequence[str] | None, excluded: Sequence[str | None], units: Mapping[str, str]
+) -> tuple[list[TableColumn], dict[str, str]]:
+    """Columns to learn from, the named ones or all that can be, and why the others are left out."""
+    if texts is None:
+        return _usual_features(table, excluded, units)
+    names = [name for text in texts for name in split_names(text, table.raw.header)]
+    for name in names:
+        column = table.require(name)
+        if name in excluded:
             raise InputError(
                 "The column cannot be a feature: it is the formula, a target, or that of folds, weights or "
                 "uncertainties.",
-                file=data,
-                column=column,
+                file=table.file,
+                column=name,
                 remedy="leave it out of --features.",
             )
-        if headers[column].kind == "text":
+        if column.kind == "text":
             raise InputError(
-                "The column holds neither numbers nor a few categories.",
-                file=data,
-                column=column,
+                f"The column holds neither numbers nor a few categories: it {why_text(column)}.",
+                file=table.file,
+                column=name,
                 remedy="leave it out of --features, or make it one of the two.",
             )
-    return [headers[column] for column in names]
+    return [table.columns[name] for name in dict.fromkeys(names)], {}
+
+
+def _usual_features(
+    table: Table, excluded: Sequence[str | None], units: Mapping[str, str]
+) -> tuple[list[TableColumn], dict[str, str]]:
+    """All columns that describe materials and cost few rows, and why the others are left out."""
+    left_out, candidates = {}, []
+    targets = [
+        (_labels(table.columns[target]), bool(classes_of(table.columns[target], unit)))
+        for target, unit in units.items()
+    ]
+    for column in table.columns.values():
+        if column.name in excluded:
+            continue
+        if column.kind == "text":
+            left_out[repr(column.name)] = why_text(column)
+        elif not column.informative:
+            is_constant = len(column.levels) == 1
+            left_out[repr(column.name)] = "has a single value" if is_constant else "numbers the rows"
+        elif reason := identifies_rows(column, targets):
+            left_out[repr(column.name)] = reason
+        else:
+            candidates.append(column)
+    labelled = np.any([table.columns[target].usable for target in units], axis=0)
+    chosen, costs = drop_costly(candidates, labelled)
+    total = int(labelled.sum())
+    left_out |= {
+        repr(name): f"has no value in {cost} of the {total} labelled rows, which would be rejected"
+        for name, cost in costs.items()
+    }
+    return chosen, left_out | table.unnamed
+
+
+def _labels(column: TableColumn) -> pd.Series:
+    """A target, without a value where it has none."""
+    if column.kind == "number":
+        return pd.Series(column.values)
+    return pd.Series(column.cells, dtype=object).where(column.usable)
 
 
 def _third_baseline(classes: Collection[bool]) -> list[str]:
@@ -328,8 +331,8 @@ class _Choice:
         weights: Column of weights.
     """
 
-    headers: Mapping[str, _Header]
-    features: Sequence[_Header]
+    headers: Mapping[str, TableColumn]
+    features: Sequence[TableColumn]
     units: Mapping[str, str]
     uncertainties: Mapping[str, str]
     heads: Mapping[str, Mapping[str, str]]
@@ -350,6 +353,13 @@ class _Choice:
         }
 
     @property
+    def missing_values(self) -> list[str]:
+        """Spellings of no value in the columns that the study reads."""
+        names = [*self.units, *(c.name for c in self.features), *self.uncertainties.values(), self.weights]
+        columns = [self.headers[name] for name in names if name]
+        return sorted({spelling for column in columns for spelling in column.spelled})
+
+    @property
     def columns(self) -> list[dict[str, Any]]:
         """What the template writes of each column."""
         columns = [self._target(self.headers[target], unit) for target, unit in self.units.items()]
@@ -360,7 +370,7 @@ class _Choice:
             columns.append(_column(replace(self.headers[column], kind="category")))
         return columns
 
-    def _target(self, header: _Header, unit: str) -> dict[str, Any]:
+    def _target(self, header: TableColumn, unit: str) -> dict[str, Any]:
         names = classes_of(header, unit)
         own: dict[str, Any] = {"unit": unit} if unit not in ("", COUNT) and not names else {}
         own |= {"kind": "category"} if names and not header.is_binary else {}
@@ -370,33 +380,26 @@ class _Choice:
         return _column(header, {**own, "label": True})
 
 
-def _column(header: _Header, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _column(header: TableColumn, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the template writes of a column, with settings of its own."""
     settings: dict[str, Any] = {"kind": header.kind} if header.kind != "number" else {}
+    settings |= {"unit": header.unit} if header.kind == "number" and header.unit and own is None else {}
     settings |= own or {}
     settings |= {"header": header.name} if header.key != header.name else {}
-    return {"key": header.key, "settings": settings, "empty": header.empty}
+    return {"key": header.key, "settings": settings, "empty": header.missing}
 
 
-def _first_search(
-    choice: _Choice, cells: Mapping[str, Sequence[str]], materials: Materials | None, data: Path
-) -> FirstSearch:
+def _first_search(choice: _Choice, materials: Materials | None, data: Path) -> FirstSearch:
     """The search of the study, from the rows that have every feature."""
     features = [*choice.features]
-    rows = [
-        row
-        for row in range(len(next(iter(cells.values()))))
-        if all(_is_number(cells[h.name][row]) if h.kind == "number" else cells[h.name][row] for h in features)
-    ]
-    columns = {
-        header.key: [
-            float(cells[header.name][row]) if header.kind == "number" else cells[header.name][row]
-            for row in rows
-        ]
-        for header in features
-    }
+    usable = [column.usable for column in features]
+    rows = np.flatnonzero(np.all(usable, axis=0)).tolist() if features else []
+    columns: dict[str, list[Any]] = {}
+    for column in features:
+        values = column.values.tolist() if column.kind == "number" else column.cells
+        columns[column.key] = [values[row] for row in rows]
     labels = {
-        choice.headers[target].key: _numbers(cells[target])
+        choice.headers[target].key: choice.headers[target].numbers
         for target, unit in choice.units.items()
         if not classes_of(choice.headers[target], unit) or choice.headers[target].is_binary
     }
@@ -414,12 +417,12 @@ def _flow(value: Any) -> str:
 def _render(
     name: str,
     output: Path,
-    data: Path,
+    table: Table,
     choice: _Choice,
-    rows: int,
     formula: str | None,
     materials: Materials | None,
     search: FirstSearch | None,
+    remarks: Sequence[str],
 ) -> str:
     """Text of the study."""
     blocks = choose_blocks(
@@ -433,15 +436,20 @@ def _render(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
     environment.filters["flow"] = _flow
+    # A comment ends with its line, and what cannot be printed is no YAML.
+    environment.filters["comment"] = lambda text: "".join(c if c.isprintable() else " " for c in text)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         name=name,
         path=shlex.quote(str(output)),
-        file=data,
+        file=table.file,
+        reading=table.guess.keys,
+        missing_values=choice.missing_values,
+        remarks=remarks,
         units=list(choice.units),
         formula=formula,
         fractions=materials and materials.fractions,
         columns=choice.columns,
-        folds=5 if rows >= _FEW_ROWS else 3,
+        folds=5 if table.rows >= _FEW_ROWS else 3,
         fold_column=choice.key(choice.folds),
         group=choice.key(choice.group),
         weights=choice.key(choice.weights),

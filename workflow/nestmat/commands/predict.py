@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 
 from nestmat import tables
+from nestmat.config.data_files import DataFile
 from nestmat.config.datasets import ColumnSpec, DatasetSpec
 from nestmat.config.study import Study
-from nestmat.data.cells import template_parts, text_rows
+from nestmat.data.cells import template_parts
+from nestmat.data.raw_tables import read_header
 from nestmat.data.reading import read
 from nestmat.data.registry import resolve
+from nestmat.data.sniffing import guess_file
 from nestmat.domains.domain import Domain
 from nestmat.domains.verdicts import OUTSIDE, VERDICTS, worst_of_chain
 from nestmat.errors import InputError
@@ -249,7 +252,8 @@ def check_rejects_file(output: Path, read: Mapping[str, str | Path], overwrite: 
 
 def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
     """Specification of the input: its formula, and those feature columns that the file has."""
-    header = set(next(text_rows(source), []))
+    written = guess_file(source).keys
+    header = set(read_header(source, DataFile(file=str(source), **written)))
     datasets = {name: resolve(study.datasets[study.scales[name].dataset]) for name in chain}
     columns: dict[str, ColumnSpec] = {}
     for name, dataset in datasets.items():
@@ -261,7 +265,16 @@ def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
                     missing = "level" if spec.missing == "level" else "reject"
                     columns[column] = spec.model_copy(update={"header": name_in_file, "missing": missing})
     formula = _formula(list(datasets.values()), header, source)
-    return DatasetSpec(title=source.name, file=str(source), columns=columns, duplicates="keep", **formula)
+    spellings = sorted({spelling for dataset in datasets.values() for spelling in dataset.missing_values})
+    return DatasetSpec(
+        title=source.name,
+        file=str(source),
+        columns=columns,
+        duplicates="keep",
+        missing_values=spellings,
+        **written,
+        **formula,
+    )
 
 
 def _formula(datasets: Sequence[DatasetSpec], header: set[str], source: Path) -> dict[str, str | None]:

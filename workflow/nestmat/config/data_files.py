@@ -6,9 +6,10 @@ from pathlib import PurePosixPath
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from nestmat.config.base import Part
+from nestmat.errors import InputError
 
 FileFormat = Literal["csv", "parquet", "excel", "json"]
 FORMATS: dict[str, FileFormat] = {
@@ -30,6 +31,13 @@ def format_of(name: str) -> FileFormat:
         ('csv', 'excel', 'json')
     """
     return FORMATS.get(PurePosixPath(name.lower().removesuffix(".gz")).suffix, "csv")
+
+
+_READING = (
+    *("format", "names", "comment", "encoding", "delimiter", "decimal", "thousands"),
+    *("header_line", "units_line", "sheet"),
+)
+"""Keys that say how a file is read."""
 
 
 class DataFile(Part):
@@ -131,9 +139,7 @@ class DataFile(Part):
     @property
     def reading_keys(self) -> dict[str, Any]:
         """The keys that say how the file is read, those that are stated."""
-        keys = ("format", "names", "comment", "encoding", "delimiter", "decimal", "thousands")
-        keys = (*keys, "header_line", "units_line", "sheet")
-        return {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
+        return {key: getattr(self, key) for key in _READING if getattr(self, key) is not None}
 
     def download(self, name: str) -> str:
         """Where the file at the address is kept, relative to the working directory.
@@ -142,3 +148,35 @@ class DataFile(Part):
             name: Key of the data set.
         """
         return f"downloads/{name}-{(self.sha256 or '')[:12]}.{self.ending}"
+
+
+def parse_reading_key(text: str) -> tuple[str, Any]:
+    r"""A key that says how a file is read, with its value, as the command line states it.
+
+    Args:
+        text: ``decimal=,``, ``header_line=3``, ``delimiter=tab``.
+
+    Raises:
+        InputError: There is no such key, or it cannot have the value.
+
+    Example:
+        >>> parse_reading_key("delimiter=tab"), parse_reading_key("header_line=3")
+        (('delimiter', '\t'), ('header_line', 3))
+    """
+    key, _, value = text.partition("=")
+    if key not in _READING:
+        raise InputError(
+            f"No key {key!r} says how a file is read.",
+            value=text,
+            remedy=f"choose one of {', '.join(_READING)}.",
+        )
+    stated: Any = {"tab": "\t", "\\t": "\t", "blank": " "}.get(value, value)
+    stated = [name.strip() for name in value.split(",")] if key == "names" else stated
+    stated = int(value) if key.endswith("_line") and value.isdecimal() else stated
+    try:
+        # Alone: other keys may have to be stated with it, and are guessed later.
+        TypeAdapter(DataFile.model_fields[key].rebuild_annotation()).validate_python(stated)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"]
+        raise InputError(f"The key cannot have this value: {message}.", key=key, value=value) from error
+    return key, stated
