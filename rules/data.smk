@@ -7,6 +7,11 @@ from nestmat.data.registry import resolve
 sources = {name: resolve(entry) for name, entry in STUDY.datasets.items()}
 
 
+# Compute nodes often reach no other host.
+localrules:
+    fetch_dataset,
+
+
 rule fetch_dataset:
     """A file of a data set, from its address or a mirror."""
     input:

@@ -46,6 +46,11 @@ rule draw_figures:
         "../scripts/draw_figures.py"
 
 
+# Seconds, whatever the size of the study.
+localrules:
+    write_report,
+
+
 rule write_report:
     """The report, one HTML file."""
     input:

@@ -288,6 +288,11 @@ rule screen_chunk:
         "../scripts/screen_chunk.py"
 
 
+# Chunks hold what is kept, so this takes seconds whatever the size of the space.
+localrules:
+    merge_screen,
+
+
 rule merge_screen:
     """Materials of a whole space."""
     input:

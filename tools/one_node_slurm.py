@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Run a command under a SLURM cluster of this one machine, and stop the cluster with it.
 
-slurmctld, slurmd and munged of Debian's packages (slurmctld, slurmd, slurm-client, munge) run without systemd: with
-ports, a key and a state folder of their own, on the loopback interface alone. Two empty files stand for GPUs, so that
-requests of them are scheduled as real ones are. There is no accounting, as on many small clusters, and a job that takes
-more memory than it asked for is killed.
+slurmctld, slurmd and munged of Debian's packages (slurmctld, slurmd, slurm-client, munge) run without
+systemd, with ports, a key and a state folder of their own, on the loopback interface alone. Two empty files
+stand for GPUs, so that requests of them are scheduled as real ones are. There is no accounting, as on many
+small clusters, and a job that takes more memory than it asked for is killed.
 
 Usage:
     python tools/one_node_slurm.py COMMAND [ARGUMENT ...]
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -61,13 +62,13 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0
 GresTypes=gpu
 SlurmdParameters=config_overrides
 ReturnToService=2
-SlurmdTimeout=10
+SlurmdTimeout=5
 KillWait=5
 MinJobAge=300
 MaxJobCount={most_jobs}
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} Gres=gpu:fake:2 State=UNKNOWN
-PartitionName=cpu Nodes={host} Default=YES MaxTime=60 State=UP
-PartitionName=gpu Nodes={host} MaxTime=60 State=UP
+PartitionName=cpu Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP
 """
 
 
@@ -111,7 +112,7 @@ class OneNodeSlurm:
             self._write_configuration()
             self._start("munged", "--foreground", "--force", *self._munge_options())
             self._wait_until(lambda: (self.folder / "munge.socket").exists(), "munged")
-            self._start("slurmctld", "-D", "-c")
+            self.start_controller()
             self.start_node()
             self._wait_until(self._is_idle, "the node")
         except BaseException:
@@ -153,7 +154,13 @@ class OneNodeSlurm:
         (self.folder / "slurm.conf").write_text(text, encoding="utf-8")
 
     def _munge_options(self) -> list[str]:
-        files = {"key-file": "key", "socket": "socket", "pid-file": "pid", "log-file": "log", "seed-file": "seed"}
+        files = {
+            "key-file": "key",
+            "socket": "socket",
+            "pid-file": "pid",
+            "log-file": "log",
+            "seed-file": "seed",
+        }
         return [f"--{option}={self.folder}/munge.{suffix}" for option, suffix in files.items()]
 
     def _start(self, program: str, *options: str) -> None:
@@ -166,6 +173,14 @@ class OneNodeSlurm:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start_controller(self) -> None:
+        """Start the controller, with the jobs that it had."""
+        self._start("slurmctld", "-D")
+
+    def stop_controller(self) -> None:
+        """Stop the controller; the node and its jobs go on."""
+        self._terminate("slurmctld")
 
     def start_node(self) -> None:
         """Start the node's daemon."""
@@ -203,7 +218,7 @@ class OneNodeSlurm:
             lines += [f"{path.name}: {line}" for line in path.read_text(errors="replace").splitlines()[-8:]]
         return "\n".join(lines)
 
-    def _wait_until(self, condition, subject: str, seconds: float = 60) -> None:
+    def _wait_until(self, condition: Callable[[], bool], subject: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
@@ -221,16 +236,18 @@ class OneNodeSlurm:
                     timeout=20,
                 )
         for program in ("slurmd", "slurmctld", "munged"):
-            daemon = self._daemons.pop(program, None)
-            if daemon is None:
-                continue
-            daemon.terminate()
-            try:
-                daemon.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
+            if program in self._daemons:
+                self._terminate(program)
         self._temporary.cleanup()
+
+    def _terminate(self, program: str) -> None:
+        daemon = self._daemons.pop(program)
+        daemon.terminate()
+        try:
+            daemon.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
 
 
 def main(arguments: list[str]) -> int:
@@ -247,7 +264,8 @@ def main(arguments: list[str]) -> int:
         return 2
     if programs := missing_programs():
         print(
-            f"{', '.join(programs)} is missing: apt-get install slurmctld slurmd slurm-client munge", file=sys.stderr
+            f"{', '.join(programs)} is missing: apt-get install slurmctld slurmd slurm-client munge",
+            file=sys.stderr,
         )
         return 2
     # The cluster is stopped also where this process is terminated.

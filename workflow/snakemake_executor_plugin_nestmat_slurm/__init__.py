@@ -2,20 +2,24 @@
 
 It submits, cancels and logs as `snakemake-executor-plugin-slurm` does, and differs in this:
 
-- a job that ran out of memory or time is submitted again with more, as often as ``retries`` of the profile says; one
-  whose node was lost, or that was preempted, as it was; one that was cancelled, or failed by itself, is not;
-- where the queue is full or the controller does not answer, a submission waits;
-- the jobs of an array have the same resources, and no job waits for others to fill an array (issue 473 there);
-- the script of a job starts Snakemake once, where the other starts it twice, or four times in an array;
-- the time between two looks at the queue follows the time that nothing has happened for, so that jobs of seconds are
-  seen to end within seconds, and those of hours cost a look a minute;
-- the controller forgets jobs that ended: they count as finished where they have written their files.
+- A job that ran out of memory or time is submitted again with more, as often as ``retries`` says. One whose
+  node was lost, or that was preempted, is submitted again as it was. One that was cancelled, or that failed
+  by itself, is not.
+- Where the queue is full or the controller does not answer, a submission waits.
+- The jobs of an array have the same resources, and none waits for others to fill an array: that plug-in, as
+  its issue 473 has it, drops jobs that are ready before as many others as it counts.
+- The script of a job starts Snakemake once; the plug-in's starts it twice, and four times in an array.
+- The time between two looks at the queue follows the time that nothing has happened for: jobs of seconds are
+  seen to end within seconds, and those of hours cost a look a minute.
+- The controller forgets jobs that ended: they count as finished where they have written their files.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
+import threading
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Iterator
@@ -26,6 +30,7 @@ import snakemake_executor_plugin_slurm as slurm
 from snakemake_executor_plugin_slurm.job_status_query import query_job_status
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards, set_gres_string
+from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 from snakemake_interface_executor_plugins.logging import LoggerExecutorInterface
@@ -50,10 +55,15 @@ AGAIN = {
 """States of a job that is no reason to ask for more, and what they mean."""
 ENDED = {"FAILED": "failed", "CANCELLED": "was cancelled", "REVOKED": "was revoked"}
 """States of a job that another attempt does not help, and what they mean."""
-TEMPORARY = ("temporarily", "limit", "unable to contact", "connect failure", "timed out", "standby", "try again")
-"""Parts of messages of sbatch that speak of a full queue, or of a controller that does not answer."""
-IMPOSSIBLE = ("requested time limit is invalid", "memory limit", "maxmemper", "node configuration")
-"""Parts of messages of sbatch that speak of limits that no waiting changes."""
+TEMPORARY = (
+    *("submitjob", "temporarily", "unable to contact", "connect failure", "connection refused"),
+    *("timed out", "standby", "try again"),
+)
+"""Parts of messages of SLURM that speak of a full queue, or of a controller that does not answer."""
+MEMORY = re.compile(r"^slurmstepd.*(memory limit|oom[-_ ]?kill|out of memory)", re.IGNORECASE | re.MULTILINE)
+"""What SLURM writes into the log of a job that it kills for its memory; its state may be FAILED."""
+HOPELESS = {"PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints", "JobHeldAdmin", "JobHeldUser"}
+"""Reasons for which a job waits, and which do not pass by themselves."""
 MOST_RESUBMISSIONS = 5
 SHORTEST_LOOK, LONGEST_LOOK, SHARE_OF_LOOK = 2.0, 60.0, 0.1
 """Seconds between two looks at the queue, and their share in the time that nothing has happened for."""
@@ -72,8 +82,14 @@ class Executor(slurm.Executor):
         self._resubmissions: dict[str, int] = defaultdict(int)
         self._misses: dict[str, int] = defaultdict(int)
         self._waiting: list[tuple[float, JobExecutorInterface]] = []
+        self._waiting_lock = threading.Lock()
+        self._hopeless: set[str] = set()
         self._refusals = 0
         super().__init__(workflow, logger)
+
+    def get_job_args(self, job: JobExecutorInterface) -> str:
+        """Arguments of the Snakemake that runs a job, with the cores of the job and not of the node."""
+        return super().get_job_args(job).replace("--cores all", f"--cores {job.threads}")
 
     def additional_general_args(self) -> str:
         """Nothing: the batch script itself runs the job, within the allocation that it has."""
@@ -86,10 +102,8 @@ class Executor(slurm.Executor):
         else:
             yield ""
 
-    # ------------------------------------------------------------------ submission
-
     def run_jobs(self, jobs: list[JobExecutorInterface]) -> None:
-        """Submit jobs: those of a rule that is named in ``array-jobs`` as arrays, one for each set of resources."""
+        """Submit jobs; those of rules in ``array-jobs`` as arrays, one for each set of resources."""
         alike = defaultdict(list)
         for job in jobs:
             if job.is_group() or not self.array_jobs & {"all", job.rule.name}:
@@ -107,10 +121,15 @@ class Executor(slurm.Executor):
     def run_array_jobs(self, jobs: list[JobExecutorInterface]) -> None:
         """Submit jobs of one rule with the same resources as arrays, none larger than the site allows."""
         commands = [self.format_job_exec(job) for job in jobs]
-        largest = max(1, LARGEST_SCRIPT // max(map(len, commands)))
-        step = min(self.max_array_size - 1, largest)
+        step = min(self.max_array_size, max(1, LARGEST_SCRIPT // max(map(len, commands))))
         for start in range(0, len(jobs), step):
-            self._submit_array(jobs[start : start + step], commands[start : start + step])
+            part = jobs[start : start + step]
+            try:
+                self._submit_array(part, commands[start : start + step])
+            # The thread that submits ends without a word, and its jobs would never be heard of.
+            except Exception as error:
+                for job in part:
+                    self._report_job_error_threadsafe(SubmittedJobInfo(job), str(error))
 
     def _submit_array(self, jobs: list[JobExecutorInterface], commands: list[str]) -> None:
         name = f"rule_{jobs[0].name}"
@@ -132,10 +151,7 @@ class Executor(slurm.Executor):
         script = f'#!/bin/sh\ncase "$SLURM_ARRAY_TASK_ID" in\n{cases}esac\n'
         done = subprocess.run(shlex.split(call), input=script, capture_output=True, text=True)
         if done.returncode:
-            for job in jobs:
-                message = f"The error message was '{done.stderr.strip()}'."
-                self._report_job_error_threadsafe(SubmittedJobInfo(job), message)
-            return
+            raise WorkflowError(f"SLURM refuses an array of {jobs[0].name}: {done.stderr.strip()}")
         number = done.stdout.strip().split(";")[0]
         self.logger.info(f"Jobs {', '.join(str(job.jobid) for job in jobs)} are SLURM's array {number}.")
         for task, job in enumerate(jobs, start=1):
@@ -149,28 +165,31 @@ class Executor(slurm.Executor):
         super().report_job_submission(job_info, register_job=register_job)
 
     def _report_job_error_threadsafe(self, job_info: SubmittedJobInfo, msg: str) -> None:
-        """Let a submission wait that SLURM refuses for the time being; end the job that it refuses for good."""
-        reason = msg.lower()
-        if any(part in reason for part in TEMPORARY) and not any(part in reason for part in IMPOSSIBLE):
-            self._refusals += 1
-            wait = min(LONGEST_WAIT, 2.0**self._refusals)
-            said = msg.partition("The error message was '")[2].partition("'.\n")[0] or msg
-            self.logger.warning(f"SLURM takes no jobs, which are submitted again in {wait:.0f} s: {said}")
-            self._waiting.append((time.monotonic() + wait, job_info.job))
+        """Let a submission wait that SLURM refuses for the time being, and end one refused for good."""
+        reason = msg.partition("The error message was '")[2].partition("'.\n")[0] or msg
+        if not is_temporary(reason):
+            self._end(job_info)
+            super()._report_job_error_threadsafe(job_info, msg)
             return
-        self._end(job_info)
-        super()._report_job_error_threadsafe(job_info, msg)
+        self._refusals += 1
+        wait = min(LONGEST_WAIT, 2.0**self._refusals)
+        self.logger.warning(
+            f"SLURM takes no jobs now; {job_info.job.name} is tried in {wait:.0f} s again: {reason}"
+        )
+        with self._waiting_lock:
+            self._waiting.append((time.monotonic() + wait, job_info.job))
 
     def _resubmit_waiting(self) -> None:
         now = time.monotonic()
-        due = [job for start, job in self._waiting if start <= now]
-        self._waiting = [(start, job) for start, job in self._waiting if start > now]
+        with self._waiting_lock:
+            due = [job for start, job in self._waiting if start <= now]
+            self._waiting = [(start, job) for start, job in self._waiting if start > now]
         for job in due:
             self._job_submission_executor.submit(self.run_job, job)
 
-    # ------------------------------------------------------------------ status
-
-    async def check_active_jobs(self, active_jobs: list[SubmittedJobInfo]) -> AsyncGenerator[SubmittedJobInfo, None]:
+    async def check_active_jobs(
+        self, active_jobs: list[SubmittedJobInfo]
+    ) -> AsyncGenerator[SubmittedJobInfo, None]:
         """Look at the queue once, and yield the jobs that go on."""
         self._resubmit_waiting()
         states = None
@@ -189,13 +208,20 @@ class Executor(slurm.Executor):
 
     def _status_command(self) -> str:
         if self.get_status_command() == "sacct":
-            return f"sacct -X --parsable2 --noheader --format=JobID,State --starttime now-7days --name {self.run_uuid}"
-        return f"squeue --array --noheader --states=all --format='%i|%T' --name {self.run_uuid}"
+            options = "-X --parsable2 --noheader --format=JobID,State --starttime now-7days"
+            return f"sacct {options} --name {self.run_uuid}"
+        return f"squeue --array --noheader --states=all --format='%i|%T %r' --name {self.run_uuid}"
 
     def _state_of(self, job_info: SubmittedJobInfo, states: dict[str, str]) -> str:
-        """State of a job, of which sacct writes ``CANCELLED by 1000``."""
-        state = states.get(job_info.external_jobid, "").partition(" ")[0]
+        """State of a job, after which squeue writes the reason, and sacct who cancelled it."""
+        state, _, reason = states.get(job_info.external_jobid, "").partition(" ")
         if state:
+            if state == "PENDING" and reason in HOPELESS and job_info.external_jobid not in self._hopeless:
+                self._hopeless.add(job_info.external_jobid)
+                self.logger.warning(
+                    f"SLURM job {job_info.external_jobid} ({job_info.job.name}) does not start: {reason}. "
+                    "Name another partition, or less by --set-resources."
+                )
             self._misses.pop(job_info.external_jobid, None)
             return state
         # A job that was submitted a moment ago may not be listed yet.
@@ -207,6 +233,8 @@ class Executor(slurm.Executor):
 
     def _is_decided(self, job_info: SubmittedJobInfo, state: str) -> bool:
         """Act on the state of a job; false where it goes on."""
+        if state == "FAILED" and was_killed_for_memory(job_info.aux["slurm_logfile"]):
+            state = "OUT_OF_MEMORY"
         if state == "COMPLETED":
             self.report_job_success(job_info)
             if not self.workflow.executor_settings.keep_successful_logs:
@@ -233,7 +261,8 @@ class Executor(slurm.Executor):
             self._report_end(job_info, f"{meaning} {self._resubmissions[key]} times")
             return
         self.logger.warning(
-            f"SLURM job {job_info.external_jobid} ({job_info.job.name}) {meaning}, and is submitted again as it was."
+            f"SLURM job {job_info.external_jobid} ({job_info.job.name}) {meaning}, "
+            "and is submitted again as it was."
         )
         self._job_submission_executor.submit(self.run_job, job_info.job)
 
@@ -246,6 +275,24 @@ class Executor(slurm.Executor):
     def _end(self, job_info: SubmittedJobInfo) -> None:
         """Let Snakemake not start a job once more."""
         job_info.job.attempt = job_info.job.restart_times + 1
+
+
+def is_temporary(message: str) -> bool:
+    """Whether SLURM refuses a submission for the time being: the queue is full, or nobody answers.
+
+    Args:
+        message: What its command prints.
+    """
+    return any(part in message.lower() for part in TEMPORARY)
+
+
+def was_killed_for_memory(log: Path) -> bool:
+    """Whether SLURM writes into the log of a job that the job took too much memory.
+
+    Args:
+        log: The log.
+    """
+    return log.exists() and MEMORY.search(log.read_text(encoding="utf-8", errors="replace")) is not None
 
 
 def has_written(files: Iterable[str], since: float) -> bool:
