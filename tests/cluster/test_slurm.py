@@ -162,7 +162,7 @@ def test_each_bad_end_has_one_answer(bad_ends, study, cluster):
     assert "Traceback" not in log
 
 
-def test_a_job_whose_node_is_lost_runs_again_as_it_was(study, cluster, tmp_path):
+def test_a_job_whose_node_is_lost_runs_again_as_it_was(cluster, tmp_path):
     host = cluster.run("sinfo", "--noheader", "--format=%n").split()[0]
     cluster.stop_controller()
     run = start_snakemake(tmp_path, LOST_NODE)
@@ -171,6 +171,8 @@ def test_a_job_whose_node_is_lost_runs_again_as_it_was(study, cluster, tmp_path)
     cluster.start_controller()
     wait_until((tmp_path / "started").exists)
     cluster.kill_node()
+    # The controller would notice by itself, somewhat later.
+    cluster.run("scontrol", "update", f"nodename={host}", "state=down", "reason=lost")
     wait_until(lambda: "lost its node, and is submitted again as it was" in (tmp_path / "log").read_text())
     cluster.start_node()
     cluster.run("scontrol", "update", f"nodename={host}", "state=resume")
