@@ -195,6 +195,46 @@ def test_a_full_queue_is_waited_for_and_a_wrong_request_is_not(message, waits, m
     assert executor.submitted == [job] * waits
 
 
+def test_a_group_whose_submission_fails_is_heard_of(monkeypatch):
+    def fail(self, job):
+        try:
+            raise ValueError("Unable to contact slurm controller (connect failure)")
+        except ValueError:
+            raise AttributeError("'GroupJob' object has no attribute 'rule'")  # noqa: B904
+
+    monkeypatch.setattr(plugin.slurm.Executor, "run_job", fail)
+    executor, job = Recorder(), Job(1)
+    executor.run_job(job)
+    assert [waiting for _, waiting in executor._waiting] == [job]
+
+
+@pytest.mark.parametrize("stderr", ["", "sbatch: error: AssocMaxSubmitJobLimit"])
+def test_an_array_is_one_script_with_a_case_for_each_job(stderr, monkeypatch, tmp_path):
+    executor, scripts = Recorder(), []
+    executor.max_array_size = 2
+
+    def submit(command, *, input, **options):
+        scripts.append((command[-1], input))
+        return SimpleNamespace(returncode=bool(stderr), stdout=f"{len(scripts)};cluster\n", stderr=stderr)
+
+    monkeypatch.setattr(plugin.subprocess, "run", submit)
+    monkeypatch.setattr(plugin, "get_submit_command", lambda *_, **__: "sbatch")
+    monkeypatch.setattr(plugin, "get_job_wildcards", lambda job: str(job.jobid))
+    executor.slurm_logdir, executor._failed_nodes, executor._partitions = tmp_path, set(), None
+    executor.workflow.workdir_init = tmp_path
+    executor.logger.info = executor.said.append
+    executor.format_job_exec = lambda job: f"run 'job {job.jobid}'"
+    infos = []
+    executor._report_job_submission_threadsafe = infos.append
+    executor.run_array_jobs([Job(number) for number in range(3)])
+    assert [options for options, _ in scripts] == ["--array=1-2", "--array=1-1"]
+    assert scripts[0][1].splitlines()[2:] == ["1) run 'job 0'", ";;", "2) run 'job 1'", ";;", "esac"]
+    if stderr:
+        assert [job.jobid for _, job in executor._waiting] == [0, 1, 2]
+    else:
+        assert [info.external_jobid for info in infos] == ["1_1", "1_2", "2_1"]
+
+
 def test_arrays_hold_jobs_with_the_same_resources_and_none_is_left_out():
     executor = Recorder()
     jobs = [Job(number, mem_mb=1000 if number < 3 else 2000) for number in range(5)]

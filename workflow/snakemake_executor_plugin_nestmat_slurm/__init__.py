@@ -102,6 +102,20 @@ class Executor(slurm.Executor):
         else:
             yield ""
 
+    def get_partition_arg(self, job: JobExecutorInterface) -> str:
+        """The partition that a job names or fits; without one SLURM takes its default."""
+        if job.resources.get("slurm_partition") or self._partitions:
+            return super().get_partition_arg(job)
+        return ""
+
+    def run_job(self, job: JobExecutorInterface) -> None:
+        """Submit a job."""
+        try:
+            super().run_job(job)
+        # Its report of an error names the rule, which a group lacks; the thread would end in silence.
+        except AttributeError as error:
+            self._report_job_error_threadsafe(SubmittedJobInfo(job), str(error.__context__ or error))
+
     def run_jobs(self, jobs: list[JobExecutorInterface]) -> None:
         """Submit jobs; those of rules in ``array-jobs`` as arrays, one for each set of resources."""
         alike = defaultdict(list)
@@ -126,7 +140,7 @@ class Executor(slurm.Executor):
             part = jobs[start : start + step]
             try:
                 self._submit_array(part, commands[start : start + step])
-            # The thread that submits ends without a word, and its jobs would never be heard of.
+            # Else the thread ends without a word, and these jobs never.
             except Exception as error:
                 for job in part:
                     self._report_job_error_threadsafe(SubmittedJobInfo(job), str(error))
