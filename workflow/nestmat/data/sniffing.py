@@ -190,9 +190,11 @@ def _guess_delimiter(guess: _Guess, sample: str) -> None:
         width = max((w for w in widths if w > 1), key=lambda w: (widths[w], w), default=0)
         if not width:
             continue
+        # Rows may end in cells without a value, which a header does not.
+        header = next(r for r in records if len(_trim(r.cells)) >= width)
+        width = len(_trim(header.cells))
         share = sum(count for w, count in widths.items() if 1 < w <= width) / len(records)
-        header = next((r for r in records if len(_trim(r.cells)) == width), None)
-        plain = header is not None and not any(map(_is_number, header.cells))
+        plain = not any(map(_is_number, header.cells))
         if mark == " " and (share < 1 or len(records) < 2 or widths[width] < len(records) or not plain):
             continue
         scores[mark] = (share >= 0.5 and plain, share > 0.9, share, width)
