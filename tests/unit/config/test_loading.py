@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from nestmat.config.loading import load_study, study_from
+from nestmat.config.yaml_files import load_yaml
 from nestmat.errors import InputError
 from nestmat.evaluation.estimators.registry import BASELINES
 from nestmat.paths import ROOT
@@ -95,3 +96,31 @@ def test_files_that_hold_no_study_are_named(tmp_path, text, message):
 def test_a_folder_is_named_as_one(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         load_study(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("folds", "5", "strict.folds: Input should be a valid integer"),
+        ("folds", True, "strict.folds: Input should be a valid integer"),
+        ("folds", 5.0, "strict.folds: Input should be a valid integer"),
+        ("folds", 10**6, "strict.folds: Input should be less than or equal to 1000"),
+        ("seed", -1, "strict.seed: Input should be greater than or equal to 0"),
+        ("seed", 10**30, "key 'strict.seed': The whole number is too large"),
+        ("repeats", [1, True], "strict.repeats.1: Input should be a valid integer"),
+    ],
+)
+def test_whole_numbers_are_whole_and_bounded(key, value, message):
+    config = load_yaml(ROOT / "resources/studies/nested_functions.yaml")
+    config["strict"] = {key: value}
+    with pytest.raises(InputError, match=message):
+        study_from(config)
+
+
+@pytest.mark.parametrize("name", ["recommended", "baselines"])
+def test_names_of_other_predictions_are_refused(name):
+    config = load_yaml(ROOT / "resources/studies/nested_functions.yaml")
+    scale = next(iter(config["scales"].values()))
+    scale["models"][name] = next(iter(scale["models"].values()))
+    with pytest.raises(InputError, match=f"The name '{name}' is one that nestmat uses itself"):
+        study_from(config)

@@ -277,7 +277,7 @@ def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
     )
 
 
-def _formula(datasets: Sequence[DatasetSpec], header: set[str], source: Path) -> dict[str, str | None]:
+def _formula(datasets: Sequence[DatasetSpec], header: set[str], source: Path) -> dict[str, Any]:
     """Keys of the column with the formula, or of those that a data set makes it of; none without formulas."""
     with_formula = [dataset for dataset in datasets if dataset.formula or dataset.formula_template]
     for dataset in with_formula:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 LONGEST_NAME = 64
 """Letters of the longest name: file names are made of up to three, and hold 255 bytes."""
@@ -12,10 +12,21 @@ NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 
 
-class Part(BaseModel):
-    """A part of a configuration: no key that is not known, no change once it is read."""
+Value = TypeVar("Value")
+Pair = Annotated[tuple[Value, Value], Strict(False)]
+"""Two values, which YAML writes as a list."""
+LARGEST_SEED = 2**32 - 1
+"""Largest seed that NumPy and scikit-learn take, and largest whole number of a study."""
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class Part(BaseModel):
+    """A part of a configuration: no key that is not known, no change once it is read.
+
+    A text is no number, and neither true nor 2.0 is a whole number.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def one_of(part: Part, names: tuple[str, ...]) -> str:

@@ -18,6 +18,8 @@ from nestmat.config.scales import Scale, ScaleModelSpec
 from nestmat.config.splits import Split
 from nestmat.models.keys import RECOMMENDED
 
+RESERVED_NAMES = {RECOMMENDED, "baselines"}
+"""Names of predictions that are none of a single model or baseline."""
 Datasets = Mapping[str, "str | DatasetSpec"]
 Scales = Mapping[str, Scale]
 
@@ -73,6 +75,8 @@ def check_scale(name: str, scales: Scales, datasets: Datasets) -> None:
     if "strict" in scale.splits:
         raise ValueError(f"{key}.splits: The split strict is configured once, at the top of the study")
     blocks = [*scale.features, *scale.parents]
+    if reserved := sorted(RESERVED_NAMES & set(scale.competitors)):
+        raise ValueError(f"{key}: The name {reserved[0]!r} is one that nestmat uses itself; choose another")
     pairs = ((scale.features, scale.parents), (scale.models, scale.baselines), (blocks, scale.targets))
     if NUMBER_OF_ELEMENTS in blocks:
         raise ValueError(f"{key}.features: {NUMBER_OF_ELEMENTS!r} is built in; choose another name")

@@ -158,7 +158,7 @@ class Choice(Part):
         leading_arguments: First parameters of registered functions that are no options.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     registry: ClassVar[str]
     leading_arguments: ClassVar[int] = 0
 
@@ -281,7 +281,7 @@ class KeyedKinds(Part):
         registry: Name of the registry, as `registry_named` takes it.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
     registry: ClassVar[str]
 
     @classmethod

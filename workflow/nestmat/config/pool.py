@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from nestmat.config.base import Name, Part
+from nestmat.config.base import Name, Part, Seed
 
 
 class PoolLatents(Part):
@@ -48,7 +48,7 @@ class PoolSearch(Part):
     as_published: bool = Field(
         False, description="Search in the way of the publication too; docs/search-in-the-pool.md has it."
     )
-    seed: int = Field(0, description="Seed of all that is drawn.")
+    seed: Seed = Field(0, description="Seed of all that is drawn.")
     representations: dict[Name, Representation] = Field(
         min_length=1, description="Representations by name; the others are compared with the first."
     )

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from nestmat.config.base import Name, Part, one_of
+from nestmat.config.base import Name, Pair, Part, one_of
 from nestmat.config.kinds import Choice, KeyedKinds, options_are_checked
 from nestmat.config.spaces import DesignSpace
 from nestmat.materials.geometry import CELL
@@ -43,7 +43,7 @@ class Target(Part):
 
     quantity: str = Field(description="Its name.")
     value: float | None = Field(None, description="This value, within the tolerance.")
-    between: tuple[float, float] | None = Field(None, description="A value in this range.")
+    between: Pair[float] | None = Field(None, description="A value in this range.")
     goal: Literal["maximise", "minimise"] | None = Field(
         None, description="As much or as little as possible."
     )
@@ -191,14 +191,14 @@ class ScreeningSpec(Part):
     """Enumerate the whole space and keep the best, by the target `screen`."""
 
     chunks: int = Field(16, ge=1, le=50, description="Jobs that the space is divided into.")
-    keep: int = Field(1000, ge=1, description="Best materials to keep.")
-    sample: int = Field(10_000, ge=0, description="Random materials to keep in addition.")
+    keep: int = Field(1000, ge=1, le=10_000_000, description="Best materials to keep.")
+    sample: int = Field(10_000, ge=0, le=10_000_000, description="Random materials to keep in addition.")
 
 
 class Interpolation(Part):
     """Ways from one material to another: through the latents of the searched model, and by mixing."""
 
-    between: tuple[str, str] = Field(
+    between: Pair[str] = Field(
         description="Formulas of both ends, materials of the space: [MoNbTaW, HfNbTaTiZr]."
     )
     steps: int = Field(21, ge=2, le=1001, description="Materials along a way, both ends among them.")
@@ -238,7 +238,9 @@ class DesignProblem(Part):
         ),
     )
     methods: dict[Name, Method] = Field({}, description="Methods to compare.")
-    budget: int = Field(20_000, ge=10, description="Most materials that a method may have predicted.")
+    budget: int = Field(
+        20_000, ge=10, le=1_000_000_000, description="Most materials that a method may have predicted."
+    )
     seeds: int = Field(5, ge=1, description="Searches of each method.")
     proposals: int = Field(100, ge=1, description="Best candidates of each search that are judged.")
     judges: Judges | None = Field(None, description="Judges of the candidates.")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from nestmat.config.base import Name, Part
+from nestmat.config.base import Name, Pair, Part
 from nestmat.config.baselines import Baseline, Recommended
 from nestmat.config.competitors import Competitor
 from nestmat.config.evaluation import DevicePhysics, LatentSweep, Stratum
@@ -50,7 +50,7 @@ class Scale(Part):
     models: dict[Name, ScaleModelSpec] = Field(description="Autoencoders of the scale.")
     baselines: dict[Name, Baseline] = Field({}, description="Models to compare with.")
     recommended: Recommended | None = Field(None, description="The predictor in use.")
-    compare: list[tuple[str, str]] = Field(
+    compare: list[Pair[str]] = Field(
         [], description="Pairs (nested, single-scale) whose difference is reported with an interval."
     )
     strata: dict[Name, Stratum] = Field(

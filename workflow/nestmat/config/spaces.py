@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from nestmat.config.base import Part, one_of
+from nestmat.config.base import Pair, Part, one_of
 from nestmat.config.features import Site
 from nestmat.materials.geometry import CELL
 
@@ -18,14 +18,14 @@ class Simplex(Part):
     most: int | None = Field(None, ge=1, description="Largest number of species at a time; all by default.")
     least: float = Field(0.0, ge=0, le=1, description="Smallest share of a species that is present.")
     greatest: float = Field(1.0, gt=0, le=1, description="Largest share of any species.")
-    bounds: dict[str, tuple[float, float]] = Field({}, description="Smallest and largest share by species.")
+    bounds: dict[str, Pair[float]] = Field({}, description="Smallest and largest share by species.")
 
 
 class Factor(Part):
     """A number or a class besides the composition: fixed, in an interval, or one of several levels."""
 
     value: float | None = Field(None, description="A number that stays as it is.")
-    between: tuple[float, float] | None = Field(None, description="Smallest and largest value.")
+    between: Pair[float] | None = Field(None, description="Smallest and largest value.")
     grid: int | None = Field(
         None, ge=2, description="between: number of values on the grid; none by default."
     )

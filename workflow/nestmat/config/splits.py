@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from nestmat.config.base import Part
+from nestmat.config.base import Part, Seed
 from nestmat.config.kinds import Choice
 
 FOLDS_COLUMNS = ("protocol", "repeat", "row_id", "material", "fold", "role", "inner", "regions")
@@ -15,6 +15,7 @@ FOLDS_COLUMNS = ("protocol", "repeat", "row_id", "material", "fold", "role", "in
 INNER_FOLDS = Field(
     4,
     gt=1,
+    le=100,
     description=(
         "Folds inside the training rows that stacks learn on, where there are fewer than four folds; with "
         "four or more, members leave out pairs of folds."
@@ -51,10 +52,13 @@ class Strict(Part):
     """The split shared along the chain: a material validated in fold k trains no scale in fold k."""
 
     folds: int | None = Field(
-        None, gt=1, description="Number of folds, the same for every scale; 5 where no column states them."
+        None,
+        gt=1,
+        le=1000,
+        description="Number of folds, the same for every scale; 5 where no column states them.",
     )
-    seed: int = Field(0, description="Seed of the assignment of groups to folds.")
-    repeats: list[int] = Field([], description="Further seeds.")
+    seed: Seed = Field(0, description="Seed of the assignment of groups to folds.")
+    repeats: list[Seed] = Field([], description="Further seeds.")
     column: str | None = Field(
         None,
         description="Category column of every data set of a scale that states the fold of each material.",
@@ -85,7 +89,7 @@ class Strict(Part):
         """The shared split of all scales as one of a scale."""
         if self.column is not None:
             return Split(kind="shared_column", column=self.column)
-        group = {} if self.group is None else {"group": self.group}
+        group: dict[str, Any] = {} if self.group is None else {"group": self.group}
         return Split(kind="shared", folds=self.folds or 5, seed=self.seed, repeats=self.repeats, **group)
 
     def build(self) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from nestmat.config.base import LARGEST_SEED, Seed
 from nestmat.errors import InputError
 from nestmat.tables import Column
 from nestmat.training.inner_folds import LABELLED
@@ -197,9 +198,9 @@ class FoldsByNumber(SplitKind):
         repeats: Further seeds, reported as repeats; choose nothing on them.
     """
 
-    folds: int = field(metadata={"gt": 1})
-    seed: int = 0
-    repeats: tuple[int, ...] = ()
+    folds: int = field(metadata={"gt": 1, "le": 1000})
+    seed: int = field(default=0, metadata={"ge": 0, "le": LARGEST_SEED})
+    repeats: tuple[Seed, ...] = ()
 
     @property
     def fold_count(self) -> int:  # noqa: D102

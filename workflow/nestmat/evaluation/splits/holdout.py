@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nestmat.config.base import LARGEST_SEED, Seed
 from nestmat.errors import InputError
 from nestmat.evaluation.splits.base import Division, ScaleRows, SplitKind
 from nestmat.evaluation.splits.registry import SPLITS
@@ -54,8 +55,8 @@ class Holdout(SplitKind):
     unused: float = field(default=0.0, metadata={"ge": 0, "lt": 1})
     labelled: float | None = field(default=None, metadata={"gt": 0, "le": 1})
     disjoint: Literal["material", "elements"] | None = None
-    seed: int = 0
-    repeats: tuple[int, ...] = ()
+    seed: int = field(default=0, metadata={"ge": 0, "le": LARGEST_SEED})
+    repeats: tuple[Seed, ...] = ()
 
     def __post_init__(self) -> None:
         if self.unused and not self.hidden:
