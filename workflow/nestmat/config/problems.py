@@ -133,7 +133,16 @@ class ShortlistSpec(Part):
     """The list to go on with: by the members that trained on every material."""
 
     method: Name = Field(description="Method of the problem that makes it.")
-    top: int = Field(20, ge=1, description="Candidates on the list.")
+    top: int = Field(20, ge=1, description="Most candidates on the list.")
+    apart: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description=(
+            "Least distance between candidates, from 0 to 1, of those that the method keeps: of compositions "
+            "the share of the atoms that differ."
+        ),
+    )
 
 
 class Verification(Part):

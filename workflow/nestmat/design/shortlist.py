@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from nestmat import tables
 from nestmat.design.candidates import candidate_table
@@ -21,7 +23,9 @@ from nestmat.materials.formulas import parse_many
 from nestmat.search.candidate_table import candidate_schema, mean_column
 from nestmat.search.generators.base import GenerativeModel
 from nestmat.search.problem import order
+from nestmat.search.spaces.base import DesignSpace
 
+_LOG = logging.getLogger(__name__)
 PLACES = {"edge": "at the edge of", "outside": "outside"}
 """Where a material that is not inside stands to the domain, in words."""
 
@@ -51,10 +55,44 @@ def make_shortlist(
         table = design.problem.evaluate(x)
         ranked = order(table)
         x, table = x[ranked], table.iloc[ranked].reset_index(drop=True)
-    best = candidate_table(design.problem, x, table)
-    best = best.drop_duplicates("formula").head(shortlist.top).reset_index(drop=True)
+    best = candidate_table(design.problem, x, table).drop_duplicates("formula")
+    numbers = best[list(design.space.columns)].to_numpy(np.float64)
+    rows = rows_apart(numbers, design.space, shortlist.apart, shortlist.top)
+    if len(rows) < min(shortlist.top, len(best)):
+        _LOG.warning(
+            "%s: The shortlist has %d candidates, not %d: all others of the %d that the method keeps are "
+            "within %g of them.",
+            *(design.name, len(rows), shortlist.top, len(best), shortlist.apart),
+        )
+    best = best.iloc[rows].reset_index(drop=True)
     best = best.assign(method=shortlist.method, seed=seed, rank=np.arange(1, len(best) + 1))
     write_shortlist(design, best, path, {"method": shortlist.method, "evaluations": proposed.evaluations})
+
+
+def rows_apart(x: NDArray[np.float64], space: DesignSpace, apart: float, count: int) -> NDArray[np.int64]:
+    """Rows of materials, each at some distance from those before it.
+
+    Args:
+        x: Materials (n, columns), best first.
+        space: Their space.
+        apart: Least distance, from 0 to 1.
+        count: Most rows.
+
+    Example:
+        >>> from nestmat.search.spaces.box import Box
+        >>> from nestmat.search.spaces.factors import Interval
+        >>> box = Box([Interval("strain", 0.0, 1.0, 11)])
+        >>> rows_apart(np.array([[0.5], [0.6], [0.7], [0.1]]), box, 0.15, 3).tolist()
+        [0, 2, 3]
+    """
+    rows: list[int] = []
+    for row in range(len(x)):
+        if len(rows) == count:
+            break
+        near = space.distance(x[rows], np.broadcast_to(x[row], (len(rows), x.shape[1]))) < apart
+        if not near.any():
+            rows.append(row)
+    return np.array(rows, dtype=np.int64)
 
 
 def write_shortlist(design: Design, frame: pd.DataFrame, path: str | Path, facts: dict[str, Any]) -> None:
