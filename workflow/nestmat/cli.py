@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -137,19 +136,25 @@ def _reading_keys(texts: Sequence[str]) -> dict[str, Any]:
 
 def report(arguments: argparse.Namespace) -> int:
     """Run what the report of a study and its predictor need; print the path of the report."""
+    from nestmat.commands.report import run_report
+    from nestmat.commands.validate import describe
     from nestmat.plan.parts import predictor_results
 
     opened = _open(arguments.study)
-    target = f"results/{opened.study.study}/report.html"
-    targets = [
-        target,
-        *(f"results/{opened.study.study}/{path}" for path in predictor_results(opened.study)),
-    ]
-    command = [sys.executable, "-m", "snakemake", *targets, "--cores", arguments.cores]
-    command += ["--snakefile", str(ROOT / "Snakefile"), "--configfile", str(opened.file)]
-    status = subprocess.run(command, cwd=opened.folder).returncode
+    with contextlib.chdir(opened.folder):
+        describe(opened.study, opened.file)
+    results = f"results/{opened.study.study}"
+    targets = [f"{results}/{path}" for path in ("report.html", *predictor_results(opened.study))]
+    status = run_report(
+        opened.study.study,
+        opened.file,
+        opened.folder,
+        targets,
+        cores=arguments.cores,
+        unlock=arguments.unlock,
+    )
     if status == 0:
-        print((opened.folder / target).resolve())
+        print((opened.folder / targets[0]).resolve())
     return status
 
 
@@ -381,6 +386,11 @@ def _add_study_commands(commands: _Commands) -> None:
     command = commands.add("report", report)
     command.add_argument("study", help=_STUDY_HELP)
     command.add_argument("--cores", default="all", help="processor cores to use, by default all")
+    command.add_argument(
+        "--unlock",
+        action="store_true",
+        help="go on where a run on another machine, or one of Snakemake itself, was killed and left a lock",
+    )
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:

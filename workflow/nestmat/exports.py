@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pandas as pd
 
 from nestmat import tables
 from nestmat.errors import InputError
-from nestmat.files import replacing, write_text
+from nestmat.files import check_writable, replacing, write_text
 
 MOST_EXCEL_ROWS = 1_048_575
 """Rows of a sheet below its header."""
@@ -71,7 +70,7 @@ def check_output(
             file=path,
             remedy="name another file, or give --overwrite to replace it.",
         )
-    _check_folder(path)
+    check_writable(path.parent)
 
 
 def check_replaces_none(path: Path, read: Mapping[str, str | Path]) -> None:
@@ -93,18 +92,6 @@ def _is_same(one: Path, other: Path) -> bool:
     if one.exists() and other.exists():
         return one.samefile(other)
     return one.resolve() == other.resolve()
-
-
-def _check_folder(path: Path) -> None:
-    """Check that the folder of a file, or the nearest that exists above it, can be written."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"The folder cannot be written: {error.strerror}.", file=folder, remedy="name a file elsewhere."
-        ) from error
 
 
 def csv_text(frame: pd.DataFrame) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,6 +42,25 @@ def replacing(path: str | Path) -> Iterator[Path]:
         # Where the folder cannot be made there is nothing to remove, and the error above must not be hidden.
         with suppress(OSError):
             temporary.unlink()
+
+
+def check_writable(folder: str | Path) -> None:
+    """Check that files can be made in a folder, or in the nearest above it that exists.
+
+    Raises:
+        InputError: They cannot.
+    """
+    folder = Path(folder).absolute()
+    folder = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"The folder cannot be written: {error.strerror}.",
+            file=folder,
+            remedy="make it writable, or choose another folder.",
+        ) from error
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -23,6 +23,7 @@ from nestmat.data.reading import Reading, read
 from nestmat.data.registry import closest, resolve
 from nestmat.data.targets import check_classes, check_weighted_fits
 from nestmat.errors import InputError
+from nestmat.files import check_writable
 from nestmat.paths import ROOT
 from nestmat.training.inner_folds import inner_members, regions_of_a_fold
 from nestmat.training.members import INNER_SEEDS
@@ -294,12 +295,17 @@ def _models(study: Study, key: str, frame: pd.DataFrame | None) -> Iterator[str]
         yield f"    model {name}: {model.specification.training.epochs} epochs, members: {', '.join(counts)}"
 
 
-def count_jobs(file: str | Path) -> int:
-    """Jobs that Snakemake would run now for a study, by a dry run.
+def count_jobs(file: str | Path) -> int | str:
+    """Jobs that Snakemake would run now for a study, by a dry run; a dry run writes, or else why it cannot.
 
     Raises:
         InputError: Snakemake cannot plan the study; with its own message.
     """
+    try:
+        for folder in (Path.cwd(), Path(".snakemake")):
+            check_writable(folder)
+    except InputError as error:
+        return f"not counted. {error.file}: {error.message}"
     # Imported here: a study that is checked without its plan does not wait for Snakemake.
     from snakemake.cli import main
 

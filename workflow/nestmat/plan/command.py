@@ -43,7 +43,7 @@ def library_prefix(folder: str | Path) -> str:
 
     Example:
         >>> print(library_prefix("/my nestmat"))
-        export PYTHONPATH='/my nestmat/workflow'"${{PYTHONPATH:+:$PYTHONPATH}}";
+        set -euo pipefail; export PYTHONPATH='/my nestmat/workflow'"${{PYTHONPATH:+:$PYTHONPATH}}";
     """
     if {"{", "}"} & set(str(folder)):
         raise InputError(
@@ -51,4 +51,5 @@ def library_prefix(folder: str | Path) -> str:
             file=folder,
             remedy="move nestmat into a folder without braces in its path.",
         )
-    return f'export PYTHONPATH={shlex.quote(f"{folder}/workflow")}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}";'
+    library = shlex.quote(f"{folder}/workflow")
+    return f'set -euo pipefail; export PYTHONPATH={library}"${{{{PYTHONPATH:+:$PYTHONPATH}}}}";'
