@@ -45,8 +45,8 @@ def test_a_job_that_failed_is_named_with_its_log(tmp_path, before, ending, messa
     ("output", "message", "is_locked"),
     [
         (
-            "MissingInputException in rule read_dataset in file a.smk, line 57:\nMissing input files for rule "
-            "read_dataset:\n    output: a.parquet\n    affected files:\n        lost.csv\n",
+            "MissingInputException in rule read_dataset in file a.smk, line 57:\nMissing input files for "
+            "rule read_dataset:\n    output: a.parquet\n    affected files:\n        lost.csv\n",
             "Snakemake failed with MissingInputException: .* lost.csv",
             False,
         ),
