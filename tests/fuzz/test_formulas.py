@@ -106,7 +106,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @fuzz(
-    st.dictionaries(st.sampled_from(SYMBOLS), st.integers(1, 20000), min_size=1, max_size=6),
+    st.dictionaries(
+        st.one_of(st.sampled_from(SYMBOLS), st.sampled_from(["H", "C", "N", "O", "Cl", "F", "Na", "Y"])),
+        st.one_of(st.integers(1, 20000), st.sampled_from([1000, 2000, 2500, 2600, 500])),
+        min_size=1,
+        max_size=6,
+    ),
     st.booleans(),
     share=8,
 )

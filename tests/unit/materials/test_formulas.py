@@ -347,3 +347,21 @@ def test_an_amount_of_zero_leaves_its_species_out(text: str, same: str) -> None:
     assert parse(text).key == parse(same).key
     assert parse(text).composition == parse(same).composition
     assert parse(text).species == parse(same).species
+
+
+@pytest.mark.parametrize(
+    ("species", "text"),
+    [
+        ({"N": 1, "H": 4, "Cl": 1}, "(N)(H)4Cl"),
+        ({"P": 1, "EA": 1}, "(P)(EA)"),
+        ({"H": 1, "HCOO": 1}, "(H)(HCOO)"),
+        ({"Ba": 2, "O": 1, "Y": 1}, "Ba2O(Y)"),
+        ({"Cl": 2.6, "H": 1, "F": 1}, "(Cl)2.6(H)(F)"),
+        ({"O": 2.5, "Na": 1, "Cl": 1}, "(O)2.5(Na)(Cl)"),
+        ({"NH4": 0.5, "Cs": 0.5, "I": 1}, "(NH4)0.5Cs0.5I"),
+    ],
+)
+def test_species_that_would_run_together_are_separated(species: dict[str, float], text: str) -> None:
+    written = from_species(species)
+    assert written.text == text
+    assert parse(text).species == species

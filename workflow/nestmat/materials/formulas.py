@@ -266,6 +266,8 @@ def _brackets(shape: tuple[tuple[str, str], ...]) -> list[bool]:
         shape: Symbols and what is written behind each.
     """
     bracketed = [symbol[-1].isdigit() and number != "" for symbol, number in shape]
+    # An OY at the end is oxygen of an unknown amount.
+    bracketed[-1] |= shape[-2:] == (("O", ""), ("Y", ""))
     text = _join(shape, bracketed)
     if [*read_amounts(text, text)] == [symbol for symbol, _ in shape]:
         return bracketed
@@ -273,6 +275,14 @@ def _brackets(shape: tuple[tuple[str, str], ...]) -> list[bool]:
         is_bracketed or symbol in _MAY_JOIN or symbol not in ELEMENTS
         for is_bracketed, (symbol, _) in zip(bracketed, shape, strict=True)
     ]
+
+
+def _keeps_stops(text: str) -> bool:
+    """Whether all full stops of a text are read as decimal points."""
+    try:
+        return plain_text(text) == text
+    except InputError:
+        return False
 
 
 def from_species(species: Mapping[str, float]) -> Formula:
@@ -301,6 +311,8 @@ def from_species(species: Mapping[str, float]) -> Formula:
     # Of what joins nothing, only whether there is an amount counts.
     shape = tuple((symbol, number if symbol in _MAY_JOIN else number[:1]) for symbol, number in numbers)
     text = _join(numbers, _brackets(shape))
+    if "." in text and not _keeps_stops(text):
+        text = _join(numbers, [True] * len(numbers))
     return _formula(text, amounts)
 
 

@@ -86,7 +86,10 @@ def alloy_descriptors(
     fractions, faults = fractions_of(formulas, allowed)
     for position, formula in enumerate(formulas):
         if position in faults and formula is not None:
-            faults[position] = _fault_of_property(formula, symbols) or faults[position]
+            unlisted = sorted({e.symbol for e in formula.composition} - set(symbols or present))
+            reason = f"holds {', '.join(unlisted)}, outside {', '.join(symbols or ())}."
+            own = Fault("formula", formula.text, reason) if unlisted else faults[position]
+            faults[position] = _fault_of_property(formula, symbols) or own
     table = elements(tuple(allowed))
     for first, second in table.unknown:
         holds_pair = (fractions[:, allowed.index(first)] > 0) & (fractions[:, allowed.index(second)] > 0)
