@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 
 SHEET = Path(__file__).with_name("nestmat.mplstyle")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 WIDTH = 7.2
 """Width of a figure in inches: the text column of the report."""
 
@@ -175,7 +178,52 @@ def sheet() -> Any:
     return matplotlib.rc_context(fname=SHEET)
 
 
+def escape_text(figure: Figure) -> None:
+    r"""Let texts of a figure that matplotlib's mathtext cannot read be shown as they are written.
+
+    Names, units and titles are a user's: of ``a $\textrm{f}$`` no figure could be drawn.
+
+    Args:
+        figure: The finished figure, whose texts are no longer changed but for their place.
+    """
+    from matplotlib.text import Text
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            # Makes the texts of the ticks, which are else made as the figure is drawn.
+            axis.get_ticklabels()
+    for text in cast("list[Text]", figure.findobj(Text)):
+        if not is_mathtext(text.get_text()):
+            text.set_parse_math(False)
+
+
+def is_mathtext(text: str) -> bool:
+    r"""Whether matplotlib's mathtext can read every line of a text; a line without ``$`` needs no reading.
+
+    Example:
+        >>> is_mathtext("z$_{3}$"), is_mathtext("costs 5 $"), is_mathtext(r"$\textrm{f}$")
+        (True, True, False)
+    """
+    from matplotlib.cbook import is_math_text
+    from matplotlib.mathtext import MathTextParser
+
+    parser = MathTextParser("path")
+    for line in text.split("\n"):
+        if is_math_text(line):
+            try:
+                parser.parse(line)
+            except (ValueError, RecursionError):
+                return False
+    return True
+
+
 def write_svg(figure: Figure, path: str | Path, title: str) -> None:
     """Write a figure as SVG, whole or not at all, the same bytes on every run."""
-    with replacing(path) as aside, sheet():
+    escape_text(figure)
+    with replacing(path) as aside, sheet(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(aside, format="svg", metadata={"Date": None, "Title": title})
+        # Texts are in comments of the file, and XML holds no control characters.
+        content = aside.read_bytes()
+        if _CONTROL.search(content):
+            aside.write_bytes(_CONTROL.sub(b"", content))
