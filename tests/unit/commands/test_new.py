@@ -189,3 +189,23 @@ def test_a_column_of_groups_keeps_its_rows_together_in_every_protocol(study_of, 
     (tmp_path / "s.yaml").unlink()
     with pytest.raises(InputError, match="leaves the group of 1 rows open"):
         study_of(frame.assign(paper=[None, *frame["paper"][1:]]), "y", formula="formula", group="paper")
+
+
+@pytest.mark.parametrize(
+    ("materials", "message"), [(1, "1 material is too few"), (3, "at least 4 are needed")]
+)
+def test_too_few_materials_are_refused_with_the_number_that_is_enough(study_of, materials, message):
+    frame = with_formulas(OXIDES).assign(formula=(OXIDES[:materials] * 40)[:40])
+    with pytest.raises(InputError, match=message):
+        study_of(frame, "y", formula="formula")
+
+
+def test_what_tells_the_target_or_has_one_value_is_left_out(study_of, tmp_path):
+    frame = with_formulas(OXIDES, y=np.linspace(1.0, 5.0, 40), ID=range(40)).assign(
+        log_y=np.linspace(0, 2, 40)
+    )
+    columns = study_of(frame, "y", formula="formula").datasets["materials"].columns
+    assert not {"log_y", "ID"} & set(columns)
+    (tmp_path / "s.yaml").unlink()
+    with pytest.raises(InputError, match="'y' has one value: there is nothing to learn"):
+        study_of(frame.assign(y=1.5), "y", formula="formula")

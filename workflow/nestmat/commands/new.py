@@ -15,11 +15,11 @@ import pandas as pd
 import yaml
 from jinja2 import Environment
 
+from nestmat.commands.new_checks import folds_of, reasons_against, require_varied_targets
 from nestmat.commands.new_columns import (
     Table,
     TableColumn,
     drop_costly,
-    identifies_rows,
     read_headers,
     read_table,
     split_names,
@@ -48,7 +48,6 @@ _TEMPLATE = Path(__file__).with_name("study.yaml.jinja")
 # Names that nestmat's tables use, and those of the blocks written here.
 _RESERVED = {"row_id", "row", "formula", "material", "flag", "fold"}
 _BLOCKS = {"descriptors", "fractions", "composition", "alloy", "perovskite", "A", "B", "X"}
-_FEW_ROWS = 50
 
 
 def write_study(
@@ -114,7 +113,8 @@ def write_study(
     if group is not None:
         _check_groups(table.require(group), folds, data)
     used = [*units, *uncertainties.values(), formula, folds, group, weights]
-    chosen, left_out = _features(table, features, used, units)
+    require_varied_targets([headers[target] for target in units], data)
+    chosen, left_out = _features(table, features, used, units, needed=formula is None)
     if not chosen and formula is None:
         raise InputError(
             "The table has no column to learn from.", file=data, remedy="give --formula, --features, or both."
@@ -245,11 +245,15 @@ def _check_groups(header: TableColumn, folds: str | None, data: Path) -> None:
 
 
 def _features(
-    table: Table, texts: Sequence[str] | None, excluded: Sequence[str | None], units: Mapping[str, str]
+    table: Table,
+    texts: Sequence[str] | None,
+    excluded: Sequence[str | None],
+    units: Mapping[str, str],
+    needed: bool,
 ) -> tuple[list[TableColumn], dict[str, str]]:
     """Columns to learn from, the named ones or all that can be, and why the others are left out."""
     if texts is None:
-        return _usual_features(table, excluded, units)
+        return _usual_features(table, excluded, units, needed)
     names = [name for text in texts for name in split_names(text, table.raw.header)]
     for name in names:
         column = table.require(name)
@@ -272,14 +276,14 @@ def _features(
 
 
 def _usual_features(
-    table: Table, excluded: Sequence[str | None], units: Mapping[str, str]
+    table: Table, excluded: Sequence[str | None], units: Mapping[str, str], needed: bool
 ) -> tuple[list[TableColumn], dict[str, str]]:
     """All columns that describe materials and cost few rows, and why the others are left out."""
     left_out, candidates = {}, []
-    targets = [
-        (_labels(table.columns[target]), bool(classes_of(table.columns[target], unit)))
+    targets = {
+        target: (_labels(table.columns[target]), bool(classes_of(table.columns[target], unit)))
         for target, unit in units.items()
-    ]
+    }
     for column in table.columns.values():
         if column.name in excluded:
             continue
@@ -288,10 +292,11 @@ def _usual_features(
         elif not column.informative:
             is_constant = len(column.levels) == 1
             left_out[repr(column.name)] = "has a single value" if is_constant else "numbers the rows"
-        elif reason := identifies_rows(column, targets):
-            left_out[repr(column.name)] = reason
         else:
             candidates.append(column)
+    against = reasons_against(candidates, targets, needed)
+    left_out |= {repr(name): reason for name, reason in against.items()}
+    candidates = [column for column in candidates if column.name not in against]
     labelled = np.any([table.columns[target].usable for target in units], axis=0)
     chosen, costs = drop_costly(candidates, labelled)
     total = int(labelled.sum())
@@ -430,6 +435,7 @@ def _render(
         [header.key for header in choice.features if header.kind == "category"],
         materials,
     )
+    used = [*choice.units, *(column.name for column in choice.features)]
     classes = choice.classes
     is_class = [bool(names) for names in classes.values()]
     environment = Environment(
@@ -449,7 +455,7 @@ def _render(
         formula=formula,
         fractions=materials and materials.fractions,
         columns=choice.columns,
-        folds=5 if table.rows >= _FEW_ROWS else 3,
+        folds=None if choice.folds else folds_of(table, formula, choice.group, used),
         fold_column=choice.key(choice.folds),
         group=choice.key(choice.group),
         weights=choice.key(choice.weights),

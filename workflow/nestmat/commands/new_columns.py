@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from nestmat.config.data_files import DataFile
 from nestmat.data.cells import missing_column
-from nestmat.data.leaks import identifier_reason
 from nestmat.data.numbers import COMMON_MISSING, MISSING, NumberRules, common_spelling, read_numbers
 from nestmat.data.raw_tables import RawTable, raw_table, read_bytes, read_header
 from nestmat.data.signatures import decompress
@@ -369,12 +367,6 @@ def drop_costly(
         del chosen[worst]
         lost = np.delete(lost, worst, axis=0)
     return chosen, costs
-
-
-def identifies_rows(column: TableColumn, targets: Sequence[tuple[pd.Series, bool]]) -> str:
-    """Why a column identifies the rows and describes none of them; empty where it does not."""
-    values = pd.Series(column.values if column.kind == "number" else column.cells)
-    return identifier_reason(column.name, values, targets)
 
 
 def split_names(text: str, columns: Collection[str]) -> list[str]:
