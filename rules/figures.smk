@@ -75,7 +75,8 @@ rule write_report:
         runtime=15,
     params:
         study=config,
-        command=COMMAND,
+        # A tuple: in a text Snakemake would read braces of the folder's name as wildcards.
+        command=(COMMAND,),
     message:
         "Write the report of {STUDY.study}"
     script:

@@ -15,7 +15,8 @@ def main(snakemake: Any) -> None:
     """Map the rule's results folder onto `nestmat.report.write.write_report`."""
     with job_log(snakemake):
         study, output = study_from(snakemake.params.study, check_options=False), Path(snakemake.output.report)
-        write_report(study, output.parent, output, command=snakemake.params.command)
+        [command] = snakemake.params.command
+        write_report(study, output.parent, output, command=command)
 
 
 if "snakemake" in globals():
