@@ -177,6 +177,7 @@ class OneNodeSlurm:
     def start_controller(self) -> None:
         """Start the controller, with the jobs that it had."""
         self._start("slurmctld", "-D")
+        self._wait_until(lambda: self._ask_state() is not None, "slurmctld")
 
     def stop_controller(self) -> None:
         """Stop the controller; the node and its jobs go on."""
@@ -207,10 +208,12 @@ class OneNodeSlurm:
         for program, daemon in self._daemons.items():
             if daemon.poll() is not None:
                 raise RuntimeError(f"{program} ended with status {daemon.returncode}: {self._last_lines()}")
-        done = subprocess.run(
-            ["sinfo", "--noheader", "--format=%T"], env=self.environment, capture_output=True, text=True
-        )
-        return done.returncode == 0 and set(done.stdout.split()) == {"idle"}
+        return self._ask_state() == {"idle"}
+
+    def _ask_state(self) -> set[str] | None:
+        command = ["sinfo", "--noheader", "--format=%T"]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        return set(done.stdout.split()) if done.returncode == 0 else None
 
     def _last_lines(self) -> str:
         lines = []

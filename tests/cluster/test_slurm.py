@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -164,9 +165,9 @@ def test_each_bad_end_has_one_answer(bad_ends, study, cluster):
 
 def test_a_job_whose_node_is_lost_runs_again_as_it_was(cluster, tmp_path):
     host = cluster.run("sinfo", "--noheader", "--format=%n").split()[0]
+    # Nobody answers: the submission waits.
     cluster.stop_controller()
     run = start_snakemake(tmp_path, LOST_NODE)
-    # Nobody answers: the submission waits; and then the node takes no jobs.
     wait_until(lambda: "takes no jobs now" in (tmp_path / "log").read_text())
     cluster.start_controller()
     wait_until((tmp_path / "started").exists)
@@ -177,4 +178,15 @@ def test_a_job_whose_node_is_lost_runs_again_as_it_was(cluster, tmp_path):
     cluster.start_node()
     cluster.run("scontrol", "update", f"nodename={host}", "state=resume")
     assert run.wait(240) == 0
+    assert (tmp_path / "lost.txt").read_text() == "600\n"
+
+
+def test_an_interrupted_run_cancels_its_jobs_and_goes_on(cluster, tmp_path):
+    run = start_snakemake(tmp_path, LOST_NODE)
+    wait_until((tmp_path / "started").exists)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(120) == 1
+    wait_until(lambda: not cluster.run("squeue", "--noheader"))
+    assert not (tmp_path / "lost.txt").exists()
+    assert start_snakemake(tmp_path, LOST_NODE).wait(120) == 0
     assert (tmp_path / "lost.txt").read_text() == "600\n"
