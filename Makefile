@@ -1,4 +1,4 @@
-# make run | test | fuzz | slurm-test | lint | format | bench | ui | schema | lock | clean
+# make run | test | fuzz | slurm-test | fault-test | lint | format | bench | ui | schema | lock | clean
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -9,7 +9,7 @@ PYTHON ?= python3
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 STUDY_LINTS := $(addprefix lint-,config.yaml $(wildcard resources/studies/*.yaml))
 LOCKS := requirements.lock requirements-torch.lock
-.PHONY: help run test fuzz slurm-test lint lint-types lint-style $(STUDY_LINTS) format bench ui schema lock clean
+.PHONY: help run test fuzz slurm-test fault-test lint lint-types lint-style $(STUDY_LINTS) format bench ui schema lock clean
 # The stamp names what was installed and where: a changed lock or a moved folder starts afresh.
 INSTALLED := .venv/installed-$(shell (cat $(LOCKS); pwd) | sha256sum | cut -c1-16)
 
@@ -67,6 +67,9 @@ test: $(INSTALLED) ## run the test suite, a worker a core, eight at most (1 GB e
 
 slurm-test: $(INSTALLED) ## test studies and their failures on a SLURM of one node (needs Debian's SLURM and munge)
 	python -m pytest tests/cluster --capture=no $(ARGS)
+
+fault-test: $(INSTALLED) ## kill runs at some fifty moments, damage every kind of file, change the surroundings
+	NESTMAT_ALL_FAULTS=1 python -m pytest --capture=no tests/faults $(ARGS)
 
 fuzz: $(INSTALLED) ## draw formulas, files and studies at random, 20,000 a test; SEED=, COUNT=
 	export NESTMAT_FUZZ_SEED=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} NESTMAT_FUZZ_COUNT=$${COUNT:-20000}

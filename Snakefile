@@ -9,6 +9,13 @@ from nestmat.config.dft import DFT_TABLES
 from nestmat.config.loading import study_from
 from nestmat.plan.command import library_prefix, repeat_command
 from nestmat.plan.parts import added_results, predictor_results, rule_files
+from nestmat.processes import end_with_run, name_run
+
+# Jobs end with the run, also where it is killed.
+if workflow.is_main_process:
+    name_run()
+else:
+    end_with_run()
 
 # Scripts find the library also in an environment that it is not installed in, as --sdm conda makes one.
 # What a user's PYTHONPATH holds stays behind it: an interpreter with GPAW may need it.

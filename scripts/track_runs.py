@@ -3,13 +3,12 @@
 In: metrics, model cards, learning curves. Out: tracking.json with the ids of the runs, or why there are none.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from nestmat.config.parts import part_from
-from nestmat.files import write_text
 from nestmat.logs import job_log
+from nestmat.seals import write_json
 from nestmat.tracking.store import track
 
 
@@ -24,7 +23,7 @@ def main(snakemake: Any) -> None:
             for name, number in part.metrics(output.parent).items()
         }
         runs = track(study, output.parent, snakemake.params.uri, metrics)
-        write_text(output, json.dumps(runs, indent=1) + "\n")
+        write_json(output, runs)
 
 
 if "snakemake" in globals():

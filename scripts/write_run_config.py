@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from nestmat import tables
-from nestmat.files import sha256, write_text
+from nestmat.files import sha256
 from nestmat.logs import job_log
+from nestmat.seals import write_text
 from nestmat.versions import environment
 
 

@@ -17,7 +17,9 @@ GROUND = {
     "logs",
     "paths",
     "plugins",
+    "processes",
     "progress",
+    "seals",
     "tables",
     "versions",
 }

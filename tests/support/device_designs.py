@@ -31,7 +31,7 @@ def write_designs(root: Path, config: Study, name: str, rng: np.random.Generator
     for method, (n, gap) in about.items():
         parts.append(_candidates(space, n, gap, rng).assign(method=method))
         if method in given.methods:
-            facts = {"method": method, "seed": [0], "evaluations": 500, "seconds": 2.5, "details": "{}"}
+            facts = {"method": method, "seed": [0], "evaluations": 500, "details": "{}"}
             runs.append(pd.DataFrame(facts))
             tables.write(folder / f"{method}.runs.parquet", runs[-1], RUNS)
     judged = pd.concat(parts, ignore_index=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from nestmat import tables
+from nestmat import seals, tables
 from nestmat.config.study import Study
 from nestmat.plan.tables import representations
 from nestmat.scales.train import LATENT_KEYS
@@ -38,7 +38,8 @@ def write_device_results(root: Path, seed: int = 0) -> Study:
     _write_pool(root, config, frames["gap"])
     for name in config.search:
         write_designs(root, config, name, rng)
-    (root / "run_config.yaml").write_text(
+    seals.write_text(
+        root / "run_config.yaml",
         yaml.safe_dump(
             {
                 "configuration": config.model_dump(mode="json"),
@@ -53,7 +54,7 @@ def write_device_results(root: Path, seed: int = 0) -> Study:
                 "plugins": {"plugins/quantile.py": "0a1b" * 16},
                 "data": {},
             }
-        )
+        ),
     )
     return config
 

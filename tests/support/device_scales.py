@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from safetensors.numpy import save_file
 
-from nestmat import tables
+from nestmat import seals, tables
 from nestmat.config.study import Study
 from nestmat.evaluation.domain_errors import DOMAIN_ERRORS
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
@@ -203,9 +202,10 @@ def _write_model(
         "specification": specification.as_dict(),
         "facts": {"torch": "2.13.0"},
     }
-    stem.with_suffix(".json").write_text(json.dumps(card))
+    seals.write_json(stem.with_suffix(".json"), card)
     weights = {"encoder.0.weight": np.zeros((12, 3, 32), np.float32), "scaler.gap.mean": np.zeros((12, 4))}
-    save_file(weights, stem.with_suffix(".safetensors"))
+    save_file(weights, stem.with_suffix(".safetensors"), {seals.KEY: seals.BLANK})
+    seals.seal(stem.with_suffix(".safetensors"))
 
 
 def _write_stack(root: Path, config: Study, scale: str, protocol: str) -> None:
@@ -223,7 +223,7 @@ def _write_stack(root: Path, config: Study, scale: str, protocol: str) -> None:
     ]
     content = {"protocol": protocol, "stack": recommended.stack, "combinations": combinations}
     file = root / f"predictions/{scale}/{protocol}/recommended.json"
-    file.write_text(json.dumps(content))
+    seals.write_json(file, content)
 
 
 def _write_interpretation(

@@ -169,7 +169,7 @@ def phase_candidates() -> pd.DataFrame:
 
 def phase_runs() -> pd.DataFrame:
     rows = [
-        (name, seed, 100, 1.0, json.dumps(PHASE_DETAILS[name]))
+        (name, seed, 100, json.dumps(PHASE_DETAILS[name]))
         for name in PHASE_METHODS
         for seed in range(1 if name == "scan" else 2)
     ]

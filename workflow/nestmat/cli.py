@@ -1,4 +1,4 @@
-"""The command line: `nestmat validate | new | report | predict | design | dft | schema`."""
+"""The command line: `nestmat validate | new | report | check | predict | design | dft | schema`."""
 
 from __future__ import annotations
 
@@ -136,6 +136,7 @@ def _reading_keys(texts: Sequence[str]) -> dict[str, Any]:
 
 def report(arguments: argparse.Namespace) -> int:
     """Run what the report of a study and its predictor need; print the path of the report."""
+    from nestmat.commands.check import delete_damaged
     from nestmat.commands.report import run_report
     from nestmat.commands.validate import describe
     from nestmat.plan.parts import predictor_results
@@ -152,10 +153,29 @@ def report(arguments: argparse.Namespace) -> int:
         targets,
         cores=arguments.cores,
         unlock=arguments.unlock,
+        prepare=lambda: delete_damaged(opened.study, opened.folder / results),
     )
     if status == 0:
         print((opened.folder / targets[0]).resolve())
     return status
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Read every result of a study and name the damaged files; exit status 0 or 1."""
+    from nestmat.commands.check import damaged_files, delete_damaged, result_files
+
+    # The options of a study that has been run are valid, and checking them imports what nothing here uses.
+    opened = _open(arguments.study, check_options=False)
+    results = opened.results(arguments)
+    faults = damaged_files(opened.study, results)
+    count = len(list(result_files(opened.study, results)))
+    if arguments.delete:
+        delete_damaged(opened.study, results)
+    else:
+        for fault in faults.values():
+            print(f"Error: {fault}", file=sys.stderr)
+    print(f"{results}: {count} files read, {len(faults)} damaged{' and deleted' * arguments.delete}")
+    return int(bool(faults) and not arguments.delete)
 
 
 def predict(arguments: argparse.Namespace) -> None:
@@ -401,6 +421,15 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 def _add_result_commands(commands: _Commands) -> None:
     """Commands that use the results of a study."""
+    command = commands.add("check", check)
+    command.add_argument("study", help=_STUDY_HELP)
+    command.add_argument(
+        "--delete",
+        action="store_true",
+        help="delete the damaged files, so that the next run makes them again",
+    )
+    command.add_argument("--results", help="folder of the study's results, by default results/<study>")
+
     command = commands.add("predict", predict)
     command.add_argument("--study", required=True, help=_STUDY_HELP)
     command.add_argument(

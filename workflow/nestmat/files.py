@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import hashlib
 import os
 import secrets
@@ -26,10 +28,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        _remove_abandoned(path)
+        with temporary.open("wb") as holder:
+            # As long as it is written the file is locked; a killed process leaves it behind without lock.
+            # Some file systems have no locks, and nothing is removed there.
+            with suppress(OSError):
+                fcntl.flock(holder, fcntl.LOCK_EX)
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and path.parent.is_dir():
             raise
@@ -61,6 +69,15 @@ def check_writable(folder: str | Path) -> None:
             file=folder,
             remedy="make it writable, or choose another folder.",
         ) from error
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed left of this file."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}.part"):
+        # It is locked by a process that still writes, or another process has removed it.
+        with suppress(OSError), part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 def write_text(path: str | Path, text: str) -> None:

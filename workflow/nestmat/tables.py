@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import nestmat
+from nestmat import seals
 from nestmat.errors import InputError
-from nestmat.files import replacing
+from nestmat.files import replacing, sha256
 
+COPIES = "copies"
+"""Key of the provenance: checksums of files that carry none, by their path from the table."""
 _TYPES = {
     "string": pa.string(),
     "int64": pa.int64(),
@@ -136,7 +139,7 @@ METRICS: Schema = {
 def write(
     path: str | Path, frame: pd.DataFrame, schema: Schema, provenance: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a frame with an explicit schema, whole or not at all.
+    """Write a frame with an explicit schema and its checksum, whole or not at all.
 
     Args:
         path: Target file.
@@ -177,22 +180,28 @@ def write(
         schema=pa.schema(fields, metadata={"nestmat": json.dumps(origin, sort_keys=True, default=str)}),
     )
     with replacing(path) as aside:
-        pq.write_table(table, aside, compression="zstd")
+        with pq.ParquetWriter(aside, table.schema, compression="zstd") as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata({seals.KEY: seals.BLANK})
+        seals.seal(aside)
 
 
-def read(path: str | Path, columns: Sequence[str] | None = None, **equal: Any) -> pd.DataFrame:
+def read(
+    path: str | Path, columns: Sequence[str] | None = None, *, sealed: bool = True, **equal: Any
+) -> pd.DataFrame:
     """Read a table, or some columns and rows of it.
 
     Args:
         path: File written by `write`.
         columns: Names to read; all by default.
+        sealed: Whether the table must have a checksum, as results do; tables that users bring need none.
         equal: Column = value pairs that every row returned must satisfy.
 
     Raises:
-        InputError: The file is missing, is not Parquet, or lacks a column.
+        InputError: The file is missing, is damaged, is not Parquet, or lacks a column.
     """
     filters = [(name, "==", value) for name, value in equal.items()] or None
-    with _readable(path):
+    with _readable(path, sealed):
         names = set(pq.read_schema(path).names)
         if missing := sorted({*(columns or ()), *equal} - names):
             raise InputError(f"The table lacks columns {missing}; it has {sorted(names)}.", file=path)
@@ -202,10 +211,11 @@ def read(path: str | Path, columns: Sequence[str] | None = None, **equal: Any) -
 
 
 @contextmanager
-def _readable(path: str | Path) -> Iterator[None]:
+def _readable(path: str | Path, sealed: bool) -> Iterator[None]:
+    seals.verify(path, required=sealed)
     try:
         yield
-    except (FileNotFoundError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"The file is not a readable Parquet table: {error}.",
             file=path,
@@ -213,11 +223,11 @@ def _readable(path: str | Path) -> Iterator[None]:
         ) from error
 
 
-def schema(path: str | Path) -> dict[str, Column]:
-    """The columns of a file with their units, roles and blocks."""
+def schema(path: str | Path, *, sealed: bool = True) -> dict[str, Column]:
+    """The columns of a file with their units, roles and blocks; ``sealed`` and errors as of `read`."""
     names = {kind: name for name, kind in _TYPES.items()}
     columns = {}
-    with _readable(path):
+    with _readable(path, sealed):
         fields = pq.read_schema(path)
     for field in fields:
         metadata: dict[str, Any] = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
@@ -229,10 +239,21 @@ def schema(path: str | Path) -> dict[str, Column]:
     return columns
 
 
-def provenance(path: str | Path) -> dict[str, Any]:
-    """The facts about the origin of a table that `write` kept."""
-    with _readable(path):
+def provenance(path: str | Path, *, sealed: bool = True) -> dict[str, Any]:
+    """The facts about the origin of a table that `write` kept; ``sealed`` and errors as of `read`."""
+    with _readable(path, sealed):
         return json.loads((pq.read_schema(path).metadata or {}).get(b"nestmat", b"{}"))
+
+
+def record_copies(path: str | Path, copies: Iterable[Path]) -> None:
+    """Keep checksums of files for other programs in the provenance of the table that they were made of.
+
+    Args:
+        path: The table.
+        copies: The files, in the folder of the table or below.
+    """
+    checksums = {str(copy.relative_to(Path(path).parent)): sha256(copy) for copy in copies}
+    write(path, read(path), schema(path), {**provenance(path), COPIES: checksums})
 
 
 def foreign(data: bytes, path: str | Path) -> pa.Table:

@@ -60,7 +60,7 @@ def test_samples_are_counted_from_the_first_to_the_hits():
     judged["gp.hit"] = (judged["gp.q.mean"] - 1.0).abs() < 0.2
     judged["gp.distance"] = 0.0
     details = [json.dumps({"sampled": n, "inside": n - 2, "kept": kept}) for n, kept in ((10, 2), (20, 1))]
-    runs = pd.DataFrame({"method": "flow", "seed": [0, 1], "seconds": 1.0, "details": details})
+    runs = pd.DataFrame({"method": "flow", "seed": [0, 1], "details": details})
     target = Target("q", "value", 1.0, tolerance=0.2)
     found = assess(judged, runs, space, judges=["gp"], targets={target: "eV"}, windows={})
     told = dict(
@@ -80,7 +80,7 @@ def test_the_yield_counts_what_was_kept_and_not_proposed():
     judged = judged.assign(hit=True, promised=1.0, **{"gp.hit": [True, False], "gp.distance": 0.0})
     judged[["q.mean", "gp.q.mean"]] = 1.0
     details = json.dumps({"sampled": 1000, "inside": 1000, "kept": 100})
-    runs = pd.DataFrame({"method": "flow", "seed": [0], "seconds": 1.0, "details": details})
+    runs = pd.DataFrame({"method": "flow", "seed": [0], "details": details})
     target = Target("q", "value", 1.0)
     found = assess(judged, runs, space, judges=["gp"], targets={target: "eV"}, windows={})
     assert found.loc[(found["metric"] == "yield") & (found["seed"] == 0), "value"].item() == 0.05
@@ -106,7 +106,7 @@ def judged_alloys() -> pd.DataFrame:
 
 
 def measured(details) -> dict:
-    runs = pd.DataFrame({"method": "inversion", "seed": [0, 1], "seconds": 1.0, "details": details})
+    runs = pd.DataFrame({"method": "inversion", "seed": [0, 1], "details": details})
     alloy_space = Alloy(Simplex(ELEMENTS, 100))
     target = Target("q", "maximise", enough=0.5)
     found = assess(judged_alloys(), runs, alloy_space, judges=["trees"], targets={target: ""}, windows={})

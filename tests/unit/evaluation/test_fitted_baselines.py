@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from nestmat import seals
 from nestmat.config.baselines import Baseline
 from nestmat.errors import InputError
 from nestmat.evaluation.estimators.registry import BASELINES
@@ -146,8 +147,15 @@ def test_what_is_no_state_cannot_be_kept():
 
 
 def test_a_missing_file_is_one_message(tmp_path):
-    with pytest.raises(InputError, match=r"are not there.*run the study again"):
+    with pytest.raises(InputError, match=r"does not exist.*run the study"):
         read_fits(tmp_path / "b.zip", {"b": baseline_of("ridge")})
+
+
+def test_the_same_fits_are_the_same_bytes(tmp_path):
+    archive(tmp_path / "a.zip", "extra_trees")
+    keep_places_in_memory = [archive(tmp_path / "b.zip", "extra_trees") for _ in range(2)]
+    assert keep_places_in_memory
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["empty", "half", "flipped", "text"])
@@ -166,7 +174,7 @@ def test_a_damaged_file_is_one_message(tmp_path, damage):
             "text": b"no archive",
         }[damage]
     )
-    with pytest.raises(InputError, match=r"cannot be read.*delete the file") as caught:
+    with pytest.raises(InputError, match=r"damaged.*nestmat report") as caught:
         read_fits(path, baselines)
     assert caught.value.file == path
 
@@ -193,6 +201,8 @@ def test_other_versions_are_refused(tmp_path):
         contents["fits"][0]["packages"]["sklearn"] = "0.1"
         new.writestr(CONTENTS, json.dumps(contents))
         new.writestr("0.skops", old.read("0.skops"))
+        new.comment = f"{seals.KEY}: {seals.BLANK}".encode()
+    seals.seal(tmp_path / "new.zip")
     with pytest.raises(
         InputError, match=r"fitted with sklearn 0\.1, and .* is installed.*run the study again"
     ):

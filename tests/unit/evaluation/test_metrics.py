@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-from nestmat import tables
+from nestmat import seals, tables
 from nestmat.errors import InputError
 from nestmat.evaluation.evaluate import Evaluation, evaluate_scale
 from nestmat.evaluation.metrics import error_metrics, measure, reconstructions, summarise
@@ -47,7 +46,7 @@ def test_reconstruction_is_averaged_over_seeds_then_folds(tmp_path):
     )
     facts = {"reconstruction": {"ions": [0.9, 0.7, 0.4, 0.6, None, None], "constant": [None] * 6}}
     card = {"protocol": "strict", "model": "m", "members": columns, "facts": facts}
-    (tmp_path / "m.json").write_text(json.dumps(card))
+    seals.write_json(tmp_path / "m.json", card)
     found = reconstructions([tmp_path / "m.json"])
     assert found["value"].tolist() == pytest.approx([0.65, 0.8, 0.5])
     assert found["fold"].tolist() == [-1, 0, 1]

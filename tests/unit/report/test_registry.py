@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from nestmat import seals
 from nestmat.figures.registry import FIGURES
 from nestmat.plugins import load_plugins
 from nestmat.report.registry import SECTIONS, required_tables
@@ -57,7 +58,7 @@ def study_of(**parts) -> SimpleNamespace:
 
 def write_environment(results: Path) -> None:
     content = {"environment": {"python": "3", "packages": {"numpy": "2"}}, "plugins": {}}
-    (results / "run_config.yaml").write_text(yaml.safe_dump(content))
+    seals.write_text(results / "run_config.yaml", yaml.safe_dump(content))
 
 
 def test_a_study_without_scales_has_a_report_of_its_own_sections(plugin, tmp_path):

@@ -4,14 +4,16 @@ import json
 import logging
 import multiprocessing
 import shutil
+import sqlite3
 import types
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from nestmat import tables
+from nestmat import seals, tables
 from nestmat.models.autoencoder.specification import AutoencoderSpecification
 from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Encoder, Head, Training
@@ -259,7 +261,7 @@ def test_again_changes_nothing_and_changed_files_replace_their_run_alone(store, 
 
     _metrics(results / "metrics/fine.parquet", "fine", ["nested", "recommended"])
     card = results / "models/fine/strict/nested.json"
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"facts": {"note": "trained anew"}}))
+    seals.write_json(card, seals.read_json(card) | {"facts": {"note": "trained anew"}})
     second = tracking_store.track("again", results, store)
     assert second["parent"] == first["parent"]
     assert "fine/strict/ridge" not in second["runs"]
@@ -312,23 +314,41 @@ def test_a_file_that_is_no_database_is_a_warning_and_stays_as_it_is(results, tmp
     assert database.read_text() == "precious notes, no database"
 
 
+@pytest.mark.parametrize("damage", ["text", "half", "empty", "half_made"])
+def test_a_damaged_store_of_our_own_is_made_anew(results, tmp_path, monkeypatch, damage, store):
+    monkeypatch.chdir(tmp_path)
+    database = tmp_path / "mlflow" / "mlflow.db"
+    database.parent.mkdir()
+    whole = Path(store.removeprefix("sqlite:///")).read_bytes()
+    half_made = sqlite3.connect(tmp_path / "half_made.db")
+    half_made.execute("CREATE TABLE experiments (name TEXT)")
+    half_made.close()
+    content = {"text": b"precious", "half": whole[: len(whole) // 2], "empty": b""}
+    database.write_bytes(content.get(damage, (tmp_path / "half_made.db").read_bytes()))
+    before = database.read_bytes()
+    assert "error" not in tracking_store.open_store("sqlite")
+    assert (tmp_path / "mlflow" / "mlflow.db.damaged-1").read_bytes() == before
+    assert tracking_store.open_store("sqlite") == {"store": f"sqlite:///{database}"}
+    assert not (tmp_path / "mlflow" / "mlflow.db.damaged-2").exists()
+
+
 def _write(uri, study, results, queue):
     queue.put(tracking_store.track(study, results, uri).get("error"))
 
 
 @pytest.mark.slow
-def test_four_processes_write_to_one_store(store, client, results):
+def test_eight_processes_write_to_one_store(store, client, results):
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    studies = [f"parallel_{i}" for i in range(4)]
+    studies = [f"parallel_{i}" for i in range(8)]
     writers = [context.Process(target=_write, args=(store, study, results, queue)) for study in studies]
     for writer in writers:
         writer.start()
     errors = [queue.get(timeout=120) for _ in writers]
     for writer in writers:
         writer.join()
-    assert errors == [None] * 4
-    assert [_runs(client, study)[1] for study in studies] == [7] * 4
+    assert errors == [None] * 8
+    assert [_runs(client, study)[1] for study in studies] == [7] * 8
 
 
 def test_the_scripts_write_their_outputs(results, tmp_path, store):
@@ -345,6 +365,6 @@ def test_the_scripts_write_their_outputs(results, tmp_path, store):
         )
 
     init_tracking.main(job(json=tmp_path / "store.json"))
-    assert json.loads((tmp_path / "store.json").read_text()) == {"store": store}
+    assert seals.read_json(tmp_path / "store.json") == {"store": store}
     track_runs.main(job(json=results / "tracking.json"))
-    assert len(json.loads((results / "tracking.json").read_text())["runs"]) == 6
+    assert len(seals.read_json(results / "tracking.json")["runs"]) == 6

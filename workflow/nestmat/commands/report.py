@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,7 +27,16 @@ _LOOK = 0.2
 """Seconds between looks at the output."""
 
 
-def run_report(study: str, file: Path, folder: Path, targets: list[str], *, cores: str, unlock: bool) -> int:
+def run_report(
+    study: str,
+    file: Path,
+    folder: Path,
+    targets: list[str],
+    *,
+    cores: str,
+    unlock: bool,
+    prepare: Callable[[], object],
+) -> int:
     """Run a study; print what its jobs do, and why it fails.
 
     Args:
@@ -37,6 +46,7 @@ def run_report(study: str, file: Path, folder: Path, targets: list[str], *, core
         targets: Files to make, relative to the folder.
         cores: Cores to use, or ``all``.
         unlock: Whether locks are removed of which it is not known whose they are.
+        prepare: Called before anything runs, when no other run of the study can be going on.
 
     Returns:
         The exit status: 0, that of Snakemake, or 128 and the signal that has ended the run.
@@ -51,6 +61,7 @@ def run_report(study: str, file: Path, folder: Path, targets: list[str], *, core
     with claiming(folder, study, unlock) as claim:
         if claim.succeeds_dead_run or unlock:
             _remove_locks([*command, *targets, *options], folder, study, unlock)
+        prepare()
         lost = lost_files(study, folder)
         if lost:
             lost = _of_plan(lost, [*command, *targets, *options], folder)

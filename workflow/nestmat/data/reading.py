@@ -189,7 +189,8 @@ def _facts(
 ) -> dict[str, Any]:
     return {
         "dataset": name,
-        **spec.model_dump(include={"title", "description", "doi", "citation", "licence", "url", "file"}),
+        # Not what the data set is called: other words are no other data, and repeat nothing.
+        **spec.model_dump(include={"url", "file"}),
         "generator": spec.generator and {"name": spec.generator.kind, **spec.generator.options},
         "sha256": None if spec.generator else checksums[0],
         "beside": [

@@ -32,7 +32,6 @@ RUNS: tables.Schema = {
     "evaluations": tables.Column(
         "int64", description="materials that were predicted; a gradient counts twice"
     ),
-    "seconds": tables.Column("float64", unit="s", description="of the search, without loading the models"),
     "details": tables.Column("string", description="what the method says of its work, as JSON"),
 }
 

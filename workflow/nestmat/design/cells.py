@@ -70,6 +70,7 @@ def select_cells(design: Design, shortlist: str | Path, path: str | Path, csv: s
     facts = {"problem": design.name}
     tables.write(path, best, tables.schema(shortlist), facts)
     write_text(csv, best[columns].to_csv(index=False, lineterminator="\n"))
+    tables.record_copies(path, [Path(csv)])
 
 
 def verify_cells(design: Design, calculated: str | Path, path: str | Path) -> None:
@@ -87,7 +88,7 @@ def verify_cells(design: Design, calculated: str | Path, path: str | Path) -> No
     verify, space = design.config.verify, design.space
     assert verify is not None
     assert verify.gap is not None
-    frame = tables.read(calculated)
+    frame = tables.read(calculated, sealed=False)
     x = _materials(design, frame, calculated)
     inside = np.isclose(space.canonical(x), x).all(axis=1)
     good = (frame["status"] == "converged").to_numpy()

@@ -81,6 +81,7 @@ def select_compounds(design: Design, path: str | Path, csv: str | Path) -> None:
     lattices = [lattice_constant(design, row) for row in table.to_dict("records")]
     structures = pd.DataFrame({"formula": table["formula"], "lattice": np.round(lattices, 2)})
     write_text(csv, structures.to_csv(index=False, lineterminator="\n"))
+    tables.record_copies(path, [Path(csv)])
 
 
 def _approximants(design: Design) -> NDArray[np.float64]:
@@ -109,7 +110,7 @@ def verify_compounds(design: Design, calculated: str | Path, path: str | Path) -
     """
     verify = design.config.verify
     assert verify is not None
-    compounds = tables.read(calculated)
+    compounds = tables.read(calculated, sealed=False)
     fractions = composition_columns(compounds["formula"].tolist(), design.space)
     numbers = design.space.with_composition(fractions)
     inside = np.all(np.isclose(design.space.canonical(numbers), numbers), axis=1)

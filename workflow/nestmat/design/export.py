@@ -31,7 +31,7 @@ POSITIONS: Mapping[str, list[tuple[float, ...]]] = {
 def export_candidates(
     design: Design, shortlist: str | Path, csv: str | Path, jsonl: str | Path, cif: Path
 ) -> None:
-    """Write the shortlist for other programs.
+    """Write the shortlist for other programs, and their checksums into the shortlist.
 
     Args:
         design: The problem.
@@ -53,6 +53,7 @@ def export_candidates(
         for row in frame.to_dict("records"):
             name = f"{row['rank']:03d}_{row['formula']}"
             write_text(cif / f"{name}.cif", _cif(design, row))
+    tables.record_copies(shortlist, [Path(csv), Path(jsonl), *sorted(cif.glob("*.cif"))])
 
 
 def _cif(design: Design, row: dict[Any, Any]) -> str:

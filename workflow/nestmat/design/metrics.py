@@ -78,7 +78,7 @@ def assess(
 
     Args:
         judged: Candidates with predictions and verdicts of the model and the judges.
-        runs: Seconds and evaluations of each method and seed.
+        runs: Evaluations and details of each method and seed.
         space: The space.
         judges: Names of the judges.
         targets: Targets, with the unit of each quantity.
@@ -95,9 +95,8 @@ def assess(
         rows.append({"method": method, "seed": -1, **unique})
         for seed, candidates in [(-1, distinct), *part.groupby("seed")]:
             searches = runs[(runs["method"] == method) & ((runs["seed"] == seed) | (seed == -1))]
-            seconds = float(searches["seconds"].sum()) if len(searches) else np.nan
             metrics = [
-                *_candidate_metrics(candidates, space, judges, targets, windows, seconds),
+                *_candidate_metrics(candidates, space, judges, targets, windows),
                 *_sampling_metrics(candidates, searches, judges),
                 *_inversion_metrics(searches),
             ]
@@ -177,7 +176,6 @@ def _candidate_metrics(
     judges: Sequence[str],
     targets: Mapping[Target, str],
     windows: Mapping[str, tuple[float, float]],
-    seconds: float,
 ) -> Iterator[dict]:
     table = CandidateTable(part)
     x = table.numbers(space.columns)
@@ -204,8 +202,6 @@ def _candidate_metrics(
         by_all_judges &= hit
         yield _rate("hit", judge, hit)
         yield _rate("hit_new_in_domain", judge, hit & new & inside)
-        if np.isfinite(seconds) and hit.any():
-            yield _number("seconds_per_thousand_hits", judge, 1000 * seconds / hit.sum(), "s")
         for quantity, unit in ((target.quantity, unit) for target, unit in targets.items()):
             error = table.mean(quantity) - table.mean(quantity, judge)
             yield _number(f"optimism:{quantity}", judge, error.mean(), unit)

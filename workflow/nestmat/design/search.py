@@ -114,7 +114,8 @@ def search_candidates(
             *(method_name, seed, proposed.evaluations, seconds, part["hit"].sum(), len(part)),
         )
         parts.append(part.assign(method=method_name, seed=seed, rank=np.arange(1, len(part) + 1)))
-        records.append((method_name, seed, proposed.evaluations, seconds, json.dumps(proposed.details)))
+        # Not the seconds, which differ from run to run: the log and the benchmark of the job have them.
+        records.append((method_name, seed, proposed.evaluations, json.dumps(proposed.details)))
     frame = pd.concat(parts, ignore_index=True)
     facts = {"problem": design.name}
     tables.write(candidates, frame, candidate_schema(frame.columns, design.units), facts)

@@ -27,8 +27,8 @@ def restore_journals(folder: str | Path, results: str | Path) -> list[Path]:
         InputError: The table is missing, or does not name the sets that it holds.
     """
     source = Path(folder) / "records.parquet"
-    lines = [json.dumps(record) + "\n" for record in read_records([source])]
-    sets = tables.provenance(source).get("sets")
+    lines = [json.dumps(record) + "\n" for record in read_records([source], sealed=False)]
+    sets = tables.provenance(source, sealed=False).get("sets")
     if not sets:
         raise InputError(
             "The table does not name the sets of its calculations.",

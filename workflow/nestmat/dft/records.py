@@ -142,11 +142,11 @@ def write_records(records: Iterable[Mapping[str, Any]], path: str | Path, **fact
     tables.write(path, frame, RECORDS, facts)
 
 
-def read_records(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """The calculations that `write_records` wrote."""
+def read_records(paths: Iterable[str | Path], sealed: bool = True) -> list[dict[str, Any]]:
+    """The calculations that `write_records` wrote; published ones need not be ``sealed``."""
     records = []
     for path in paths:
-        for row in tables.read(path).to_dict("records"):
+        for row in tables.read(path, sealed=sealed).to_dict("records"):
             present = {str(name): value for name, value in row.items() if not pd.isna(value)}
             records.append({n: json.loads(v) if n in _JSON else v for n, v in present.items()})
     return records

@@ -24,8 +24,8 @@ def summary(folder: str | Path, published_gaps: pd.DataFrame | None = None) -> s
     Raises:
         InputError: A table is missing.
     """
-    calculations = tables.read(Path(folder) / "calculations.parquet")
-    compounds = tables.read(Path(folder) / "compounds.parquet")
+    calculations = tables.read(Path(folder) / "calculations.parquet", sealed=False)
+    compounds = tables.read(Path(folder) / "compounds.parquet", sealed=False)
     parts = [
         "### Contents",
         _contents(calculations, compounds),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -226,7 +226,13 @@ def _predict_efficiency(
 
 def _predicted_rows(devices: SimulatedDevices, headers: Mapping[str, str]) -> pd.DataFrame:
     """The data set's rows that have features, each with the prediction of the ensemble that left it out."""
-    ensemble = {"target": headers[EFFICIENCY], "split": "validation", "repeat": 0, "inner": -1, "seed": -1}
+    ensemble: dict[str, Any] = {
+        "target": headers[EFFICIENCY],
+        "split": "validation",
+        "repeat": 0,
+        "inner": -1,
+        "seed": -1,
+    }
     predictions = tables.read(
         devices.predictions, columns=["row_id", "fold", "true", "mean", "std"], **ensemble
     )

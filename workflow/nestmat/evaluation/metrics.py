@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from nestmat import seals
 from nestmat.evaluation.calibration import calibration_metrics
 from nestmat.evaluation.classification import class_metrics, classes_side_by_side, several_class_metrics
 from nestmat.models.keys import several_classes
@@ -121,7 +121,7 @@ def reconstructions(cards: Sequence[str | Path]) -> pd.DataFrame:
     """
     parts = []
     for path in cards:
-        card = json.loads(Path(path).read_text(encoding="utf-8"))
+        card = seals.read_json(path)
         members = pd.DataFrame(card["members"])[["repeat", "fold"]]
         for block, values in card["facts"]["reconstruction"].items():
             decoded = members.assign(value=pd.Series(values, dtype=float)).dropna()

@@ -9,7 +9,6 @@ badly they are predicted from fewer rows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nestmat import tables
+from nestmat import seals, tables
 from nestmat.evaluation.parent_predictions import BASELINES_OF_CHILDREN, ROW_KEYS
 from nestmat.evaluation.stack import Combination
 from nestmat.scales.predictions import mean_column
@@ -93,7 +92,7 @@ def propagate_predictions(
         networks: Members of the stack that are networks.
         baselines: Predictions of the parent's baselines for its children, `BASELINES_OF_CHILDREN`.
     """
-    content = json.loads(Path(stack).read_text(encoding="utf-8"))
+    content = seals.read_json(stack)
     combinations = [Combination.of_document(entry) for entry in content["combinations"]]
     data = ScaleData.read(features, targets=False)
     folds = max(combination.fold for combination in combinations) + 1

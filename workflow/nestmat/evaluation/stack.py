@@ -9,7 +9,6 @@ classes at once where there are more than two; the standard deviation is that am
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,13 +18,12 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
-from nestmat import tables
+from nestmat import seals, tables
 from nestmat.domains.standing import Standing
 from nestmat.errors import InputError
 from nestmat.evaluation.classification import CERTAIN
 from nestmat.evaluation.spread import Spread
 from nestmat.evaluation.standings import StackedScale
-from nestmat.files import write_text
 from nestmat.models.keys import RECOMMENDED, predicted_quantities
 from nestmat.scales.predictions import Predictions
 from nestmat.training.inner_folds import EXTRAPOLATED
@@ -428,7 +426,7 @@ def recommend_predictor(
     combined = combined[list(tables.PREDICTIONS)]
     tables.write(outputs.predictions, combined, tables.PREDICTIONS, {"stack": list(stack)})
     scale.write_domain(outputs.domain, protocol, fold)
-    write_text(outputs.weights, json.dumps(document(protocol, stack, combinations), indent=1) + "\n")
+    seals.write_json(outputs.weights, document(protocol, stack, combinations))
     return combined, combinations
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from nestmat import tables
+from nestmat.errors import InputError
 from nestmat.tables import Column
+
+_LOG = logging.getLogger(__name__)
 
 CACHE = Path("downloads/matminer")
 """Where the rules keep it, relative to the working directory."""
@@ -60,7 +64,12 @@ class Store:
         """Results by composition."""
         results: dict[str, Result] = {}
         for path in sorted(self.folder.glob("*.parquet")):
-            frame = tables.read(path)
+            try:
+                frame = tables.read(path)
+            except InputError as error:
+                _LOG.warning("Results of matminer are computed again: %s", error)
+                path.unlink(missing_ok=True)
+                continue
             values = frame[self._columns].to_numpy().tolist()
             rows = zip(frame["composition"], values, frame["text"], frame["fault"], strict=True)
             results |= {name: Result(row, json.loads(text), fault) for name, row, text, fault in rows}

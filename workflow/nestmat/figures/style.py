@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from nestmat import seals
 from nestmat.files import replacing
 
 # The rules ask this package which figures there are: matplotlib and pandas are loaded only to draw them.
@@ -227,3 +228,4 @@ def write_svg(figure: Figure, path: str | Path, title: str) -> None:
         content = aside.read_bytes()
         if _CONTROL.search(content):
             aside.write_bytes(_CONTROL.sub(b"", content))
+        seals.append(aside, ".svg")

@@ -49,6 +49,17 @@ def _imports(file: Path) -> tuple[Path, ...]:
     return tuple(path for name in names if name.split(".")[0] == "nestmat" for path in _files_of(name))
 
 
+def _named(file: Path) -> str:
+    """A file as rules name it: from a clone of nestmat, or near its study, by a relative path, else absolute.
+
+    So results may be moved, and a clone with its results in it, without a job that is repeated for its inputs
+    are called otherwise.
+    """
+    folder = Path.cwd()
+    near = folder.is_relative_to(PACKAGE.parents[1]) or file.absolute().is_relative_to(folder)
+    return os.path.relpath(file) if near else str(file)
+
+
 def _closure(files: Iterable[Path]) -> set[Path]:
     """Files with those of the library that they import, directly or through others."""
     waiting, closure = list(files), set[Path]()
@@ -69,7 +80,7 @@ def code(script: str) -> list[str]:
         script: Name of the script without ``.py``.
     """
     file = ROOT / "scripts" / f"{script}.py"
-    return sorted(os.path.relpath(module) for module in _closure([file]) - {file})
+    return sorted(_named(module) for module in _closure([file]) - {file})
 
 
 def kind_files(registry: Registry[Any], kinds: str | Iterable[str]) -> list[str]:
@@ -82,7 +93,7 @@ def kind_files(registry: Registry[Any], kinds: str | Iterable[str]) -> list[str]
     for kind in [kinds] if isinstance(kinds, str) else kinds:
         source = registry.source(kind)
         files += [source] if isinstance(source, Path) else _files_of(source)
-    return sorted(os.path.relpath(file) for file in _closure(files))
+    return sorted(_named(file) for file in _closure(files))
 
 
 def code_of(registry: Registry[Any], kinds: Callable[..., Any]) -> Callable[[Any], list[str]]:
@@ -96,9 +107,9 @@ def code_of(registry: Registry[Any], kinds: Callable[..., Any]) -> Callable[[Any
 
 def resource(name: str) -> str:
     """A file of resources/, relative to the working directory."""
-    return os.path.relpath(RESOURCES / name)
+    return _named(RESOURCES / name)
 
 
 def program(name: str) -> str:
     """A script of the repository that is run as a command, relative to the working directory."""
-    return os.path.relpath(ROOT / name)
+    return _named(ROOT / name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
+from nestmat.config.datasets import DatasetSpec
 from nestmat.config.problems import DesignProblem
 from nestmat.config.study import Study
 from nestmat.data.registry import resolve
 
+Entry = TypeVar("Entry", bound=BaseModel)
 PARTS: Mapping[str, tuple[str, ...]] = {
     "search_candidates": ("judges",),
     "judge_candidates": ("methods", "judges"),
@@ -42,7 +46,16 @@ ANY_TARGET: Mapping[str, Any] = {
     "proposals": 1,
 }
 """What is not asked of a predictor that stands for others in a space."""
-UNUSED_OF_STUDY: dict[str, Any] = {"title": "", "question": "", "published": [], "dft": None, "plugins": []}
+UNUSED_OF_STUDY: dict[str, Any] = {
+    **{"title": "", "question": "", "published": [], "dft": None, "plugins": []},
+    "tracking": "off",
+}
+WORDS_OF_DATASET: Mapping[str, Any] = {
+    "title": "",
+    "description": "",
+    **dict.fromkeys(("doi", "citation", "licence")),
+}
+"""What people call a data set, which only the report tells."""
 UNUSED_OF_SCALE: Mapping[str, Any] = {
     "title": "",
     "compare": [],
@@ -51,17 +64,22 @@ UNUSED_OF_SCALE: Mapping[str, Any] = {
 
 
 def settings(study: Study) -> dict[str, Any]:
-    """The whole study as plain values, with the entries of data sets in place of their names.
+    """The whole study as plain values, with the entries of data sets, without words, in place of their names.
 
     Feature blocks are without the keys that they leave out.
     """
     values = study.model_dump(mode="json")
     values["datasets"] = {
-        name: resolve(entry).model_dump(mode="json") for name, entry in study.datasets.items()
+        name: without_words(resolve(entry)).model_dump(mode="json") for name, entry in study.datasets.items()
     }
     for name, scale in study.scales.items():
         values["scales"][name]["features"] = scale.feature_settings
     return values
+
+
+def without_words(entry: DatasetSpec) -> DatasetSpec:
+    """The entry of a data set without `WORDS_OF_DATASET`."""
+    return entry.model_copy(update=WORDS_OF_DATASET)
 
 
 def problem_excerpt(study: Study, rule: str) -> Callable[[Any], dict[str, Any]]:
@@ -76,7 +94,7 @@ def problem_excerpt(study: Study, rule: str) -> Callable[[Any], dict[str, Any]]:
         elif problem.shortlist and "shortlist" in parts:
             methods = [problem.shortlist.method]
         unused = dict.fromkeys(part for part in OPTIONAL if part not in parts)
-        used: dict[str, Any] = {"methods": {name: problem.methods[name] for name in methods}}
+        used: dict[str, Any] = {"methods": {name: untitled(problem.methods[name]) for name in methods}}
         use = USES.get(rule) or getattr(wildcards, "use", None)
         protocol = problem.protocol if use == "searched" else None
         predicting = use is not None and study.searches_recommended(wildcards.problem, protocol)
@@ -101,6 +119,11 @@ def generative_excerpt(study: Study) -> Callable[[Any], dict[str, Any]]:
     return excerpt
 
 
+def untitled(entry: Entry) -> Entry:
+    """An entry of the study without the title that people read."""
+    return entry.model_copy(update={"title": ""})
+
+
 def _excerpt(
     study: Study,
     scale: str,
@@ -116,17 +139,19 @@ def _excerpt(
     for name in study.lineage(scale):
         taught = {model.specification.teacher for model in study.scales[name].models.values()}
         used = taught.union(study.scales[name].predictor if predicting else ())
-        baselines = {key: entry for key, entry in study.scales[name].baselines.items() if key in used}
+        config = study.scales[name]
+        baselines = {key: untitled(entry) for key, entry in config.baselines.items() if key in used}
+        models = {key: untitled(entry) for key, entry in config.models.items()}
         unused = dict(UNUSED_OF_SCALE)
         if predicting:
             del unused["recommended"]
-        scales[name] = study.scales[name].model_copy(update={**unused, "baselines": baselines})
+        scales[name] = config.model_copy(update={**unused, "baselines": baselines, "models": models})
     datasets = sorted({entry.dataset for entry in scales.values()})
     update = {
         **UNUSED_OF_STUDY,
-        "datasets": {key: study.datasets[key] for key in datasets},
+        "datasets": {key: without_words(resolve(study.datasets[key])) for key in datasets},
         "scales": scales,
-        "generative": {name: study.generative[name].model_copy(update={"title": ""}) for name in generative},
+        "generative": {name: untitled(study.generative[name]) for name in generative},
         "search": problems,
     }
     return study.model_copy(update=update).model_dump(mode="json")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from nestmat import tables
+from nestmat import seals, tables
 from nestmat.config.study import Study
 from nestmat.data import published
 from nestmat.errors import InputError
@@ -98,5 +98,5 @@ class Source:
             "caption": figure_kind.caption,
             "file": name,
             "alt": f"{figure_kind.title}: {drawing.title(self.study, subject)}",
-            "data": base64.b64encode(self.path(name).read_bytes()).decode(),
+            "data": base64.b64encode(seals.read_bytes(self.path(name))).decode(),
         }

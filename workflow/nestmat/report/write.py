@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nestmat import seals
 from nestmat.config.study import Study
 from nestmat.figures import drawing
 from nestmat.figures.registry import FIGURES
-from nestmat.files import write_text
 from nestmat.labels import numbers, problems, text
 from nestmat.labels.text import prettify
 from nestmat.report.registry import SECTIONS, entries
@@ -97,7 +97,7 @@ def write_report(
     """
     from nestmat.report.source import Source
 
-    write_text(output, render_page(Source(study, Path(results), published, command)))
+    seals.write_text(output, render_page(Source(study, Path(results), published, command)))
 
 
 def render_page(source: Source, parts: Collection[str] | None = None) -> str:

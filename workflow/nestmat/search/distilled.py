@@ -20,6 +20,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from nestmat import seals
 from nestmat.errors import InputError
 from nestmat.files import replacing
 from nestmat.models.layers import Layout, Output, Perceptrons
@@ -102,24 +103,30 @@ class DistilledPredictor:
     def save(self, path: str | Path) -> None:
         """Write scaling and weights, with the quantities and their fidelity as JSON beside them."""
         facts = {
-            "quantities": json.dumps(self.quantities),
-            "fidelity": json.dumps({name: vars(value) for name, value in self.fidelity.items()}),
+            "quantities": self.quantities,
+            "fidelity": {name: vars(value) for name, value in self.fidelity.items()},
+            seals.KEY: seals.BLANK,
         }
         tensors = {"scaling": self.scaling, "units": self.units, "weights": self.flat}
         with replacing(path) as temporary:
-            save_file(tensors, temporary, facts)
+            # One entry only: safetensors writes several in an order that changes from run to run.
+            save_file(tensors, temporary, {"facts": json.dumps(facts)})
+            seals.seal(temporary)
 
     @classmethod
     def load(cls, path: str | Path, features: Features) -> DistilledPredictor:
-        """Read what `save` wrote; ``features`` are those that it was trained with."""
+        """Read what `save` wrote; ``features`` are those that it was trained with.
+
+        Raises:
+            InputError: The file is missing or damaged.
+        """
+        seals.verify(path)
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in ("scaling", "units", "weights")}
-            facts = file.metadata()
-        student = cls(json.loads(facts["quantities"]), features, tensors["scaling"], tensors["units"])
+            facts = json.loads(file.metadata()["facts"])
+        student = cls(facts["quantities"], features, tensors["scaling"], tensors["units"])
         student.flat = tensors["weights"]
-        student.fidelity = {
-            name: Fidelity(**values) for name, values in json.loads(facts["fidelity"]).items()
-        }
+        student.fidelity = {name: Fidelity(**values) for name, values in facts["fidelity"].items()}
         return student
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import logging
 import math
 import os
@@ -31,9 +30,10 @@ import numpy as np
 import pandas as pd
 
 import nestmat
-from nestmat import tables
+from nestmat import seals, tables
 from nestmat.files import replacing
 from nestmat.models.keys import RECOMMENDED, ModelKey
+from nestmat.tracking.database import set_aside_damaged
 from nestmat.versions import commit
 
 if TYPE_CHECKING:
@@ -107,12 +107,19 @@ def init_store(uri: str) -> str:
     return experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, location)
 
 
+def _open_own_store(tracking: str) -> None:
+    """Make way for a new store where the one that nestmat made is damaged; others are their owners'."""
+    database = _database(store_uri(tracking)) if tracking == "sqlite" else None
+    if database and database.parent.is_dir():
+        with _locked(database.with_suffix(".lock")):
+            set_aside_damaged(database)
+
+
 def open_store(tracking: str) -> dict[str, Any]:
     """Create the store of a study if need be.
 
     Args:
         tracking: ``sqlite``, ``off`` or a tracking URI.
-        metrics: Further numbers of the study's own run, as parts of plug-ins have them.
 
     Returns:
         ``store``, and ``error`` if it cannot be used, which is also logged as a warning.
@@ -121,6 +128,7 @@ def open_store(tracking: str) -> dict[str, Any]:
     report = {"store": without_password(uri)}
     if tracking != "off":
         with _warn_of_errors(report, "The MLflow store cannot be used"):
+            _open_own_store(tracking)
             init_store(uri)
     return report
 
@@ -244,6 +252,7 @@ def track(
         return report
     study_records = list_records(results)
     with _warn_of_errors(report, "The runs were not copied into MLflow"):
+        _open_own_store(tracking)
         experiment = init_store(uri)
         copier = _RunCopier(uri, experiment)
         report["parent"], report["runs"] = copier.copy_study(study, study_records, metrics or {})
@@ -321,7 +330,7 @@ class _RunCopier:
         run_id = self.client.create_run(self.experiment, tags=tags, run_name=record.key).info.run_id
         parameters = {"scale": record.scale, "protocol": record.protocol, "model": record.model}
         if record.card:
-            card = json.loads(record.card.read_text(encoding="utf-8"))
+            card = seals.read_json(record.card)
             parameters |= flatten(card["specification"]) | {"members": len(card["members"]["seed"])}
         self._log_parameters(run_id, parameters)
         self._log_metrics(run_id, list(_metric_points(record.metrics)))

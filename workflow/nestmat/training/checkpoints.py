@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,9 @@ import torch
 from safetensors.torch import save_file
 
 import nestmat
+from nestmat import seals
 from nestmat.errors import InputError
-from nestmat.files import replacing, write_text
+from nestmat.files import replacing
 from nestmat.models.base import Network
 from nestmat.models.keys import ModelKey
 from nestmat.models.specification import Head, Shapes, Specification, specification_from
@@ -283,8 +283,9 @@ class Trained:
         """Write the weights (safetensors) and the card (JSON), whole or not at all."""
         with replacing(weights) as aside:
             # One entry only: safetensors writes several in an order that changes from run to run.
-            save_file(self._tensors(), aside, metadata={"nestmat_version": nestmat.__version__})
-        write_text(card, json.dumps(self._card(), indent=1, default=str) + "\n")
+            save_file(self._tensors(), aside, metadata={seals.KEY: seals.BLANK})
+            seals.seal(aside)
+        seals.write_json(card, self._card())
 
     @classmethod
     def load(cls, weights: str | Path, card: str | Path | None = None) -> Trained:
@@ -295,16 +296,17 @@ class Trained:
             card: The JSON file; by default that of the same name as the weights.
 
         Raises:
-            InputError: A file is missing, is not of its format, or the two do not belong together.
+            InputError: A file is missing or damaged, or the two do not belong together.
         """
         card = Path(weights).with_suffix(".json") if card is None else Path(card)
         remedy = "delete both files and train again."
+        content = seals.read_json(card)
+        seals.verify(weights)
         try:
-            content = json.loads(card.read_text(encoding="utf-8"))
             with safetensors.safe_open(weights, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return cls._from(content, tensors)
-        except (FileNotFoundError, json.JSONDecodeError, safetensors.SafetensorError) as error:
+        except safetensors.SafetensorError as error:
             raise InputError(f"The model is not readable: {error}.", file=weights, remedy=remedy) from error
         except KeyError as error:
             raise InputError(

@@ -42,6 +42,6 @@ def test_a_fine_patch_is_colours_alone():
         "formula": ["Al30Co35Ni35"] * size**2,
         "predicted": np.linspace(0, 1, size**2).tolist(),
     }
-    row = ("scan", 0, 1, 1.0, json.dumps({"axes": [0, 1], "patch": patch}))
+    row = ("scan", 0, 1, json.dumps({"axes": [0, 1], "patch": patch}))
     figure = scans.draw({"runs": pd.DataFrame([row], columns=list(RUNS))}, PHASE_LABELS)
     assert not figure.axes[0].texts

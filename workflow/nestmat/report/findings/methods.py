@@ -72,16 +72,15 @@ def rate_ratio(rate: Sequence[float], reference: Sequence[float]) -> dict[str, A
 
 
 def work(metrics: MethodMetrics, runs: pd.DataFrame) -> dict[str, Any]:
-    """Predictions and seconds, price of hits, diversity, and what the searched model promises too much.
+    """Predictions, diversity, and what the searched model promises too much.
 
     Args:
         metrics: Metrics of the candidates.
-        runs: Seconds and evaluations of each method and seed.
+        runs: Evaluations of each method and seed.
     """
     labels, judges = metrics.labels, metrics.judges
     quantity = labels.problem_config.targets[0].quantity
-    evaluations, seconds = (runs.groupby("method")[name].sum() for name in ("evaluations", "seconds"))
-    prices = [metrics.values("seconds_per_thousand_hits", name) for name in judges]
+    evaluations = runs.groupby("method")["evaluations"].sum()
     optimism = [metrics.values(f"optimism:{quantity}", name) for name in judges]
     volumes = {name: volume for name in judges if (volume := metrics.values("hypervolume", name))}
     diversity = metrics.values("diversity")
@@ -94,8 +93,6 @@ def work(metrics: MethodMetrics, runs: pd.DataFrame) -> dict[str, Any]:
             {
                 **metrics.row(name),
                 "evaluations": float(evaluations[name]) if name in evaluations.index else None,
-                "seconds": float(seconds[name]) if name in seconds.index else None,
-                "prices": [by_method.get(name) for by_method in prices],
                 "diversity": diversity[name],
                 "optimism": [by_method[name] for by_method in optimism],
                 "volumes": [by_method[name] for by_method in volumes.values()],

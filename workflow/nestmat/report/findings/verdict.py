@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
 from nestmat.design.metrics import ALL, TRAINING, UNIFORM
 from nestmat.design.reach import UNMET, Unmet, describe_unmet
 from nestmat.labels.problems import DesignLabels
@@ -44,14 +42,13 @@ def best_sampler(metrics: MethodMetrics) -> dict[str, Any] | None:
     }
 
 
-def method_verdict(metrics: MethodMetrics, runs: pd.DataFrame, count: int | None) -> dict[str, Any]:
+def method_verdict(metrics: MethodMetrics, count: int | None) -> dict[str, Any]:
     """Which method to use for a problem, and whether ranking all of its materials is enough.
 
     A method that searched a judge cannot be chosen: that judge is no evidence for it.
 
     Args:
         metrics: What was measured of each method's candidates.
-        runs: Seconds and evaluations of each method and seed.
         count: Materials of the space; None where a variable has no grid.
 
     Returns:
@@ -79,7 +76,6 @@ def method_verdict(metrics: MethodMetrics, runs: pd.DataFrame, count: int | None
         best = _best(above or methods, rates)
         case = "above" if above else "surpassed" if rates[best][0] > rates[ranking][2] else "ranking"
         facts["ranking"] = rates[ranking]
-        facts["seconds"] = float(runs.loc[runs["method"] == ranking, "seconds"].mean())
     return {**facts, "case": case, "best": {"label": labels.method(best), "rate": rates[best]}}
 
 

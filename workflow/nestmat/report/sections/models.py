@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nestmat import seals
 from nestmat.config.study import Study
 from nestmat.models.keys import RECOMMENDED, ModelKey, predicted_quantities
 from nestmat.report.registry import SECTIONS
@@ -65,11 +64,9 @@ def model_card(source: Source, labels: Labels, model: str) -> dict[str, Any]:
     runs, cards, parameters = [], [], 0
     for protocol in labels.config.runs(model):
         stem = f"models/{ModelKey(labels.scale, protocol, model)}"
-        cards.append(json.loads(source.path(f"{stem}.json").read_text(encoding="utf-8")))
+        cards.append(seals.read_json(source.path(f"{stem}.json")))
         members, parameters = network_size(source.path(f"{stem}.safetensors"))
-        benchmark = source.results / f"benchmarks/train_scale/{labels.scale}.{protocol}.{model}.tsv"
-        seconds = measured_seconds(benchmark)
-        runs.append({"protocol": labels.protocol(protocol), "members": members, "seconds": seconds})
+        runs.append({"protocol": labels.protocol(protocol), "members": members})
     specification, columns = cards[0]["specification"], cards[0]["columns"]
     widths = {block: len(names) for block, names in columns.items()}
     network = specification_from(specification)
@@ -90,18 +87,11 @@ def network_size(weights: Path) -> tuple[int, int]:
     """Members, and parameters of one member, from the header of a file of weights."""
     import safetensors
 
+    seals.verify(weights)
     with safetensors.safe_open(weights, framework="numpy") as file:
         names = [name for name in file.keys() if not name.startswith("scaler.")]  # noqa: SIM118
         shapes = [file.get_slice(name).get_shape() for name in names]
     return shapes[0][0], sum(prod(shape[1:]) for shape in shapes)
-
-
-def measured_seconds(benchmark: Path) -> float | None:
-    """Wall time that Snakemake measured; None where the job's benchmark was not kept."""
-    if not benchmark.is_file():
-        return None
-    with benchmark.open(encoding="utf-8", newline="") as file:
-        return float(next(csv.DictReader(file, delimiter="\t"))["s"])
 
 
 def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
@@ -119,7 +109,7 @@ def stack_weights(source: Source, labels: Labels) -> list[dict[str, Any]]:
     rows = []
     for protocol in labels.config.runs(RECOMMENDED):
         file = source.path(f"predictions/{ModelKey(labels.scale, protocol, RECOMMENDED)}.json")
-        combinations = json.loads(file.read_text(encoding="utf-8"))["combinations"]
+        combinations = seals.read_json(file)["combinations"]
         for target in labels.config.targets:
             # All probabilities of a target have the same weights.
             quantity = predicted_quantities(target, labels.classes(target))[0]

@@ -40,9 +40,7 @@ class ProblemOpening(Section):
             labels, file = source.problem_labels(name), f"search/{name}/metrics.parquet"
             metrics = MethodMetrics(source.table(file), labels)
             count = design_space(problem.space).n_materials
-            verdict = findings.best_sampler(metrics) or findings.method_verdict(
-                metrics, runs_of(source, name), count
-            )
+            verdict = findings.best_sampler(metrics) or findings.method_verdict(metrics, count)
             promises = findings.promises(metrics)
             unmet = findings.unmet_sentences(tables.provenance(source.path(file)), labels)
         return {
@@ -54,7 +52,7 @@ class ProblemOpening(Section):
 
 
 def runs_of(source: Source, problem: str) -> pd.DataFrame:
-    """Seconds and evaluations of every search of a problem."""
+    """Evaluations of every search of a problem."""
     import pandas as pd
 
     methods = source.study.search[problem].methods

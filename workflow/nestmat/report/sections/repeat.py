@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nestmat import seals
 from nestmat.config.study import Study
 from nestmat.report.registry import SECTIONS
 from nestmat.report.section import Section
@@ -34,8 +35,7 @@ class Repeat(Section):
         """Versions, plug-in files and the machine, from the configuration of the run."""
         import yaml
 
-        text = source.path("run_config.yaml").read_text(encoding="utf-8")
-        record = yaml.safe_load(text)
+        record = yaml.safe_load(seals.read_bytes(source.path("run_config.yaml")))
         environment = record["environment"]
         versions = [(title, str(environment[key])) for key, title in NAMES.items() if environment.get(key)]
         return {

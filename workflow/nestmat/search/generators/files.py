@@ -11,6 +11,7 @@ import safetensors
 import torch
 from safetensors.torch import save_file
 
+from nestmat import seals
 from nestmat.errors import InputError
 from nestmat.files import replacing
 from nestmat.search.generators.base import GenerativeModel, GeneratorOptions
@@ -27,7 +28,10 @@ def write_generators(models: Sequence[GenerativeModel], path: str | Path, card: 
     # safetensors needs a tensor, and a uniform model has none.
     tensors["seeds"] = torch.tensor(len(models))
     with replacing(path) as aside:
-        save_file(tensors, aside, metadata={"card": json.dumps(card, sort_keys=True)})
+        # One entry only: safetensors writes several in an order that changes from run to run.
+        text = json.dumps({**card, seals.KEY: seals.BLANK}, sort_keys=True)
+        save_file(tensors, aside, metadata={"card": text})
+        seals.seal(aside)
 
 
 def read_generators(path: str | Path, space: Product, options: GeneratorOptions) -> list[GenerativeModel]:
@@ -39,8 +43,9 @@ def read_generators(path: str | Path, space: Product, options: GeneratorOptions)
         options: Options that they were trained with.
 
     Raises:
-        InputError: The file is missing, not of its format, or of other models.
+        InputError: The file is missing, damaged, or of other models.
     """
+    seals.verify(path)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -50,7 +55,7 @@ def read_generators(path: str | Path, space: Product, options: GeneratorOptions)
             model.load_state_dict(
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             )
-    except (FileNotFoundError, safetensors.SafetensorError, RuntimeError, KeyError) as error:
+    except (safetensors.SafetensorError, RuntimeError, KeyError) as error:
         raise InputError(
             f"The file does not hold the generators of {type(options).__name__}: {error}.",
             file=path,
