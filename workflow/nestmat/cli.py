@@ -162,20 +162,11 @@ def report(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """Read every result of a study and name the damaged files; exit status 0 or 1."""
-    from nestmat.commands.check import damaged_files, delete_damaged, result_files
+    from nestmat.commands.check import print_check
 
     # The options of a study that has been run are valid, and checking them imports what nothing here uses.
     opened = _open(arguments.study, check_options=False)
-    results = opened.results(arguments)
-    faults = damaged_files(opened.study, results)
-    count = len(list(result_files(opened.study, results)))
-    if arguments.delete:
-        delete_damaged(opened.study, results)
-    else:
-        for fault in faults.values():
-            print(f"Error: {fault}", file=sys.stderr)
-    print(f"{results}: {count} files read, {len(faults)} damaged{' and deleted' * arguments.delete}")
-    return int(bool(faults) and not arguments.delete)
+    return print_check(opened.study, opened.results(arguments), arguments.delete)
 
 
 def predict(arguments: argparse.Namespace) -> None:
@@ -423,11 +414,7 @@ def _add_result_commands(commands: _Commands) -> None:
     """Commands that use the results of a study."""
     command = commands.add("check", check)
     command.add_argument("study", help=_STUDY_HELP)
-    command.add_argument(
-        "--delete",
-        action="store_true",
-        help="delete the damaged files, so that the next run makes them again",
-    )
+    command.add_argument("--delete", action="store_true", help="delete them, so that a run makes them again")
     command.add_argument("--results", help="folder of the study's results, by default results/<study>")
 
     command = commands.add("predict", predict)

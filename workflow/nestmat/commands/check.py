@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,3 +83,16 @@ def delete_damaged(study: Study, results: Path) -> list[Path]:
             place.unlink(missing_ok=True)
         deleted.append(place)
     return deleted
+
+
+def print_check(study: Study, results: Path, delete: bool) -> int:
+    """Print which results of a study are damaged, and delete them where that is asked for; exit status."""
+    count = sum(1 for _ in result_files(study, results))
+    faults = damaged_files(study, results)
+    if delete:
+        delete_damaged(study, results)
+    else:
+        for fault in faults.values():
+            print(f"Error: {fault}", file=sys.stderr)
+    print(f"{results}: {count} files read, {len(faults)} damaged{' and deleted' if delete else ''}")
+    return int(bool(faults) and not delete)
