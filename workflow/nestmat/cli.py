@@ -344,7 +344,7 @@ def _add_study_commands(commands: _Commands) -> None:
 
     command = commands.add("new", new)
     command.add_argument("name", help="name of the study: letters, digits, underscores")
-    command.add_argument("--data", required=True, help="your table: CSV with a header line, or Parquet")
+    command.add_argument("--data", required=True, help="your table: CSV, Excel, JSON or Parquet")
     command.add_argument("--formula", help="column of the chemical formula")
     command.add_argument(
         "--fractions",

@@ -138,6 +138,8 @@ def _of_columns(content: Any) -> Records | None:
     if not isinstance(content, dict) or not content:
         return None
     columns = list(content.values())
+    if any(isinstance(cell, dict) for column in columns if isinstance(column, list) for cell in column):
+        return None
     if all(isinstance(column, list) for column in columns) and len({len(c) for c in columns}) == 1:
         return [dict(zip(content, row, strict=True)) for row in zip(*columns, strict=True)] or None
     if not all(isinstance(column, dict) and column for column in columns):

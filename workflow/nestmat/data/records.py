@@ -39,7 +39,10 @@ class _Lines(Iterator[str]):
     """
 
     def __init__(self, text: str, part: DataFile):
-        self._lines, self._part = io.StringIO(text, newline=""), part
+        # Decoded a piece at a time: a buffer of text takes four bytes a character.
+        content = io.BytesIO(text.encode("utf-8", "surrogatepass"))
+        self._lines = io.TextIOWrapper(content, "utf-8", errors="surrogatepass", newline="")
+        self._part = part
         self._first = part.header_line or 1
         self.line, self.comments, self.within = 0, 0, False
 
@@ -72,6 +75,7 @@ def text_records(text: str, part: DataFile, path: str | Path, strict: bool = Tru
         InputError: A quotation mark is not closed.
     """
     lines = _Lines(text, part)
+    del text
     reader = csv.reader(lines, delimiter=part.delimiter or ",", strict=strict)
     line, comments = 1, 0
     try:
