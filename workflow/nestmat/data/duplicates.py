@@ -37,8 +37,8 @@ def find_duplicates(rows: CellRows, frame: pd.DataFrame, spec: DatasetSpec, targ
     differing = _differing_labels(repeated, groups, labels)
     lines = repeated["row"].tolist()
     lines_of_group: dict[int, list[int]] = {}
-    for group, line in zip(groups.tolist(), lines, strict=True):
-        lines_of_group.setdefault(group, []).append(line)
+    for number, line in zip(groups.tolist(), lines, strict=True):
+        lines_of_group.setdefault(number, []).append(line)
     for k, index in enumerate(repeated.index.tolist()):
         group = lines_of_group[groups[k]]
         if not differing[k]:
