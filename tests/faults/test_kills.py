@@ -79,12 +79,12 @@ def test_a_killed_run_is_continued_to_the_same_bits(undisturbed, jobs, tmp_path,
         parts = len(list(parts_in(results)))
         damaged = [path for path in results.rglob("*.*") if is_damaged(path)]
         rows.append((name, phase, reached, victim, status, parts, len(damaged)))
+        text = "{:48} {:7} {!s:7} {:8} status {:3} part files {:2} damaged {:2}"
+        print(text.format(*rows[-1]), flush=True)
     monkeypatch.setenv("SLOW_SYNC", "0")
     last = Run(folder, *TARGETS)
     assert last.wait() == 0, last.output.read_text()
     differing = differences(digests(undisturbed / "results" / STUDY), digests(results))
-    for row in rows:
-        print("{:48} {:7} {!s:7} {:8} status {:3} part files {:2} damaged {:2}".format(*row))
     print(f"{len(rows)} kills, then one run: {len(differing)} files differ")
     assert not differing
     assert not list(parts_in(folder / "results"))
