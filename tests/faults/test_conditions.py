@@ -104,6 +104,7 @@ def test_a_full_disk_is_one_sentence_and_no_damage(undisturbed, tmp_path, place)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not ALL, reason="long: make fault-test")
 def test_an_mlflow_server_that_is_down_is_a_word(undisturbed, tmp_path):
     folder = tmp_path / "down"
     shutil.copytree(undisturbed, folder, symlinks=True)
