@@ -34,7 +34,7 @@ FEW = (
 )
 """Moments of the short form: job, phase, and what is killed."""
 RULES = (
-    *("read_dataset", "assign_folds", "featurize_materials", "describe_domain", "train_scale"),
+    *("read_dataset", "featurize_materials", "assign_folds", "describe_domain", "train_scale"),
     *("propagate_latents", "compare_baselines", "recommend_predictor", "evaluate_scale"),
     *("search_candidates", "judge_candidates", "select_candidates", "screen_chunk", "merge_screen"),
     *("draw_figures", "write_report"),

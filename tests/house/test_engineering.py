@@ -33,7 +33,18 @@ NUMERIC = ("models", "training", "scales", "search")
 ALLOWED = {"torch", "numpy", "pandas", "pyarrow", "zuko", "safetensors", "rich", "tqdm"}
 # Imported where it is used, so that the rest runs without it.
 ALLOWED_LATER = {"search": {"pymoo"}}
-ALLOWED_OWN = {"deferred", "tables", "files", "errors", "logs", "plugins", "progress", *NUMERIC}
+ALLOWED_OWN = {
+    "deferred",
+    "tables",
+    "files",
+    "errors",
+    "logs",
+    "plugins",
+    "processes",
+    "progress",
+    "seals",
+    *NUMERIC,
+}
 # Modules of other packages that import nothing else than these.
 ALLOWED_MODULES = ("features.feature_map", "materials.geometry")
 
