@@ -93,7 +93,8 @@ def validate(arguments: argparse.Namespace) -> None:
 
     opened = _open(arguments.study)
     with contextlib.chdir(opened.folder):
-        print(*overview.describe(opened.study, opened.file), sep="\n")
+        for line in overview.description_lines(opened.study, opened.file):
+            print(line)
         if arguments.plan:
             print(f"  jobs to run: {overview.count_jobs(opened.file)}")
     print(f"{opened.file} is valid.")

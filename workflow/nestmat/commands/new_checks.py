@@ -74,8 +74,14 @@ def folds_of(table: Table, formula: str | None, group: str | None, used: Sequenc
         "" if usable.all() else f", or leave out columns with empty cells: {usable.sum()} rows have none"
     )
     number = f"{len(sizes)} {noun}" if len(sizes) != 1 else f"1 {noun[:-1]}"
+    refused = (
+        [error.message for error in parse_many(dict.fromkeys(names)).errors.values()]
+        if noun == "materials"
+        else []
+    )
+    also = f" Beside them, {len(refused)} cannot be read: {refused[0]}" if refused else ""
     raise InputError(
-        f"{number} {'is' if len(sizes) == 1 else 'are'} too few: at least {fewest} are needed.",
+        f"{number} {'is' if len(sizes) == 1 else 'are'} too few: at least {fewest} are needed.{also}",
         file=table.file,
         remedy=f"{remedy}.",
     )

@@ -139,7 +139,14 @@ def members(split: Split | Strict, seeds: int, stacked: bool, levels: int | None
 
 
 def describe(study: Study, file: str | Path | None = None) -> list[str]:
+    """All lines of `description_lines`."""
+    return [*description_lines(study, file)]
+
+
+def description_lines(study: Study, file: str | Path | None = None) -> Iterator[str]:
     """The study in lines of text: each part that it has, such as data sets with their rows.
+
+    Lines come before the error that they explain, as rejected rows before there being too few of them.
 
     Args:
         study: Validated configuration.
@@ -150,10 +157,10 @@ def describe(study: Study, file: str | Path | None = None) -> list[str]:
     """
     check_columns(study, file)
     description = Description(study, file)
-    lines = [f"study {study.study}: {study.title}"]
+    yield f"study {study.study}: {study.title}"
     for key in study.part_keys:
-        lines += DESCRIPTIONS[key](description) if key in DESCRIPTIONS else _describe_added(description, key)
-    return lines
+        describe_part = DESCRIPTIONS.get(key)
+        yield from describe_part(description) if describe_part else _describe_added(description, key)
 
 
 @dataclass
@@ -184,7 +191,6 @@ def _describe_datasets(description: Description) -> Iterator[str]:
             if spec.generator:
                 write_generated(spec.generator, paths[0])
             reading = read(spec, *paths, name=name, targets=study.targets_of_dataset(name))
-        check_rows(study, name, reading)
         description.readings[name] = reading
         yield (
             f"  data set {name}: {spec.title}; {reading.facts['rows_kept']} of {reading.facts['rows_read']} "
@@ -194,6 +200,7 @@ def _describe_datasets(description: Description) -> Iterator[str]:
         yield from (f"    warning: {warning}" for warning in reading.facts.get("warnings", ()))
         for (column, reason), rows in reading.rejects.groupby(["column", "reason"], sort=False):
             yield f"    rejected: {column} {reason} ({len(rows)} rows, the first is {rows['row'].min()})"
+        check_rows(study, name, reading)
 
 
 def _describe_scales(description: Description) -> Iterator[str]:
