@@ -92,7 +92,9 @@ def print_check(study: Study, results: Path, delete: bool) -> int:
     if delete:
         delete_damaged(study, results)
     else:
-        for fault in faults.values():
-            print(f"Error: {fault}", file=sys.stderr)
+        for path, fault in faults.items():
+            print(f"{path}: {fault.message}", file=sys.stderr)
     print(f"{results}: {count} files read, {len(faults)} damaged{' and deleted' if delete else ''}")
+    if faults and not delete:
+        print(f"Remedy: {seals.REMEDY}")
     return int(bool(faults) and not delete)
