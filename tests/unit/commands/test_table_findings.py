@@ -1,0 +1,45 @@
+"""What the tables of a study say before it runs."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import pytest
+
+from nestmat.commands.validate import describe
+from nestmat.config.loading import study_from
+from nestmat.errors import InputError
+from support.class_scale import class_configuration
+
+
+@pytest.fixture
+def study_of(tmp_path, monkeypatch):
+    """A study of a number with two inputs that may be missing, of the lines of a table."""
+    monkeypatch.chdir(tmp_path)
+
+    def build(lines: list[str], baselines: dict | None = None):
+        data = deepcopy(class_configuration())
+        columns = data["datasets"]["rows"]["columns"]
+        columns.pop("phase")
+        columns |= {"a": {"missing": "keep"}, "b": {"missing": "keep"}}
+        scale = data["scales"]["s"] | {"targets": ["gap"], "recommended": None}
+        scale["features"] = {"inputs": {"columns": ["a", "b"]}}
+        scale["models"]["ae"]["specification"]["heads"] = {"gap": {}}
+        data["scales"]["s"] = scale | {"baselines": baselines or {}}
+        (tmp_path / "t.csv").write_text("\n".join(["alloy,a,b,gap", *lines]) + "\n")
+        return study_from(data)
+
+    return build
+
+
+def test_kept_rows_of_which_none_is_complete_are_refused_with_the_remedy(study_of):
+    study = study_of([f"Fe{i + 1}Ni,{'1,' if i % 3 else ',2'},{i}" for i in range(27)])
+    with pytest.raises(InputError, match="None of the 27 rows has all inputs and targets") as caught:
+        describe(study)
+    assert "18 have no 'b'" in str(caught.value)
+    assert "leave it out of features and targets" in str(caught.value)
+
+
+def test_complete_rows_among_kept_ones_are_counted(study_of):
+    study = study_of([f"Fe{i + 1}Ni,{i},{i % 7 if i % 3 else ''},{i}" for i in range(60)])
+    assert "    40 of these 60 rows have all inputs and targets" in describe(study)
