@@ -90,8 +90,10 @@ def _open(reference: str, check_options: bool = True) -> _Opened:
 def validate(arguments: argparse.Namespace) -> None:
     """Check a study and its data; print what it would do."""
     from nestmat.commands import validate as overview
+    from nestmat.plan.folders import provide_cache
 
     opened = _open(arguments.study)
+    provide_cache()
     with contextlib.chdir(opened.folder):
         for line in overview.description_lines(opened.study, opened.file):
             print(line)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,3 +76,19 @@ def results_folder(study: str, file: str | Path, folder: str | Path) -> Path:
     """
     places = [Path(parent) / "results" / study for parent in (folder, Path(file).resolve().parent)]
     return next((place for place in places if place.is_dir()), places[0])
+
+
+def provide_cache() -> None:
+    """Let caches be made in a temporary folder where the user's own cannot be written: Snakemake needs one.
+
+    The folder is deleted at the end of the process.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        writable = os.access(cache, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        os.environ["XDG_CACHE_HOME"] = folder = tempfile.mkdtemp(prefix="nestmat-cache-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
