@@ -6,7 +6,7 @@
 
 from dataclasses import asdict
 
-from nestmat.evaluation.training_rows import training_uses
+from nestmat.plan.training import training_uses
 
 joint_files = tables.joint_files(STUDY)
 uses_of_rows = {

@@ -8,7 +8,7 @@ Out: the file, verified.
 import os
 from typing import Any
 
-from nestmat.config.datasets import DataFile
+from nestmat.config.data_files import DataFile
 from nestmat.data.fetch import fetch
 from nestmat.logs import job_log
 

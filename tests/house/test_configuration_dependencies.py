@@ -13,9 +13,9 @@ from nestmat.plan.code import code
 CONFIG = ROOT / "workflow/nestmat/config"
 SEARCH = {"problems", "pool", "generative", "spaces", "study", "checks", "loading", "schema"}
 BEFORE_SEARCH = {
-    "fetch_dataset": {"base", "datasets"},
-    "read_dataset": {"base", "datasets", "yaml_files"},
-    "generate_dataset": {"base", "datasets", "yaml_files"},
+    "fetch_dataset": {"base", "data_files", "datasets"},
+    "read_dataset": {"base", "data_files", "datasets", "yaml_files"},
+    "generate_dataset": {"base", "data_files", "datasets", "yaml_files"},
     "featurize_materials": {"base", "features"},
     "featurize_for_parent": {"base", "features"},
     "assign_folds": {"base", "splits"},

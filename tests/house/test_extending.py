@@ -90,7 +90,7 @@ def test_the_report_shows_what_plugins_add(finished):
     assert (finished / "results/extended/figures/materials/distribution.svg").is_file()
     assert "Distribution of the target" in page
     for text in (
-        f"--snakefile {ROOT / 'Snakefile'}",
+        f"cd {finished} ",
         f"plug-in file, sha256 {sha256(finished / 'plugins/quantile.py')[:16]}",
         "quantile",
         "recombination",

@@ -89,7 +89,7 @@ def test_a_part_that_was_lost_comes_back_from_the_journal(finished, tmp_path):
     journal = folder / "results/small/dft/journal/mine/0.jsonl"
     before, kept = part.read_text(), journal.read_bytes()
     part.unlink()
-    snakemake(folder, "dft")
+    snakemake(folder, str(part.relative_to(folder)))
     assert part.read_text() == before
     assert journal.read_bytes() == kept
     assert "Nothing to be done" in snakemake(folder, "dft")

@@ -152,7 +152,7 @@ def test_without_the_fitted_baselines_nothing_is_fitted_but_asked_for(folder, mo
     fits.unlink()
     try:
         assert predict() == 2
-        assert "baselines.zip: The fitted baselines of the recommended" in capsys.readouterr().err
+        assert "baselines.zip: The file does not exist" in capsys.readouterr().err
     finally:
         fits.write_bytes(content)
 

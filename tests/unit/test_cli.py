@@ -26,7 +26,7 @@ def table(tmp_path, monkeypatch):
     lines = ["id,formula,density,phase,note,gap (eV)"]
     for i in range(60):
         x = rng.randrange(1, 100) / 100
-        density = "" if i % 12 == 0 else f"{4 + x:.3f}"
+        density = "" if i % 12 == 0 else f"{4 + x + rng.uniform(-0.2, 0.2):.3f}"
         phase = "cubic" if x < 0.5 else "tetragonal"
         lines.append(
             f"{i + 1},CsPbI{3 - 3 * x:.2f}Br{3 * x:.2f},{density},{phase},note {i},{1.7 + 0.6 * x:.3f}"

@@ -337,15 +337,8 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_study_commands(commands: _Commands) -> None:
-    """Commands that check, write and run a study."""
-    command = commands.add("validate", validate)
-    command.add_argument("study", help=_STUDY_HELP)
-    command.add_argument(
-        "--no-plan", dest="plan", action="store_false", help="leave out the dry run that counts the jobs"
-    )
-
-    command = commands.add("new", new)
+def _add_new(command: argparse.ArgumentParser) -> None:
+    """Arguments of the command that writes a study."""
     command.add_argument("name", help="name of the study: letters, digits, underscores")
     command.add_argument("--data", required=True, help="your table: CSV, Excel, JSON or Parquet")
     command.add_argument("--formula", help="column of the chemical formula")
@@ -388,7 +381,6 @@ def _add_study_commands(commands: _Commands) -> None:
         help="design materials too: adds a space around those of the table, targets to fill in, and judges",
     )
     command.add_argument("--output", help="file to write, by default NAME.yaml here; never overwritten")
-
     command.add_argument(
         "--classes",
         action="append",
@@ -397,6 +389,18 @@ def _add_study_commands(commands: _Commands) -> None:
         help="column to predict whose values are names of classes, also where they are numbers; as "
         "--target COLUMN:class",
     )
+
+
+def _add_study_commands(commands: _Commands) -> None:
+    """Commands that check, write and run a study."""
+    command = commands.add("validate", validate)
+    command.add_argument("study", help=_STUDY_HELP)
+    command.add_argument(
+        "--no-plan", dest="plan", action="store_false", help="leave out the dry run that counts the jobs"
+    )
+
+    _add_new(commands.add("new", new))
+
     command = commands.add("report", report)
     command.add_argument("study", help=_STUDY_HELP)
     command.add_argument("--cores", default="all", help="processor cores to use, by default all")

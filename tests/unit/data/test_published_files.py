@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from nestmat import tables
-from nestmat.config.datasets import DataFile, DatasetSpec
+from nestmat.config.data_files import DataFile
+from nestmat.config.datasets import DatasetSpec
 from nestmat.data import registry
 from nestmat.data.reading import read
 

@@ -256,8 +256,8 @@ def test_what_is_not_known_is_named():
     with pytest.raises(InputError, match="no bulk modulus is known"):
         elements(("Fe", "O"))
     block = alloy_descriptors([parse("FeO"), None, parse("AlNi")], ["Fe", "Al"])
-    assert block.faults[0].reason == "holds O, outside Al, Fe."
-    assert block.faults[2].reason == "holds Ni, outside Al, Fe."
+    assert block.faults[0].reason == "holds O, outside Fe, Al."
+    assert block.faults[2].reason == "holds Ni, outside Fe, Al."
     assert np.isnan(block.values[1]).all()
 
 

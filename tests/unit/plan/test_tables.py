@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nestmat.config.datasets import DataFile
+from nestmat.config.data_files import DataFile
 from nestmat.config.loading import load_study, study_from
 from nestmat.data.generator_registry import GENERATORS
 from nestmat.data.registry import READS, resolve

@@ -96,7 +96,7 @@ def check_protocols(study: Study, tables: Mapping[str, ScaleRows]) -> None:
         require_members,
         split_rows,
     )
-    from nestmat.evaluation.training_rows import training_uses
+    from nestmat.plan.training import training_uses
 
     uses, own = training_uses(study), {name: study.scales[name].splits for name in tables}
     targets = {name: study.scales[name].targets for name in tables}

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from nestmat.commands.table_findings import check_protocols, check_rows, describe_rows, usable_rows
-from nestmat.config.datasets import DataFile, DatasetSpec
+from nestmat.config.data_files import DataFile
+from nestmat.config.datasets import DatasetSpec
 from nestmat.config.scales import Scale
 from nestmat.config.splits import Split, Strict
 from nestmat.config.study import Study

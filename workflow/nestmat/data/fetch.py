@@ -14,7 +14,7 @@ import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-from nestmat.config.datasets import DataFile
+from nestmat.config.data_files import DataFile
 from nestmat.errors import InputError
 from nestmat.files import replacing, sha256
 

@@ -15,8 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nestmat.config.study import Study
-from nestmat.data.targets import class_targets
 from nestmat.errors import InputError
 from nestmat.training.inner_folds import (
     FEWEST_FOLDS_OF_PAIRS,
@@ -72,21 +70,6 @@ class Shortage:
     needed: int
     target: str = ""
     name: str = ""
-
-
-def training_uses(study: Study) -> dict[str, dict[str, TrainingUse]]:
-    """What a study trains, by scale and protocol."""
-    uses: dict[str, dict[str, TrainingUse]] = {}
-    for name, scale in study.scales.items():
-        classes, uses[name] = class_targets(study, name), {}
-        for protocol in scale.protocols:
-            models = (model for model in scale.models if protocol in scale.runs(model))
-            stacked = bool(scale.stacked_in(protocol))
-            stacked |= any(study.serves_stack(name, model, protocol) for model in models)
-            fits = any(protocol in scale.runs(baseline) for baseline in scale.baselines)
-            fewest = FEWEST_ROWS if fits else FEWEST_OF_NETWORKS
-            uses[name][protocol] = TrainingUse(stacked, classes if fits else {}, fewest)
-    return uses
 
 
 def shortages(
