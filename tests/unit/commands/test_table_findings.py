@@ -43,3 +43,15 @@ def test_kept_rows_of_which_none_is_complete_are_refused_with_the_remedy(study_o
 def test_complete_rows_among_kept_ones_are_counted(study_of):
     study = study_of([f"Fe{i + 1}Ni,{i},{i % 7 if i % 3 else ''},{i}" for i in range(60)])
     assert "    40 of these 60 rows have all inputs and targets" in describe(study)
+
+
+def test_rows_that_a_gaussian_process_leaves_out_are_told(study_of):
+    process = {"kind": "gaussian_process", "inputs": ["inputs"], "rows": 50, "kernel_rows": 20}
+    lines = [f"Fe{i + 1}Ni,{i},{i % 7},{i}" for i in range(60)]
+    text = describe(study_of(lines, {"gp": process}))
+    assert (
+        "    baseline gp: it learns from 50 of 60 rows at most, drawn at random (`rows`), "
+        "and fits its kernel to 20 of 60 rows (`kernel_rows`)" in text
+    )
+    text = describe(study_of(lines, {"gp": process | {"rows": None, "kernel_rows": None}}))
+    assert not any("baseline gp:" in line for line in text)

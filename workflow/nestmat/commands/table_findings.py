@@ -125,6 +125,10 @@ def describe_rows(study: Study, name: str, reading: Reading, rows: ScaleRows) ->
         yield f"    {len(frame)} of these {len(reading.frame)} rows have all inputs and targets"
     for caution in _cautions(study, name, reading, rows):
         yield f"    caution: {caution}"
+    if number_targets(study, name):
+        for baseline, config in scale.baselines.items():
+            if notes := config.build().notes_on_rows(len(frame)):
+                yield f"    baseline {baseline}: it {', and '.join(notes)}"
     spec, inputs = resolve(study.datasets[scale.dataset]), input_columns(study, name)
     headers = {key: column.header or key for key, column in spec.columns.items()}
     classes = [*class_targets(study, name)]

@@ -106,6 +106,14 @@ class BaselineKind:
         """
         return fitted.predict(x), self.standard_deviation(fitted, x)
 
+    def notes_on_rows(self, rows: int) -> list[str]:
+        """What becomes of a table of numbers with so many rows, in sentences without a full stop.
+
+        Args:
+            rows: Rows of the table.
+        """
+        return []
+
     @classmethod
     def predicts_numbers(cls) -> bool:
         """Whether the kind has a regressor."""

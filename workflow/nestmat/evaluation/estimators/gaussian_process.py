@@ -25,6 +25,13 @@ def _maximise(objective: Callable, theta: Numbers, bounds: Numbers) -> tuple[Num
     return optimum.x, float(optimum.fun)
 
 
+MANY_ROWS = 8000
+"""Rows from which memory that grows with their square is stated: 0.5 GB a matrix."""
+MATRICES = 4
+"""Square matrices that the fit of a kernel holds at once, counted in `MaternProcess`: the kernel, its slope,
+the inverse of the covariance, and their product."""
+
+
 @BASELINES.register("gaussian_process")
 @dataclass(frozen=True)
 class GaussianProcess(BaselineKind):
@@ -71,6 +78,23 @@ class GaussianProcess(BaselineKind):
             self.nu, prior_spread, self.max_iter, self.kernel_rows, self.rows, random_state=seed
         )
         return make_pipeline(StandardScaler(), process)
+
+    def notes_on_rows(self, rows: int) -> list[str]:
+        """How many rows its options draw of them, or the memory that it takes where none bounds it."""
+        most = min(self.rows or rows, rows)
+        notes = []
+        if most < rows:
+            notes.append(f"learns from {most} of {rows} rows at most, drawn at random (`rows`)")
+        elif rows > MANY_ROWS:
+            matrices = MATRICES if self.kernel_rows is None else 1
+            gigabytes = 8e-9 * rows**2 * matrices
+            notes.append(
+                f"takes some {gigabytes:.1f} GB or more where it learns from all {rows} rows: "
+                f"bound it by `rows: {MANY_ROWS}`"
+            )
+        if self.kernel_rows is not None and self.kernel_rows < most:
+            notes.append(f"fits its kernel to {self.kernel_rows} of {rows} rows (`kernel_rows`)")
+        return notes
 
     def fit_parameters(self, estimator: Any, weighting: Weighting) -> dict[str, Any]:
         """Noise of each row: known uncertainties add to it, weights divide it."""
