@@ -13,7 +13,7 @@ from nestmat.figures import drawing
 from nestmat.models.registry import NETWORKS
 from nestmat.plan import excerpts, tables
 from nestmat.plan.code import code, code_of, kind_files, program, resource
-from nestmat.plan.jobs import ask
+from nestmat.plan.jobs import ask, grows
 from nestmat.search.generators.registry import GENERATORS
 from nestmat.search.methods.registry import METHODS
 

@@ -23,8 +23,8 @@ rule fetch_dataset:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=500,
-        runtime=60,
+        mem_mb=grows(500),
+        runtime=grows(60),
     params:
         file=ask(sources, "file_to_download", "dataset", "checksum"),
     message:
@@ -49,8 +49,8 @@ rule generate_dataset:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=grows(1000),
+        runtime=grows(30),
     params:
         generator=lookup(dpath="{dataset}/generator", within=DATASETS),
     message:
@@ -75,8 +75,8 @@ rule read_dataset:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=grows(1000),
+        runtime=grows(30),
     params:
         spec=lookup(dpath="{dataset}", within=DATASETS),
         targets=ask(STUDY, "targets_of_dataset", "dataset"),

@@ -29,8 +29,8 @@ rule check_dft:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         python=STUDY.dft.python,
     message:
@@ -58,8 +58,8 @@ rule list_structures:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         spec=lookup(dpath="sets/{set}", within=DFT),
     message:
@@ -84,8 +84,8 @@ rule run_dft:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1500,
-        runtime=1440,
+        mem_mb=grows(1500),
+        runtime=grows(1440),
     params:
         parts=STUDY.dft.parts,
         # No output: a job that is killed finds its calculations here when it starts again.
@@ -114,8 +114,8 @@ rule collect_dft:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     message:
         "Collect the calculations of {wildcards.set}"
     script:
@@ -137,8 +137,8 @@ rule summarise_cells:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         study=STUDY.study,
         spec=lookup(dpath="sets/{set}", within=DFT),
@@ -165,8 +165,8 @@ rule summarise_dft:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         study=STUDY.study,
         sets=reference_sets,

@@ -42,8 +42,9 @@ rule compare_baselines:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        # A Gaussian process of 8000 rows holds a few matrices of half a GB.
+        mem_mb=grows(4000),
+        runtime=grows(240),
     params:
         baselines=ask(STUDY.scales, "baselines_in", "scale", "protocol"),
         stacked=ask(STUDY.scales, "stacked_in", "scale", "protocol"),
@@ -84,8 +85,8 @@ rule recommend_predictor:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=grows(1000),
+        runtime=grows(30),
     params:
         recommended=lookup(dpath="{scale}/recommended", within=SCALES),
         blocks=ask(STUDY.scales, "stacked_features", "scale"),
@@ -125,8 +126,8 @@ rule propagate_predictions:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         models=ask(STUDY.scales, "stacked_models", "parent"),
         readers=lookup(
@@ -159,8 +160,8 @@ rule measure_latents:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     message:
         "Measure the latents of {wildcards.model} at scale {wildcards.scale}, protocol {wildcards.protocol}"
     script:
@@ -196,8 +197,8 @@ rule evaluate_scale:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         compare=lookup(dpath="{scale}/compare", within=SCALES),
         strata=lookup(dpath="{scale}/strata", within=SCALES),
@@ -230,8 +231,8 @@ rule measure_domains:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         blocks=ask(STUDY, "lineage_features", "scale"),
     message:
@@ -264,8 +265,8 @@ rule compare_with_device_physics:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         models=lookup("use == 'simulated' and subject == '{scale}'", within=chains, cols="scale"),
         device_physics=lookup(dpath="{scale}/device_physics", within=SCALES),
@@ -300,8 +301,8 @@ rule interpret_scale:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         parents=lookup("scale == '{scale}' and interpreted", within=links, cols="parent"),
         interpret=lookup(dpath="{scale}/interpret", within=SCALES),
@@ -327,8 +328,8 @@ rule encode_families:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=grows(2000),
+        runtime=grows(15),
     params:
         scales=lookup("use == 'interpreted' and subject == '{scale}'", within=chains, cols="scale"),
         blocks=ask(STUDY, "lineage_features", "scale"),
@@ -354,8 +355,8 @@ rule embed_latents:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     message:
         "Map the latents of every scale to the plane"
     script:

@@ -25,7 +25,7 @@ rule featurize_materials:
     threads: lookup(dpath="{scale}", within=featurization_threads)
     resources:
         mem_mb=feature_memory,
-        runtime=60,
+        runtime=grows(60),
     params:
         features=lookup(dpath="{scale}/features", within=SCALES),
         targets=lookup(dpath="{scale}/targets", within=SCALES),
@@ -59,7 +59,7 @@ rule featurize_for_parent:
     threads: lookup(dpath="{parent}", within=featurization_threads)
     resources:
         mem_mb=feature_memory,
-        runtime=60,
+        runtime=grows(60),
     params:
         features=lookup(dpath="{parent}/features", within=SCALES),
         parent_features=lookup(dpath="{child}/parent_features", within=SCALES),

@@ -35,8 +35,8 @@ rule draw_figures:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         study=config,
         captions={kind: figure.caption for kind, figure in FIGURES.items()},
@@ -71,8 +71,8 @@ rule write_report:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         study=config,
         # A tuple: in a text Snakemake would read braces of the folder's name as wildcards.

@@ -22,8 +22,8 @@ rule search_pool:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=grows(4000),
+        runtime=grows(120),
     params:
         read=lookup("scale == '{scale}'", within=representations, cols="name"),
         settings=lookup(dpath="{scale}/pool", within=SCALES),

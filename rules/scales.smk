@@ -30,8 +30,8 @@ rule assign_folds:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         strict=SETTINGS["strict"],
         splits={name: scale["splits"] for name, scale in SCALES.items()},
@@ -60,8 +60,8 @@ rule describe_domain:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         blocks=lookup(dpath="{scale}/features", within=SCALES),
     message:
@@ -104,8 +104,8 @@ rule train_scale:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=grows(2000),
+        runtime=grows(240),
         gpu=1,
     params:
         specification=lookup(dpath="{scale}/models/{model}/specification", within=SCALES),
@@ -144,8 +144,8 @@ rule propagate_latents:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         parents=lookup(
             "scale == '{parent}' and protocol == '{protocol}' and model == '{model}'",
@@ -186,8 +186,8 @@ rule sweep_latents:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=grows(2000),
+        runtime=grows(240),
         gpu=1,
     params:
         sweep=lookup(dpath="{scale}/sweep", within=SCALES),

@@ -52,8 +52,8 @@ rule train_generative:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=grows(2000),
+        runtime=grows(120),
         gpu=1,
     params:
         study=excerpts.generative_excerpt(STUDY),
@@ -94,8 +94,8 @@ rule search_candidates:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
         gpu=1,
     params:
         study=excerpts.problem_excerpt(STUDY, "search_candidates"),
@@ -137,8 +137,8 @@ rule judge_candidates:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         study=excerpts.problem_excerpt(STUDY, "judge_candidates"),
         fold=0,
@@ -168,8 +168,8 @@ rule distil_predictor:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=grows(3000),
+        runtime=grows(60),
     params:
         study=excerpts.problem_excerpt(STUDY, "distil_predictor"),
         fold=lookup(dpath="{use}", within={"searched": 0, "deployed": -1}),
@@ -214,8 +214,8 @@ rule select_candidates:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         study=excerpts.problem_excerpt(STUDY, "select_candidates"),
         fold=-1,
@@ -246,8 +246,8 @@ rule interpolate_materials:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         study=excerpts.problem_excerpt(STUDY, "interpolate_materials"),
         fold=0,
@@ -276,8 +276,8 @@ rule screen_chunk:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1500,
-        runtime=120,
+        mem_mb=grows(1500),
+        runtime=grows(120),
         gpu=1,
     params:
         study=excerpts.problem_excerpt(STUDY, "screen_chunk"),
@@ -310,8 +310,8 @@ rule merge_screen:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1500,
-        runtime=15,
+        mem_mb=grows(1500),
+        runtime=grows(15),
     message:
         "Put the chunks of {wildcards.problem} together"
     script:

@@ -35,8 +35,8 @@ rule select_structures:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         study=excerpts.problem_excerpt(STUDY, "select_structures"),
         fold=-1,
@@ -62,8 +62,8 @@ rule summarise_candidates:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         study=STUDY.study,
     message:
@@ -100,8 +100,8 @@ rule verify_candidates:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         study=excerpts.problem_excerpt(STUDY, "verify_candidates"),
         fold=-1,
@@ -127,8 +127,8 @@ rule compare_calibration:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         gap=lookup(dpath="{problem}/verify/gap", within=PROBLEMS),
     message:
@@ -160,8 +160,8 @@ rule retrain_on_calculated:
     conda:
         "../environment.yml"
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=grows(2000),
+        runtime=grows(120),
         gpu=1,
     params:
         study=excerpts.problem_excerpt(STUDY, "retrain_on_calculated"),

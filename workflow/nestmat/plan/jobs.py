@@ -28,11 +28,28 @@ def ask(subject: Any, question: str, *names: str) -> Callable[[Any], Any]:
     return answer
 
 
+def grows(amount: int) -> Callable[..., int]:
+    """Resource of a job: an amount, and as much again at every further attempt.
+
+    Args:
+        amount: What the first attempt takes: memory in MB, or minutes.
+
+    Example:
+        >>> grows(2000)({}, attempt=3)
+        6000
+    """
+
+    def resource(_wildcards: Any, attempt: int) -> int:
+        return amount * attempt
+
+    return resource
+
+
 def feature_threads(scale: Scale) -> int:
     """Threads of a job that featurizes: several where matminer does it, row by row."""
     return 4 if any(BLOCKS[kind].runs_matminer for kind in scale.block_kinds) else 1
 
 
-def feature_memory(_wildcards: Any, threads: int) -> int:
-    """Memory in MB of a job that featurizes: each further process loads matminer."""
-    return 1500 + 500 * threads
+def feature_memory(_wildcards: Any, threads: int, attempt: int) -> int:
+    """Memory in MB of a job that featurizes: each further process loads matminer; more at every attempt."""
+    return (1500 + 500 * threads) * attempt
