@@ -88,6 +88,14 @@ def test_a_sheet_of_a_workbook(tmp_path):
     assert reading.frame["row"].tolist()[0] == 5
 
 
+def test_rows_may_end_in_cells_without_a_value(tmp_path):
+    lines = with_marks(";", ",").splitlines()
+    ends = [";further", *(";0,5" if place < 2 else ";" for place in range(len(lines) - 1))]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(line + end for line, end in zip(lines, ends, strict=True)), encoding="utf-8")
+    assert guess_file(path).keys == {"delimiter": ";", "decimal": ","}
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
