@@ -55,3 +55,10 @@ def test_rows_that_a_gaussian_process_leaves_out_are_told(study_of):
     )
     text = describe(study_of(lines, {"gp": process | {"rows": None, "kernel_rows": None}}))
     assert not any("baseline gp:" in line for line in text)
+
+
+def test_numbers_that_stand_for_missing_values_are_told(study_of):
+    lines = [f"Fe{i + 1}Ni,{-999 if i in (3, 5) else i},{i % 7},{i}" for i in range(60)]
+    [line] = [line for line in describe(study_of(lines)) if "missing value" in line]
+    assert "'a' is -999 in 2 rows, the first is 5" in line
+    assert "`sentinels: [-999]`" in line

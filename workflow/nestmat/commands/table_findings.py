@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from nestmat.commands.new_targets import is_skewed
 from nestmat.config.study import Study
@@ -12,6 +13,7 @@ from nestmat.data.cautions import few_materials, require_variation, target_cauti
 from nestmat.data.leaks import suspicious_inputs
 from nestmat.data.reading import Reading
 from nestmat.data.registry import resolve
+from nestmat.data.sentinels import suspected_sentinels
 from nestmat.data.targets import class_targets, number_targets
 from nestmat.errors import InputError
 from nestmat.evaluation.splits.base import ScaleRows
@@ -130,6 +132,7 @@ def describe_rows(study: Study, name: str, reading: Reading, rows: ScaleRows) ->
             if notes := config.build().notes_on_rows(len(frame)):
                 yield f"    baseline {baseline}: it {', and '.join(notes)}"
     spec, inputs = resolve(study.datasets[scale.dataset]), input_columns(study, name)
+    yield from _sentinels(frame, [*number_targets(study, name), *inputs])
     headers = {key: column.header or key for key, column in spec.columns.items()}
     classes = [*class_targets(study, name)]
     for column, reason in suspicious_inputs(frame, inputs, scale.targets, classes, headers):
@@ -154,6 +157,19 @@ def _cautions(study: Study, name: str, reading: Reading, rows: ScaleRows) -> Ite
             yield (
                 f"{target!r} spans {values.min():.3g} to {values.max():.3g} with a heavy tail, and no head "
                 "learns its logarithm: consider `transform: log`"
+            )
+
+
+def _sentinels(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[str]:
+    """A line for each number of the columns that looks like a missing value."""
+    for column in dict.fromkeys(columns):
+        if not is_numeric_dtype(frame[column]):
+            continue
+        for value, count, first in suspected_sentinels(frame[column].to_numpy(float)):
+            rows = f"{count} row{'s' if count > 1 else ''}, the first is {frame['row'].iloc[first]}"
+            yield (
+                f"    caution: {column!r} is {value:g} in {rows}, which looks like a missing value: if it is "
+                f"one, add `sentinels: [{value:g}]` to the column"
             )
 
 
