@@ -25,3 +25,9 @@ def test_repeated_or_coded_extremes(further, suspected):
 
 def test_two_settings_are_no_sentinels():
     assert not [*suspected_sentinels(np.repeat([300.0, 400.0], 20))]
+
+
+def test_a_property_that_most_rows_share_has_no_sentinel():
+    values = np.repeat([0.71, 0.72, 0.73, 0.74, 2.2], [5, 5, 200, 5, 15])
+    assert not [*suspected_sentinels(values)]
+    assert [s.value for s in suspected_sentinels(np.append(values, [-999.0, -999.0]))] == [-999.0]

@@ -32,8 +32,9 @@ class SuspectedSentinel(NamedTuple):
 def suspected_sentinels(values: np.ndarray) -> Iterator[SuspectedSentinel]:
     """Numbers of a column that probably stand for a missing value.
 
-    Such a number is the smallest or the largest one, occurs twice or has the digits of a code such as -999,
-    and lies farther than `DISTANCE` interquartile ranges of the others from the nearest of them.
+    Such a number is the smallest or the largest one, occurs twice where most of the others differ or has the
+    digits of a code such as -999, and lies farther than `DISTANCE` interquartile ranges of the others from
+    the nearest of them.
 
     Args:
         values: Numbers of a column, NaN where there is none, (n,).
@@ -57,7 +58,9 @@ def suspected_sentinels(values: np.ndarray) -> Iterator[SuspectedSentinel]:
             gap = np.min(np.abs(others - end))
             count = len(rest) - len(others)
             is_code = _CODE.fullmatch(repr(float(end))) is not None
-            if gap > DISTANCE * spread and (count > 1 or is_code) and 5 * count < len(rest):
+            # Of a property of few species most values agree, and the others are as true as these.
+            stands_out = is_code or (count > 1 and high > low)
+            if gap > DISTANCE * spread and stands_out and 5 * count < len(rest):
                 yield SuspectedSentinel(float(end), count, int(np.argmax(values == end)))
                 rest = others
                 break
