@@ -23,9 +23,9 @@ def _reason(values, target, is_class=False):
 @pytest.mark.parametrize(
     ("values", "target", "is_class", "relation"),
     [
-        (np.log10(_Y), _Y, False, "monotonous"),
-        (-3.0 * _Y + 2.0, _Y, False, "monotonous"),
-        (np.log10(_Y).where(np.arange(_N) % 2 == 0), _Y, False, "monotonous"),
+        (np.log10(_Y), _Y, False, "computed"),
+        (-3.0 * _Y + 2.0, _Y, False, "computed"),
+        (np.log10(_Y).where(np.arange(_N) % 2 == 0), _Y, False, "computed"),
         (_Y, _PHASE, True, "separates"),
         (_PHASE.map({"ordered": "P", "disordered": "Fm"}), _PHASE, True, "one value"),
         (pd.Series(np.arange(_N) % 6), pd.Series((np.arange(_N) % 6 % 2).astype(str)), True, "one value"),
@@ -79,3 +79,10 @@ def test_whole_numbers_identify_rows_where_they_count_or_go_with_nothing():
     target = codes / 1e5 + _RNG.normal(0.0, 1.0, _N)
     assert identifier_reason("a", codes, [(target, False)]) == ""
     assert identifier_reason("a", pd.Series(np.arange(_N) % 7.0), [(target, False)]) == ""
+
+
+def test_a_cause_that_orders_rows_as_the_target_does_is_not_certain():
+    x = np.linspace(0.0, 4.1, 40)
+    frame = pd.DataFrame({"T": x, "gap": 0.01 * x**2, "gap_order": x})
+    suspicions = suspicious_inputs(frame, ["T", "gap_order"], ["gap"])
+    assert [(s.column, s.is_certain) for s in suspicions] == [("T", False), ("gap_order", True)]

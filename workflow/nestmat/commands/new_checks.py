@@ -34,7 +34,7 @@ def reasons_against(
     frame = pd.DataFrame(values | {name: series for name, (series, _) in targets.items()})
     classes = [name for name, (_, is_class) in targets.items() if is_class]
     suspicions = suspicious_inputs(frame, [c.name for c in columns], [*targets], classes)
-    reasons = dict(suspicions)
+    reasons = {suspicion.column: suspicion.reason for suspicion in suspicions if suspicion.is_certain}
     if needed and len(reasons) == len(columns):
         return {}
     return reasons

@@ -135,8 +135,9 @@ def describe_rows(study: Study, name: str, reading: Reading, rows: ScaleRows) ->
     yield from _sentinels(frame, [*number_targets(study, name), *inputs])
     headers = {key: column.header or key for key, column in spec.columns.items()}
     classes = [*class_targets(study, name)]
-    for column, reason in suspicious_inputs(frame, inputs, scale.targets, classes, headers):
-        yield f"    caution: the input {column!r} {reason}: leave it out of the features"
+    for column, reason, is_certain in suspicious_inputs(frame, inputs, scale.targets, classes, headers):
+        remedy = "leave it out of the features" + ("" if is_certain else " if it is made of the target")
+        yield f"    caution: the input {column!r} {reason}: {remedy}"
 
 
 def _cautions(study: Study, name: str, reading: Reading, rows: ScaleRows) -> Iterator[str]:

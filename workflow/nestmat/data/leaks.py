@@ -17,6 +17,8 @@ FEWEST_ROWS = 20
 """Rows that a relation is seen on; with fewer, inputs tell a target by chance."""
 RANK_CORRELATION = 0.999
 """Spearman's correlation above which an input is a monotonous function of a number."""
+_EXACT = 1 - 1e-5
+"""Pearson's correlation above which an input is a number in another unit, or its logarithm, or the like."""
 LARGEST_CHANCE = 1e-6
 """Largest probability by which an input of another meaning would tell classes, or levels a number."""
 MOST_LEVELS = 30
@@ -71,6 +73,8 @@ _FURTHER = {
 }
 _LAST = {"id", "ids", "uid", "uuid", "doi", "pmid"}
 
+_MONOTONOUS = "is a monotonous function of"
+
 
 class Suspicion(NamedTuple):
     """An input that should not be learned from.
@@ -78,10 +82,13 @@ class Suspicion(NamedTuple):
     Attributes:
         column: Its name.
         reason: Why, as the end of a sentence that begins with the column.
+        is_certain: Whether the target is in its name or it is computed from the target: what merely orders
+            the rows as the target does may also be its cause, as a temperature.
     """
 
     column: str
     reason: str
+    is_certain: bool = True
 
 
 def suspicious_inputs(
@@ -105,7 +112,7 @@ def suspicious_inputs(
         >>> y = np.linspace(1.0, 2.0, 30)
         >>> frame = pd.DataFrame({"y": y, "log_y": np.log(y), "x": np.sin(9.0 * y)})
         >>> suspicious_inputs(frame, ["log_y", "x"], ["y"])
-        [Suspicion(column='log_y', reason="is a monotonous function of the target 'y' and tells it")]
+        [Suspicion(column='log_y', reason="is computed from the target 'y' and tells it", is_certain=True)]
     """
     names, suspicions = headers or {}, []
     for column in inputs:
@@ -120,7 +127,8 @@ def suspicious_inputs(
                 reason = f"{relation} the target {target!r} and tells it"
                 break
         if reason:
-            suspicions.append(Suspicion(column, reason))
+            is_named = any(target.casefold() in names.get(column, column).casefold() for target in targets)
+            suspicions.append(Suspicion(column, reason, is_named or not reason.startswith(_MONOTONOUS)))
     return suspicions
 
 
@@ -129,7 +137,8 @@ def _relation(values: pd.Series, target: pd.Series, is_class: bool) -> str:
     checks: list[tuple[Callable[[pd.Series, pd.Series], bool], str]] = []
     is_number = pd.api.types.is_numeric_dtype(values)
     if is_number and not is_class:
-        checks.append((_is_monotonous, "is a monotonous function of"))
+        checks.append((_is_computed, "is computed from"))
+        checks.append((_is_monotonous, _MONOTONOUS))
     if is_number and is_class:
         checks.append((_separates, "separates all classes of"))
     checks.append((_determines, "has levels that each have one value of"))
@@ -143,6 +152,19 @@ def _relation(values: pd.Series, target: pd.Series, is_class: bool) -> str:
         if check(values, target):
             return relation
     return ""
+
+
+def _is_computed(values: pd.Series, target: pd.Series) -> bool:
+    """Whether logarithms or reciprocals of both, or they themselves, are a straight line."""
+    if not _is_monotonous(values, target):
+        return False
+    x, y = (_scales(column.to_numpy(np.float64)) for column in (values, target))
+    return any(abs(np.corrcoef(a, b)[0, 1]) > _EXACT for a in x for b in y)
+
+
+def _scales(values: np.ndarray) -> list[np.ndarray]:
+    """Numbers, and where all are positive their logarithms and reciprocals."""
+    return [values, np.log(values), 1 / values] if values.min() > 0 else [values]
 
 
 def _is_monotonous(values: pd.Series, target: pd.Series) -> bool:
