@@ -13,7 +13,7 @@ import yaml
 
 from nestmat import cli
 from nestmat.commands import validate as overview
-from nestmat.commands.predict import _input_spec, rejects_file
+from nestmat.commands.predict import _input_spec, prediction_lines
 from nestmat.config.loading import load_study, study_from
 from nestmat.errors import InputError
 
@@ -91,7 +91,8 @@ def test_new_reads_parquet_as_it_reads_csv(table, capsys):
     assert cli.main(["validate", "of_parquet.yaml", "--no-plan"]) == 0
     assert "55 of 60 rows usable" in capsys.readouterr().out
     inputs = [
-        _input_spec(load_study("of_csv.yaml"), ["materials"], Path(f"mine.{e}")) for e in ("csv", "parquet")
+        _input_spec(load_study("of_csv.yaml"), ["materials"], Path(f"mine.{e}"), {})
+        for e in ("csv", "parquet")
     ]
     assert inputs[0].columns == inputs[1].columns
     assert {"density", "phase"} == set(inputs[1].columns)
@@ -221,6 +222,7 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     prediction = types.SimpleNamespace(
         rows=60,
         rejects=[1],
+        remarks=["The mark ';' stands between the cells."],
         count_classes=lambda: {"phase": {"several phases": 20, "single phase": 40}},
         count_outside=lambda: {"materials": (7, 60)},
     )
@@ -228,7 +230,7 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
         predict=lambda *arguments: calls.append(arguments) or prediction,
         write_prediction=lambda *arguments: written.append(arguments),
         check_rejects_file=lambda *arguments: None,
-        rejects_file=rejects_file,
+        prediction_lines=prediction_lines,
     )
     monkeypatch.setitem(sys.modules, "nestmat.commands.predict", module)
     (table.parent / "new.csv").write_bytes(table.read_bytes())
@@ -239,7 +241,7 @@ def test_predict_hands_study_results_and_paths_to_the_chain(table, monkeypatch, 
     assert scale is None
     assert written == [(prediction, Path("out.parquet"), False)]
     told = capsys.readouterr().out
-    assert "out.parquet: 60 rows predicted" in told
+    assert "Note: The mark ';' stands between the cells.\nout.parquet: 60 rows predicted\n" in told
     assert "phase: 20 several phases, 40 single phase\n" in told
     assert "out.rejects.parquet: 1 rows rejected" in told
     assert told.endswith("Rows outside the domain of the training data: 7 of 60 at materials\n")

@@ -139,7 +139,7 @@ def _reading_keys(texts: Sequence[str]) -> dict[str, Any]:
 
 def report(arguments: argparse.Namespace) -> int:
     """Run what the report of a study and its predictor need; print the path of the report."""
-    from nestmat.commands.check import delete_damaged
+    from nestmat.commands.check import damaged_files, delete_damaged
     from nestmat.commands.report import run_report
     from nestmat.commands.validate import describe
     from nestmat.plan.parts import predictor_results
@@ -156,7 +156,7 @@ def report(arguments: argparse.Namespace) -> int:
         targets,
         cores=arguments.cores,
         unlock=arguments.unlock,
-        prepare=lambda: delete_damaged(opened.study, opened.folder / results),
+        prepare=lambda: delete_damaged(damaged_files(opened.study, opened.folder / results)),
     )
     if status == 0:
         print((opened.folder / targets[0]).resolve())
@@ -184,21 +184,13 @@ def predict(arguments: argparse.Namespace) -> None:
         raise InputError("The file does not exist.", file=source, remedy="check the path.")
     read = opened.read_files(arguments.input)
     check_output(output, read, results=results, overwrite=arguments.overwrite)
-    from nestmat.commands.predict import check_rejects_file, rejects_file, write_prediction
+    from nestmat.commands.predict import check_rejects_file, prediction_lines, write_prediction
     from nestmat.commands.predict import predict as predict_chain
 
     check_rejects_file(output, read, arguments.overwrite)
     prediction = predict_chain(opened.study, results, source, arguments.scale)
     write_prediction(prediction, output, arguments.long)
-    print(f"{output}: {prediction.rows} rows predicted")
-    for target, counts in prediction.count_classes().items():
-        print(f"{target}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
-    if rejected := len(prediction.rejects):
-        print(f"{rejects_file(output)}: {rejected} rows rejected, with the reason")
-    shares = [
-        f"{outside} of {rows} at {scale}" for scale, (outside, rows) in prediction.count_outside().items()
-    ]
-    print(f"Rows outside the domain of the training data: {', '.join(shares)}")
+    print(*prediction_lines(prediction, output), sep="\n")
 
 
 def design(arguments: argparse.Namespace) -> None:

@@ -209,3 +209,12 @@ def test_what_tells_the_target_or_has_one_value_is_left_out(study_of, tmp_path):
     (tmp_path / "s.yaml").unlink()
     with pytest.raises(InputError, match="'y' has one value: there is nothing to learn"):
         study_of(frame.assign(y=1.5), "y", formula="formula")
+
+
+def test_levels_are_those_that_the_reader_of_the_study_finds(study_of, tmp_path):
+    frame = with_formulas(OXIDES, coating=["None", "gold"] * 20)
+    study = study_of(frame, "y", formula="formula")
+    assert study.datasets["materials"].columns["coating"].kind == "category"
+    text = (tmp_path / "s.yaml").read_text()
+    assert "has no value" not in text
+    assert "empty in" not in text

@@ -23,6 +23,7 @@ def prediction(*parts, columns):
         columns=columns,
         scale=parts[-1]["scale"].iloc[0],
         rejects=pd.DataFrame({name: [] for name in tables.REJECTS}),
+        remarks=[],
         facts={},
     )
 

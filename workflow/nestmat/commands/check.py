@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from nestmat import seals, tables
@@ -60,20 +60,15 @@ def damaged_files(study: Study, results: Path) -> dict[Path, InputError]:
     return faults
 
 
-def delete_damaged(study: Study, results: Path) -> list[Path]:
-    """Delete the damaged files of a study, so that the next run makes them again; each is logged.
+def delete_damaged(faults: Mapping[Path, InputError]) -> None:
+    """Delete damaged files, so that the next run makes them again; each is logged.
 
     Of a folder that a job makes as a whole, such as that of figures, all of it is deleted.
 
     Args:
-        study: The study.
-        results: Folder of its results, which need not be there.
-
-    Returns:
-        What was deleted.
+        faults: What is wrong with each.
     """
-    deleted = []
-    for path, fault in damaged_files(study, results).items():
+    for path, fault in faults.items():
         _LOG.warning("%s", fault)
         # Snakemake marks the folders that jobs make.
         place = path.parent if (path.parent / ".snakemake_timestamp").is_file() else path
@@ -81,8 +76,6 @@ def delete_damaged(study: Study, results: Path) -> list[Path]:
             shutil.rmtree(place)
         else:
             place.unlink(missing_ok=True)
-        deleted.append(place)
-    return deleted
 
 
 def print_check(study: Study, results: Path, delete: bool) -> int:
@@ -90,7 +83,7 @@ def print_check(study: Study, results: Path, delete: bool) -> int:
     count = sum(1 for _ in result_files(study, results))
     faults = damaged_files(study, results)
     if delete:
-        delete_damaged(study, results)
+        delete_damaged(faults)
     else:
         for path, fault in faults.items():
             print(f"{path}: {fault.message}", file=sys.stderr)

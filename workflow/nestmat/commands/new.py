@@ -20,8 +20,8 @@ from nestmat.commands.new_columns import (
     Table,
     TableColumn,
     drop_costly,
-    read_headers,
     read_table,
+    require_few_columns,
     split_names,
     why_text,
 )
@@ -39,7 +39,10 @@ from nestmat.commands.new_targets import (
     parse_target,
 )
 from nestmat.config.base import LONGEST_NAME, NAME_PATTERN
+from nestmat.config.data_files import DataFile
 from nestmat.config.loading import study_from
+from nestmat.data.raw_tables import read_header
+from nestmat.data.sniffing import guess_file
 from nestmat.errors import InputError
 from nestmat.files import write_text
 from nestmat.materials.percentages import Fractions
@@ -144,14 +147,17 @@ def _read(
     *others: str | None,
 ) -> tuple[Table, Materials | None, list[NamedTarget]]:
     """The table, its materials and the targets, which may be its columns by other names."""
-    header = read_headers(data, reading)
+    guess = guess_file(data, reading)
+    header = read_header(data, DataFile(file=str(data), **guess.keys))
     parsed = [parse_target(text, header) for text in targets]
     named = None
     if features is not None:
         named = {name for text in features for name in split_names(text, header)}
         named |= {name for target in parsed for name in (target.column, target.uncertainty)}
         named |= {name for name in (formula, *others) if name}
-    table = read_table(data, reading, named)
+    else:
+        require_few_columns(header, data)
+    table = read_table(data, guess, named)
     materials = None
     if formula is not None:
         materials = Materials.of(table.require(formula).cells, formula, fractions)

@@ -7,17 +7,18 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from nestmat.config.data_files import DataFile
 from nestmat.data.cells import missing_column
+from nestmat.data.columns import is_missing_text
 from nestmat.data.numbers import COMMON_MISSING, MISSING, NumberRules, common_spelling, read_numbers
-from nestmat.data.raw_tables import RawTable, raw_table, read_bytes, read_header
+from nestmat.data.raw_tables import RawTable, raw_table, read_bytes
 from nestmat.data.signatures import decompress
-from nestmat.data.sniffing import FileGuess, guess_file, is_spelled_missing
+from nestmat.data.sniffing import FileGuess, is_spelled_missing
 from nestmat.data.units import same_unit, unit_in_header
 from nestmat.errors import InputError
 
@@ -29,7 +30,6 @@ LARGEST_LOSS = 0.2
 """Largest share of the labelled rows that inputs may cost."""
 MOST_COLUMNS = 2000
 """Columns of a table that are looked through; of more the inputs have to be named."""
-_NO_TEXT = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none"})
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?:[T ]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}(?: .*)?"
     r"|\d{1,2}[-. ](?:[A-Za-z]{3,9})\.?[-., ]*\d{2,4}"
@@ -165,30 +165,18 @@ class Table:
         return column
 
 
-def read_table(
-    data: Path,
-    stated: Mapping[str, Any] | None = None,
-    named: Collection[str] | None = None,
-) -> Table:
+def read_table(data: Path, guess: FileGuess, named: Collection[str] | None = None) -> Table:
     """Read the table of a user, and what its columns are.
 
     Args:
         data: The file.
-        stated: Keys of a data set that say how it is written; the others are guessed.
+        guess: How it is written.
         named: Headers to read; all by default.
 
     Raises:
-        InputError: The file cannot be read or has no data, or has too many columns to look through.
+        InputError: The file cannot be read or has no data.
     """
-    guess = guess_file(data, stated)
     part = DataFile(file=str(data), **guess.keys)
-    header = read_header(data, part) if named is None else []
-    if named is None and len(header) > MOST_COLUMNS:
-        raise InputError(
-            f"The table has {len(header):,} columns, more than the {MOST_COLUMNS:,} that are looked through.",
-            file=data,
-            remedy="name those to learn from: --features.",
-        )
     raw = raw_table(decompress(read_bytes(data)[0], data), part, data, named)
     occurrences = Counter(raw.header)
     reader = _Reader(guess, SHARE_OF_NUMBERS)
@@ -204,14 +192,18 @@ def read_table(
     return Table(data, guess, raw, columns, unnamed)
 
 
-def read_headers(data: Path, stated: Mapping[str, Any] | None = None) -> list[str]:
-    """Headers of the table of a user.
+def require_few_columns(header: Sequence[str], data: Path) -> None:
+    """Check that a table has few columns enough to look through all of them.
 
-    Args:
-        data: The file.
-        stated: Keys of a data set that say how it is written; the others are guessed.
+    Raises:
+        InputError: It has more.
     """
-    return read_header(data, DataFile(file=str(data), **guess_file(data, stated).keys))
+    if len(header) > MOST_COLUMNS:
+        raise InputError(
+            f"The table has {len(header):,} columns, more than the {MOST_COLUMNS:,} that are looked through.",
+            file=data,
+            remedy="name those to learn from: --features.",
+        )
 
 
 class _Reader:
@@ -274,7 +266,7 @@ class _Reader:
         codes = encoded.indices.to_numpy(zero_copy_only=False)
         signs = {"+", "-"} <= set(distinct)
         spellings = set() if signs else {cell for cell in distinct if is_spelled_missing(cell, False)}
-        gone = [cell.casefold() in _NO_TEXT or cell in spellings for cell in distinct]
+        gone = [is_missing_text(cell, ()) or cell in spellings for cell in distinct]
         usable = ~np.array(gone, dtype=bool)[codes]
         first = {cell: int(np.argmax(codes == code)) for code, cell in enumerate(distinct) if gone[code]}
         counts = np.bincount(codes, minlength=len(distinct))

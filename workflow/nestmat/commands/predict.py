@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class Prediction:
         columns: Unit and classes of each target, by scale and target.
         scale: The coarsest scale that is predicted.
         rejects: Rows without prediction, `nestmat.tables.REJECTS`.
+        remarks: How the table was read, a sentence each.
         facts: Origin of the table.
     """
 
@@ -76,6 +77,7 @@ class Prediction:
     columns: Mapping[tuple[str, str], tables.Column]
     scale: str
     rejects: pd.DataFrame
+    remarks: Sequence[str]
     facts: Mapping[str, Any]
 
     @property
@@ -165,7 +167,8 @@ def predict(study: Study, results: Path, source: Path, scale: str | None = None)
             remedy=f"choose one of {', '.join(study.scales)}.",
         )
     chain = study.lineage(scale)
-    spec = _input_spec(study, chain, source)
+    guess = guess_file(source)
+    spec = _input_spec(study, chain, source, guess.keys)
     reading = read(spec, source, name=source.name)
     featurized = featurize_chain(
         reading.frame,
@@ -204,6 +207,7 @@ def predict(study: Study, results: Path, source: Path, scale: str | None = None)
         columns=columns,
         scale=predicted["scale"].iloc[-1],
         rejects=rejected,
+        remarks=[*guess.remarks, *reading.facts.get("warnings", ())],
         facts={"study": study.study, "input": str(source), "rows_read": len(rows) + len(rejected)},
     )
 
@@ -222,6 +226,18 @@ def write_prediction(prediction: Prediction, output: Path, long: bool = False) -
     frame, schema = (prediction.long, PREDICTED) if long else prediction.wide()
     write_table(output, frame, schema, prediction.facts)
     tables.write(rejects_file(output), prediction.rejects, tables.REJECTS, prediction.facts)
+
+
+def prediction_lines(prediction: Prediction, output: Path) -> Iterator[str]:
+    """What is printed of a prediction: how the table was read, and how many rows are predicted and where."""
+    yield from (f"Note: {remark}" for remark in prediction.remarks)
+    yield f"{output}: {prediction.rows} rows predicted"
+    for target, counts in prediction.count_classes().items():
+        yield f"{target}: {', '.join(f'{count} {name}' for name, count in counts.items())}"
+    if rejected := len(prediction.rejects):
+        yield f"{rejects_file(output)}: {rejected} rows rejected, with the reason"
+    outside = [f"{count} of {rows} at {scale}" for scale, (count, rows) in prediction.count_outside().items()]
+    yield f"Rows outside the domain of the training data: {', '.join(outside)}"
 
 
 def rejects_file(output: Path) -> Path:
@@ -250,9 +266,8 @@ def check_rejects_file(output: Path, read: Mapping[str, str | Path], overwrite: 
         )
 
 
-def _input_spec(study: Study, chain: list[str], source: Path) -> DatasetSpec:
-    """Specification of the input: its formula, and those feature columns that the file has."""
-    written = guess_file(source).keys
+def _input_spec(study: Study, chain: list[str], source: Path, written: Mapping[str, Any]) -> DatasetSpec:
+    """Specification of the input, written as guessed: its formula, and those feature columns that it has."""
     header = set(read_header(source, DataFile(file=str(source), **written)))
     datasets = {name: resolve(study.datasets[study.scales[name].dataset]) for name in chain}
     columns: dict[str, ColumnSpec] = {}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from nestmat.errors import InputError
 from nestmat.materials.capitals import are_capitals, refuse_capitals
-from nestmat.materials.formula_text import has_stop_between_parts, strip_invisible
+from nestmat.materials.formula_text import strip_invisible
 from nestmat.materials.formulas import fill_template, parse
 from nestmat.materials.percentages import Fractions, with_unit
 
@@ -88,34 +89,46 @@ def read_formulas(
     read = {text: _read(text, fractions, elements, in_capitals) for text in distinct}
     for index, text in enumerate(texts):
         if text:
-            column.written[index], column.keys[index], reason = read[text]
-            if reason:
-                column.faults.append((index, name, text, reason))
-    column.warnings = [*_warnings(name, [written for written, key, _ in read.values() if key], in_capitals)]
+            reading = read[text]
+            column.written[index], column.keys[index] = reading.written, reading.key
+            if reading.reason:
+                column.faults.append((index, name, text, reading.reason))
+    hydrates = [reading.written for reading in read.values() if reading.has_stop_between_parts]
+    column.warnings = [*_warnings(name, hydrates, in_capitals)]
     return column
+
+
+class _Reading(NamedTuple):
+    """What a formula is read as: with its unit, its canonical key, and why its row is rejected, if it is."""
+
+    written: str
+    key: str
+    reason: str | None
+    has_stop_between_parts: bool = False
 
 
 def _read(
     text: str, fractions: Fractions | None, elements: Collection[str] | None, in_capitals: bool
-) -> tuple[str, str, str | None]:
-    """A formula with its unit, its canonical key, and why its row is rejected, if it is."""
+) -> _Reading:
+    """A formula of a column."""
     written = with_unit(text, fractions)
     try:
         if in_capitals:
             refuse_capitals(text)
         formula = parse(written)
     except InputError as error:
-        return written, "", error.rejection
+        return _Reading(written, "", error.rejection)
     is_foreign = elements is not None and {e.symbol for e in formula.composition} - set(elements)
-    return written, formula.key, "holds another element than those of the data set" if is_foreign else None
+    reason = "holds another element than those of the data set" if is_foreign else None
+    return _Reading(written, formula.key, reason, formula.has_stop_between_parts)
 
 
-def _warnings(name: str, formulas: Sequence[str], in_capitals: bool) -> Iterator[str]:
+def _warnings(name: str, hydrates: Sequence[str], in_capitals: bool) -> Iterator[str]:
     """What is odd about the formulas of a column.
 
     Args:
         name: The column.
-        formulas: Its formulas that can be read.
+        hydrates: Its formulas with a full stop that is read as a dot.
         in_capitals: Whether it is written in capitals.
     """
     if in_capitals:
@@ -123,7 +136,7 @@ def _warnings(name: str, formulas: Sequence[str], in_capitals: bool) -> Iterator
             f"The formulas of the column {name!r} are written in capitals. Those that have another reading "
             "in mixed case are rejected: write SiO2, not SIO2."
         )
-    if hydrates := [text for text in formulas if has_stop_between_parts(text)]:
+    if hydrates:
         yield (
             f"A full stop of the column {name!r} is read as the dot of a hydrate; of such formulas there are "
             f"{len(hydrates)}, the first is {hydrates[0]!r}."

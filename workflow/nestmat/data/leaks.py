@@ -115,15 +115,19 @@ def suspicious_inputs(
         [Suspicion(column='log_y', reason="is computed from the target 'y' and tells it", is_certain=True)]
     """
     names, suspicions = headers or {}, []
+    # Of a large table some rows show that an input does not tell a target.
+    is_large = len(frame) > SAMPLED_ROWS
+    sample = frame.sample(SAMPLED_ROWS, random_state=0) if is_large else frame
     for column in inputs:
         reason = identifier_reason(
             names.get(column, column), frame[column], [(frame[t], t in classes) for t in targets]
         )
         for target in targets if not reason else ():
-            kept = [name for name in ("material", column, target) if name in frame]
-            rows = frame[kept].dropna()
-            rows = rows.drop_duplicates() if "material" in kept else rows
-            if relation := _relation(rows[column], rows[target], target in classes):
+            rows = _distinct_rows(sample, column, target)
+            if is_large and len(rows) >= FEWEST_ROWS and not _relation(rows, column, target, classes):
+                continue
+            rows = _distinct_rows(frame, column, target) if is_large else rows
+            if relation := _relation(rows, column, target, classes):
                 reason = f"{relation} the target {target!r} and tells it"
                 break
         if reason:
@@ -132,8 +136,18 @@ def suspicious_inputs(
     return suspicions
 
 
-def _relation(values: pd.Series, target: pd.Series, is_class: bool) -> str:
+def _distinct_rows(frame: pd.DataFrame, column: str, target: str) -> pd.DataFrame:
+    """Rows with an input and a target; those of one material that agree in both count once."""
+    kept = [name for name in ("material", column, target) if name in frame]
+    rows = frame[kept].dropna()
+    return rows.drop_duplicates() if "material" in kept else rows
+
+
+def _relation(rows: pd.DataFrame, column: str, target: str, classes: Sequence[str]) -> str:
     """What an input is of a target that it tells; empty where it does not."""
+    if len(rows) < FEWEST_ROWS:
+        return ""
+    values, is_class = rows[column], target in classes
     checks: list[tuple[Callable[[pd.Series, pd.Series], bool], str]] = []
     is_number = pd.api.types.is_numeric_dtype(values)
     if is_number and not is_class:
@@ -142,16 +156,7 @@ def _relation(values: pd.Series, target: pd.Series, is_class: bool) -> str:
     if is_number and is_class:
         checks.append((_separates, "separates all classes of"))
     checks.append((_determines, "has levels that each have one value of"))
-    for check, relation in checks:
-        if len(values) < FEWEST_ROWS:
-            continue
-        if len(values) > SAMPLED_ROWS:
-            rows = np.random.default_rng(0).choice(len(values), SAMPLED_ROWS, replace=False)
-            if not check(values.iloc[rows], target.iloc[rows]):
-                continue
-        if check(values, target):
-            return relation
-    return ""
+    return next((relation for check, relation in checks if check(values, rows[target])), "")
 
 
 def _is_computed(values: pd.Series, target: pd.Series) -> bool:

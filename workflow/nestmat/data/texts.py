@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import unicodedata
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +10,7 @@ import pyarrow.compute as pc
 
 from nestmat.data.signatures import utf_16_of
 from nestmat.errors import InputError
+from nestmat.materials.formula_text import strip_invisible
 
 
 def decode(data: bytes, path: str | Path, encoding: str | None = None) -> str:
@@ -87,9 +87,7 @@ def clean(text: str) -> str:
         >>> clean(" CsPbI3\u200b ")
         'CsPbI3'
     """
-    if not text.isascii():
-        text = "".join(mark for mark in text if unicodedata.category(mark) != "Cf")
-    return text.strip()
+    return strip_invisible(text).strip()
 
 
 def clean_cells(cells: list[str]) -> pa.Array:

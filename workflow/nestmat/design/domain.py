@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nestmat.config.study import Study
 from nestmat.design.members import Members, training_formulas, training_rows
-from nestmat.design.spaces import composition_columns
+from nestmat.design.spaces import composition_columns, rounded_into
 from nestmat.domains.constituents import Constituents
 from nestmat.domains.domain import Domain, Materials
 from nestmat.domains.verdicts import OUTSIDE, Verdicts, worst_of_chain
@@ -20,7 +20,6 @@ from nestmat.errors import InputError
 from nestmat.features.differentiable import feature_map
 from nestmat.features.feature_map import FeatureMap
 from nestmat.materials.perovskites import OCTAHEDRAL_WINDOW, TAU_LIMIT, TOLERANCE_WINDOW
-from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.problem import Quantities
 from nestmat.search.quantities import Distance
 from nestmat.search.spaces.product import Product
@@ -160,8 +159,8 @@ def training_designs(design: Design) -> NDArray[np.float64]:
     """Materials of the space that the finest scale was trained on, with all values of the variables.
 
     Returns:
-        (n, columns); where variables have no grid, or a large one, `DRAWN_VALUES` of them are drawn. Grid and
-        rules of the space change at most `ROUNDED` of the atoms. In a space without composition these are the
+        (n, columns); where variables have no grid, or a large one, `DRAWN_VALUES` of them are drawn. They
+        are those that `rounded_into` finds in the space. In a space without composition these are the
         training rows.
     """
     space = design.space
@@ -181,10 +180,8 @@ def training_designs(design: Design) -> NDArray[np.float64]:
         else:
             values = factor.from_index(np.arange(count))
         materials = materials.merge(pd.DataFrame(values, columns=list(factor.columns)), how="cross")
-    numbers = materials[list(space.columns)].to_numpy(np.float64)
-    x = space.canonical(numbers)
-    near = pd.DataFrame(x[space.same_composition(numbers, x, ROUNDED)])
-    return near.drop_duplicates().to_numpy()
+    x, agrees = rounded_into(materials[list(space.columns)].to_numpy(np.float64), space)
+    return pd.DataFrame(x[agrees]).drop_duplicates().to_numpy()
 
 
 def _training_numbers(design: Design) -> NDArray[np.float64]:

@@ -18,12 +18,11 @@ from nestmat.design.members import training_formulas
 from nestmat.design.methods import build_method
 from nestmat.design.model_inputs import check_model_inputs
 from nestmat.design.problem import Design
-from nestmat.design.spaces import composition_columns
+from nestmat.design.spaces import composition_columns, rounded_into
 from nestmat.errors import InputError
 from nestmat.search.candidate_table import candidate_schema
 from nestmat.search.candidates import Candidates
 from nestmat.search.generators.base import GenerativeModel
-from nestmat.search.methods.conditional_decoder import ROUNDED
 from nestmat.search.problem import Problem
 
 _LOG = logging.getLogger(__name__)
@@ -35,14 +34,13 @@ def training_materials(design: Design) -> NDArray[np.float64]:
     """Materials that the members were trained on at the finest scale that predicts, moved into the space.
 
     Returns:
-        (n, columns), each once: those of which grid and rules of the space change `ROUNDED` of the atoms or
-        less.
+        (n, columns), each once: those that `rounded_into` finds in the space.
     """
     space = design.space
     fractions = composition_columns(training_formulas(design.scales[0], design.members), space)
     numbers = space.with_composition(fractions, lambda factor, n: factor.sample(n, np.random.default_rng(0)))
-    x = space.canonical(numbers)
-    return np.unique(x[space.same_composition(numbers, x, ROUNDED)], axis=0)
+    x, agrees = rounded_into(numbers, space)
+    return np.unique(x[agrees], axis=0)
 
 
 def check_proposal(proposed: Candidates, problem: Problem, budget: int, method_name: str) -> None:

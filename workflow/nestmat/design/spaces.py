@@ -84,6 +84,22 @@ def composition_columns(formulas: Sequence[str], space: Product) -> dict[str, ND
     return fractions
 
 
+def rounded_into(
+    numbers: NDArray[np.float64], space: Product
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Rows of numbers as materials of a space, and whether its grid and rules change few of their atoms.
+
+    Args:
+        numbers: Rows, (n, columns).
+        space: The space.
+
+    Returns:
+        The materials, (n, columns), and whether at most `ROUNDED` of the atoms of each differ, (n,).
+    """
+    x = space.canonical(numbers)
+    return x, space.same_composition(numbers, x, ROUNDED)
+
+
 def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float64]:
     """Materials (n, columns) of a space whose other variables are fixed, by formula.
 
@@ -102,8 +118,7 @@ def named_materials(formulas: Sequence[str], space: Product) -> NDArray[np.float
                 remedy="write it as in a data set: Al10Co45Ni45, CsPbI3.",
             )
     numbers = space.with_composition(composition_columns(formulas, space))
-    x = space.canonical(numbers)
-    agrees = space.same_composition(numbers, x, ROUNDED)
+    x, agrees = rounded_into(numbers, space)
     if not agrees.all():
         text = formulas[int(agrees.argmin())]
         raise InputError(

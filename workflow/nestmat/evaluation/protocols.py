@@ -176,21 +176,6 @@ def require_members(
         require_training_rows(split, of_scale.frame, targets[scale], use, key)
 
 
-def _without_bare_regions(
-    protocol: Protocol,
-    splits: Sequence[RowSplit],
-    rows: Sequence[ScaleRows],
-    targets: Mapping[str, Sequence[str]],
-    uses: Mapping[str, Mapping[str, TrainingUse]],
-) -> list[RowSplit]:
-    return without_bare_regions(
-        splits,
-        [of_scale.frame for of_scale in rows],
-        [targets[scale] for scale in protocol.scales],
-        [uses[scale][protocol.name] for scale in protocol.scales],
-    )
-
-
 def count_neighbours(protocols: Sequence[Protocol], sizes: Mapping[str, int]) -> dict[str, int]:
     """Folds on either side that a fold is paired with, by protocol of large tables; all in others.
 
@@ -263,7 +248,12 @@ def assign_folds(
                 for split, of_rows in zip(divided, regions.of_rows, strict=True)
             ]
             if uses is not None:
-                divided = _without_bare_regions(protocol, divided, of_protocol, targets, uses)
+                divided = without_bare_regions(
+                    divided,
+                    [of_scale.frame for of_scale in of_protocol],
+                    [targets[scale] for scale in protocol.scales],
+                    [uses[scale][name] for scale in protocol.scales],
+                )
             for scale, split in zip(protocol.scales, divided, strict=True):
                 parts[scale].append(_fold_frame(name, rows[scale], split))
                 facts[scale]["regions"][name] = regions.names

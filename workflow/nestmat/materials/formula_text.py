@@ -91,11 +91,6 @@ def plain_text(source: str) -> str:
     return _separate(_SPACED_STOP.sub(PART, text), source) if "." in text else text
 
 
-def has_stop_between_parts(source: str) -> bool:
-    """Whether a full stop of a formula that can be read stands between two parts."""
-    return "." in source and plain_text(source).count(".") < strip_invisible(source).count(".")
-
-
 class _Stop(NamedTuple):
     """Digits with a full stop or two that a symbol or a bracket stands before.
 

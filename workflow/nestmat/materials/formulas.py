@@ -42,6 +42,7 @@ class Formula:
         key: Canonical name of the material, ``Br=0.2 Cs=0.2 ...``: sorted ions or elements with their
             fraction of all of them, to 1e-6.
         amounts: As ``species``, exact.
+        has_stop_between_parts: Whether a full stop of the text is read as the dot of a hydrate or an adduct.
     """
 
     text: str
@@ -49,6 +50,7 @@ class Formula:
     composition: Composition
     key: str
     amounts: Mapping[str, Fraction] = field(repr=False)
+    has_stop_between_parts: bool = field(default=False, repr=False)
 
     def sites(self, tolerance: float = SITE_TOLERANCE) -> Mapping[str, Mapping[str, float]]:
         """Site fractions of an ABX3 halide perovskite.
@@ -139,7 +141,7 @@ def _key(counts: Mapping[str, int]) -> str:
     return " ".join(parts)
 
 
-def _formula(text: str, species: Mapping[str, Fraction]) -> Formula:
+def _formula(text: str, species: Mapping[str, Fraction], has_stop_between_parts: bool = False) -> Formula:
     amounts = {symbol: amount for symbol, amount in species.items() if amount}
     counts, unit = _counts(amounts)
     total = sum(counts.values())
@@ -167,6 +169,7 @@ def _formula(text: str, species: Mapping[str, Fraction]) -> Formula:
         composition=Composition({element: count / unit for element, count in atoms.items()}),
         key=_key(counts),
         amounts=MappingProxyType(amounts),
+        has_stop_between_parts=has_stop_between_parts,
     )
 
 
@@ -174,7 +177,8 @@ def _formula(text: str, species: Mapping[str, Fraction]) -> Formula:
 def _parse(text: str) -> Formula:
     if percentages := split_unit(text):
         return _formula(text, read_percentages(percentages, text))
-    return _formula(text, read_amounts(plain_text(text), text))
+    plain = plain_text(text)
+    return _formula(text, read_amounts(plain, text), plain.count(".") < text.count("."))
 
 
 def parse(text: str) -> Formula:
